@@ -1,0 +1,47 @@
+/**
+ * Owns: the only source of time and timers for protocol code, so that tests can turn the clock by hand.
+ * Called by: every transaction, session and registration. Calls: Node's timers.
+ */
+
+/** A running timer. Disposing it cancels it; disposing twice is harmless. */
+export interface Timer extends Disposable {
+  readonly active: boolean;
+}
+
+/** Time and timers. All durations are milliseconds. */
+export interface Clock {
+  /** Wall-clock time, milliseconds since 1970. Stored with messages. */
+  now(): number;
+  /** Monotonic time in microseconds; the same origin in every process of one machine. */
+  monotonicUs(): number;
+  /** Calls `run` once after `delayMs`. The timer never keeps the process alive by itself. */
+  startTimer(delayMs: number, run: () => void): Timer;
+}
+
+class SystemTimer implements Timer {
+  #handle: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(delayMs: number, run: () => void) {
+    this.#handle = setTimeout(() => {
+      this.#handle = undefined;
+      run();
+    }, delayMs);
+    this.#handle.unref();
+  }
+
+  get active(): boolean {
+    return this.#handle !== undefined;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#handle);
+    this.#handle = undefined;
+  }
+}
+
+/** The clock of the machine. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicUs: () => Number(process.hrtime.bigint() / 1000n),
+  startTimer: (delayMs, run) => new SystemTimer(delayMs, run),
+};

@@ -1,0 +1,156 @@
+/**
+ * Owns: every ceiling and timer on what a peer controls, with its reason. Bytes and milliseconds unless the name
+ * says otherwise. Called by: everybody. Calls: nothing.
+ */
+
+/** SIP (RFC 3261): message sizes, transaction timers, table sizes. */
+export const SIP_LIMITS = {
+  /** A SIP message with its body; larger ones over a stream are answered 513 and closed. */
+  maxMessageBytes: 1024 * 1024,
+  /** All header lines together. */
+  maxHeadBytes: 128 * 1024,
+  /** Header lines of one message. */
+  maxHeaderLines: 512,
+  /** T1: round-trip estimate (RFC 3261 §17.1.1.1). */
+  t1Ms: 500,
+  /** T2: the longest retransmission interval of a non-INVITE request and of a final response. */
+  t2Ms: 4_000,
+  /** T4: how long a message may live in the network. */
+  t4Ms: 5_000,
+  /** 64*T1: timers B, F, H, J, L, M. */
+  transactionTimeoutMs: 32_000,
+  /** Timer D: time that a client INVITE transaction absorbs repeated final responses over UDP. */
+  timerDMs: 32_000,
+  /** Timer C: longest wait between a provisional and a final response to INVITE (RFC 3261 §16.6). */
+  timerCMs: 185_000,
+  /** An inbound request that the application never answers is forgotten. */
+  applicationAnswerMs: 64_000,
+  /** Open transactions of each kind; one more is refused with 503. */
+  maxTransactions: 20_000,
+  /** Dialogs at once; one more is refused with 503. */
+  maxDialogs: 20_000,
+  /** Stream connections at once, and from one address. */
+  maxConnections: 4_000,
+  maxConnectionsPerAddress: 200,
+  /** A TCP connection on which a message was begun but not finished. */
+  partialMessageMs: 10_000,
+  /** A TCP connection without any traffic. */
+  idleConnectionMs: 30 * 60_000,
+  /** Bytes waiting in a stream that its peer does not read; then the connection is closed. */
+  maxQueuedBytes: 4 * 1024 * 1024,
+  connectTimeoutMs: 5_000,
+} as const;
+
+/** The control connection between engine and application (drachtio). */
+export const CONTROL_LIMITS = {
+  /** One frame. */
+  maxFrameBytes: 4 * 1024 * 1024,
+  /** A connection that has not authenticated. */
+  authenticateMs: 5_000,
+  maxConnections: 8,
+} as const;
+
+/** MSRP (RFC 4975). */
+export const MSRP_LIMITS = {
+  /** Request or response line and headers of one frame. */
+  maxHeadBytes: 16 * 1024,
+  maxHeaderLines: 64,
+  /** URIs in a To-Path or From-Path. */
+  maxPathUris: 16,
+  /** Body bytes of one chunk that we accept. */
+  maxChunkBytes: 16 * 1024 * 1024,
+  /** Body bytes of anything but SEND (RFC 4975 §7.1). */
+  maxNonSendBodyBytes: 10_240,
+  /** A message that is collected in memory. Larger ones get 413. */
+  maxMessageBytes: 10 * 1024 * 1024,
+  /** Chunks of one message, empty ones counted. */
+  maxChunksPerMessage: 16_384,
+  /** Messages of one session that have begun and not ended. */
+  maxOpenMessages: 32,
+  /** Bytes of unfinished messages of one session together. */
+  maxOpenBytes: 32 * 1024 * 1024,
+  /** An unfinished message of which nothing more arrives. */
+  openMessageMs: 60_000,
+  /** A message that was handed up and not yet settled, per session: then the socket is paused. */
+  maxUnsettledMessages: 256,
+  /** Body bytes of a chunk that we send (above: interruptible chunks). */
+  sendChunkBytes: 64 * 1024,
+  /** A SEND without response (RFC 4975 §7.1.1: 30 s, then as if 408). */
+  responseMs: 30_000,
+  /** Requests of one session that wait for their response. */
+  maxPendingRequests: 1_024,
+  /** Bytes waiting in a socket whose peer does not read; the sender waits. */
+  socketHighWaterBytes: 256 * 1024,
+  /** A peer that takes nothing for this long while we have bytes for it. */
+  stalledPeerMs: 60_000,
+  /** A connection that has not sent a frame that names a session. */
+  firstFrameMs: 10_000,
+  /** A frame that has begun and not ended. */
+  partialFrameMs: 60_000,
+  connectTimeoutMs: 3_000,
+  /** How long the answerer waits for the answer to its visit (see the flow's rules). */
+  visitTimeoutMs: 1_000,
+  maxConnections: 4_000,
+  maxConnectionsPerAddress: 200,
+  maxSessionsPerConnection: 256,
+  /** How long `close` waits for transactions in flight. */
+  drainMs: 5_000,
+} as const;
+
+/** The messenger. */
+export const MESSENGER_LIMITS = {
+  /** The invited person has this long to answer; then the message is deferred. */
+  ringMs: 60_000,
+  /** A session without messages is ended (setting `sessions.idleMinutes`). */
+  idleSessionMs: 10 * 60_000,
+  /** One text message as UTF-8. Larger ones are refused before they are stored. */
+  maxTextBytes: 1024 * 1024,
+  /** Body of a SIP MESSAGE to the absent; larger ones wait in the outbox until the person is back. */
+  maxPagerBytes: 64 * 1024,
+  /** First and longest wait before the outbox tries again. */
+  retryFirstMs: 1_000,
+  retryMaxMs: 60_000,
+  /** Sessions at once, and invitations that wait for the user's answer. */
+  maxSessions: 256,
+  maxPendingInvitations: 64,
+  /** Wire messages kept for the ladder of one session, and bytes of each. */
+  ladderMessages: 400,
+  ladderMessageBytes: 4_096,
+  /** Registration lifetime that we ask for, and waits after a failure. */
+  registrationExpiresS: 600,
+  registrationRetryFirstMs: 1_000,
+  registrationRetryMaxMs: 60_000,
+} as const;
+
+/** The IM Server. */
+export const IMSERVER_LIMITS = {
+  maxUsers: 100_000,
+  maxContactsPerUser: 10,
+  minExpiresS: 30,
+  maxExpiresS: 3_600,
+  defaultExpiresS: 600,
+  nonceLifeMs: 5 * 60_000,
+  maxNonces: 20_000,
+  /** Deferred messages: per recipient, of one sender for one recipient, size and age. */
+  maxDeferredPerUser: 1_000,
+  maxDeferredPerSender: 200,
+  maxDeferredBytes: 64 * 1024,
+  deferredDays: 30,
+  maxSessions: 5_000,
+  maxSessionsPerUser: 64,
+  /** A leg that rings. */
+  ringMs: 60_000,
+  /** A leg that does not answer its BYE; then the other side is answered anyway. */
+  byeMs: 5_000,
+} as const;
+
+/** IPC between window and main process. */
+export const IPC_LIMITS = {
+  maxRequestBytes: 4 * 1024 * 1024,
+  maxPendingCalls: 256,
+  /** Events kept for a subscriber that reconnects. */
+  feedBacklog: 1_000,
+  maxSubscribers: 16,
+  /** Bytes waiting in a WebSocket whose reader is slow; then it is closed and has to resynchronise. */
+  maxQueuedBytes: 8 * 1024 * 1024,
+} as const;
