@@ -1,12 +1,11 @@
-import js from '@eslint/js';
 import svelte from 'eslint-plugin-svelte';
 import ts from 'typescript-eslint';
 
 export default ts.config(
-  { ignores: ['out', 'dist', 'node_modules', 'test/.artifacts', 'test/canary'] },
+  { ignores: ['out', 'dist', 'node_modules', 'test/.artifacts', 'test/canary', '**/*.mjs', '**/*.js'] },
   {
     files: ['**/*.ts', '**/*.svelte', '**/*.svelte.ts'],
-    extends: [js.configs.recommended, ...ts.configs.strictTypeChecked, ...svelte.configs.recommended],
+    extends: [...ts.configs.strictTypeChecked, ...svelte.configs.recommended],
     languageOptions: {
       parserOptions: {
         projectService: true,
@@ -17,17 +16,29 @@ export default ts.config(
     },
     rules: {
       'no-undef': 'off',
+      eqeqeq: 'error',
+      'prefer-const': 'error',
+      'no-var': 'error',
       'max-lines': ['error', { max: 500, skipBlankLines: false, skipComments: false }],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       'no-console': 'error',
       'no-restricted-syntax': [
         'error',
         { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
-        { selector: 'SvelteMustacheTag[kind="raw"]', message: 'No {@html}: text from a peer must stay text.' },
+        {
+          selector: 'SvelteMustacheTag[kind="raw"]',
+          message: 'No {@html}: text from a peer must stay text.',
+        },
       ],
     },
   },
@@ -44,14 +55,4 @@ export default ts.config(
     },
   },
   { files: ['*.config.ts', 'build/**/*.ts'], rules: { 'no-restricted-syntax': 'off', 'no-console': 'off' } },
-  {
-    files: ['build/**/*.mjs', '*.config.js', 'test/**/*.mjs'],
-    extends: [js.configs.recommended],
-    languageOptions: {
-      globals: {
-        process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly',
-        Buffer: 'readonly', fetch: 'readonly', AbortController: 'readonly', performance: 'readonly',
-      },
-    },
-  },
 );

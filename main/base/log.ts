@@ -26,7 +26,8 @@ function redact(key: string, value: unknown): unknown {
     const { code } = value as { code?: unknown };
     return { name: value.name, message: value.message.slice(0, MAX_VALUE_CHARS), code, stack: value.stack };
   }
-  if (typeof value === 'string' && value.length > MAX_VALUE_CHARS) return `${value.slice(0, MAX_VALUE_CHARS)}…`;
+  if (typeof value === 'string' && value.length > MAX_VALUE_CHARS)
+    return `${value.slice(0, MAX_VALUE_CHARS)}…`;
   return value;
 }
 

@@ -1,0 +1,87 @@
+/**
+ * Owns: the shapes of a contact, a conversation and a chat session.
+ * Called by: contract, messenger, store, renderer. Calls: valibot.
+ */
+import * as v from 'valibot';
+import {
+  accountIdSchema,
+  addressSchema,
+  conversationIdSchema,
+  messageIdSchema,
+  sessionIdSchema,
+} from './ids.ts';
+import { messageStateSchema } from './message.ts';
+
+export const contactSchema = v.object({
+  accountId: accountIdSchema,
+  address: addressSchema,
+  displayName: v.string(),
+});
+export type Contact = v.InferOutput<typeof contactSchema>;
+
+export const conversationSchema = v.object({
+  id: conversationIdSchema,
+  accountId: accountIdSchema,
+  peerAddress: addressSchema,
+  /** The contact's name, else what the peer calls himself, else his address. */
+  peerName: v.string(),
+  /** `asked`: a stranger has invited us and waits for the user's answer. */
+  standing: v.picklist(['accepted', 'asked', 'declined']),
+  unreadCount: v.number(),
+  /** Position of the newest message that the user has seen; 0 when none. */
+  readPosition: v.number(),
+  /** Milliseconds since 1970; the list is sorted by it, newest first. */
+  lastActivityMs: v.number(),
+  lastMessage: v.nullable(
+    v.object({
+      id: messageIdSchema,
+      direction: v.picklist(['in', 'out']),
+      text: v.string(),
+      state: messageStateSchema,
+      sentAtMs: v.number(),
+    }),
+  ),
+});
+export type Conversation = v.InferOutput<typeof conversationSchema>;
+
+/**
+ * One session: a SIP dialog and its MSRP session.
+ * `inviting` we wait for the peer · `asked` the peer waits for our user · `opening` answer is under way ·
+ * `open` messages flow · `ending` the BYE is under way · `ended`.
+ */
+export const sessionSchema = v.object({
+  id: sessionIdSchema,
+  conversationId: conversationIdSchema,
+  direction: v.picklist(['outgoing', 'incoming']),
+  state: v.picklist(['inviting', 'asked', 'opening', 'open', 'ending', 'ended']),
+  mediaPath: v.literal('direct'),
+  encrypted: v.boolean(),
+  startedMs: v.number(),
+  openedMs: v.nullable(v.number()),
+  endedMs: v.nullable(v.number()),
+  /** Why it ended, or never opened: a stable code of `sessionEndCodes` and one sentence. */
+  end: v.nullable(v.object({ code: v.string(), message: v.string() })),
+});
+export type Session = v.InferOutput<typeof sessionSchema>;
+export type SessionState = Session['state'];
+
+/** Why a session ended. */
+export const sessionEndCodes = [
+  'ended-by-us',
+  'ended-by-peer',
+  'idle',
+  'declined',
+  'busy',
+  'no-answer',
+  'not-registered',
+  'unknown-peer',
+  'forbidden',
+  'server-unreachable',
+  'not-signed-in',
+  'media-failed',
+  'media-lost',
+  'cancelled',
+  'refused',
+  'shutdown',
+] as const;
+export type SessionEndCode = (typeof sessionEndCodes)[number];

@@ -1,0 +1,38 @@
+/**
+ * Owns: the shape of a message and the states of its bubble.
+ * Called by: contract, messenger, store, renderer. Calls: valibot.
+ */
+import * as v from 'valibot';
+import { conversationIdSchema, messageIdSchema } from './ids.ts';
+
+/**
+ * Outgoing: `queued` on our disk only · `waiting` kept by the IM Server until the peer is back ·
+ * `sent` the peer's endpoint has it · `delivered` the peer has stored it · `displayed` the peer has seen it ·
+ * `failed` it will not be tried again by itself. Incoming: `received`, `read`.
+ */
+export const messageStateSchema = v.picklist([
+  'queued',
+  'waiting',
+  'sent',
+  'delivered',
+  'displayed',
+  'failed',
+  'received',
+  'read',
+]);
+export type MessageState = v.InferOutput<typeof messageStateSchema>;
+
+export const messageSchema = v.object({
+  id: messageIdSchema,
+  conversationId: conversationIdSchema,
+  /** Grows with every message stored; the order in which a conversation is shown, and the key of paging. */
+  position: v.number(),
+  direction: v.picklist(['in', 'out']),
+  text: v.string(),
+  /** When its author sent it, milliseconds since 1970. */
+  sentAtMs: v.number(),
+  state: messageStateSchema,
+  /** Set when `state` is `failed`: what happened and what to do, in one sentence each. */
+  failure: v.nullable(v.object({ code: v.string(), message: v.string() })),
+});
+export type Message = v.InferOutput<typeof messageSchema>;

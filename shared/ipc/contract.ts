@@ -1,0 +1,194 @@
+/**
+ * Owns: every call and every event between window and main process: name, input schema, output type.
+ * Called by: api-server (validates), commands (implements), renderer/api/client.ts (calls). Calls: valibot.
+ */
+import * as v from 'valibot';
+import { accountSchema, type Account } from '../domain/account.ts';
+import {
+  contactSchema,
+  conversationSchema,
+  sessionSchema,
+  type Contact,
+  type Conversation,
+  type Session,
+} from '../domain/conversation.ts';
+import {
+  accountIdSchema,
+  addressSchema,
+  conversationIdSchema,
+  messageIdSchema,
+  sessionIdSchema,
+} from '../domain/ids.ts';
+import type { Ladder } from '../domain/ladder.ts';
+import { messageSchema, type Message } from '../domain/message.ts';
+import { settingKeys, type Settings } from '../settings.ts';
+
+const nothing = v.object({});
+const name = v.pipe(v.string(), v.trim(), v.maxLength(100));
+const password = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
+const userPart = v.pipe(
+  v.string(),
+  v.trim(),
+  v.regex(/^[A-Za-z0-9._-]{1,64}$/, 'A user name has letters, digits, dot, hyphen and underscore only.'),
+);
+const pageSize = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200));
+const position = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** Input of every call. */
+export const callInputs = {
+  'app.info': nothing,
+  'account.add': v.object({
+    address: addressSchema,
+    password,
+    displayName: v.optional(name, ''),
+    /** `host`, `host:port` or a SIP URI; empty: the domain of the address. */
+    server: v.optional(v.pipe(v.string(), v.trim(), v.maxLength(255)), ''),
+  }),
+  'account.list': nothing,
+  'account.remove': v.object({ accountId: accountIdSchema }),
+  'contact.list': v.object({ accountId: v.optional(accountIdSchema) }),
+  'contact.add': v.object({
+    accountId: accountIdSchema,
+    address: addressSchema,
+    displayName: v.optional(name, ''),
+  }),
+  'conversation.list': v.object({ accountId: v.optional(accountIdSchema) }),
+  /** Finds or creates the conversation with a person. */
+  'conversation.open': v.object({ accountId: accountIdSchema, address: addressSchema }),
+  /** Everything up to and including `position` has been seen. */
+  'conversation.markRead': v.object({ conversationId: conversationIdSchema, position }),
+  /** Our user types, or has stopped. */
+  'conversation.setComposing': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
+  /** A page of messages in ascending order: the newest, or before/after a position, or around one. */
+  'message.list': v.object({
+    conversationId: conversationIdSchema,
+    before: v.optional(position),
+    after: v.optional(position),
+    around: v.optional(position),
+    limit: v.optional(pageSize, 50),
+  }),
+  'message.send': v.object({
+    conversationId: conversationIdSchema,
+    text: v.pipe(v.string(), v.minLength(1)),
+  }),
+  'message.retry': v.object({ messageId: messageIdSchema }),
+  'session.start': v.object({ conversationId: conversationIdSchema }),
+  /** The user's answer to a stranger's invitation (session state `asked`). */
+  'session.answer': v.object({ sessionId: sessionIdSchema, accept: v.boolean() }),
+  'session.end': v.object({ sessionId: sessionIdSchema }),
+  /** Sessions that are not over, and the last ended one of each conversation. */
+  'session.list': v.object({ conversationId: v.optional(conversationIdSchema) }),
+  'session.ladder': v.object({ sessionId: sessionIdSchema }),
+  'search.query': v.object({
+    text: v.pipe(v.string(), v.maxLength(500)),
+    conversationId: v.optional(conversationIdSchema),
+    limit: v.optional(pageSize, 50),
+  }),
+  'imserver.status': nothing,
+  /** Starts the IM Server inside this program; with `host` 127.0.0.1 only this computer reaches it. */
+  'imserver.start': v.object({
+    domain: v.optional(
+      v.pipe(v.string(), v.regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/)),
+      'chat.home.arpa',
+    ),
+    host: v.optional(v.pipe(v.string(), v.maxLength(64)), '0.0.0.0'),
+    port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)), 5060),
+  }),
+  'imserver.stop': nothing,
+  'imserver.addUser': v.object({ user: userPart, password, displayName: v.optional(name, '') }),
+  /** *Try it*: an account on the embedded server and Tom, a bot that answers. */
+  'demo.start': nothing,
+  'settings.get': nothing,
+  'settings.set': v.object({ key: v.picklist(settingKeys), value: v.unknown() }),
+} as const;
+
+/** The IM Server inside this program. */
+export interface ImServerStatus {
+  readonly running: boolean;
+  readonly domain: string;
+  /** SIP URIs that other computers put into "Server". */
+  readonly sip: readonly string[];
+  readonly users: readonly {
+    readonly user: string;
+    readonly displayName: string;
+    readonly online: boolean;
+  }[];
+}
+
+/** One found message; `snippet` alternates plain and matching text, beginning with plain. */
+export interface SearchHit {
+  readonly message: Message;
+  readonly conversation: Conversation;
+  readonly snippet: readonly string[];
+}
+
+export interface AppInfo {
+  readonly version: string;
+  readonly host: 'electron' | 'browser' | 'headless';
+  readonly platform: string;
+  /** Folder in which everything is kept. */
+  readonly profile: string;
+  /** True when nothing has been set up yet: the three doors are shown. */
+  readonly firstRun: boolean;
+}
+
+/** Output of every call. */
+export interface CallOutputs {
+  'app.info': AppInfo;
+  'account.add': Account;
+  'account.list': readonly Account[];
+  'account.remove': null;
+  'contact.list': readonly Contact[];
+  'contact.add': Contact;
+  'conversation.list': readonly Conversation[];
+  'conversation.open': Conversation;
+  'conversation.markRead': Conversation;
+  'conversation.setComposing': null;
+  'message.list': {
+    readonly messages: readonly Message[];
+    readonly hasBefore: boolean;
+    readonly hasAfter: boolean;
+  };
+  'message.send': Message;
+  'message.retry': Message;
+  'session.start': Session;
+  'session.answer': Session;
+  'session.end': Session;
+  'session.list': readonly Session[];
+  'session.ladder': Ladder;
+  'search.query': { readonly hits: readonly SearchHit[]; readonly tookMs: number };
+  'imserver.status': ImServerStatus;
+  'imserver.start': ImServerStatus;
+  'imserver.stop': ImServerStatus;
+  'imserver.addUser': ImServerStatus;
+  'demo.start': Account;
+  'settings.get': Settings;
+  'settings.set': Settings;
+}
+
+export type CallName = keyof typeof callInputs;
+export const callNames = Object.keys(callInputs) as CallName[];
+/** What a caller passes. */
+export type CallInput<Name extends CallName> = v.InferInput<(typeof callInputs)[Name]>;
+/** What the implementation gets after validation. */
+export type CheckedInput<Name extends CallName> = v.InferOutput<(typeof callInputs)[Name]>;
+export type CallOutput<Name extends CallName> = CallOutputs[Name];
+
+/** Data of every event. Each carries the whole changed thing, never a difference. */
+export const eventData = {
+  'message.added': v.object({ message: messageSchema }),
+  'message.changed': v.object({ message: messageSchema }),
+  'conversation.changed': v.object({ conversation: conversationSchema }),
+  'session.changed': v.object({ session: sessionSchema }),
+  'account.changed': v.object({ account: accountSchema }),
+  'account.removed': v.object({ accountId: accountIdSchema }),
+  'contact.changed': v.object({ contact: contactSchema }),
+  /** The peer of this conversation types, or has stopped. */
+  'composing.changed': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
+  'settings.changed': v.object({ settings: v.record(v.string(), v.unknown()) }),
+  'imserver.changed': v.object({ running: v.boolean() }),
+} as const;
+
+export type EventName = keyof typeof eventData;
+export const eventNames = Object.keys(eventData) as EventName[];
+export type EventData<Name extends EventName> = v.InferOutput<(typeof eventData)[Name]>;

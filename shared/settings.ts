@@ -1,0 +1,85 @@
+/**
+ * Owns: every setting: its type, default, description and whether a policy may lock it.
+ * Called by: contract, store, settings views, policy templates. Calls: valibot.
+ */
+import * as v from 'valibot';
+
+/** One setting. `lockable`: a policy may set it and take it out of the user's hands. */
+interface SettingSpec<Schema extends v.GenericSchema> {
+  readonly schema: Schema;
+  readonly initial: v.InferOutput<Schema>;
+  readonly description: string;
+  readonly lockable: boolean;
+}
+
+function setting<Schema extends v.GenericSchema>(spec: SettingSpec<Schema>): SettingSpec<Schema> {
+  return spec;
+}
+
+export const settingSpecs = {
+  'appearance.theme': setting({
+    schema: v.picklist(['system', 'light', 'dark']),
+    initial: 'system',
+    description: 'Colours of the window.',
+    lockable: true,
+  }),
+  'appearance.language': setting({
+    schema: v.picklist(['system', 'en', 'de', 'zh', 'ar']),
+    initial: 'system',
+    description: 'Language of the window.',
+    lockable: true,
+  }),
+  'privacy.sendDisplayed': setting({
+    schema: v.boolean(),
+    initial: true,
+    description: 'Tell people when their messages have been read.',
+    lockable: true,
+  }),
+  'privacy.sendComposing': setting({
+    schema: v.boolean(),
+    initial: true,
+    description: 'Tell people that you are typing.',
+    lockable: true,
+  }),
+  'sessions.acceptContacts': setting({
+    schema: v.boolean(),
+    initial: true,
+    description: 'Accept sessions from people in your contacts without asking.',
+    lockable: true,
+  }),
+  'sessions.idleMinutes': setting({
+    schema: v.pipe(v.number(), v.minValue(0.01), v.maxValue(24 * 60)),
+    initial: 10,
+    description: 'End a session after this many minutes without a message.',
+    lockable: true,
+  }),
+  'network.engine': setting({
+    schema: v.variant('kind', [
+      v.object({ kind: v.literal('embedded') }),
+      v.object({
+        kind: v.literal('drachtio'),
+        host: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
+        port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
+        secret: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
+      }),
+    ]),
+    initial: { kind: 'embedded' },
+    description: 'The SIP engine: the one inside the program, or a drachtio server.',
+    lockable: true,
+  }),
+  'network.bindAddress': setting({
+    schema: v.pipe(v.string(), v.maxLength(64)),
+    initial: '',
+    description: 'Local IP address for SIP and MSRP; empty: the one that leads to the server.',
+    lockable: true,
+  }),
+} as const;
+
+export type SettingKey = keyof typeof settingSpecs;
+export const settingKeys = Object.keys(settingSpecs) as SettingKey[];
+export type Settings = { [Key in SettingKey]: v.InferOutput<(typeof settingSpecs)[Key]['schema']> };
+
+/** Every setting at its default. */
+export function initialSettings(): Settings {
+  return Object.fromEntries(settingKeys.map((key) => [key, settingSpecs[key].initial])) as Settings;
+}
