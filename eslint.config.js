@@ -1,25 +1,36 @@
 import svelte from 'eslint-plugin-svelte';
 import ts from 'typescript-eslint';
 
+const typeAware = {
+  parserOptions: {
+    project: ['shared', 'main', 'preload', 'renderer', 'test'].map((name) => `./tsconfig.${name}.json`),
+    tsconfigRootDir: import.meta.dirname,
+    extraFileExtensions: ['.svelte'],
+    parser: ts.parser,
+  },
+};
+
 export default ts.config(
   { ignores: ['out', 'dist', 'node_modules', 'test/.artifacts', 'test/canary', '**/*.mjs', '**/*.js'] },
+  { files: ['**/*.ts'], extends: [...ts.configs.strictTypeChecked], languageOptions: typeAware },
+  ...svelte.configs.recommended.map((config) => ({ ...config, files: ['**/*.svelte'] })),
   {
-    files: ['**/*.ts', '**/*.svelte', '**/*.svelte.ts'],
-    extends: [...ts.configs.strictTypeChecked, ...svelte.configs.recommended],
-    languageOptions: {
-      parserOptions: {
-        projectService: true,
-        tsconfigRootDir: import.meta.dirname,
-        extraFileExtensions: ['.svelte'],
-        svelteFeatures: { runes: true },
-      },
-    },
+    files: ['**/*.svelte'],
+    extends: [...ts.configs.strictTypeChecked.map(({ languageOptions: _, ...config }) => config)],
+    languageOptions: typeAware,
+  },
+  {
+    files: ['**/*.ts', '**/*.svelte'],
     rules: {
-      'no-undef': 'off',
       eqeqeq: 'error',
       'prefer-const': 'error',
       'no-var': 'error',
+      'no-console': 'error',
       'max-lines': ['error', { max: 500, skipBlankLines: false, skipComments: false }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
+      ],
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true, allowBoolean: true },
@@ -31,28 +42,15 @@ export default ts.config(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
-      'no-console': 'error',
-      'no-restricted-syntax': [
-        'error',
-        { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
-        {
-          selector: 'SvelteMustacheTag[kind="raw"]',
-          message: 'No {@html}: text from a peer must stay text.',
-        },
-      ],
     },
   },
+  { files: ['**/*.svelte'], rules: { 'prefer-const': 'off', 'svelte/no-at-html-tags': 'error' } },
   {
-    files: ['**/*.svelte', '**/*.svelte.ts'],
-    languageOptions: { parserOptions: { parser: ts.parser } },
-  },
-  {
-    files: ['test/**/*.ts'],
+    files: ['test/**/*.ts', '*.config.ts', 'build/**/*.ts'],
     rules: {
-      '@typescript-eslint/no-non-null-assertion': 'off',
       'no-restricted-syntax': 'off',
       'no-console': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },
-  { files: ['*.config.ts', 'build/**/*.ts'], rules: { 'no-restricted-syntax': 'off', 'no-console': 'off' } },
 );
