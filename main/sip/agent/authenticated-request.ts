@@ -1,0 +1,78 @@
+/**
+ * Owns: sending a request outside of a dialog and answering the challenges that come back.
+ * Called by: registration.ts, invite.ts, pager-message.ts. Calls: agent.ts, sip/digest.ts.
+ *
+ * The repeat is a new transaction of the same call: same Call-ID and From tag, CSeq one higher (RFC 3261 §22.2).
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { answerChallenge, type Credentials } from '../digest.ts';
+import type { AgentRequest, AgentResponse } from './agent-request.ts';
+import type { SipAgent } from './agent.ts';
+import type { OutgoingHeaders } from './outgoing.ts';
+
+/** What identifies a call: it stays the same over repeats. */
+export interface CallIdentity {
+  readonly callId: string;
+  readonly fromTag: string;
+  /** Number of the last CSeq used. */
+  cseq: number;
+}
+
+export function newCallIdentity(): CallIdentity {
+  return { callId: randomUUID(), fromTag: randomBytes(8).toString('hex'), cseq: 0 };
+}
+
+/** One request outside of a dialog. */
+export interface OutOfDialogRequest {
+  readonly method: string;
+  readonly uri: string;
+  /** Address of record, without tag: `"Bob" <sip:bob@example.org>`. */
+  readonly from: string;
+  readonly to: string;
+  readonly headers?: OutgoingHeaders;
+  readonly body?: string;
+  readonly nextHop?: string;
+  readonly credentials?: Credentials;
+}
+
+/** Each challenge is answered once; a second refusal without `stale` is final. Two stale nonces in a row too. */
+const MAX_ATTEMPTS = 4;
+
+/**
+ * Sends `request` and repeats it with credentials when challenged. `onSent` gets each transaction, for CANCEL and
+ * provisional responses. Resolves with the final response; a 401/407 there means that the password is wrong.
+ */
+export async function sendAuthenticated(
+  agent: SipAgent,
+  request: OutOfDialogRequest,
+  call: CallIdentity,
+  onSent: (sent: AgentRequest) => void = () => undefined,
+): Promise<AgentResponse> {
+  let authorization: Record<string, string> = {};
+  let answered = false;
+  for (let attempt = 1; ; attempt++) {
+    call.cseq += 1;
+    const sent = agent.sendRequest({
+      method: request.method,
+      uri: request.uri,
+      headers: {
+        ...request.headers,
+        From: `${request.from};tag=${call.fromTag}`,
+        To: request.to,
+        'Call-ID': call.callId,
+        CSeq: `${call.cseq} ${request.method}`,
+        ...authorization,
+      },
+      ...(request.body === undefined ? {} : { body: request.body }),
+      ...(request.nextHop === undefined ? {} : { nextHop: request.nextHop }),
+    });
+    onSent(sent);
+    const response = await sent.final;
+    const challenged = response.status === 401 || response.status === 407;
+    if (!challenged || request.credentials === undefined || attempt >= MAX_ATTEMPTS) return response;
+    const answer = answerChallenge(response.message, request, request.credentials);
+    if (answer === undefined || (answered && !answer.stale)) return response;
+    authorization = { ...authorization, [answer.header]: answer.value };
+    answered = true;
+  }
+}

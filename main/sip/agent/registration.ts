@@ -1,0 +1,188 @@
+/**
+ * Owns: one registration (RFC 3261 §10): register, refresh, retry, unregister.
+ * Called by: messenger.ts. Calls: authenticated-request.ts.
+ */
+import { randomUUID } from 'node:crypto';
+import { MESSENGER_LIMITS } from '../../base/limits.ts';
+import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
+import { silentLog, type Log } from '../../base/log.ts';
+import type { Credentials } from '../digest.ts';
+import { parseNameAddrList } from '../headers.ts';
+import type { SipHeaders } from '../message.ts';
+import type { AgentResponse } from './agent-request.ts';
+import type { SipAgent } from './agent.ts';
+import { newCallIdentity, sendAuthenticated } from './authenticated-request.ts';
+
+/** `refused` is final until `start` is called again: no retry that could lock the account. */
+export type RegistrationStatus =
+  | { readonly status: 'stopped' }
+  | { readonly status: 'registering' }
+  | { readonly status: 'registered'; readonly expiresS: number }
+  | { readonly status: 'unreachable'; readonly reason: string; readonly retryMs: number }
+  | { readonly status: 'refused'; readonly code: number; readonly reason: string };
+
+export interface RegistrationOptions {
+  readonly agent: SipAgent;
+  /** Address of record without scheme: `bob@example.org`. */
+  readonly address: string;
+  readonly displayName?: string;
+  /** Contact as a name-addr; `@localhost` in it is replaced by the engine with its own address. */
+  readonly contact: string;
+  readonly nextHop: string;
+  readonly credentials: Credentials;
+  readonly expiresS?: number;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly onChange: (status: RegistrationStatus) => void;
+}
+
+/** Keeps one address registered. */
+export class Registration implements AsyncDisposable {
+  readonly #options: RegistrationOptions;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #call = newCallIdentity();
+  readonly #instance = `urn:uuid:${randomUUID()}`;
+  #status: RegistrationStatus = { status: 'stopped' };
+  #timer: Timer | undefined;
+  #retryMs = MESSENGER_LIMITS.registrationRetryFirstMs as number;
+  #generation = 0;
+  #registered = false;
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
+  }
+
+  get status(): RegistrationStatus {
+    return this.#status;
+  }
+
+  /** Registers now, and stays registered. Also used to try at once after a network change. */
+  start(): void {
+    this.#retryMs = MESSENGER_LIMITS.registrationRetryFirstMs;
+    void this.#register();
+  }
+
+  /** Takes the registration back and stops. Resolves when the server has answered or cannot be reached. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#generation += 1;
+    this.#timer?.[Symbol.dispose]();
+    const { agent } = this.#options;
+    if (this.#registered && agent.connected) {
+      this.#registered = false;
+      const answered = this.#send(0).catch(() => undefined);
+      const waited = Promise.withResolvers<undefined>();
+      using _limit = this.#clock.startTimer(UNREGISTER_MS, () => {
+        waited.resolve(undefined);
+      });
+      await Promise.race([answered, waited.promise]);
+    }
+    this.#change({ status: 'stopped' });
+  }
+
+  async #register(): Promise<void> {
+    const generation = ++this.#generation;
+    this.#timer?.[Symbol.dispose]();
+    if (!this.#registered) this.#change({ status: 'registering' });
+    let response: AgentResponse | undefined;
+    let failure = '';
+    try {
+      response = await this.#send(this.#options.expiresS ?? MESSENGER_LIMITS.registrationExpiresS);
+    } catch (error) {
+      failure = error instanceof Error ? error.message : String(error);
+    }
+    if (generation !== this.#generation) return;
+    if (response === undefined) this.#retryLater(failure);
+    else this.#receiveAnswer(response);
+  }
+
+  #send(expiresS: number): Promise<AgentResponse> {
+    const { agent, address, displayName, contact, nextHop, credentials } = this.#options;
+    const name =
+      displayName === undefined || displayName === '' ? '' : `"${displayName.replace(/["\\\r\n]/g, '')}" `;
+    const aor = `${name}<sip:${address}>`;
+    return sendAuthenticated(
+      agent,
+      {
+        method: 'REGISTER',
+        uri: `sip:${address.slice(address.lastIndexOf('@') + 1)}`,
+        from: aor,
+        to: aor,
+        nextHop,
+        credentials,
+        headers: {
+          Contact: `${contact};expires=${expiresS};+sip.instance="<${this.#instance}>";reg-id=1`,
+          Expires: String(expiresS),
+          Supported: 'path, outbound',
+        },
+      },
+      this.#call,
+    );
+  }
+
+  #receiveAnswer(response: AgentResponse): void {
+    const { status, reason, message } = response;
+    if (status >= 200 && status < 300) {
+      this.#registered = true;
+      this.#retryMs = MESSENGER_LIMITS.registrationRetryFirstMs;
+      const expiresS = grantedSeconds(
+        message.headers,
+        this.#options.expiresS ?? MESSENGER_LIMITS.registrationExpiresS,
+      );
+      // Refresh at half of the time, so that one lost refresh costs nothing.
+      this.#again(Math.max(1_000, expiresS * 500));
+      this.#change({ status: 'registered', expiresS });
+      return;
+    }
+    const retryable = status === 408 || status === 480 || (status >= 500 && status < 600);
+    if (retryable) {
+      this.#retryLater(`${status} ${reason}`);
+      return;
+    }
+    this.#registered = false;
+    this.#log.warn('registration.refused', { status, reason });
+    this.#change({ status: 'refused', code: status, reason });
+  }
+
+  #retryLater(reason: string): void {
+    const retryMs = this.#retryMs;
+    this.#retryMs = Math.min(this.#retryMs * 2, MESSENGER_LIMITS.registrationRetryMaxMs);
+    this.#registered = false;
+    this.#log.info('registration.unreachable', { reason, retryMs });
+    this.#again(retryMs);
+    this.#change({ status: 'unreachable', reason, retryMs });
+  }
+
+  #again(delayMs: number): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = this.#clock.startTimer(delayMs, () => void this.#register());
+  }
+
+  #change(status: RegistrationStatus): void {
+    const before = this.#status;
+    this.#status = status;
+    if (before.status === 'registered' && status.status === 'registered') return;
+    this.#options.onChange(status);
+  }
+}
+
+/** How long we wait for the answer to the unregistering REGISTER at shutdown. */
+const UNREGISTER_MS = 1_000;
+
+/** The lifetime that the server granted: our Contact's expires, else Expires, else what we asked for. */
+function grantedSeconds(headers: SipHeaders, asked: number): number {
+  const granted: number[] = [];
+  try {
+    for (const contact of headers.getAll('contact').flatMap(parseNameAddrList)) {
+      const expires = Number(contact.params.get('expires'));
+      if (Number.isInteger(expires) && expires > 0) granted.push(expires);
+    }
+  } catch {
+    // A Contact that cannot be read says nothing about the lifetime.
+  }
+  const header = Number(headers.get('expires') ?? NaN);
+  if (granted.length > 0) return Math.min(...granted, asked);
+  return Number.isInteger(header) && header > 0 ? Math.min(header, asked) : asked;
+}

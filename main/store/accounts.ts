@@ -1,0 +1,98 @@
+/**
+ * Owns: statements on accounts and contacts. Called by: messenger-tables.ts. Calls: SQLite.
+ */
+import type { Account } from '../../shared/domain/account.ts';
+import type { Contact } from '../../shared/domain/conversation.ts';
+import type { AccountId } from '../../shared/domain/ids.ts';
+import type { Database } from './database.ts';
+
+/** An account as it lies on disk: without its connection, with its protected secret. */
+export interface StoredAccount extends Omit<Account, 'connection'> {
+  readonly secret: Uint8Array;
+  /** What protects `secret`; another backend later explains why it cannot be read. */
+  readonly secretBackend: string;
+}
+
+interface AccountRow {
+  id: string;
+  address: string;
+  display_name: string;
+  server: string;
+  kind: string;
+  secret: Uint8Array;
+  secret_backend: string;
+}
+
+interface ContactRow {
+  account_id: string;
+  address: string;
+  display_name: string;
+}
+
+function toAccount(row: AccountRow): StoredAccount {
+  return {
+    id: row.id as AccountId,
+    address: row.address,
+    displayName: row.display_name,
+    server: row.server,
+    kind: row.kind as Account['kind'],
+    secret: row.secret,
+    secretBackend: row.secret_backend,
+  };
+}
+
+function toContact(row: ContactRow): Contact {
+  return { accountId: row.account_id as AccountId, address: row.address, displayName: row.display_name };
+}
+
+export function accountProcedures(database: Database) {
+  const insert = database.prepare<[string, string, string, string, string, Uint8Array, string, number]>(
+    'INSERT INTO accounts (id, address, display_name, server, kind, secret, secret_backend, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  );
+  const updateServer = database.prepare<[string, string]>('UPDATE accounts SET server = ? WHERE id = ?');
+  const remove = database.prepare<[string]>('DELETE FROM accounts WHERE id = ?');
+  const list = database.prepare<[], AccountRow>('SELECT * FROM accounts ORDER BY created_ms');
+  const upsertContact = database.prepare<[string, string, string]>(
+    `INSERT INTO contacts (account_id, address, display_name) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET display_name = excluded.display_name`,
+  );
+  const nameConversation = database.prepare<[string, string, string]>(
+    'UPDATE conversations SET peer_name = ? WHERE account_id = ? AND peer_address = ?',
+  );
+  const contacts = database.prepare<[], ContactRow>('SELECT * FROM contacts ORDER BY display_name, address');
+  const contact = database.prepare<[string, string], ContactRow>(
+    'SELECT * FROM contacts WHERE account_id = ? AND address = ?',
+  );
+
+  return {
+    insertAccount(account: StoredAccount & { createdMs: number }): null {
+      const { id, address, displayName, server, kind, secret, secretBackend, createdMs } = account;
+      insert.run(id, address, displayName, server, kind, secret, secretBackend, createdMs);
+      return null;
+    },
+    updateAccountServer(input: { id: AccountId; server: string }): null {
+      updateServer.run(input.server, input.id);
+      return null;
+    },
+    /** History stays: a removed account's conversations can still be read. */
+    deleteAccount(input: { id: AccountId }): null {
+      remove.run(input.id);
+      return null;
+    },
+    selectAccounts(_input: null): StoredAccount[] {
+      return list.all().map(toAccount);
+    },
+    upsertContact: database.transaction((input: Contact): Contact => {
+      upsertContact.run(input.accountId, input.address, input.displayName);
+      if (input.displayName !== '') nameConversation.run(input.displayName, input.accountId, input.address);
+      return input;
+    }),
+    selectContacts(_input: null): Contact[] {
+      return contacts.all().map(toContact);
+    },
+    selectContact(input: { accountId: AccountId; address: string }): Contact | null {
+      const row = contact.get(input.accountId, input.address);
+      return row === undefined ? null : toContact(row);
+    },
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * Owns: statements on conversations. Called by: messenger-tables.ts, messages.ts, search.ts. Calls: SQLite.
+ */
+import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { MessageState } from '../../shared/domain/message.ts';
+import type { Database } from './database.ts';
+
+/** A conversation with its newest message and its count of unread ones, as one row. */
+export interface ConversationRow {
+  id: string;
+  account_id: string;
+  peer_address: string;
+  peer_name: string;
+  standing: string;
+  read_position: number;
+  last_activity_ms: number;
+  unread_count: number;
+  last_id: string | null;
+  last_direction: string | null;
+  last_text: string | null;
+  last_state: string | null;
+  last_sent_at_ms: number | null;
+}
+
+/** Characters of the newest message that the list shows. */
+const PREVIEW_CHARS = 200;
+
+/** The conversation columns; append WHERE and ORDER BY. */
+const CONVERSATION_SELECT = `
+SELECT c.*,
+  (SELECT count(*) FROM messages u WHERE u.conversation_id = c.id AND u.direction = 'in' AND u.state = 'received') AS unread_count,
+  m.id AS last_id, m.direction AS last_direction, substr(m.text, 1, ${PREVIEW_CHARS}) AS last_text,
+  m.state AS last_state, m.sent_at_ms AS last_sent_at_ms
+FROM conversations c
+LEFT JOIN messages m ON m.position =
+  (SELECT max(position) FROM messages n WHERE n.conversation_id = c.id)`;
+
+function toConversation(row: ConversationRow): Conversation {
+  return {
+    id: row.id as ConversationId,
+    accountId: row.account_id as AccountId,
+    peerAddress: row.peer_address,
+    peerName: row.peer_name,
+    standing: row.standing as Conversation['standing'],
+    unreadCount: row.unread_count,
+    readPosition: row.read_position,
+    lastActivityMs: row.last_activity_ms,
+    lastMessage:
+      row.last_id === null
+        ? null
+        : {
+            id: row.last_id as MessageId,
+            direction: row.last_direction as 'in' | 'out',
+            text: row.last_text ?? '',
+            state: row.last_state as MessageState,
+            sentAtMs: row.last_sent_at_ms ?? 0,
+          },
+  };
+}
+
+export function conversationProcedures(database: Database) {
+  const byId = database.prepare<[string], ConversationRow>(`${CONVERSATION_SELECT} WHERE c.id = ?`);
+  const byPeer = database.prepare<[string, string], ConversationRow>(
+    `${CONVERSATION_SELECT} WHERE c.account_id = ? AND c.peer_address = ?`,
+  );
+  const all = database.prepare<[], ConversationRow>(
+    `${CONVERSATION_SELECT} ORDER BY c.last_activity_ms DESC`,
+  );
+  const insert = database.prepare<[string, string, string, string, string, number]>(
+    `INSERT INTO conversations (id, account_id, peer_address, peer_name, standing, last_activity_ms)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+  );
+  const setStanding = database.prepare<[string, string]>(
+    'UPDATE conversations SET standing = ? WHERE id = ?',
+  );
+  const setName = database.prepare<[string, string]>('UPDATE conversations SET peer_name = ? WHERE id = ?');
+  const setRead = database.prepare<[number, string]>(
+    'UPDATE conversations SET read_position = max(read_position, ?) WHERE id = ?',
+  );
+
+  function select(id: ConversationId): Conversation | null {
+    const row = byId.get(id);
+    return row === undefined ? null : toConversation(row);
+  }
+
+  return {
+    selectConversation(input: { id: ConversationId }): Conversation | null {
+      return select(input.id);
+    },
+    selectConversationWith(input: { accountId: AccountId; peerAddress: string }): Conversation | null {
+      const row = byPeer.get(input.accountId, input.peerAddress);
+      return row === undefined ? null : toConversation(row);
+    },
+    selectConversations(_input: null): Conversation[] {
+      return all.all().map(toConversation);
+    },
+    /** Finds the conversation with a person or makes it; an existing one keeps its standing and name. */
+    openConversation: database.transaction(
+      (input: {
+        id: ConversationId;
+        accountId: AccountId;
+        peerAddress: string;
+        peerName: string;
+        standing: Conversation['standing'];
+        nowMs: number;
+      }): { conversation: Conversation; created: boolean } => {
+        const row = byPeer.get(input.accountId, input.peerAddress);
+        if (row !== undefined) return { conversation: toConversation(row), created: false };
+        insert.run(input.id, input.accountId, input.peerAddress, input.peerName, input.standing, input.nowMs);
+        const conversation = select(input.id);
+        if (conversation === null) throw new Error('the conversation was not inserted');
+        return { conversation, created: true };
+      },
+    ),
+    updateStanding(input: { id: ConversationId; standing: Conversation['standing'] }): Conversation | null {
+      setStanding.run(input.standing, input.id);
+      return select(input.id);
+    },
+    updatePeerName(input: { id: ConversationId; peerName: string }): Conversation | null {
+      setName.run(input.peerName, input.id);
+      return select(input.id);
+    },
+    updateReadPosition(input: { id: ConversationId; position: number }): null {
+      setRead.run(input.position, input.id);
+      return null;
+    },
+  };
+}
+
+export type ConversationReader = Pick<ReturnType<typeof conversationProcedures>, 'selectConversation'>;

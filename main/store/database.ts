@@ -1,0 +1,110 @@
+/**
+ * Owns: opening a database file: driver, pragmas, schema version, migrations. The only import of better-sqlite3.
+ * Called by: worker.ts, tests. Calls: better-sqlite3.
+ */
+import { existsSync } from 'node:fs';
+import type BetterSqlite3 from 'better-sqlite3';
+
+export type Database = BetterSqlite3.Database;
+
+/** One step of the schema; run once, in a transaction, in order of `version`. */
+export interface Migration {
+  readonly version: number;
+  readonly sql: string;
+}
+
+/** The file cannot be used. `message` says what to do. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly code: 'STORE_TOO_NEW' | 'STORE_DAMAGED' | 'STORE_READ_ONLY' | 'STORE_FULL' | 'STORE_FAILED';
+
+  constructor(code: StoreError['code'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+/** Maps an error of SQLite to what it means for the user. */
+export function asStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const { code = '' } = (error ?? {}) as { code?: string };
+  const text = error instanceof Error ? error.message : String(error);
+  if (code.startsWith('SQLITE_FULL') || code === 'ENOSPC') {
+    return new StoreError(
+      'STORE_FULL',
+      'The disk is full. Free some space; nothing that was stored is lost.',
+      error,
+    );
+  }
+  if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN') || code === 'EACCES') {
+    return new StoreError(
+      'STORE_READ_ONLY',
+      'The profile folder cannot be written. Check its permissions.',
+      error,
+    );
+  }
+  if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB')) {
+    return new StoreError('STORE_DAMAGED', 'The history file is damaged. Restore it from a copy.', error);
+  }
+  return new StoreError('STORE_FAILED', `The history could not be read or written (${text}).`, error);
+}
+
+type Driver = typeof BetterSqlite3;
+
+/** Loads the prebuilt binary of this platform directly: the package's default entry may take hundreds of ms. */
+async function loadDriver(): Promise<Driver> {
+  const musl =
+    process.platform === 'linux' &&
+    existsSync(`/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`);
+  const platform = musl ? 'linuxmusl' : process.platform;
+  const module = (await import(`better-sqlite3/${platform}-${process.arch}`)) as { default: Driver };
+  return module.default;
+}
+
+let driver: Driver | undefined;
+
+/**
+ * Opens or creates `path` and brings it to the newest schema. Throws StoreError; a file of a newer program is left
+ * as it is. `upTo` stops at an older schema (for tests of migrations).
+ */
+export async function openDatabase(
+  path: string,
+  migrations: readonly Migration[],
+  upTo = Number.MAX_SAFE_INTEGER,
+): Promise<Database> {
+  driver ??= await loadDriver();
+  let database: Database | undefined;
+  try {
+    database = new driver(path, { timeout: 5_000 });
+    const found = Number(database.pragma('user_version', { simple: true }));
+    const newest = migrations.at(-1)?.version ?? 0;
+    if (found > newest) {
+      throw new StoreError(
+        'STORE_TOO_NEW',
+        `This history was written by a newer Parley (schema ${found}, this one knows ${newest}). Update Parley; nothing was changed.`,
+      );
+    }
+    // WAL with FULL: a commit that has returned survives a power cut.
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma('foreign_keys = ON');
+    database.pragma('trusted_schema = OFF');
+    database.pragma('temp_store = MEMORY');
+    database.pragma('cache_size = -16000');
+    migrate(database, migrations, found, upTo);
+    return database;
+  } catch (error) {
+    database?.close();
+    throw asStoreError(error);
+  }
+}
+
+function migrate(database: Database, migrations: readonly Migration[], found: number, upTo: number): void {
+  for (const { version, sql } of migrations) {
+    if (version <= found || version > upTo) continue;
+    database.transaction(() => {
+      database.exec(sql);
+      database.pragma(`user_version = ${version}`);
+    })();
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Owns: statements of an IM Server's store: registrations and deferred messages. Called by: worker.ts.
+ * Calls: SQLite.
+ */
+import type { Database } from './database.ts';
+
+/** One contact of a registered user. */
+export interface Binding {
+  readonly user: string;
+  /** Contact URI as registered. */
+  readonly contact: string;
+  readonly callId: string;
+  readonly cseq: number;
+  /** Next hop to reach it: the source of the REGISTER as a SIP URI. */
+  readonly source: string;
+  readonly expiresMs: number;
+}
+
+/** A message that waits for its recipient. */
+export interface DeferredMessage {
+  readonly id: number;
+  readonly recipient: string;
+  readonly sender: string;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  readonly receivedMs: number;
+  readonly expiresMs: number;
+}
+
+interface BindingRow {
+  user: string;
+  contact: string;
+  call_id: string;
+  cseq: number;
+  source: string;
+  expires_ms: number;
+}
+
+interface DeferredRow {
+  id: number;
+  recipient: string;
+  sender: string;
+  content_type: string;
+  body: Uint8Array;
+  received_ms: number;
+  expires_ms: number;
+}
+
+export function imserverProcedures(database: Database) {
+  const upsertBinding = database.prepare<[string, string, string, number, string, number]>(
+    `INSERT INTO bindings (user, contact, call_id, cseq, source, expires_ms) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET call_id = excluded.call_id, cseq = excluded.cseq, source = excluded.source,
+       expires_ms = excluded.expires_ms`,
+  );
+  const deleteBinding = database.prepare<[string, string]>(
+    'DELETE FROM bindings WHERE user = ? AND contact = ?',
+  );
+  const deleteUserBindings = database.prepare<[string]>('DELETE FROM bindings WHERE user = ?');
+  const expireBindings = database.prepare<[number]>('DELETE FROM bindings WHERE expires_ms <= ?');
+  const bindings = database.prepare<[], BindingRow>('SELECT * FROM bindings');
+  const insertDeferred = database.prepare<[string, string, string, Uint8Array, number, number]>(
+    `INSERT INTO deferred_messages (recipient, sender, content_type, body, received_ms, expires_ms)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+  );
+  const countFor = database.prepare<[string], { n: number }>(
+    'SELECT count(*) AS n FROM deferred_messages WHERE recipient = ?',
+  );
+  const countFrom = database.prepare<[string, string], { n: number }>(
+    'SELECT count(*) AS n FROM deferred_messages WHERE recipient = ? AND sender = ?',
+  );
+  const deferredFor = database.prepare<[string, number], DeferredRow>(
+    'SELECT * FROM deferred_messages WHERE recipient = ? ORDER BY id LIMIT ?',
+  );
+  const deleteDeferred = database.prepare<[number]>('DELETE FROM deferred_messages WHERE id = ?');
+  const expireDeferred = database.prepare<[number]>('DELETE FROM deferred_messages WHERE expires_ms <= ?');
+
+  return {
+    upsertBinding(binding: Binding): null {
+      const { user, contact, callId, cseq, source, expiresMs } = binding;
+      upsertBinding.run(user, contact, callId, cseq, source, expiresMs);
+      return null;
+    },
+    deleteBinding(input: { user: string; contact?: string | undefined }): null {
+      if (input.contact === undefined) deleteUserBindings.run(input.user);
+      else deleteBinding.run(input.user, input.contact);
+      return null;
+    },
+    /** All bindings that are still valid at `nowMs`; the others are deleted. */
+    selectBindings(input: { nowMs: number }): Binding[] {
+      expireBindings.run(input.nowMs);
+      return bindings.all().map((row) => ({
+        user: row.user,
+        contact: row.contact,
+        callId: row.call_id,
+        cseq: row.cseq,
+        source: row.source,
+        expiresMs: row.expires_ms,
+      }));
+    },
+    /** Keeps a message, unless the recipient's or the sender's share is used up. */
+    insertDeferred: database.transaction(
+      (
+        input: Omit<DeferredMessage, 'id'> & { maxPerRecipient: number; maxPerSender: number },
+      ): 'stored' | 'full' => {
+        if ((countFor.get(input.recipient)?.n ?? 0) >= input.maxPerRecipient) return 'full';
+        if ((countFrom.get(input.recipient, input.sender)?.n ?? 0) >= input.maxPerSender) return 'full';
+        const { recipient, sender, contentType, body, receivedMs, expiresMs } = input;
+        insertDeferred.run(recipient, sender, contentType, body, receivedMs, expiresMs);
+        return 'stored';
+      },
+    ),
+    /** The oldest that wait for a recipient, in order. Expired ones are deleted first. */
+    selectDeferred(input: { recipient: string; limit: number; nowMs: number }): DeferredMessage[] {
+      expireDeferred.run(input.nowMs);
+      return deferredFor.all(input.recipient, input.limit).map((row) => ({
+        id: row.id,
+        recipient: row.recipient,
+        sender: row.sender,
+        contentType: row.content_type,
+        body: row.body,
+        receivedMs: row.received_ms,
+        expiresMs: row.expires_ms,
+      }));
+    },
+    deleteDeferred(input: { id: number }): null {
+      deleteDeferred.run(input.id);
+      return null;
+    },
+  };
+}
+
+export type ImServerProcedures = ReturnType<typeof imserverProcedures>;

@@ -1,0 +1,198 @@
+/**
+ * Owns: statements on messages. Called by: messenger-tables.ts, search.ts. Calls: SQLite.
+ */
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { Message, MessageState } from '../../shared/domain/message.ts';
+import type { Database } from './database.ts';
+
+/** A message to store. `wireId` is its id between the two messengers: the key by which duplicates are dropped. */
+export interface NewMessage {
+  readonly id: MessageId;
+  readonly conversationId: ConversationId;
+  readonly direction: 'in' | 'out';
+  readonly wireId: string;
+  readonly text: string;
+  readonly sentAtMs: number;
+  readonly storedAtMs: number;
+  readonly state: MessageState;
+  /** Incoming: its author wants to know when it has been displayed. */
+  readonly displayReportWanted: boolean;
+}
+
+export interface MessageRow {
+  position: number;
+  id: string;
+  conversation_id: string;
+  direction: string;
+  wire_id: string;
+  text: string;
+  sent_at_ms: number;
+  state: string;
+  failure_code: string | null;
+  failure_message: string | null;
+}
+
+export function toMessage(row: MessageRow): Message {
+  return {
+    id: row.id as MessageId,
+    conversationId: row.conversation_id as ConversationId,
+    position: row.position,
+    direction: row.direction as 'in' | 'out',
+    text: row.text,
+    sentAtMs: row.sent_at_ms,
+    state: row.state as MessageState,
+    failure:
+      row.failure_code === null ? null : { code: row.failure_code, message: row.failure_message ?? '' },
+  };
+}
+
+/**
+ * From which states an outgoing message may come to each: a late or repeated report never takes it back.
+ * `queued` again: it was handed on but not confirmed when the way broke.
+ */
+const MAY_BECOME: Readonly<
+  Record<'queued' | 'waiting' | 'sent' | 'delivered' | 'displayed' | 'failed', readonly MessageState[]>
+> = {
+  queued: ['queued', 'failed'],
+  waiting: ['queued', 'failed'],
+  sent: ['queued', 'waiting', 'failed'],
+  delivered: ['queued', 'waiting', 'sent', 'failed'],
+  displayed: ['queued', 'waiting', 'sent', 'delivered', 'failed'],
+  failed: ['queued', 'waiting'],
+};
+
+export type OutgoingState = keyof typeof MAY_BECOME;
+
+export function messageProcedures(database: Database) {
+  const insert = database.prepare(
+    `INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state, display_report_wanted)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conversation_id, direction, wire_id) DO NOTHING`,
+  );
+  const touch = database.prepare<[number, string]>(
+    'UPDATE conversations SET last_activity_ms = max(last_activity_ms, ?) WHERE id = ?',
+  );
+  const byId = database.prepare<[string], MessageRow>('SELECT * FROM messages WHERE id = ?');
+  const byWireId = database.prepare<[string, string, string], MessageRow>(
+    'SELECT * FROM messages WHERE conversation_id = ? AND direction = ? AND wire_id = ?',
+  );
+  const before = database.prepare<[string, number, number], MessageRow>(
+    'SELECT * FROM messages WHERE conversation_id = ? AND position < ? ORDER BY position DESC LIMIT ?',
+  );
+  const after = database.prepare<[string, number, number], MessageRow>(
+    'SELECT * FROM messages WHERE conversation_id = ? AND position > ? ORDER BY position LIMIT ?',
+  );
+  const queued = database.prepare<[string, number], MessageRow>(
+    `SELECT * FROM messages WHERE conversation_id = ? AND state = 'queued' ORDER BY position LIMIT ?`,
+  );
+  const conversationsQueued = database.prepare<[], { conversation_id: string }>(
+    `SELECT DISTINCT conversation_id FROM messages WHERE state = 'queued'`,
+  );
+  const setState = database.prepare<[string, string | null, string | null, string]>(
+    'UPDATE messages SET state = ?, failure_code = ?, failure_message = ? WHERE id = ?',
+  );
+  const unread = database.prepare<[string, number], MessageRow & { display_report_wanted: number }>(
+    `SELECT * FROM messages WHERE conversation_id = ? AND direction = 'in' AND state = 'received' AND position <= ?
+     ORDER BY position`,
+  );
+  const setRead = database.prepare<[string, number]>(
+    `UPDATE messages SET state = 'read' WHERE conversation_id = ? AND direction = 'in' AND state = 'received' AND position <= ?`,
+  );
+  const setReadPosition = database.prepare<[number, string]>(
+    'UPDATE conversations SET read_position = max(read_position, ?) WHERE id = ?',
+  );
+
+  function select(id: MessageId): Message | null {
+    const row = byId.get(id);
+    return row === undefined ? null : toMessage(row);
+  }
+
+  return {
+    /** Stores a message, or finds that it is there already (same wire id from the same side of a conversation). */
+    insertMessage: database.transaction((input: NewMessage): { message: Message; duplicate: boolean } => {
+      const { changes } = insert.run(
+        input.id,
+        input.conversationId,
+        input.direction,
+        input.wireId,
+        input.text,
+        input.sentAtMs,
+        input.storedAtMs,
+        input.state,
+        input.displayReportWanted ? 1 : 0,
+      );
+      if (changes > 0) touch.run(input.storedAtMs, input.conversationId);
+      const row = byWireId.get(input.conversationId, input.direction, input.wireId);
+      if (row === undefined) throw new Error('the message was not inserted');
+      return { message: toMessage(row), duplicate: changes === 0 };
+    }),
+
+    selectMessage(input: { id: MessageId }): Message | null {
+      return select(input.id);
+    },
+
+    /** A page in ascending order, by key: never by offset. `around` puts its message in the middle. */
+    selectMessagePage(input: {
+      conversationId: ConversationId;
+      before?: number | undefined;
+      after?: number | undefined;
+      around?: number | undefined;
+      limit: number;
+    }): { messages: Message[]; hasBefore: boolean; hasAfter: boolean } {
+      const { conversationId, limit } = input;
+      const older = (key: number, count: number) => before.all(conversationId, key, count).reverse();
+      let rows: MessageRow[];
+      if (input.around !== undefined) {
+        const half = Math.ceil(limit / 2);
+        rows = [...older(input.around, half), ...after.all(conversationId, input.around - 1, limit - half)];
+      } else if (input.after !== undefined) rows = after.all(conversationId, input.after, limit);
+      else rows = older(input.before ?? Number.MAX_SAFE_INTEGER, limit);
+      const first = rows[0]?.position ?? input.before ?? 0;
+      const last = rows.at(-1)?.position ?? input.after ?? Number.MAX_SAFE_INTEGER;
+      return {
+        messages: rows.map(toMessage),
+        hasBefore: before.get(conversationId, first, 1) !== undefined,
+        hasAfter: after.get(conversationId, last, 1) !== undefined,
+      };
+    },
+
+    /** The outbox of a conversation, in the order of writing. */
+    selectQueued(input: { conversationId: ConversationId; limit: number }): Message[] {
+      return queued.all(input.conversationId, input.limit).map(toMessage);
+    },
+
+    selectConversationsWithQueued(_input: null): ConversationId[] {
+      return conversationsQueued.all().map((row) => row.conversation_id as ConversationId);
+    },
+
+    /** Moves an outgoing message on. Null when it is unknown or further already: then nothing has changed. */
+    updateMessageState: database.transaction(
+      (input: {
+        id: MessageId;
+        state: OutgoingState;
+        failure?: { code: string; message: string } | undefined;
+      }): Message | null => {
+        const row = byId.get(input.id);
+        if (row?.direction !== 'out') return null;
+        if (!MAY_BECOME[input.state].includes(row.state as MessageState)) return null;
+        setState.run(input.state, input.failure?.code ?? null, input.failure?.message ?? null, input.id);
+        return select(input.id);
+      },
+    ),
+
+    /** Everything up to `position` has been seen. Returns what changed, and whose authors asked to be told. */
+    markRead: database.transaction(
+      (input: {
+        conversationId: ConversationId;
+        position: number;
+      }): { messages: Message[]; reportWireIds: string[] } => {
+        const rows = unread.all(input.conversationId, input.position);
+        setRead.run(input.conversationId, input.position);
+        setReadPosition.run(input.position, input.conversationId);
+        return {
+          messages: rows.map((row) => ({ ...toMessage(row), state: 'read' })),
+          reportWireIds: rows.filter((row) => row.display_report_wanted === 1).map((row) => row.wire_id),
+        };
+      },
+    ),
+  };
+}

@@ -1,0 +1,9 @@
+/**
+ * Owns: the list of schema changes of a messenger's store, oldest first. Called by: database.ts. Calls: nothing.
+ * A change that has shipped is never edited: add the next number.
+ */
+import { initialMigration } from './0001-initial.ts';
+import { searchMigration } from './0002-search.ts';
+import type { Migration } from '../database.ts';
+
+export const messengerMigrations: readonly Migration[] = [initialMigration, searchMigration];

@@ -1,0 +1,24 @@
+/**
+ * Owns: what crosses between the store's face and its thread.
+ * Called by: store-thread.ts, worker.ts. Calls: nothing.
+ */
+import type { StoreError } from './database.ts';
+
+/** Which tables the thread serves, and where its file is. */
+export interface WorkerStart {
+  readonly kind: 'messenger' | 'imserver';
+  readonly path: string;
+}
+
+export interface WorkerRequest {
+  readonly id: number;
+  readonly procedure: string;
+  readonly input: unknown;
+}
+
+export type WorkerReply =
+  | { readonly id: number; readonly ok: true; readonly value: unknown; readonly tookMs: number }
+  | { readonly id: number; readonly ok: false; readonly code: StoreError['code']; readonly message: string };
+
+/** Named functions over one database; the thread runs them one at a time, in the order of arrival. */
+export type Procedures = Record<string, (input: never) => unknown>;
