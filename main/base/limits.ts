@@ -9,6 +9,8 @@ export const SIP_LIMITS = {
   maxMessageBytes: 1024 * 1024,
   /** All header lines together. */
   maxHeadBytes: 128 * 1024,
+  /** The first line of a message on a stream; what has none by then is not SIP. */
+  maxStartLineBytes: 16 * 1024,
   /** Header lines of one message. */
   maxHeaderLines: 512,
   /** T1: round-trip estimate (RFC 3261 §17.1.1.1). */
@@ -39,6 +41,10 @@ export const SIP_LIMITS = {
   /** Bytes waiting in a stream that its peer does not read; then the connection is closed. */
   maxQueuedBytes: 4 * 1024 * 1024,
   connectTimeoutMs: 5_000,
+  /** A datagram that fits into one IP packet; larger requests need a stream. */
+  maxDatagramBytes: 65_507,
+  /** Local addresses and bindings of contacts to connections that are remembered. */
+  maxCachedRoutes: 10_000,
 } as const;
 
 /** The control connection between engine and application (drachtio). */
@@ -48,6 +54,11 @@ export const CONTROL_LIMITS = {
   /** A connection that has not authenticated. */
   authenticateMs: 5_000,
   maxConnections: 8,
+  /** Bytes waiting for an application that does not read; then its connection is closed. */
+  maxQueuedBytes: 64 * 1024 * 1024,
+  /** First and longest wait before a listening application is dialled again. */
+  redialFirstMs: 100,
+  redialMaxMs: 2_000,
 } as const;
 
 /** MSRP (RFC 4975). */
@@ -95,7 +106,27 @@ export const MSRP_LIMITS = {
   maxSessionsPerConnection: 256,
   /** How long `close` waits for transactions in flight. */
   drainMs: 5_000,
+  /** After our FIN: how long `close` waits for the peer's. */
+  finWaitMs: 1_000,
+  /** Characters of a transaction id and of a Message-ID (RFC 4975 §9 says 32; relays exceed it). */
+  maxTransactionIdChars: 64,
+  maxMessageIdChars: 256,
+  /** A chunk of more body bytes has to be interruptible: `Byte-Range: 1-*` (RFC 4975 §7.1.1). */
+  maxFixedRangeBytes: 2_048,
+  /** Body bytes of messages that were handed up and not yet settled, per session: then the socket is paused. */
+  maxUnsettledBytes: 32 * 1024 * 1024,
+  /** Refused Message-IDs of a session that are remembered, so that later chunks are refused as well. */
+  maxRefusedMessages: 64,
+  /** Early visitors of one session while the SIP answer is open (one for each device that rings). */
+  maxVisitorsPerSession: 16,
+  /** After the SIP answer: how long we wait for the answerer's visit. */
+  awaitVisitMs: 32_000,
+  /** A frame that takes longer than `partialFrameMs` has to bring this much in each such period. */
+  partialFrameMinBytes: 64 * 1024,
 } as const;
+
+/** The MSRP ceilings as injected into the parts of an endpoint: tests use smaller ones. */
+export type MsrpLimits = { readonly [K in keyof typeof MSRP_LIMITS]: number };
 
 /** The messenger. */
 export const MESSENGER_LIMITS = {

@@ -1,0 +1,102 @@
+/**
+ * Owns: opening a TCP connection to a path, and saying precisely why that did not work.
+ * Called by: endpoint.ts for sessions that visit. Calls: Node's sockets.
+ */
+import net from 'node:net';
+import os from 'node:os';
+import type { Clock } from '../base/clock.ts';
+import { MsrpSessionError, type MsrpFailureCode } from './session-error.ts';
+import type { MsrpUri } from './uri.ts';
+
+/** How to dial. `preferredLocalHost`: some peers match our source address with our path. */
+export interface MsrpDialOptions {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly preferredLocalHost: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+const LOCAL_ADDRESS_FAULTS = new Set([
+  'EADDRNOTAVAIL',
+  'EINVAL',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'EADDRINUSE',
+]);
+
+/** Opens a socket to the first URI of a path. Rejects with MsrpSessionError `MSRP_CONNECT_…` naming the address. */
+export async function dialMsrpPeer(uri: MsrpUri, options: MsrpDialOptions): Promise<net.Socket> {
+  if (uri.scheme !== 'msrp' || uri.transport !== 'tcp') {
+    throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', `${uri.text}: only msrp over tcp is supported`);
+  }
+  if (uri.port === undefined || uri.port === 0) {
+    throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', `${uri.text}: no port to connect to`);
+  }
+  const target = { host: uri.host, port: uri.port };
+  const localAddress = usableLocalAddress(options.preferredLocalHost, uri.host);
+  if (localAddress !== undefined) {
+    try {
+      return await dial({ ...target, localAddress }, options);
+    } catch (error) {
+      const code =
+        error instanceof MsrpSessionError ? (error.cause as NodeJS.ErrnoException | undefined)?.code : '';
+      if (!LOCAL_ADDRESS_FAULTS.has(code ?? '')) throw error;
+    }
+  }
+  return dial(target, options);
+}
+
+function usableLocalAddress(preferred: string, target: string): string | undefined {
+  const family = net.isIP(preferred);
+  if (family === 0 || family !== net.isIP(target)) return undefined;
+  if (isLoopback(preferred) !== isLoopback(target)) return undefined;
+  const isOurs = Object.values(os.networkInterfaces()).some((addresses) =>
+    addresses?.some((address) => address.address === preferred),
+  );
+  return isOurs ? preferred : undefined;
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
+}
+
+function dial(
+  target: { host: string; port: number; localAddress?: string },
+  options: MsrpDialOptions,
+): Promise<net.Socket> {
+  const where = `${target.host}:${target.port}`;
+  const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
+  if (options.signal?.aborted === true) {
+    reject(new MsrpSessionError('MSRP_ABORTED', `connecting to ${where} was given up`));
+    return promise;
+  }
+  const socket = net.connect({ ...target, allowHalfOpen: true, noDelay: true });
+  const timer = options.clock.startTimer(options.timeoutMs, () => {
+    fail('MSRP_CONNECT_TIMEOUT', `no connection to ${where} within ${options.timeoutMs} ms`);
+  });
+  const abort = () => fail('MSRP_ABORTED', `connecting to ${where} was given up`);
+  const receiveError = (error: NodeJS.ErrnoException) => {
+    const code = error.code === 'ECONNREFUSED' ? 'MSRP_CONNECT_REFUSED' : 'MSRP_CONNECT_FAILED';
+    fail(code, `cannot connect to ${where}: ${error.code ?? error.message}`, error);
+  };
+  function settle(): void {
+    timer[Symbol.dispose]();
+    options.signal?.removeEventListener('abort', abort);
+    socket.off('error', receiveError);
+    socket.off('connect', receiveConnect);
+  }
+  function fail(code: MsrpFailureCode, message: string, cause?: Error): void {
+    settle();
+    socket.on('error', () => undefined);
+    socket.destroy();
+    reject(new MsrpSessionError(code, message, { cause }));
+  }
+  function receiveConnect(): void {
+    settle();
+    resolve(socket);
+  }
+  options.signal?.addEventListener('abort', abort, { once: true });
+  socket.on('error', receiveError);
+  socket.on('connect', receiveConnect);
+  return promise;
+}

@@ -1,0 +1,191 @@
+/**
+ * Owns: the listener, all connections and all sessions of one MSRP endpoint; which session a request is for.
+ * Called by: the messenger. Calls: listener.ts, dialer.ts, connection.ts, then session.ts with each request.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { systemClock, type Clock } from '../base/clock.ts';
+import { Lifetime } from '../base/lifetime.ts';
+import { MSRP_LIMITS, type MsrpLimits } from '../base/limits.ts';
+import { silentLog, type Log } from '../base/log.ts';
+import { ProtocolError } from '../base/protocol-error.ts';
+import type { WireTap } from '../base/wire-tap.ts';
+import { MsrpConnection, type MsrpFrameReceiver, type MsrpFrameSink } from './connection.ts';
+import { dialMsrpPeer } from './dialer.ts';
+import { MsrpListener } from './listener.ts';
+import type { MsrpHead } from './message.ts';
+import { AnsweredFrame, IGNORED_FRAME } from './receiving.ts';
+import { sendResponse } from './reports.ts';
+import { MsrpSession, type MsrpSessionDelegate, type MsrpSessionHost } from './session.ts';
+import { MsrpSessionError } from './session-error.ts';
+import { buildMsrpUri, msrpUrisEqual, parseMsrpPath, type MsrpUri } from './uri.ts';
+
+/** What an endpoint is made of; `limits` replaces single ceilings of `MSRP_LIMITS`. */
+export interface MsrpEndpointOptions {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly tap?: WireTap;
+  readonly limits?: Partial<MsrpLimits>;
+}
+
+/** What a new session is to be. */
+export interface MsrpCreateSessionOptions {
+  /** The address in the local path. */
+  readonly advertisedHost: string;
+  /** As announced by `a=accept-types`; anything else is answered with 415. */
+  readonly acceptTypes: readonly string[];
+  readonly delegate: MsrpSessionDelegate;
+  /** A smaller ceiling than `MSRP_LIMITS.maxMessageBytes`. */
+  readonly maxMessageBytes?: number;
+}
+
+/** 96 random bits (RFC 4975 §14.1 asks for 80). */
+const SESSION_ID_BYTES = 12;
+
+/** One MSRP endpoint: a listener and any number of sessions (RFC 4975). */
+export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDisposable {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: MsrpLimits;
+  readonly #tap: WireTap | undefined;
+  readonly #lifetime = new Lifetime();
+  readonly #sessions = new Map<string, MsrpSession>();
+  readonly #connections = new Set<MsrpConnection>();
+  readonly #listener: MsrpListener;
+  #port: number | undefined;
+
+  constructor(options: MsrpEndpointOptions = {}) {
+    this.clock = options.clock ?? systemClock;
+    this.log = options.log ?? silentLog;
+    this.limits = { ...MSRP_LIMITS, ...options.limits };
+    this.#tap = options.tap;
+    this.#listener = this.#lifetime.own(
+      new MsrpListener(this.limits, (socket) => this.#receiveSocket(socket)),
+    );
+    this.#lifetime.defer(() => this.#closeConnections());
+    this.#lifetime.defer(() => this.#closeSessions());
+  }
+
+  /** Starts to listen; port 0 takes any free port. Rejects with the system's error. */
+  async listen(where: { host: string; port: number }): Promise<{ host: string; port: number }> {
+    const bound = await this.#listener.listen(where);
+    this.#port = bound.port;
+    return bound;
+  }
+
+  /** Allocates a session-id and a local path with the listener's port. Throws `MSRP_BAD_STATE` before `listen`. */
+  createSession(options: MsrpCreateSessionOptions): MsrpSession {
+    if (this.#port === undefined || this.#lifetime.ended) {
+      throw new MsrpSessionError('MSRP_BAD_STATE', 'the endpoint does not listen');
+    }
+    const sessionId = randomBytes(SESSION_ID_BYTES).toString('hex');
+    const { maxMessageBytes = this.limits.maxMessageBytes } = options;
+    const session = new MsrpSession(this, {
+      sessionId,
+      localPath: [
+        buildMsrpUri({ scheme: 'msrp', host: options.advertisedHost, port: this.#port, sessionId }),
+      ],
+      acceptTypes: options.acceptTypes,
+      delegate: options.delegate,
+      limits: { ...this.limits, maxMessageBytes: Math.min(maxMessageBytes, this.limits.maxMessageBytes) },
+    });
+    this.#sessions.set(sessionId, session);
+    return session;
+  }
+
+  async dial(
+    path: readonly MsrpUri[],
+    from: string,
+    signal: AbortSignal | undefined,
+  ): Promise<MsrpConnection> {
+    const [target] = path;
+    if (target === undefined) throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', 'the path is empty');
+    const signals =
+      signal === undefined ? this.#lifetime.signal : AbortSignal.any([signal, this.#lifetime.signal]);
+    const socket = await dialMsrpPeer(target, {
+      clock: this.clock,
+      timeoutMs: this.limits.connectTimeoutMs,
+      preferredLocalHost: from,
+      signal: signals,
+    });
+    return this.#openConnection(socket, false);
+  }
+
+  forget(session: MsrpSession): void {
+    this.#sessions.delete(session.sessionId);
+  }
+
+  /** A frame begins (step 3 of the way of a SEND). */
+  receiveHead(connection: MsrpConnection, head: MsrpHead): MsrpFrameSink | undefined {
+    if (head.method === '') {
+      for (const user of connection.users) if (user.receiveResponse(head)) break;
+      return IGNORED_FRAME;
+    }
+    try {
+      return this.#receiveRequest(connection, head);
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.answer === 'close') throw error;
+      return new AnsweredFrame(connection, head, error.answer);
+    }
+  }
+
+  receiveFault(connection: MsrpConnection, error: ProtocolError, head: MsrpHead | undefined): void {
+    this.log.warn('msrp.connection.fault', { remote: connection.remote, code: error.code });
+    if (error.answer !== 'close' && head !== undefined) sendResponse(connection, head, error.answer);
+  }
+
+  receiveBug(connection: MsrpConnection, error: unknown): void {
+    this.log.error('msrp.connection.bug', { remote: connection.remote, error });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  #receiveRequest(connection: MsrpConnection, head: MsrpHead): MsrpFrameSink | undefined {
+    if (head.fromPath === undefined) throw new ProtocolError('MSRP_NO_FROM_PATH', 'close', 'no From-Path');
+    if (head.fault !== undefined) throw head.fault;
+    if (head.toPath === undefined) throw new ProtocolError('MSRP_NO_TO_PATH', 400, 'no To-Path');
+    if (head.method !== 'SEND' && head.method !== 'VISIT' && head.method !== 'REPORT') {
+      return new AnsweredFrame(connection, head, 501);
+    }
+    const session = this.#findSession(head.toPath);
+    if (session === undefined) return new AnsweredFrame(connection, head, 481);
+    if (connection.users.size >= this.limits.maxSessionsPerConnection && !connection.users.has(session)) {
+      return new AnsweredFrame(connection, head, 403);
+    }
+    const sink = session.receiveRequest(connection, head);
+    if (connection.users.size > 0) connection.confirm();
+    return sink;
+  }
+
+  /** The session that a To-Path names (RFC 4975 §5.4, §6.1): exactly one URI, equal to the session's. */
+  #findSession(toPath: string): MsrpSession | undefined {
+    const [uri, ...further] = parseMsrpPath(toPath, this.limits.maxPathUris);
+    if (uri?.sessionId === undefined || further.length > 0) return undefined;
+    const session = this.#sessions.get(uri.sessionId);
+    const [local] = session?.localPath ?? [];
+    return local !== undefined && msrpUrisEqual(local, uri) ? session : undefined;
+  }
+
+  #receiveSocket(socket: Socket): void {
+    if (this.#lifetime.ended) socket.destroy();
+    else this.#openConnection(socket, true);
+  }
+
+  #openConnection(socket: Socket, inbound: boolean): MsrpConnection {
+    const { clock, limits } = this;
+    const connection = new MsrpConnection(socket, { receiver: this, clock, limits, tap: this.#tap, inbound });
+    this.#connections.add(connection);
+    void connection.closed.then(() => this.#connections.delete(connection));
+    return connection;
+  }
+
+  async #closeSessions(): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map((session) => session.close()));
+  }
+
+  async #closeConnections(): Promise<void> {
+    await Promise.all([...this.#connections].map((connection) => connection[Symbol.asyncDispose]()));
+  }
+}

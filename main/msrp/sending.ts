@@ -1,0 +1,246 @@
+/**
+ * Owns: the messages of one session on their way out: order, fairness, responses, drain.
+ * Called by: session.ts. Calls: chunking.ts, transactions.ts, connection.ts.
+ */
+import type { MsrpLimits } from '../base/limits.ts';
+import { MsrpChunker, type MsrpChunk } from './chunking.ts';
+import type { MsrpConnection, MsrpSendLane } from './connection.ts';
+import { formatEndLine, isMessageId } from './message.ts';
+import type { FailureReport, MsrpReport } from './reports.ts';
+import { MsrpSessionError } from './session-error.ts';
+import { createTransactionIdFor, type MsrpResponseReceiver, type MsrpTransactions } from './transactions.ts';
+
+/** A message to send. The body must not be changed until the promise has settled. */
+export interface MsrpOutgoingMessage {
+  /** 4 to 32 characters (RFC 4975 §9 `ident`). */
+  readonly messageId: string;
+  readonly contentType: string;
+  readonly body: Buffer;
+  /** Ask for a REPORT (default no). */
+  readonly successReport?: boolean;
+  /** Default `yes`. With `no` and `partial` a message counts as sent once it is written: status 0. */
+  readonly failureReport?: FailureReport;
+  readonly signal?: AbortSignal;
+}
+
+/** How a message was answered: the status of its last chunk, or the first failure. 0: no answer was asked for. */
+export interface MsrpSendOutcome {
+  readonly status: number;
+}
+
+const CONTENT_TYPE = /^[\x21-\x7e][\x20-\x7e]*$/;
+
+class Outgoing implements MsrpResponseReceiver {
+  readonly messageId: string;
+  readonly chunker: MsrpChunker;
+  readonly failureReport: FailureReport;
+  readonly headAfterPaths: string;
+  readonly headAfterRange: string;
+  readonly size: number;
+  readonly done = Promise.withResolvers<MsrpSendOutcome>();
+  readonly #sending: MsrpSending;
+  settled = false;
+  aborted = false;
+  #unanswered = 0;
+
+  constructor(sending: MsrpSending, message: MsrpOutgoingMessage, limits: MsrpLimits) {
+    this.#sending = sending;
+    this.messageId = message.messageId;
+    this.chunker = new MsrpChunker(message.body, limits);
+    this.failureReport = message.failureReport ?? 'yes';
+    this.size = message.body.length;
+    const success = message.successReport === true ? 'Success-Report: yes\r\n' : '';
+    const failure = this.failureReport === 'yes' ? '' : `Failure-Report: ${this.failureReport}\r\n`;
+    this.headAfterPaths = `Message-ID: ${message.messageId}\r\n${success}${failure}Byte-Range: `;
+    this.headAfterRange = `\r\nContent-Type: ${message.contentType}\r\n\r\n`;
+  }
+
+  chunkSent(): void {
+    if (this.failureReport === 'yes') this.#unanswered++;
+    else if (this.chunker.ended) this.settle(0);
+  }
+
+  receiveStatus(status: number): void {
+    if (this.failureReport === 'partial') {
+      // Silence is success here; what fails after the promise has settled is told like a report.
+      if (status === 200 || status === 408) return;
+      if (this.settled) this.#sending.receiveLateFailure({ messageId: this.messageId, status });
+      else this.settle(status);
+      return;
+    }
+    this.#unanswered--;
+    if (status !== 200) this.settle(status);
+    else if (this.chunker.ended && this.#unanswered === 0) this.settle(200);
+  }
+
+  settle(status: number): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.#sending.forget(this);
+    this.done.resolve({ status });
+  }
+
+  fail(error: MsrpSessionError): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.#sending.forget(this);
+    this.done.reject(error);
+  }
+}
+
+/** The outgoing side of one session. */
+export class MsrpSending implements MsrpSendLane {
+  readonly receiveLateFailure: (report: MsrpReport) => void;
+  readonly #limits: MsrpLimits;
+  readonly #transactions: MsrpTransactions;
+  readonly #open = new Set<Outgoing>();
+  /** Messages of one chunk, in the order of the calls. */
+  #small: Outgoing[] = [];
+  #nextSmall = 0;
+  /** Messages of several chunks; each sends one in turn. */
+  readonly #large: Outgoing[] = [];
+  /** Bytes that small messages may still send before a large one has its turn. */
+  #credit = 0;
+  #connection: MsrpConnection | undefined;
+  #paths = '';
+  #ended: MsrpSessionError | undefined;
+  #drained: PromiseWithResolvers<undefined> | undefined;
+
+  constructor(
+    limits: MsrpLimits,
+    transactions: MsrpTransactions,
+    receiveLateFailure: (report: MsrpReport) => void,
+  ) {
+    this.#limits = limits;
+    this.#transactions = transactions;
+    this.receiveLateFailure = receiveLateFailure;
+  }
+
+  /** The session has its connection: what has waited goes out. */
+  bind(connection: MsrpConnection, toPath: string, fromPath: string): void {
+    this.#connection = connection;
+    this.#paths = `To-Path: ${toPath}\r\nFrom-Path: ${fromPath}\r\n`;
+    connection.schedule(this);
+  }
+
+  /** Queues a message. Rejects with MsrpSessionError when it is aborted or the session ends first. */
+  send(message: MsrpOutgoingMessage): Promise<MsrpSendOutcome> {
+    if (!isMessageId(message.messageId)) throw new TypeError('messageId must be 4 to 32 ident characters');
+    if (!CONTENT_TYPE.test(message.contentType)) throw new TypeError('contentType must be printable ASCII');
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const outgoing = new Outgoing(this, message, this.#limits);
+    const { signal } = message;
+    if (signal !== undefined) {
+      if (signal.aborted) return Promise.reject(abortError());
+      const abort = () => this.#abort(outgoing);
+      signal.addEventListener('abort', abort, { once: true });
+      const release = () => signal.removeEventListener('abort', abort);
+      outgoing.done.promise.then(release, release);
+    }
+    this.#open.add(outgoing);
+    if (outgoing.chunker.isOneChunk) this.#small.push(outgoing);
+    else this.#large.push(outgoing);
+    this.#connection?.schedule(this);
+    return outgoing.done.promise;
+  }
+
+  /** Sends one chunk of the message whose turn it is. */
+  sendNext(): boolean {
+    const connection = this.#connection;
+    if (connection === undefined || this.#transactions.size >= this.#limits.maxPendingRequests) return false;
+    const outgoing = this.#takeSmall() ?? this.#takeLarge();
+    if (outgoing === undefined) return false;
+    this.#sendChunk(
+      connection,
+      outgoing,
+      outgoing.settled ? outgoing.chunker.abort() : outgoing.chunker.next(),
+    );
+    if (!outgoing.chunker.ended) this.#large.push(outgoing);
+    return true;
+  }
+
+  /** A response made room among the pending requests. */
+  receiveRoom(): void {
+    if (this.#nextSmall < this.#small.length || this.#large.length > 0) this.#connection?.schedule(this);
+  }
+
+  /** A failure REPORT ends the message that it names (RFC 4975 §7.1.2). */
+  receiveFailureReport(messageId: string, status: number): void {
+    for (const outgoing of this.#open) {
+      if (outgoing.messageId === messageId) outgoing.settle(status);
+    }
+  }
+
+  /** Resolves when no message is on its way. */
+  drained(): Promise<undefined> {
+    if (this.#open.size === 0) return Promise.resolve(undefined);
+    this.#drained ??= Promise.withResolvers<undefined>();
+    return this.#drained.promise;
+  }
+
+  /** The session is over: every message that was not answered fails, later ones as well. */
+  end(error: MsrpSessionError): void {
+    this.#ended ??= error;
+    this.#connection = undefined;
+    for (const outgoing of [...this.#open]) outgoing.fail(error);
+    this.#small = [];
+    this.#nextSmall = 0;
+    this.#large.length = 0;
+  }
+
+  /** A message has settled; called by itself. */
+  forget(outgoing: Outgoing): void {
+    this.#open.delete(outgoing);
+    if (this.#open.size === 0) this.#drained?.resolve(undefined);
+  }
+
+  #abort(outgoing: Outgoing): void {
+    if (outgoing.settled) return;
+    outgoing.aborted = true;
+    outgoing.fail(abortError());
+    // Of a message in progress the queue still sends the abort.
+    this.receiveRoom();
+  }
+
+  #takeSmall(): Outgoing | undefined {
+    if (this.#credit <= 0 && this.#large.length > 0) return undefined;
+    for (;;) {
+      const outgoing = this.#small[this.#nextSmall];
+      if (outgoing === undefined) {
+        if (this.#nextSmall > 0) this.#small = [];
+        this.#nextSmall = 0;
+        return undefined;
+      }
+      this.#nextSmall++;
+      if (this.#nextSmall > 1_024) {
+        this.#small.splice(0, this.#nextSmall);
+        this.#nextSmall = 0;
+      }
+      if (outgoing.settled) continue;
+      if (this.#large.length > 0) this.#credit -= outgoing.size + 1;
+      return outgoing;
+    }
+  }
+
+  #takeLarge(): Outgoing | undefined {
+    this.#credit = this.#limits.sendChunkBytes;
+    for (;;) {
+      const outgoing = this.#large.shift();
+      if (outgoing === undefined) return this.#takeSmall();
+      // Refused or aborted before its first chunk: nothing to say. Aborted halfway: one more frame says so.
+      if (!outgoing.settled || (outgoing.chunker.started && outgoing.aborted)) return outgoing;
+    }
+  }
+
+  #sendChunk(connection: MsrpConnection, outgoing: Outgoing, chunk: MsrpChunk): void {
+    const id = createTransactionIdFor(chunk.body);
+    const head = `MSRP ${id} SEND\r\n${this.#paths}${outgoing.headAfterPaths}${chunk.byteRange}${outgoing.headAfterRange}`;
+    if (outgoing.failureReport !== 'no' && chunk.flag !== '#') this.#transactions.add(id, outgoing);
+    connection.sendFrame(head, chunk.body, `\r\n${formatEndLine(id, chunk.flag)}`);
+    if (chunk.flag !== '#') outgoing.chunkSent();
+  }
+}
+
+function abortError(): MsrpSessionError {
+  return new MsrpSessionError('MSRP_ABORTED', 'sending was given up');
+}

@@ -1,0 +1,438 @@
+/**
+ * Owns: one MSRP session: who visits whom, its connection, SEND and REPORT, and its end.
+ * Called by: endpoint.ts with requests, the messenger with everything else. Calls: visitors.ts, sending.ts,
+ * receiving.ts, then its delegate.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import type { MsrpLimits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { MsrpConnection, MsrpConnectionUser, MsrpFrameSink } from './connection.ts';
+import { parseByteRange, type MsrpHead } from './message.ts';
+import { AnsweredFrame, IGNORED_FRAME, MsrpReceiving, type MsrpIncomingMessage } from './receiving.ts';
+import { parseReportStatus, type MsrpReport } from './reports.ts';
+import { MsrpSending, type MsrpOutgoingMessage, type MsrpSendOutcome } from './sending.ts';
+import { MsrpSessionError, type MsrpEndReason } from './session-error.ts';
+import { nextSessionState, type MsrpSessionState } from './session-state.ts';
+import { createTransactionId, MsrpTransactions } from './transactions.ts';
+import { formatMsrpPath, msrpPathsLeadToSameEndpoint, type MsrpUri } from './uri.ts';
+import { MsrpVisitors } from './visitors.ts';
+
+export type { MsrpIncomingMessage } from './receiving.ts';
+export type { MsrpReport } from './reports.ts';
+export type { MsrpOutgoingMessage, MsrpSendOutcome } from './sending.ts';
+export type { MsrpEndReason } from './session-error.ts';
+export type { MsrpSessionState } from './session-state.ts';
+
+/** What the messenger learns from a session. */
+export interface MsrpSessionDelegate {
+  /** A whole message has come. Resolve = stored: only then its last chunk is answered with 200. */
+  receiveMessage(message: MsrpIncomingMessage): Promise<void>;
+  /** A REPORT, or a failure of a message with Failure-Report `partial` after it was sent. */
+  receiveReport(report: MsrpReport): void;
+  /** The peer visited; once for each connection, early visitors included. */
+  receiveVisit(fromPath: readonly MsrpUri[]): void;
+  /** A bound session ended by itself: connection lost, closed by the peer, fault. Once; never for our own close. */
+  receiveClose(reason: MsrpEndReason): void;
+}
+
+/** How a visit was answered. Unanswered and refused: the connection is kept, `revisit` after the ACK. */
+export type MsrpVisitOutcome =
+  | { readonly kind: 'accepted'; readonly status: 200 }
+  | { readonly kind: 'refused'; readonly status: number }
+  | { readonly kind: 'unanswered'; readonly status: 0 };
+
+/** What a session needs of its endpoint. */
+export interface MsrpSessionHost {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: MsrpLimits;
+  /** Opens a connection to the first URI of a path, from `localHost` if possible. Rejects with MsrpSessionError. */
+  dial(path: readonly MsrpUri[], localHost: string, signal: AbortSignal | undefined): Promise<MsrpConnection>;
+  /** The session is closed. */
+  forget(session: MsrpSession): void;
+}
+
+/** What a session is made of. */
+export interface MsrpSessionOptions {
+  readonly sessionId: string;
+  readonly localPath: readonly MsrpUri[];
+  readonly acceptTypes: readonly string[];
+  readonly delegate: MsrpSessionDelegate;
+  /** Ceilings of this session. */
+  readonly limits: MsrpLimits;
+}
+
+/** One MSRP session (RFC 4975 §5). Made by `MsrpEndpoint.createSession`. */
+export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
+  readonly sessionId: string;
+  readonly localPath: readonly MsrpUri[];
+  readonly #host: MsrpSessionHost;
+  readonly #delegate: MsrpSessionDelegate;
+  readonly #limits: MsrpLimits;
+  readonly #localPathText: string;
+  readonly #transactions: MsrpTransactions;
+  readonly #sending: MsrpSending;
+  readonly #receiving: MsrpReceiving;
+  readonly #visitors: MsrpVisitors;
+  #state: MsrpSessionState = 'listening';
+  #connection: MsrpConnection | undefined;
+  #remotePath: readonly MsrpUri[] | undefined;
+  /** Someone waits for the session to be bound, or for its visit to be answered. */
+  #visit: PromiseWithResolvers<MsrpVisitOutcome> | undefined;
+  #peerVisited = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(host: MsrpSessionHost, options: MsrpSessionOptions) {
+    this.#host = host;
+    this.#delegate = options.delegate;
+    this.#limits = options.limits;
+    this.sessionId = options.sessionId;
+    this.localPath = options.localPath;
+    this.#localPathText = formatMsrpPath(options.localPath);
+    this.#transactions = new MsrpTransactions(host.clock, options.limits.responseMs);
+    this.#sending = new MsrpSending(options.limits, this.#transactions, (report) =>
+      this.#delegate.receiveReport(report),
+    );
+    this.#receiving = new MsrpReceiving({
+      limits: options.limits,
+      clock: host.clock,
+      log: host.log,
+      acceptTypes: options.acceptTypes,
+      localPath: this.#localPathText,
+      receiveMessage: (message) => this.#delegate.receiveMessage(message),
+    });
+    this.#visitors = new MsrpVisitors(options.limits.maxVisitorsPerSession, () => {
+      if (this.#state === 'visited') this.#enter('listening');
+    });
+  }
+
+  get state(): MsrpSessionState {
+    return this.#state;
+  }
+
+  /** The peer's path once it is known. */
+  get remotePath(): readonly MsrpUri[] | undefined {
+    return this.#remotePath;
+  }
+
+  /**
+   * Answerer, active: connects to the offered path and sends the bodiless SEND (RFC 4975 §5.4). Rejects with
+   * MsrpSessionError `MSRP_CONNECT_…` when there is no connection; the session then listens as before.
+   */
+  async visit(
+    remotePath: readonly MsrpUri[],
+    options: { signal?: AbortSignal } = {},
+  ): Promise<MsrpVisitOutcome> {
+    this.#require('listening', 'visited');
+    this.#remotePath = remotePath;
+    if (this.#bindVisitor(remotePath)) return { kind: 'accepted', status: 200 };
+    return this.#connectAndVisit('listening', this.#limits.visitTimeoutMs, options.signal);
+  }
+
+  /** Answerer, after the ACK: repeats a visit that was not accepted; connects again if need be. */
+  async revisit(options: { signal?: AbortSignal } = {}): Promise<MsrpVisitOutcome> {
+    if (this.#state === 'bound') return { kind: 'accepted', status: 200 };
+    this.#require('unconfirmed');
+    const { responseMs } = this.#limits;
+    if (this.#connection === undefined)
+      return this.#connectAndVisit('unconfirmed', responseMs, options.signal);
+    return this.#sendVisit(this.#connection, responseMs, options.signal);
+  }
+
+  /**
+   * Offerer: the `a=path` of the SIP answer decides which early visitor stays; the others are closed. Resolves when
+   * the session is bound: at once if that path has visited, else when it visits (`MSRP_NO_VISIT` after
+   * `awaitVisitMs`), or with `connectToAnswerer` by connecting there. After a rejection it may be called again.
+   */
+  async acceptAnswer(
+    remotePath: readonly MsrpUri[],
+    options: { connectToAnswerer: boolean; signal?: AbortSignal },
+  ): Promise<void> {
+    this.#require('listening', 'visited', 'awaiting');
+    this.#remotePath = remotePath;
+    if (this.#bindVisitor(remotePath)) return;
+    this.#visitors.dismiss();
+    if (this.#state !== 'awaiting') this.#enter('awaiting');
+    if (!options.connectToAnswerer) {
+      await this.#awaitOutcome(this.#limits.awaitVisitMs, options.signal, () => {
+        throw new MsrpSessionError('MSRP_NO_VISIT', `no visit within ${this.#limits.awaitVisitMs} ms`);
+      });
+      return;
+    }
+    const outcome = await this.#connectAndVisit('awaiting', this.#limits.responseMs, options.signal);
+    if (outcome.kind !== 'accepted') {
+      throw new MsrpSessionError(
+        'MSRP_VISIT_REFUSED',
+        `the answerer answered the visit with ${outcome.status}`,
+      );
+    }
+  }
+
+  /** Answerer, passive: as `acceptAnswer`, for the path of the offer. */
+  awaitVisit(remotePath: readonly MsrpUri[], options: { signal?: AbortSignal } = {}): Promise<void> {
+    return this.acceptAnswer(remotePath, { ...options, connectToAnswerer: false });
+  }
+
+  /**
+   * Sends a message; before the session is bound it waits. Resolves with the status of the response to the last
+   * chunk, or with the first failure; rejects with MsrpSessionError when the session ends first. Messages of one
+   * chunk leave in the order of the calls.
+   */
+  sendMessage(message: MsrpOutgoingMessage): Promise<MsrpSendOutcome> {
+    if (this.#state === 'closing' || this.#state === 'closed') return Promise.reject(closedError());
+    return this.#sending.send(message);
+  }
+
+  /**
+   * Ends the session: refuses new messages, waits up to `drainMs` for what is in flight both ways, then sends FIN and
+   * waits briefly for the peer's. The delegate is not told.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Ends the session without waiting for anything. */
+  destroy(): void {
+    const connection = this.#connection;
+    this.#endSession(closedError());
+    if (connection === undefined) return;
+    connection.users.delete(this);
+    if (connection.users.size === 0) connection.destroy();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** A request for this session (step 4 of the way of a SEND); `undefined`: keep it until the SIP answer. */
+  receiveRequest(connection: MsrpConnection, head: MsrpHead): MsrpFrameSink | undefined {
+    const isSend = head.method !== 'REPORT';
+    const isVisit = isSend && this.#receiving.isVisit(head);
+    if (connection !== this.#connection) {
+      if (!isSend) return IGNORED_FRAME;
+      const status = this.#receiveStranger(connection, head);
+      if (status !== undefined) return new AnsweredFrame(connection, head, status);
+    }
+    if (connection !== this.#connection)
+      return isVisit ? new AnsweredFrame(connection, head, 200) : undefined;
+    if (this.#state === 'unconfirmed') this.#bind(connection);
+    if (!isSend) return this.#receiveReport(head);
+    if (!this.#peerVisited) {
+      this.#peerVisited = true;
+      this.#delegate.receiveVisit(this.#receiving.parseFromPath(head));
+    }
+    if (isVisit) return new AnsweredFrame(connection, head, 200);
+    return this.#receiving.receiveSend(connection, head);
+  }
+
+  receiveResponse(head: MsrpHead): boolean {
+    if (!this.#transactions.receiveResponse(head.transactionId, head.status)) return false;
+    this.#sending.receiveRoom();
+    return true;
+  }
+
+  receiveConnectionEnd(reason: MsrpEndReason): void {
+    const connection = this.#connection;
+    const error = new MsrpSessionError(reason.code, reason.message);
+    if (this.#state === 'connecting' || this.#state === 'unconfirmed') {
+      // The peer may be a strict one that wants the SIP answer first: the visit is repeated later.
+      this.#connection = undefined;
+      connection?.leave(this);
+      this.#visit?.reject(error);
+      return;
+    }
+    this.#sending.end(error);
+    if (this.#state !== 'bound') return;
+    this.#connection = undefined;
+    this.#endSession(error);
+    void this.#leaveWhenAnswered(connection);
+    this.#delegate.receiveClose(reason);
+  }
+
+  #enter(next: MsrpSessionState): void {
+    this.#state = nextSessionState(this.#state, next);
+  }
+
+  #require(...states: readonly MsrpSessionState[]): void {
+    if (states.includes(this.#state)) return;
+    throw new MsrpSessionError('MSRP_BAD_STATE', `not possible while the session is ${this.#state}`);
+  }
+
+  /** A SEND on a connection that is not ours: returns the status that refuses it, or nothing. */
+  #receiveStranger(connection: MsrpConnection, head: MsrpHead): number | undefined {
+    if (this.#visitors.has(connection)) return undefined;
+    const fromPath = this.#receiving.parseFromPath(head);
+    switch (this.#state) {
+      case 'listening':
+      case 'visited':
+        if (!this.#visitors.admit(connection, fromPath)) return 506;
+        if (this.#state === 'listening') this.#enter('visited');
+        this.#delegate.receiveVisit(fromPath);
+        return undefined;
+      case 'awaiting':
+      case 'connecting':
+      case 'unconfirmed': {
+        // Either the visit that we wait for, or both sides took themselves for the active one.
+        if (this.#remotePath === undefined || !msrpPathsLeadToSameEndpoint(fromPath, this.#remotePath))
+          return 506;
+        const previous = this.#connection;
+        connection.users.add(this);
+        this.#bind(connection);
+        previous?.leave(this);
+        return undefined;
+      }
+      case 'bound':
+        return 506;
+      case 'closing':
+      case 'closed':
+        return 481;
+    }
+  }
+
+  #bindVisitor(remotePath: readonly MsrpUri[]): boolean {
+    const connection = this.#visitors.choose(remotePath, this);
+    if (connection === undefined) return false;
+    this.#visitors.dismiss();
+    this.#peerVisited = true;
+    this.#bind(connection);
+    connection.release();
+    return true;
+  }
+
+  #bind(connection: MsrpConnection): void {
+    this.#connection = connection;
+    this.#enter('bound');
+    this.#visit?.resolve({ kind: 'accepted', status: 200 });
+    this.#sending.bind(connection, formatMsrpPath(this.#remotePath ?? []), this.#localPathText);
+  }
+
+  async #connectAndVisit(
+    otherwise: MsrpSessionState,
+    waitMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<MsrpVisitOutcome> {
+    this.#enter('connecting');
+    let connection: MsrpConnection;
+    try {
+      connection = await this.#host.dial(this.#remotePath ?? [], this.localPath[0]?.host ?? '', signal);
+    } catch (error) {
+      if (this.#isBound()) return { kind: 'accepted', status: 200 };
+      if (this.#state === 'connecting') this.#enter(otherwise);
+      throw error;
+    }
+    // The peer may have come to us, or the session may have ended, while we were connecting.
+    if (this.#state !== 'connecting') {
+      void connection.close();
+      if (this.#isBound()) return { kind: 'accepted', status: 200 };
+      throw closedError();
+    }
+    this.#connection = connection;
+    connection.users.add(this);
+    this.#enter('unconfirmed');
+    return this.#sendVisit(connection, waitMs, signal);
+  }
+
+  #isBound(): boolean {
+    return this.#state === 'bound';
+  }
+
+  #sendVisit(
+    connection: MsrpConnection,
+    waitMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<MsrpVisitOutcome> {
+    const id = createTransactionId();
+    const outcome = this.#awaitOutcome(waitMs, signal, () => ({ kind: 'unanswered', status: 0 }));
+    const visit = this.#visit;
+    this.#transactions.add(id, {
+      receiveStatus: (status) => {
+        if (status === 408) return;
+        if (status !== 200) visit?.resolve({ kind: 'refused', status });
+        else if (this.#state === 'unconfirmed' && connection === this.#connection) this.#bind(connection);
+      },
+    });
+    connection.sendFrame(
+      `MSRP ${id} SEND\r\nTo-Path: ${formatMsrpPath(this.#remotePath ?? [])}\r\nFrom-Path: ${this.#localPathText}\r\nMessage-ID: ${randomBytes(8).toString('hex')}\r\nByte-Range: 1-0/0\r\n-------${id}$\r\n`,
+    );
+    return outcome;
+  }
+
+  /** Waits until the session is bound or its visit answered; after `waitMs` for what `otherwise` says. */
+  async #awaitOutcome(
+    waitMs: number,
+    signal: AbortSignal | undefined,
+    otherwise: () => MsrpVisitOutcome,
+  ): Promise<MsrpVisitOutcome> {
+    const waiting = Promise.withResolvers<MsrpVisitOutcome>();
+    const abort = () => waiting.reject(new MsrpSessionError('MSRP_ABORTED', 'waiting was given up'));
+    if (signal?.aborted === true) abort();
+    this.#visit = waiting;
+    using _timer = this.#host.clock.startTimer(waitMs, () => {
+      try {
+        waiting.resolve(otherwise());
+      } catch (error) {
+        waiting.reject(error);
+      }
+    });
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      return await waiting.promise;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      if (this.#visit === waiting) this.#visit = undefined;
+    }
+  }
+
+  #receiveReport(head: MsrpHead): MsrpFrameSink {
+    const status = parseReportStatus(head.reportStatus);
+    const { messageId } = head;
+    if (status === undefined || messageId === undefined) return IGNORED_FRAME;
+    if (status !== 200) this.#sending.receiveFailureReport(messageId, status);
+    const range = head.byteRange === undefined ? {} : { byteRange: parseByteRange(head.byteRange) };
+    this.#delegate.receiveReport({ messageId, status, ...range });
+    return IGNORED_FRAME;
+  }
+
+  async #close(): Promise<void> {
+    const connection = this.#connection;
+    if (this.#state === 'bound' && connection !== undefined) {
+      this.#enter('closing');
+      const timeout = Promise.withResolvers<undefined>();
+      using _timer = this.#host.clock.startTimer(this.#limits.drainMs, () => timeout.resolve(undefined));
+      await Promise.race([this.#drained(), timeout.promise]);
+    }
+    this.#endSession(closedError());
+    if (connection?.users.delete(this) === true && connection.users.size === 0) await connection.close();
+  }
+
+  async #drained(): Promise<void> {
+    await this.#sending.drained();
+    await this.#receiving.drained();
+  }
+
+  /** The peer has sent FIN but still reads: what it waits for is answered before our FIN. */
+  async #leaveWhenAnswered(connection: MsrpConnection | undefined): Promise<void> {
+    const timeout = Promise.withResolvers<undefined>();
+    using _timer = this.#host.clock.startTimer(this.#limits.drainMs, () => timeout.resolve(undefined));
+    await Promise.race([this.#receiving.drained(), timeout.promise, connection?.closed]);
+    connection?.leave(this);
+  }
+
+  #endSession(error: MsrpSessionError): void {
+    if (this.#state === 'closed') return;
+    this.#enter('closed');
+    this.#connection = undefined;
+    this.#visitors.dismiss();
+    this.#visit?.reject(error);
+    this.#sending.end(error);
+    this.#transactions[Symbol.dispose]();
+    this.#receiving[Symbol.dispose]();
+    this.#host.forget(this);
+  }
+}
+
+function closedError(): MsrpSessionError {
+  return new MsrpSessionError('MSRP_SESSION_CLOSED', 'the session is closed');
+}
