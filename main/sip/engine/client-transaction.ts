@@ -1,0 +1,205 @@
+/**
+ * Owns: client transactions: INVITE (RFC 3261 §17.1.1 with RFC 6026) and all others (§17.1.2).
+ * Called by: outbound cores (start), transaction-table.ts (receiveResponse). Calls: transport.ts and its user.
+ */
+import type { Clock, Timer } from '../../base/clock.ts';
+import { SIP_LIMITS } from '../../base/limits.ts';
+import { cseqOf, serialiseSipMessage, SipHeaders, type SipRequest, type SipResponse } from '../message.ts';
+import type { Flow, SipTransport } from './transport.ts';
+
+/** Who sent the request. Nothing is called from within `start`. */
+export interface ClientTransactionUser {
+  /** A provisional or final response; for INVITE each 2xx, repeats included (RFC 6026 §8.4). */
+  receiveResponse(response: SipResponse, flow: Flow, bytes: number): void;
+  /** No answer in time: timer B or F. */
+  receiveTimeout(): void;
+  /** The request could not be sent, or its connection broke before any response. */
+  receiveTransportError(error: Error): void;
+}
+
+export type ClientState = 'calling' | 'trying' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
+
+const INVITE_TRANSITIONS: Readonly<Record<ClientState, readonly ClientState[]>> = {
+  calling: ['proceeding', 'accepted', 'completed', 'terminated'],
+  trying: [],
+  proceeding: ['accepted', 'completed', 'terminated'],
+  accepted: ['terminated'],
+  completed: ['terminated'],
+  terminated: [],
+};
+
+const OTHER_TRANSITIONS: Readonly<Record<ClientState, readonly ClientState[]>> = {
+  calling: [],
+  trying: ['proceeding', 'completed', 'terminated'],
+  proceeding: ['completed', 'terminated'],
+  accepted: [],
+  completed: ['terminated'],
+  terminated: [],
+};
+
+export interface ClientTransactionOptions {
+  /** With its top Via complete. */
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  readonly transport: SipTransport;
+  readonly clock: Clock;
+  readonly user: ClientTransactionUser;
+  readonly terminated: (transaction: ClientTransaction) => void;
+}
+
+/** One request on its way. */
+export class ClientTransaction implements Disposable {
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  readonly bytes: Buffer;
+  readonly #isInvite: boolean;
+  readonly #reliable: boolean;
+  readonly #options: ClientTransactionOptions;
+  #state: ClientState;
+  #intervalMs: number = SIP_LIMITS.t1Ms;
+  /** Timers A and E. */
+  #resendTimer: Timer | undefined;
+  /** Timers B, F, then D, K, M. */
+  #stateTimer: Timer | undefined;
+  #ack: Buffer | undefined;
+  #ignoreClose: (() => void) | undefined;
+
+  constructor(options: ClientTransactionOptions) {
+    this.#options = options;
+    this.request = options.request;
+    this.flow = options.flow;
+    this.bytes = serialiseSipMessage(options.request);
+    this.#isInvite = options.request.method === 'INVITE';
+    this.#reliable = options.flow.transport !== 'udp';
+    this.#state = this.#isInvite ? 'calling' : 'trying';
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** Sends the request for the first time. */
+  start(): void {
+    this.#ignoreClose = this.flow.connection?.onClose(() => this.#receiveConnectionClosed());
+    this.#send();
+    if (!this.#reliable) this.#armResend();
+    this.#arm(SIP_LIMITS.transactionTimeoutMs, () => {
+      this.#become('terminated');
+      this.#options.user.receiveTimeout();
+    });
+  }
+
+  /** A response with our branch and method. */
+  receiveResponse(response: SipResponse, flow: Flow, bytes: number): void {
+    if (this.#isInvite) this.#receiveInviteResponse(response, flow, bytes);
+    else this.#receiveOtherResponse(response, flow, bytes);
+  }
+
+  /** Ends the transaction without a word to its user. */
+  [Symbol.dispose](): void {
+    if (this.#state !== 'terminated') this.#become('terminated');
+  }
+
+  #receiveInviteResponse(response: SipResponse, flow: Flow, bytes: number): void {
+    const { user } = this.#options;
+    const waiting = this.#state === 'calling' || this.#state === 'proceeding';
+    if (response.status < 200) {
+      if (!waiting) return;
+      if (this.#state === 'calling') {
+        this.#become('proceeding');
+        this.#disarm();
+      }
+      user.receiveResponse(response, flow, bytes);
+    } else if (response.status < 300) {
+      // RFC 6026 §7.2: a 2xx leads to Accepted, where each further 2xx is passed up until timer M.
+      if (waiting) {
+        this.#become('accepted');
+        this.#arm(SIP_LIMITS.transactionTimeoutMs, () => this.#become('terminated'));
+      }
+      if (this.#state === 'accepted') user.receiveResponse(response, flow, bytes);
+    } else if (waiting) {
+      this.#become('completed');
+      this.#ack = serialiseSipMessage(this.#buildAck(response));
+      this.#options.transport.send(this.flow, this.#ack);
+      this.#arm(this.#reliable ? 0 : SIP_LIMITS.timerDMs, () => this.#become('terminated'));
+      user.receiveResponse(response, flow, bytes);
+    } else if (this.#state === 'completed' && this.#ack !== undefined) {
+      this.#options.transport.send(this.flow, this.#ack);
+    }
+  }
+
+  #receiveOtherResponse(response: SipResponse, flow: Flow, bytes: number): void {
+    if (this.#state !== 'trying' && this.#state !== 'proceeding') return;
+    if (response.status < 200) {
+      if (this.#state === 'trying') this.#become('proceeding');
+      // RFC 3261 §17.1.2.2: in Proceeding timer E is reset with T2.
+      this.#intervalMs = SIP_LIMITS.t2Ms;
+    } else {
+      this.#become('completed');
+      this.#arm(this.#reliable ? 0 : SIP_LIMITS.t4Ms, () => this.#become('terminated'));
+    }
+    this.#options.user.receiveResponse(response, flow, bytes);
+  }
+
+  #receiveConnectionClosed(): void {
+    if (this.#state !== 'calling' && this.#state !== 'trying') return;
+    this.#become('terminated');
+    this.#options.user.receiveTransportError(new Error('connection lost'));
+  }
+
+  #send(): void {
+    this.#options.transport.send(this.flow, this.bytes, (error) => {
+      if (this.#state !== 'calling' && this.#state !== 'trying') return;
+      this.#become('terminated');
+      this.#options.user.receiveTransportError(error);
+    });
+  }
+
+  #armResend(): void {
+    this.#resendTimer = this.#options.clock.startTimer(this.#intervalMs, () => {
+      if (this.#state === 'proceeding' && this.#isInvite) return;
+      this.#send();
+      this.#intervalMs = this.#isInvite
+        ? this.#intervalMs * 2
+        : Math.min(this.#intervalMs * 2, SIP_LIMITS.t2Ms);
+      if (this.#state === 'calling' || this.#state === 'trying' || this.#state === 'proceeding')
+        this.#armResend();
+    });
+  }
+
+  #arm(delayMs: number, run: () => void): void {
+    this.#stateTimer?.[Symbol.dispose]();
+    if (delayMs === 0) run();
+    else this.#stateTimer = this.#options.clock.startTimer(delayMs, run);
+  }
+
+  #disarm(): void {
+    this.#resendTimer?.[Symbol.dispose]();
+    this.#stateTimer?.[Symbol.dispose]();
+  }
+
+  #become(state: ClientState): void {
+    const table = this.#isInvite ? INVITE_TRANSITIONS : OTHER_TRANSITIONS;
+    if (!table[this.#state].includes(state))
+      throw new Error(`client transaction: ${this.#state} to ${state}`);
+    this.#state = state;
+    if (state === 'accepted' || state === 'completed') this.#resendTimer?.[Symbol.dispose]();
+    if (state !== 'terminated') return;
+    this.#disarm();
+    this.#ignoreClose?.();
+    this.#options.terminated(this);
+  }
+
+  /** The ACK for a 300-699 (RFC 3261 §17.1.1.3): same branch, To of the response, Route of the request. */
+  #buildAck(response: SipResponse): SipRequest {
+    const { headers } = this.request;
+    const ack = new SipHeaders([['Via', headers.getAll('via')[0] ?? '']]);
+    for (const route of headers.getAll('route')) ack.append('Route', route);
+    ack.append('Max-Forwards', '70');
+    ack.append('From', headers.get('from') ?? '');
+    ack.append('To', response.headers.get('to') ?? headers.get('to') ?? '');
+    ack.append('Call-ID', headers.get('call-id') ?? '');
+    ack.append('CSeq', `${cseqOf(this.request).number} ACK`);
+    return { kind: 'request', method: 'ACK', uri: this.request.uri, headers: ack, body: Buffer.alloc(0) };
+  }
+}

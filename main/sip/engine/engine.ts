@@ -1,0 +1,183 @@
+/**
+ * Owns: one SIP engine: builds, starts and stops its parts.
+ * Called by: messenger.ts, imserver.ts, sip/engine/main.ts. Calls: transport.ts, control-server.ts and the cores.
+ */
+import { systemClock, type Clock } from '../../base/clock.ts';
+import { Lifetime } from '../../base/lifetime.ts';
+import { silentLog, type Log } from '../../base/log.ts';
+import { ProtocolError } from '../../base/protocol-error.ts';
+import type { WireTap } from '../../base/wire-tap.ts';
+import type { SipMessage } from '../message.ts';
+import { hostOfAddress } from '../uri.ts';
+import type { Application, ApplicationHandler } from './application.ts';
+import { ContactBindings } from './contact-bindings.ts';
+import type { EngineContext } from './context.ts';
+import type { ControlFrame } from './control-frame.ts';
+import { ControlServer } from './control-server.ts';
+import { DialogTable } from './dialog-table.ts';
+import { CSeqSource } from './ids.ts';
+import { InboundRequests } from './inbound-requests.ts';
+import { parseFrameMessage } from './message-builder.ts';
+import { OutboundRequests } from './outbound-requests.ts';
+import { TransactionTable } from './transaction-table.ts';
+import { SipTransport, type Listening, type TransportName } from './transport.ts';
+
+export interface SipEngineOptions {
+  /** What applications have to show before anything else. */
+  readonly secret: string;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Sees every datagram and segment. */
+  readonly tap?: WireTap;
+  /** Put as User-Agent or Server when the application gave none. */
+  readonly userAgent?: string;
+}
+
+/** How often a port is tried that is free for UDP but perhaps not for TCP. */
+const PORT_ATTEMPTS = 20;
+
+function startLineOf(sip: Buffer): string {
+  const end = sip.indexOf('\r\n');
+  return sip.toString('utf8', 0, end < 0 ? sip.length : end);
+}
+
+/**
+ * An in-process SIP stack that speaks the server side of the drachtio control protocol. The constructor opens nothing;
+ * disposing closes every socket.
+ */
+export class SipEngine implements AsyncDisposable {
+  readonly #lifetime = new Lifetime();
+  readonly #context: EngineContext;
+  readonly #inbound: InboundRequests;
+  readonly #outbound: OutboundRequests;
+
+  constructor(options: SipEngineOptions) {
+    const clock = options.clock ?? systemClock;
+    const log = (options.log ?? silentLog).with({ part: 'sip.engine' });
+    const receiver = {
+      receiveMessage: (
+        message: SipMessage,
+        flow: Parameters<InboundRequests['receiveRequest']>[1],
+        bytes: number,
+      ) => {
+        if (message.kind === 'request') this.#inbound.receiveRequest(message, flow, bytes);
+        else this.#inbound.receiveResponse(message, flow, bytes);
+      },
+      receiveBadRequest: (...bad: Parameters<InboundRequests['receiveBadRequest']>) =>
+        this.#inbound.receiveBadRequest(...bad),
+    };
+    const transport = this.#lifetime.own(
+      new SipTransport({ clock, log, receiver, ...(options.tap === undefined ? {} : { tap: options.tap }) }),
+    );
+    const transactions = this.#lifetime.own(new TransactionTable(clock));
+    const control = this.#lifetime.own(
+      new ControlServer({ secret: options.secret, clock, log, handler: this.#handler() }),
+    );
+    this.#context = {
+      clock,
+      log,
+      userAgent: options.userAgent,
+      transport,
+      transactions,
+      dialogs: new DialogTable(),
+      control,
+      cseq: new CSeqSource(clock),
+      bindings: new ContactBindings(),
+    };
+    this.#inbound = new InboundRequests(this.#context);
+    this.#outbound = new OutboundRequests(this.#context);
+  }
+
+  /** Opens a SIP socket; may be called several times. @throws the error of the operating system (`EADDRINUSE`) */
+  async listen(where: { transport: TransportName; host: string; port: number }): Promise<Listening> {
+    return this.#context.transport.listen(where);
+  }
+
+  /** Opens UDP and TCP on the same port. With port 0 a port is chosen that is free on both. */
+  async listenBoth(host: string, port: number): Promise<{ host: string; port: number }> {
+    for (let attempt = 1; ; attempt += 1) {
+      const tcp = await this.#context.transport.listen({ transport: 'tcp', host, port });
+      try {
+        await this.#context.transport.listen({ transport: 'udp', host, port: tcp.port });
+        return { host: tcp.host, port: tcp.port };
+      } catch (error) {
+        await this.#context.transport.unlisten(tcp);
+        if (port !== 0 || attempt === PORT_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** The sockets that are open. */
+  get listening(): readonly Listening[] {
+    return this.#context.transport.listening;
+  }
+
+  /**
+   * Outbound mode: connects to the Unix socket or named pipe where an application waits (`srf.listen`), and again
+   * whenever that connection ends. Resolves when the application has authenticated, rejects when its secret is wrong.
+   */
+  async dialApplication(path: string): Promise<void> {
+    await this.#context.control.dial(path);
+  }
+
+  /** Inbound mode: waits for applications that connect (`srf.connect`). */
+  async listenAdmin(where: { host: string; port: number }): Promise<{ host: string; port: number }> {
+    return this.#context.control.listen(where);
+  }
+
+  /** How much is going on: for tests, the log and the status view. */
+  get load(): {
+    readonly clientTransactions: number;
+    readonly serverTransactions: number;
+    readonly dialogs: number;
+  } {
+    const { clients, servers } = this.#context.transactions.sizes;
+    return { clientTransactions: clients, serverTransactions: servers, dialogs: this.#context.dialogs.size };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  #handler(): ApplicationHandler {
+    const hostports = (): string =>
+      this.#context.transport.listening
+        .map(({ transport, host, port }) => `${transport}/${hostOfAddress(host)}:${port}`)
+        .join(',');
+    return {
+      get hostports() {
+        return hostports();
+      },
+      receiveAuthenticated: () => this.#context.log.info('control.authenticated'),
+      receiveSip: (application, frame, sip) => this.#receiveSip(application, frame, sip),
+      receiveProxy: (application, frame) => this.#receiveProxy(application, frame),
+      receiveClosed: (application) => {
+        if (this.#lifetime.ended) return;
+        this.#outbound.abandon(application);
+        this.#inbound.abandon(application);
+      },
+    };
+  }
+
+  #receiveSip(application: Application, frame: ControlFrame, sip: Buffer): void {
+    let message: SipMessage;
+    try {
+      message = parseFrameMessage(sip);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      application.sendNok(frame.msgId, `invalid request-uri: ${startLineOf(sip)}`);
+      return;
+    }
+    if (message.kind === 'request') this.#outbound.sendRequest(application, frame, message);
+    else this.#inbound.sendResponse(application, frame, message);
+  }
+
+  #receiveProxy(application: Application, frame: ControlFrame): void {
+    const [transactionId = ''] = frame.tokens;
+    const known = this.#inbound.knows(application, transactionId);
+    application.sendNok(
+      frame.msgId,
+      known ? 'proxying is not supported by this engine' : `Unknown transaction id: ${transactionId}`,
+    );
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Owns: the making of identifiers: branches, tags, Call-IDs, transaction ids, and the growing CSeq.
+ * Called by: the engine's builders and transactions. Calls: node:crypto.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+
+/** Begins each branch of an RFC 3261 element (§8.1.1.7). */
+export const BRANCH_COOKIE = 'z9hG4bK';
+
+/** A branch, unique across space and time (RFC 3261 §8.1.1.7). */
+export function newBranch(): string {
+  return BRANCH_COOKIE + randomBytes(12).toString('hex');
+}
+
+/** A tag with more than 32 random bits (RFC 3261 §19.3). */
+export function newTag(): string {
+  return randomBytes(8).toString('hex');
+}
+
+export function newCallId(): string {
+  return randomUUID();
+}
+
+/** Names one transaction towards the application. */
+export function newTransactionId(): string {
+  return randomUUID();
+}
+
+const CSEQ_EPOCH_S = 1_600_000_000;
+
+/**
+ * CSeq numbers that always grow, also across restarts of the program (RFC 3261 §8.1.1.5: below 2^31), so that two
+ * requests with the same Call-ID are in order.
+ */
+export class CSeqSource {
+  readonly #clock: Clock;
+  #last = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  next(): number {
+    const byTime = Math.max(1, Math.floor(this.#clock.now() / 1_000) - CSEQ_EPOCH_S);
+    this.#last = Math.max(this.#last + 1, byTime);
+    return this.#last;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Owns: what the top Via says about where responses go: received and rport (RFC 3261 §18.2, RFC 3581).
+ * Called by: the inbound core. Calls: sip/headers, transport.ts.
+ */
+import { formatVia, type Via } from '../headers.ts';
+import type { SipRequest } from '../message.ts';
+import { addressOfHost, isNumericHost } from '../uri.ts';
+import { whenReady } from './soon.ts';
+import type { Flow, SipTransport } from './transport.ts';
+
+/** Notes in the top Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4). */
+export function stampVia(request: SipRequest, via: Via, flow: Flow): void {
+  const params = new Map(via.params);
+  if (addressOfHost(via.host) !== flow.remoteAddress) params.set('received', flow.remoteAddress);
+  params.set('rport', String(flow.remotePort));
+  request.headers.setFirst('Via', formatVia({ ...via, params }));
+}
+
+/**
+ * The UDP port for responses: the source port when the client asked for it (`rport`) or is behind a NAT (a numeric
+ * sent-by that is not its source), else the port of sent-by (RFC 3261 §18.2.2).
+ */
+function responsePort(via: Via, flow: Flow): number {
+  const behindNat = isNumericHost(via.host) && addressOfHost(via.host) !== flow.remoteAddress;
+  return via.params.has('rport') || behindNat ? flow.remotePort : (via.port ?? 5_060);
+}
+
+/** Makes the sender of the responses to one request. */
+export function responseSender(transport: SipTransport, via: Via, flow: Flow): (bytes: Buffer) => void {
+  if (flow.transport === 'udp') {
+    const back: Flow = { ...flow, remotePort: responsePort(via, flow) };
+    return (bytes) => transport.send(back, bytes);
+  }
+  return (bytes) => {
+    if (flow.connection?.open === true) {
+      transport.send(flow, bytes);
+      return;
+    }
+    // RFC 3261 §18.2.2: the connection is gone, a new one to the source address and the port of sent-by.
+    const target = { transport: flow.transport, address: flow.remoteAddress, port: via.port ?? 5_060 };
+    whenReady(
+      transport.flowTo(target),
+      (again) => {
+        if (!transport.isOwn(again)) transport.send(again, bytes);
+      },
+      () => undefined,
+    );
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * Owns: cutting a byte stream into SIP messages (RFC 3261 §18.3) and keep-alives (RFC 5626 §4.4.1).
+ * Called by: stream-connection.ts. Calls: sip/message.
+ */
+import { SIP_LIMITS } from '../../base/limits.ts';
+import { ProtocolError } from '../../base/protocol-error.ts';
+import { contentLengthOf, parseSipHead, type SipMessage } from '../message.ts';
+
+/** What the stream contained: a message with its size on the wire, or a keep-alive (CRLFCRLF between messages). */
+export type StreamItem = { readonly message: SipMessage; readonly bytes: number } | 'keep-alive';
+
+/** A fault that ends the stream. `request` is there when it can still be answered with `error.answer`. */
+export interface StreamFault {
+  readonly error: ProtocolError;
+  readonly head?: Buffer;
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+const CR = 0x0d;
+const LF = 0x0a;
+const FIRST_CAPACITY = 4_096;
+
+/**
+ * Push chunks, read items. Work is linear in the bytes, however they are cut. After a fault the framer takes nothing
+ * more.
+ */
+export class SipStreamFramer {
+  #buffer = Buffer.alloc(0);
+  #start = 0;
+  #end = 0;
+  /** Where the search for the end of the head goes on. */
+  #searched = 0;
+  /** Is the first line known to be a start line? */
+  #beginningSeen = false;
+  #head: { message: SipMessage; bodyStart: number; bodyEnd: number } | undefined;
+  #lineEnds = 0;
+  #fault: StreamFault | undefined;
+
+  /** Has a message begun and not ended? */
+  get partial(): boolean {
+    return this.#end > this.#start;
+  }
+
+  get fault(): StreamFault | undefined {
+    return this.#fault;
+  }
+
+  /** Takes a chunk and returns what became whole. Check {@link fault} afterwards. */
+  push(chunk: Buffer): StreamItem[] {
+    const items: StreamItem[] = [];
+    if (this.#fault !== undefined) return items;
+    this.#append(chunk);
+    try {
+      for (let item = this.#next(); item !== undefined; item = this.#next()) items.push(item);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const headEnd = this.#buffer.subarray(0, this.#end).indexOf(HEAD_END, this.#start);
+      const head = headEnd < 0 ? undefined : Buffer.from(this.#buffer.subarray(this.#start, headEnd));
+      this.#fault = { error, ...(head === undefined ? {} : { head }) };
+    }
+    return items;
+  }
+
+  #append(chunk: Buffer): void {
+    const held = this.#end - this.#start;
+    if (this.#end + chunk.length > this.#buffer.length) {
+      const capacity = Math.max(FIRST_CAPACITY, 2 * (held + chunk.length));
+      const grown = Buffer.allocUnsafe(capacity);
+      this.#buffer.copy(grown, 0, this.#start, this.#end);
+      this.#searched -= this.#start;
+      if (this.#head !== undefined) {
+        this.#head.bodyStart -= this.#start;
+        this.#head.bodyEnd -= this.#start;
+      }
+      this.#buffer = grown;
+      this.#start = 0;
+      this.#end = held;
+    }
+    chunk.copy(this.#buffer, this.#end);
+    this.#end += chunk.length;
+  }
+
+  #next(): StreamItem | undefined {
+    if (this.#head === undefined) {
+      const keepAlive = this.#skipLineEnds();
+      if (keepAlive !== undefined) return keepAlive;
+      if (!this.#readHead()) return undefined;
+    }
+    const head = this.#head;
+    if (head === undefined || this.#end < head.bodyEnd) return undefined;
+    const body = Buffer.from(this.#buffer.subarray(head.bodyStart, head.bodyEnd));
+    const bytes = head.bodyEnd - this.#start;
+    this.#head = undefined;
+    this.#consumeTo(head.bodyEnd);
+    return { message: { ...head.message, body }, bytes };
+  }
+
+  /** Line ends between messages; each second one in a row completes a keep-alive. */
+  #skipLineEnds(): StreamItem | undefined {
+    while (this.#end - this.#start >= 2) {
+      if (this.#buffer[this.#start] !== CR || this.#buffer[this.#start + 1] !== LF) return undefined;
+      this.#consumeTo(this.#start + 2);
+      this.#lineEnds += 1;
+      if (this.#lineEnds % 2 === 0) return 'keep-alive';
+    }
+    return undefined;
+  }
+
+  #readHead(): boolean {
+    const held = this.#end - this.#start;
+    if (held === 0) return false;
+    const view = this.#buffer.subarray(0, this.#end);
+    const headEnd = view.indexOf(HEAD_END, Math.max(this.#start, this.#searched - HEAD_END.length + 1));
+    if (headEnd < 0) {
+      if (held > SIP_LIMITS.maxHeadBytes)
+        throw new ProtocolError('SIP_HEAD_TOO_LARGE', 'close', 'head too large');
+      if (!this.#beginningSeen) this.#checkBeginning(view);
+      this.#searched = this.#end;
+      return false;
+    }
+    this.#lineEnds = 0;
+    const message = parseSipHead(view.subarray(this.#start, headEnd));
+    const length = contentLengthOf(message.headers);
+    if (length === undefined) {
+      // RFC 3261 §18.3: on a stream Content-Length is mandatory, without it the end cannot be found.
+      throw new ProtocolError('SIP_CONTENT_LENGTH', 400, 'no Content-Length on a stream');
+    }
+    const bodyStart = headEnd + HEAD_END.length;
+    if (bodyStart - this.#start + length > SIP_LIMITS.maxMessageBytes) {
+      throw new ProtocolError('SIP_TOO_LARGE', 513, 'message too large');
+    }
+    this.#head = { message, bodyStart, bodyEnd: bodyStart + length };
+    return true;
+  }
+
+  /** Garbage is known as such long before the ceiling of a head: its first line is no start line. */
+  #checkBeginning(view: Buffer): void {
+    const first = view[this.#start] ?? 0;
+    const looksLikeToken = first > 0x20 && first < 0x7f && first !== 0x3a;
+    const isLineEnd = first === CR && this.#end - this.#start < 2;
+    const lineEnd = view.indexOf(LF, Math.max(this.#start, this.#searched));
+    const lineLength = (lineEnd < 0 ? this.#end : lineEnd) - this.#start;
+    if ((!looksLikeToken && !isLineEnd) || lineLength > SIP_LIMITS.maxStartLineBytes) {
+      throw new ProtocolError('SIP_GARBAGE', 'close', 'not SIP');
+    }
+    if (lineEnd < 0) return;
+    this.#beginningSeen = true;
+    if (!/ SIP\/|^SIP\//i.test(view.toString('latin1', this.#start, lineEnd))) {
+      throw new ProtocolError('SIP_GARBAGE', 'close', 'not SIP');
+    }
+  }
+
+  #consumeTo(offset: number): void {
+    this.#start = offset;
+    this.#searched = offset;
+    this.#beginningSeen = false;
+    if (this.#start === this.#end) {
+      this.#start = 0;
+      this.#end = 0;
+      this.#searched = 0;
+    }
+  }
+}
