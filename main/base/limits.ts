@@ -123,10 +123,24 @@ export const MSRP_LIMITS = {
   awaitVisitMs: 32_000,
   /** A frame that takes longer than `partialFrameMs` has to bring this much in each such period. */
   partialFrameMinBytes: 64 * 1024,
+  /** An SDP body and its lines. */
+  maxSdpBytes: 64 * 1024,
+  maxSdpLines: 1_024,
 } as const;
 
 /** The MSRP ceilings as injected into the parts of an endpoint: tests use smaller ones. */
 export type MsrpLimits = { readonly [K in keyof typeof MSRP_LIMITS]: number };
+
+/** Payload formats inside messages: CPIM (RFC 3862), IMDN (RFC 5438), isComposing (RFC 3994). */
+export const PAYLOAD_LIMITS = {
+  /** All headers of a CPIM message. */
+  maxCpimHeadBytes: 16 * 1024,
+  maxCpimHeaderLines: 64,
+  /** An XML payload, its elements and their nesting. */
+  maxXmlBytes: 16 * 1024,
+  maxXmlElements: 256,
+  maxXmlDepth: 16,
+} as const;
 
 /** The messenger. */
 export const MESSENGER_LIMITS = {

@@ -49,7 +49,7 @@ export function sendSuccessReport(
 }
 
 /** What a REPORT says about one of our messages. */
-export interface MsrpReport {
+export interface MsrpSessionReport {
   readonly messageId: string;
   readonly status: number;
   readonly byteRange?: ByteRange;

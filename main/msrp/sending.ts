@@ -6,7 +6,7 @@ import type { MsrpLimits } from '../base/limits.ts';
 import { MsrpChunker, type MsrpChunk } from './chunking.ts';
 import type { MsrpConnection, MsrpSendLane } from './connection.ts';
 import { formatEndLine, isMessageId } from './message.ts';
-import type { FailureReport, MsrpReport } from './reports.ts';
+import type { FailureReport, MsrpSessionReport } from './reports.ts';
 import { MsrpSessionError } from './session-error.ts';
 import { createTransactionIdFor, type MsrpResponseReceiver, type MsrpTransactions } from './transactions.ts';
 
@@ -90,7 +90,7 @@ class Outgoing implements MsrpResponseReceiver {
 
 /** The outgoing side of one session. */
 export class MsrpSending implements MsrpSendLane {
-  readonly receiveLateFailure: (report: MsrpReport) => void;
+  readonly receiveLateFailure: (report: MsrpSessionReport) => void;
   readonly #limits: MsrpLimits;
   readonly #transactions: MsrpTransactions;
   readonly #open = new Set<Outgoing>();
@@ -109,7 +109,7 @@ export class MsrpSending implements MsrpSendLane {
   constructor(
     limits: MsrpLimits,
     transactions: MsrpTransactions,
-    receiveLateFailure: (report: MsrpReport) => void,
+    receiveLateFailure: (report: MsrpSessionReport) => void,
   ) {
     this.#limits = limits;
     this.#transactions = transactions;

@@ -10,7 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { MsrpConnection, MsrpConnectionUser, MsrpFrameSink } from './connection.ts';
 import { parseByteRange, type MsrpHead } from './message.ts';
 import { AnsweredFrame, IGNORED_FRAME, MsrpReceiving, type MsrpIncomingMessage } from './receiving.ts';
-import { parseReportStatus, type MsrpReport } from './reports.ts';
+import { parseReportStatus, type MsrpSessionReport } from './reports.ts';
 import { MsrpSending, type MsrpOutgoingMessage, type MsrpSendOutcome } from './sending.ts';
 import { MsrpSessionError, type MsrpEndReason } from './session-error.ts';
 import { nextSessionState, type MsrpSessionState } from './session-state.ts';
@@ -19,7 +19,7 @@ import { formatMsrpPath, msrpPathsLeadToSameEndpoint, type MsrpUri } from './uri
 import { MsrpVisitors } from './visitors.ts';
 
 export type { MsrpIncomingMessage } from './receiving.ts';
-export type { MsrpReport } from './reports.ts';
+export type { MsrpSessionReport } from './reports.ts';
 export type { MsrpOutgoingMessage, MsrpSendOutcome } from './sending.ts';
 export type { MsrpEndReason } from './session-error.ts';
 export type { MsrpSessionState } from './session-state.ts';
@@ -29,18 +29,19 @@ export interface MsrpSessionDelegate {
   /** A whole message has come. Resolve = stored: only then its last chunk is answered with 200. */
   receiveMessage(message: MsrpIncomingMessage): Promise<void>;
   /** A REPORT, or a failure of a message with Failure-Report `partial` after it was sent. */
-  receiveReport(report: MsrpReport): void;
+  receiveReport(report: MsrpSessionReport): void;
   /** The peer visited; once for each connection, early visitors included. */
   receiveVisit(fromPath: readonly MsrpUri[]): void;
   /** A bound session ended by itself: connection lost, closed by the peer, fault. Once; never for our own close. */
   receiveClose(reason: MsrpEndReason): void;
 }
 
-/** How a visit was answered. Unanswered and refused: the connection is kept, `revisit` after the ACK. */
+/** How a visit was answered. With anything but 200 the connection is kept: `revisit` after the ACK. */
 export type MsrpVisitOutcome =
-  | { readonly kind: 'accepted'; readonly status: 200 }
-  | { readonly kind: 'refused'; readonly status: number }
+  | { readonly kind: 'answered'; readonly status: number }
   | { readonly kind: 'unanswered'; readonly status: 0 };
+
+const ACCEPTED: MsrpVisitOutcome = { kind: 'answered', status: 200 };
 
 /** What a session needs of its endpoint. */
 export interface MsrpSessionHost {
@@ -126,13 +127,13 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   ): Promise<MsrpVisitOutcome> {
     this.#require('listening', 'visited');
     this.#remotePath = remotePath;
-    if (this.#bindVisitor(remotePath)) return { kind: 'accepted', status: 200 };
+    if (this.#bindVisitor(remotePath)) return ACCEPTED;
     return this.#connectAndVisit('listening', this.#limits.visitTimeoutMs, options.signal);
   }
 
   /** Answerer, after the ACK: repeats a visit that was not accepted; connects again if need be. */
   async revisit(options: { signal?: AbortSignal } = {}): Promise<MsrpVisitOutcome> {
-    if (this.#state === 'bound') return { kind: 'accepted', status: 200 };
+    if (this.#state === 'bound') return ACCEPTED;
     this.#require('unconfirmed');
     const { responseMs } = this.#limits;
     if (this.#connection === undefined)
@@ -161,7 +162,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
       return;
     }
     const outcome = await this.#connectAndVisit('awaiting', this.#limits.responseMs, options.signal);
-    if (outcome.kind !== 'accepted') {
+    if (outcome.status !== 200) {
       throw new MsrpSessionError(
         'MSRP_VISIT_REFUSED',
         `the answerer answered the visit with ${outcome.status}`,
@@ -304,7 +305,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   #bind(connection: MsrpConnection): void {
     this.#connection = connection;
     this.#enter('bound');
-    this.#visit?.resolve({ kind: 'accepted', status: 200 });
+    this.#visit?.resolve(ACCEPTED);
     this.#sending.bind(connection, formatMsrpPath(this.#remotePath ?? []), this.#localPathText);
   }
 
@@ -318,14 +319,14 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     try {
       connection = await this.#host.dial(this.#remotePath ?? [], this.localPath[0]?.host ?? '', signal);
     } catch (error) {
-      if (this.#isBound()) return { kind: 'accepted', status: 200 };
+      if (this.#isBound()) return ACCEPTED;
       if (this.#state === 'connecting') this.#enter(otherwise);
       throw error;
     }
     // The peer may have come to us, or the session may have ended, while we were connecting.
     if (this.#state !== 'connecting') {
       void connection.close();
-      if (this.#isBound()) return { kind: 'accepted', status: 200 };
+      if (this.#isBound()) return ACCEPTED;
       throw closedError();
     }
     this.#connection = connection;
@@ -349,7 +350,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     this.#transactions.add(id, {
       receiveStatus: (status) => {
         if (status === 408) return;
-        if (status !== 200) visit?.resolve({ kind: 'refused', status });
+        if (status !== 200) visit?.resolve({ kind: 'answered', status });
         else if (this.#state === 'unconfirmed' && connection === this.#connection) this.#bind(connection);
       },
     });
