@@ -1,0 +1,68 @@
+/**
+ * Owns: the drawings of the icons, on a grid of 24, as lists of SVG elements. Called by: Icon.svelte. Calls: nothing.
+ * From Lucide (https://lucide.dev), ISC License, Copyright (c) Lucide Icons and Contributors.
+ */
+type Attributes = Readonly<Record<string, string | number>>;
+export type IconElement = readonly [tag: 'path' | 'circle' | 'rect', attributes: Attributes];
+
+const path = (d: string): IconElement => ['path', { d }];
+const circle = (cx: number, cy: number, r: number): IconElement => ['circle', { cx, cy, r }];
+const rect = (x: number, y: number, width: number, height: number, rx = 2): IconElement => [
+  'rect',
+  { x, y, width, height, rx },
+];
+
+export const icons = {
+  search: [path('m21 21-4.34-4.34'), circle(11, 11, 8)],
+  settings: [
+    path(
+      'M9.671 4.136a2.34 2.34 0 0 1 4.659 0 2.34 2.34 0 0 0 3.319 1.915 2.34 2.34 0 0 1 2.33 4.033 2.34 2.34 0 0 0 0 3.831 2.34 2.34 0 0 1-2.33 4.033 2.34 2.34 0 0 0-3.319 1.915 2.34 2.34 0 0 1-4.659 0 2.34 2.34 0 0 0-3.32-1.915 2.34 2.34 0 0 1-2.33-4.033 2.34 2.34 0 0 0 0-3.831A2.34 2.34 0 0 1 6.35 6.051a2.34 2.34 0 0 0 3.319-1.915',
+    ),
+    circle(12, 12, 3),
+  ],
+  'square-pen': [
+    path('M12 3H5a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h14a2 2 0 0 0 2-2v-7'),
+    path(
+      'M18.375 2.625a1 1 0 0 1 3 3l-9.013 9.014a2 2 0 0 1-.853.505l-2.873.84a.5.5 0 0 1-.62-.62l.84-2.873a2 2 0 0 1 .506-.852z',
+    ),
+  ],
+  'panel-right': [rect(3, 3, 18, 18), path('M15 3v18')],
+  lock: [rect(3, 11, 18, 11), path('M7 11V7a5 5 0 0 1 10 0v4')],
+  'lock-open': [rect(3, 11, 18, 11), path('M7 11V7a5 5 0 0 1 9.9-1')],
+  x: [path('M18 6 6 18'), path('m6 6 12 12')],
+  'arrow-left': [path('m12 19-7-7 7-7'), path('M19 12H5')],
+  'arrow-up': [path('m5 12 7-7 7 7'), path('M12 19V5')],
+  'arrow-down': [path('M12 5v14'), path('m19 12-7 7-7-7')],
+  check: [path('M20 6 9 17l-5-5')],
+  'circle-alert': [circle(12, 12, 10), path('M12 8v4'), path('M12 16h.01')],
+  'rotate-cw': [path('M21 12a9 9 0 1 1-9-9c2.52 0 4.93 1 6.74 2.74L21 8'), path('M21 3v5h-5')],
+  copy: [rect(8, 8, 14, 14), path('M4 16c-1.1 0-2-.9-2-2V4c0-1.1.9-2 2-2h10c1.1 0 2 .9 2 2')],
+  server: [rect(2, 2, 20, 8), rect(2, 14, 20, 8), path('M6 6h.01'), path('M6 18h.01')],
+  'log-in': [path('m10 17 5-5-5-5'), path('M15 12H3'), path('M15 3h4a2 2 0 0 1 2 2v14a2 2 0 0 1-2 2h-4')],
+  sparkles: [
+    path(
+      'M11.017 2.814a1 1 0 0 1 1.966 0l1.051 5.558a2 2 0 0 0 1.594 1.594l5.558 1.051a1 1 0 0 1 0 1.966l-5.558 1.051a2 2 0 0 0-1.594 1.594l-1.051 5.558a1 1 0 0 1-1.966 0l-1.051-5.558a2 2 0 0 0-1.594-1.594l-5.558-1.051a1 1 0 0 1 0-1.966l5.558-1.051a2 2 0 0 0 1.594-1.594z',
+    ),
+    path('M20 2v4'),
+    path('M22 4h-4'),
+    circle(4, 20, 2),
+  ],
+  'chevron-down': [path('m6 9 6 6 6-6')],
+  'chevron-right': [path('m9 18 6-6-6-6')],
+  'message-circle': [
+    path(
+      'M2.992 16.342a2 2 0 0 1 .094 1.167l-1.065 3.29a1 1 0 0 0 1.236 1.168l3.413-.998a2 2 0 0 1 1.099.092 10 10 0 1 0-4.777-4.719',
+    ),
+  ],
+  unplug: [
+    path('m19 5 3-3'),
+    path('m2 22 3-3'),
+    path('M6.3 20.3a2.4 2.4 0 0 0 3.4 0L12 18l-6-6-2.3 2.3a2.4 2.4 0 0 0 0 3.4Z'),
+    path('M7.5 13.5 10 11'),
+    path('M10.5 16.5 13 14'),
+    path('m12 6 6 6 2.3-2.3a2.4 2.4 0 0 0 0-3.4l-2.6-2.6a2.4 2.4 0 0 0-3.400 0Z'),
+  ],
+  plus: [path('M5 12h14'), path('M12 5v14')],
+} as const satisfies Record<string, readonly IconElement[]>;
+
+export type IconName = keyof typeof icons;

@@ -1,0 +1,130 @@
+/**
+ * Owns: the chosen language: its texts, plural rules, dates and numbers.
+ * Called by: every view, by context. Calls: Intl.
+ */
+import { CallError } from '../../shared/ipc/error-codes.ts';
+import { ar } from './ar.ts';
+import type { Catalogue, Entry, MessageKey, Values } from './catalogue.ts';
+import { de } from './de.ts';
+import { en } from './en.ts';
+import { zh } from './zh.ts';
+
+export const catalogues = { en, de, zh, ar } as const satisfies Record<string, Catalogue>;
+export type Language = keyof typeof catalogues;
+
+/** Languages by their own names, for the settings. */
+export const languageNames: Readonly<Record<Language, string>> = {
+  en: 'English',
+  de: 'Deutsch',
+  zh: '中文',
+  ar: 'العربية',
+};
+
+const dayMs = 86_400_000;
+
+/** The first language of the list that there are texts for. */
+export function preferredLanguage(wanted: readonly string[]): Language {
+  for (const tag of wanted) {
+    const base = tag.toLowerCase().split('-')[0] ?? '';
+    if (base in catalogues) return base as Language;
+  }
+  return 'en';
+}
+
+function startOfDay(ms: number): number {
+  return new Date(ms).setHours(0, 0, 0, 0);
+}
+
+/** Whole calendar days between two moments, whatever the clock was set to in between. */
+export function daysBetween(earlierMs: number, laterMs: number): number {
+  return Math.round((startOfDay(laterMs) - startOfDay(earlierMs)) / dayMs);
+}
+
+export class Locale {
+  language = $state<Language>('en');
+  readonly direction = $derived(this.language === 'ar' ? 'rtl' : 'ltr');
+  readonly #catalogue: Catalogue = $derived(catalogues[this.language]);
+  readonly #plural = $derived(new Intl.PluralRules(this.language));
+  readonly #number = $derived(new Intl.NumberFormat(this.language));
+  readonly #time = $derived(
+    new Intl.DateTimeFormat(this.language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }),
+  );
+  readonly #weekday = $derived(new Intl.DateTimeFormat(this.language, { weekday: 'short' }));
+  readonly #shortDate = $derived(new Intl.DateTimeFormat(this.language, { day: 'numeric', month: 'short' }));
+  readonly #fullDate = $derived(
+    new Intl.DateTimeFormat(this.language, { day: '2-digit', month: '2-digit', year: 'numeric' }),
+  );
+  readonly #longDay = $derived(
+    new Intl.DateTimeFormat(this.language, { weekday: 'long', day: 'numeric', month: 'long' }),
+  );
+  readonly #longDayYear = $derived(
+    new Intl.DateTimeFormat(this.language, { day: 'numeric', month: 'long', year: 'numeric' }),
+  );
+
+  /** The text of a key with its placeholders filled; `count` also chooses the plural form. */
+  t<Key extends MessageKey>(key: Key, ...values: Values<Key>): string {
+    const entry: Entry = this.#catalogue[key];
+    const filling: Readonly<Record<string, string | number>> = values[0] ?? {};
+    const text = typeof entry === 'string' ? entry : this.#pluralForm(entry, filling['count']);
+    return text.replace(/\{(\w+)\}/g, (_, name: string) => {
+      const value = filling[name] ?? '';
+      return typeof value === 'number' ? this.#number.format(value) : value;
+    });
+  }
+
+  number(value: number): string {
+    return this.#number.format(value);
+  }
+
+  time(ms: number): string {
+    return this.#time.format(ms);
+  }
+
+  /** Heading of a day in the thread. */
+  day(ms: number, nowMs: number): string {
+    const days = daysBetween(ms, nowMs);
+    if (days === 0) return this.t('thread.today');
+    if (days === 1) return this.t('thread.yesterday');
+    const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear();
+    return (sameYear ? this.#longDay : this.#longDayYear).format(ms);
+  }
+
+  /** A moment as short as it can be said: time, yesterday, weekday, date. */
+  moment(ms: number, nowMs: number): string {
+    const days = daysBetween(ms, nowMs);
+    if (days <= 0) return this.time(ms);
+    if (days === 1) return this.t('list.yesterday');
+    if (days < 7) return this.#weekday.format(ms);
+    return days < 300 ? this.#shortDate.format(ms) : this.#fullDate.format(ms);
+  }
+
+  /** Time since the beginning of a session, with the unit that fits. */
+  elapsed(microseconds: number): string {
+    const ms = microseconds / 1000;
+    const [value, unit, digits] = ms < 1000 ? [ms, 'millisecond', 0] : [ms / 1000, 'second', 2];
+    return new Intl.NumberFormat(this.language, {
+      style: 'unit',
+      unit,
+      maximumFractionDigits: ms < 10 ? 1 : digits,
+    }).format(value);
+  }
+
+  /** What went wrong, in the user's language where the code is known, else in the words that came with it. */
+  problem(error: unknown): string {
+    if (!(error instanceof CallError)) return this.t('error.internal');
+    if (error.code === 'invalid-input') return this.t('error.invalid-input', { detail: error.message });
+    if (this.language === 'en' && error.message !== '') return error.message;
+    return this.t(`error.${error.code}`);
+  }
+
+  /** Why a session ended or a message failed; `code` is stable, `message` the main process's English sentence. */
+  reason({ code, message }: { readonly code: string; readonly message: string }, name: string): string {
+    const key = `end.${code}`;
+    if ((this.language === 'en' && message !== '') || !(key in en)) return message;
+    return this.t(key as 'end.declined', { name });
+  }
+
+  #pluralForm(forms: Exclude<Entry, string>, count: string | number | undefined): string {
+    return forms[this.#plural.select(Number(count ?? 0))] ?? forms.other;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Owns: the parts of the window's state, how events reach them, and the reading of everything anew.
+ * Called by: main.ts; every view, by context. Calls: the client and each part.
+ */
+import type { AppInfo } from '../../shared/ipc/contract.ts';
+import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import type { Client } from '../api/client.ts';
+import { Locale } from '../i18n/locale.svelte.ts';
+import { Accounts } from './accounts.svelte.ts';
+import { Announcer } from './announcer.svelte.ts';
+import { Attention } from './attention.svelte.ts';
+import { Contacts } from './contacts.svelte.ts';
+import { Conversations } from './conversations.svelte.ts';
+import { Drafts } from './drafts.svelte.ts';
+import { ImServer } from './im-server.svelte.ts';
+import { Inspector } from './inspector.svelte.ts';
+import { Link } from './link.svelte.ts';
+import { Search } from './search.svelte.ts';
+import { Sessions } from './sessions.svelte.ts';
+import { SettingsState } from './settings.svelte.ts';
+import { Shell } from './shell.svelte.ts';
+import { Thread } from './thread.svelte.ts';
+
+export class AppState {
+  readonly client: Client;
+  readonly locale = new Locale();
+  readonly link = new Link();
+  readonly attention = new Attention();
+  readonly announcer = new Announcer();
+  readonly drafts = new Drafts();
+  readonly shell = new Shell();
+  readonly accounts: Accounts;
+  readonly contacts: Contacts;
+  readonly conversations: Conversations;
+  readonly sessions: Sessions;
+  readonly thread: Thread;
+  readonly search: Search;
+  readonly inspector: Inspector;
+  readonly settings: SettingsState;
+  readonly imServer: ImServer;
+
+  info = $state.raw<AppInfo | null>(null);
+  /** False until the first reading is done: nothing can be shown before. */
+  ready = $state(false);
+  #reading = false;
+  #readAgain = false;
+
+  constructor(client: Client) {
+    this.client = client;
+    this.accounts = new Accounts(client);
+    this.contacts = new Contacts(client);
+    this.conversations = new Conversations(client);
+    this.sessions = new Sessions(client);
+    this.thread = new Thread(client);
+    this.search = new Search(client);
+    this.inspector = new Inspector(client);
+    this.settings = new SettingsState(client, this.locale);
+    this.imServer = new ImServer(client);
+  }
+
+  /** Connects; the state is read as soon as the link is up. The returned function disconnects. */
+  start(): () => void {
+    const { client } = this;
+    const stops = [
+      this.attention.start(),
+      client.onLink((state) => this.link.applyState(state)),
+      client.onResync(() => void this.resynchronise()),
+      client.on('message.added', ({ message }) => this.applyMessageAdded(message)),
+      client.on('message.changed', ({ message }) => {
+        this.thread.applyMessageChanged(message);
+        this.inspector.applyActivity(message.conversationId);
+      }),
+      client.on('conversation.changed', ({ conversation }) =>
+        this.conversations.applyConversationChanged(conversation),
+      ),
+      client.on('session.changed', ({ session }) => {
+        this.sessions.applySessionChanged(session);
+        this.inspector.applyActivity(session.conversationId);
+      }),
+      client.on('account.changed', ({ account }) => this.accounts.applyAccountChanged(account)),
+      client.on('account.removed', ({ accountId }) => this.accounts.applyAccountRemoved(accountId)),
+      client.on('contact.changed', ({ contact }) => this.contacts.applyContactChanged(contact)),
+      client.on('composing.changed', ({ conversationId, active }) =>
+        this.conversations.applyComposingChanged(conversationId, active),
+      ),
+      client.on('settings.changed', ({ settings }) => this.settings.applySettingsChanged(settings)),
+      client.on('imserver.changed', () => void this.imServer.load()),
+      client.start(),
+    ];
+    return () => {
+      for (const stop of stops.reverse()) stop();
+    };
+  }
+
+  /** Reads lists and the open thread anew: after each connect and when an event was missed. */
+  async resynchronise(): Promise<void> {
+    if (this.#reading) {
+      this.#readAgain = true;
+      return;
+    }
+    this.#reading = true;
+    try {
+      await this.#readEverything();
+      if (!this.ready) {
+        this.shell.welcome = this.info?.firstRun === true;
+        this.ready = true;
+      }
+    } catch {
+      // The link went down in the middle; the next connect reads again.
+    } finally {
+      this.#reading = false;
+    }
+    if (this.#readAgain) {
+      this.#readAgain = false;
+      await this.resynchronise();
+    }
+  }
+
+  applyMessageAdded(message: Message): void {
+    const attentive = this.attention.active;
+    this.thread.applyMessageAdded(message, attentive);
+    this.inspector.applyActivity(message.conversationId);
+    if (message.direction === 'out') return;
+    this.conversations.applyComposingChanged(message.conversationId, false);
+    const conversation = this.conversations.get(message.conversationId);
+    if (conversation === undefined || conversation.standing !== 'accepted') return;
+    const name = conversation.peerName;
+    this.announcer.say(
+      this.thread.conversationId === message.conversationId
+        ? this.locale.t('thread.arrived', { name, text: message.text })
+        : this.locale.t('thread.arrivedElsewhere', { name }),
+    );
+  }
+
+  /** Shows a conversation where the user left off. */
+  async openConversation(id: ConversationId): Promise<void> {
+    const conversation = this.conversations.get(id);
+    if (conversation === undefined) return;
+    this.conversations.openId = id;
+    this.shell.showMain('thread');
+    this.inspector.follow(this.sessions.latest(id));
+    if (this.thread.conversationId !== id) await this.thread.open(conversation);
+  }
+
+  /** Shows one message in its context and flashes it. */
+  async showMessage(message: Message): Promise<void> {
+    this.conversations.openId = message.conversationId;
+    this.shell.showMain('thread');
+    this.inspector.follow(this.sessions.latest(message.conversationId));
+    await this.thread.show(message, this.conversations.get(message.conversationId)?.readPosition ?? 0);
+  }
+
+  /** The third door: the demo workspace, with the conversation with Tom open. */
+  async enterDemo(): Promise<void> {
+    const account = await this.accounts.startDemo();
+    await Promise.all([this.conversations.load(), this.contacts.load()]);
+    const contact = this.contacts.all.find(({ accountId }) => accountId === account.id);
+    const [present] = this.conversations.ofAccount(account.id);
+    const conversation =
+      present ?? (contact && (await this.conversations.openWith(account.id, contact.address)));
+    this.shell.welcome = false;
+    if (conversation !== undefined) await this.openConversation(conversation.id);
+  }
+
+  async #readEverything(): Promise<void> {
+    const [info] = await Promise.all([
+      this.client.call('app.info', {}),
+      this.settings.load(),
+      this.accounts.load(),
+      this.contacts.load(),
+      this.conversations.load(),
+      this.sessions.load(),
+      this.imServer.load(),
+      this.thread.resynchronise(),
+    ]);
+    this.info = info;
+  }
+}

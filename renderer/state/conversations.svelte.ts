@@ -1,0 +1,59 @@
+/** Owns: the conversations, which one is open, and who types. Called by: app, list, thread, search. Calls: the client. */
+import { SvelteSet } from 'svelte/reactivity';
+import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { AccountId, ConversationId } from '../../shared/domain/ids.ts';
+import type { Client } from '../api/client.ts';
+import { KeyedList } from './keyed-list.svelte.ts';
+
+export class Conversations {
+  readonly #client: Client;
+  readonly #list = new KeyedList<ConversationId, Conversation>((conversation) => conversation.id);
+  readonly #composing = new SvelteSet<ConversationId>();
+  openId = $state<ConversationId | null>(null);
+  /** Newest activity first. */
+  readonly sorted = $derived(this.#list.all.sort((a, b) => b.lastActivityMs - a.lastActivityMs));
+  readonly unreadCount = $derived(this.sorted.reduce((sum, { unreadCount }) => sum + unreadCount, 0));
+  readonly open = $derived(this.openId === null ? undefined : this.#list.get(this.openId));
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  async load(): Promise<void> {
+    await this.#list.load(() => this.#client.call('conversation.list', {}));
+    this.#composing.clear();
+  }
+
+  get(id: ConversationId): Conversation | undefined {
+    return this.#list.get(id);
+  }
+
+  ofAccount(id: AccountId | undefined): Conversation[] {
+    return id === undefined ? this.sorted : this.sorted.filter(({ accountId }) => accountId === id);
+  }
+
+  isComposing(id: ConversationId): boolean {
+    return this.#composing.has(id);
+  }
+
+  /** Finds or creates the conversation with a person. */
+  async openWith(accountId: AccountId, address: string): Promise<Conversation> {
+    const conversation = await this.#client.call('conversation.open', { accountId, address });
+    if (this.#list.get(conversation.id) === undefined) this.#list.set(conversation);
+    return conversation;
+  }
+
+  /** Tells the peer that our user types, or has stopped; not worth a word to the user when it fails. */
+  setComposing(conversationId: ConversationId, active: boolean): void {
+    this.#client.call('conversation.setComposing', { conversationId, active }).catch(() => undefined);
+  }
+
+  applyConversationChanged(conversation: Conversation): void {
+    this.#list.set(conversation);
+  }
+
+  applyComposingChanged(id: ConversationId, active: boolean): void {
+    if (active) this.#composing.add(id);
+    else this.#composing.delete(id);
+  }
+}

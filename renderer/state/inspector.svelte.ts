@@ -1,0 +1,72 @@
+/** Owns: the session under inspection and its ladder. Called by: app, session strip, inspector. Calls: the client. */
+import type { Session } from '../../shared/domain/conversation.ts';
+import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
+import type { Ladder } from '../../shared/domain/ladder.ts';
+import type { Client } from '../api/client.ts';
+
+export class Inspector {
+  readonly #client: Client;
+  shown = $state(false);
+  sessionId = $state<SessionId | null>(null);
+  ladder = $state.raw<Ladder | null>(null);
+  chosen = $state<number | null>(null);
+  problem = $state.raw<unknown>(null);
+  #conversationId: ConversationId | null = null;
+  #reading = false;
+  #readAgain = false;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  toggle(session: Session | undefined): void {
+    this.shown = !this.shown;
+    this.follow(session);
+  }
+
+  close(): void {
+    this.shown = false;
+  }
+
+  /** Shows another session while the panel is open: the conversation or its session has changed. */
+  follow(session: Session | undefined): void {
+    const id = session?.id ?? null;
+    this.#conversationId = session?.conversationId ?? null;
+    if (id !== this.sessionId) {
+      this.sessionId = id;
+      this.ladder = null;
+      this.chosen = null;
+    }
+    if (this.shown) void this.#read();
+  }
+
+  /** Something of this conversation has moved, so there may be new arrows. */
+  applyActivity(conversationId: ConversationId): void {
+    if (this.shown && conversationId === this.#conversationId) void this.#read();
+  }
+
+  async #read(): Promise<void> {
+    const sessionId = this.sessionId;
+    if (sessionId === null) return;
+    if (this.#reading) {
+      this.#readAgain = true;
+      return;
+    }
+    this.#reading = true;
+    try {
+      const ladder = await this.#client.call('session.ladder', { sessionId });
+      if (this.sessionId === sessionId) {
+        this.ladder = ladder;
+        this.problem = null;
+      }
+    } catch (error) {
+      this.problem = error;
+    } finally {
+      this.#reading = false;
+    }
+    if (this.#readAgain) {
+      this.#readAgain = false;
+      await this.#read();
+    }
+  }
+}

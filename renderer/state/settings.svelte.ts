@@ -1,0 +1,43 @@
+/** Owns: the settings, and the theme and language that follow from them. Called by: app, settings. Calls: the client. */
+import type { SettingKey, Settings } from '../../shared/settings.ts';
+import type { Client } from '../api/client.ts';
+import { preferredLanguage, type Locale } from '../i18n/locale.svelte.ts';
+
+export class SettingsState {
+  readonly #client: Client;
+  readonly #locale: Locale;
+  values = $state.raw<Settings | null>(null);
+  /** What the last change was refused with, by key. */
+  problem = $state.raw<{ readonly key: SettingKey; readonly error: unknown } | null>(null);
+
+  constructor(client: Client, locale: Locale) {
+    this.#client = client;
+    this.#locale = locale;
+  }
+
+  async load(): Promise<void> {
+    this.#apply(await this.#client.call('settings.get', {}));
+  }
+
+  async set<Key extends SettingKey>(key: Key, value: Settings[Key]): Promise<void> {
+    this.problem = null;
+    try {
+      this.#apply(await this.#client.call('settings.set', { key, value }));
+    } catch (error) {
+      this.problem = { key, error };
+    }
+  }
+
+  applySettingsChanged(settings: Readonly<Record<string, unknown>>): void {
+    this.#apply(settings as Settings);
+  }
+
+  #apply(settings: Settings): void {
+    this.values = settings;
+    const language = settings['appearance.language'];
+    this.#locale.language = language === 'system' ? preferredLanguage(navigator.languages) : language;
+    document.documentElement.dataset['theme'] = settings['appearance.theme'];
+    document.documentElement.lang = this.#locale.language;
+    document.documentElement.dir = this.#locale.direction;
+  }
+}

@@ -1,0 +1,30 @@
+/** Owns: which views are shown. Called by: app, shell views. Calls: nothing. */
+export type MainView = 'thread' | 'settings';
+export type SideView = 'list' | 'new';
+
+const narrowest = 280;
+const widest = 360;
+
+export class Shell {
+  /** The three doors instead of everything else. */
+  welcome = $state(false);
+  main = $state<MainView>('thread');
+  side = $state<SideView>('list');
+  /** In a narrow window, which of the two panes has its turn. */
+  turn = $state<'side' | 'main'>('side');
+  listWidth = $state(320);
+
+  showMain(view: MainView): void {
+    this.main = view;
+    this.turn = 'main';
+  }
+
+  showSide(view: SideView = 'list'): void {
+    this.side = view;
+    this.turn = 'side';
+  }
+
+  resizeList(width: number): void {
+    this.listWidth = Math.min(widest, Math.max(narrowest, Math.round(width)));
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * Owns: the part of the open conversation that is in memory, a window of pages by position, and what to scroll to.
+ * Called by: app (events), thread views. Calls: the client.
+ */
+import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import type { CallInput, CallOutput } from '../../shared/ipc/contract.ts';
+import type { Client } from '../api/client.ts';
+
+export const pageSize = 40;
+/** More than this is never held, nor in the DOM: a page too many at one end drops a page at the other. */
+export const windowSize = 120;
+
+/** Where the view goes after the next change; each wish is a new object. */
+export type ScrollWish =
+  { readonly to: 'bottom' } | { readonly to: 'new' } | { readonly to: 'message'; readonly id: MessageId };
+
+type Page = CallOutput<'message.list'>;
+type PageInput = Omit<CallInput<'message.list'>, 'conversationId'>;
+
+/** Both lists as one in order of position, each message once; of two versions the one of `newer` stays. */
+export function mergeMessages(older: readonly Message[], newer: readonly Message[]): Message[] {
+  const byId = new Map<MessageId, Message>();
+  for (const message of older) byId.set(message.id, message);
+  for (const message of newer) byId.set(message.id, message);
+  return [...byId.values()].sort((a, b) => a.position - b.position);
+}
+
+export class Thread {
+  readonly #client: Client;
+  conversationId = $state<ConversationId | null>(null);
+  messages = $state.raw<readonly Message[]>([]);
+  hasBefore = $state(false);
+  hasAfter = $state(false);
+  phase = $state<'none' | 'loading' | 'ready' | 'failed'>('none');
+  /** The "New" line stands before the first incoming message after this position. */
+  newAfter = $state<number | null>(null);
+  scrollWish = $state.raw<ScrollWish>({ to: 'bottom' });
+  flashedId = $state<MessageId | null>(null);
+  problem = $state.raw<unknown>(null);
+  /** Set by the view: the newest message is on the screen. */
+  atBottom = true;
+  #generation = 0;
+  #paging = false;
+  #reads = 0;
+  #changedWhileReading = new Map<MessageId, Message>();
+  #seenPosition = 0;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** Opens a conversation at the first unread message, else at its end. */
+  async open(conversation: Conversation): Promise<void> {
+    this.#reset(conversation.id);
+    this.#seenPosition = conversation.readPosition;
+    const unread = conversation.unreadCount > 0;
+    this.newAfter = unread ? conversation.readPosition : null;
+    const around = unread && conversation.readPosition > 0 ? { around: conversation.readPosition } : {};
+    await this.#replace({ limit: pageSize, ...around }, { to: unread ? 'new' : 'bottom' });
+  }
+
+  /** Shows one message in its context. */
+  async show({ conversationId, id, position }: Message, readPosition: number): Promise<void> {
+    if (this.conversationId !== conversationId) {
+      this.#reset(conversationId);
+      this.#seenPosition = readPosition;
+      this.newAfter = null;
+    }
+    this.flashedId = id;
+    if (this.messages.some((message) => message.id === id)) this.scrollWish = { to: 'message', id };
+    else await this.#replace({ around: position, limit: pageSize }, { to: 'message', id });
+  }
+
+  async jumpToLatest(): Promise<void> {
+    if (this.hasAfter) await this.#replace({ limit: pageSize }, { to: 'bottom' });
+    else this.scrollWish = { to: 'bottom' };
+  }
+
+  loadOlder(): Promise<void> {
+    const first = this.messages[0];
+    if (!this.hasBefore || first === undefined) return Promise.resolve();
+    return this.#extend({ before: first.position, limit: pageSize }, (page) => {
+      const merged = this.#mergePage(page, this.hasAfter);
+      this.messages = merged.slice(0, windowSize);
+      this.hasBefore = page.hasBefore;
+      this.hasAfter ||= merged.length > windowSize;
+    });
+  }
+
+  loadNewer(): Promise<void> {
+    const last = this.messages.at(-1);
+    if (!this.hasAfter || last === undefined) return Promise.resolve();
+    return this.#extend({ after: last.position, limit: pageSize }, (page) => {
+      const merged = this.#mergePage(page, page.hasAfter);
+      this.messages = merged.slice(-windowSize);
+      this.hasAfter = page.hasAfter;
+      this.hasBefore ||= merged.length > windowSize;
+    });
+  }
+
+  /** Reads the window anew around what is on the screen. */
+  async resynchronise(): Promise<void> {
+    if (this.conversationId === null || this.phase === 'none') return;
+    const limit = Math.max(pageSize, this.messages.length);
+    const middle = this.messages[Math.floor(this.messages.length / 2)];
+    const input = this.hasAfter && middle !== undefined ? { around: middle.position, limit } : { limit };
+    await this.#replace(input, this.phase === 'ready' ? null : { to: 'bottom' });
+  }
+
+  /** @throws {CallError} when the message could not be stored; nothing has been shown then. */
+  async send(text: string): Promise<void> {
+    const conversationId = this.conversationId;
+    if (conversationId === null) return;
+    const message = await this.#client.call('message.send', { conversationId, text });
+    if (this.conversationId !== conversationId) return;
+    this.newAfter = null;
+    if (!this.hasAfter) this.#insert(message);
+    await this.jumpToLatest();
+  }
+
+  async retry(messageId: MessageId): Promise<void> {
+    try {
+      await this.#client.call('message.retry', { messageId });
+    } catch (error) {
+      this.problem = error;
+    }
+  }
+
+  /** The message at `position` has been on the screen while the user could see it. */
+  markSeen(position: number): void {
+    if (this.conversationId === null || position <= this.#seenPosition) return;
+    const unseen = this.messages.some(
+      (message) =>
+        message.direction === 'in' && message.position > this.#seenPosition && message.position <= position,
+    );
+    this.#seenPosition = position;
+    if (!unseen) return;
+    this.#client
+      .call('conversation.markRead', { conversationId: this.conversationId, position })
+      .catch(() => undefined);
+  }
+
+  applyMessageAdded(message: Message, attentive: boolean): void {
+    if (message.conversationId !== this.conversationId) return;
+    if (this.#reads > 0) this.#changedWhileReading.set(message.id, message);
+    if (message.direction === 'in' && !attentive) this.newAfter = this.#seenPosition;
+    if (this.phase !== 'ready' || this.hasAfter) return;
+    this.#insert(message);
+  }
+
+  applyMessageChanged(message: Message): void {
+    if (message.conversationId !== this.conversationId) return;
+    if (this.#reads > 0) this.#changedWhileReading.set(message.id, message);
+    if (!this.messages.some(({ id }) => id === message.id)) return;
+    this.messages = this.messages.map((present) => (present.id === message.id ? message : present));
+  }
+
+  /** A message that is there already stays as it is: the event about it is never older than the answer. */
+  #insert(message: Message): void {
+    if (this.messages.some(({ id }) => id === message.id)) return;
+    const merged = mergeMessages(this.messages, [message]);
+    if (merged.length <= windowSize) {
+      this.messages = merged;
+    } else if (this.atBottom) {
+      this.messages = merged.slice(-windowSize);
+      this.hasBefore = true;
+    } else {
+      this.messages = merged.slice(0, windowSize);
+      this.hasAfter = true;
+    }
+  }
+
+  #reset(id: ConversationId): void {
+    this.conversationId = id;
+    this.messages = [];
+    this.hasBefore = false;
+    this.hasAfter = false;
+    this.flashedId = null;
+    this.phase = 'loading';
+    this.atBottom = true;
+  }
+
+  async #replace(input: PageInput, wish: ScrollWish | null): Promise<void> {
+    this.#generation += 1;
+    const generation = this.#generation;
+    try {
+      const page = await this.#read(input);
+      if (generation !== this.#generation) return;
+      this.hasBefore = page.hasBefore;
+      this.hasAfter = page.hasAfter;
+      this.messages = this.#withChanges(page.messages, page.hasAfter);
+      this.phase = 'ready';
+      this.problem = null;
+      if (wish !== null) this.scrollWish = wish;
+    } catch (error) {
+      if (generation !== this.#generation) return;
+      this.problem = error;
+      if (this.phase !== 'ready') this.phase = 'failed';
+    } finally {
+      this.#forgetChanges();
+    }
+  }
+
+  async #extend(input: PageInput, apply: (page: Page) => void): Promise<void> {
+    if (this.#paging) return;
+    this.#paging = true;
+    const generation = this.#generation;
+    try {
+      const page = await this.#read(input);
+      if (generation === this.#generation) apply(page);
+    } catch (error) {
+      this.problem = error;
+    } finally {
+      this.#paging = false;
+      this.#forgetChanges();
+    }
+  }
+
+  #read(input: PageInput): Promise<Page> {
+    if (this.conversationId === null) throw new Error('no conversation is open');
+    this.#reads += 1;
+    const conversationId = this.conversationId;
+    return this.#client.call('message.list', { conversationId, ...input }).finally(() => (this.#reads -= 1));
+  }
+
+  #mergePage(page: Page, hasAfter: boolean): Message[] {
+    return this.#withChanges(mergeMessages(page.messages, this.messages), hasAfter);
+  }
+
+  /** Events that came while the page was on its way are newer than the page, and may continue it at its end. */
+  #withChanges(messages: readonly Message[], hasAfter: boolean): Message[] {
+    const known = new Set(messages.map(({ id }) => id));
+    const end = hasAfter ? Infinity : (messages.at(-1)?.position ?? -1);
+    const changes = [...this.#changedWhileReading.values()].filter(
+      ({ id, conversationId, position }) =>
+        conversationId === this.conversationId && (known.has(id) || position > end),
+    );
+    return mergeMessages(messages, changes);
+  }
+
+  #forgetChanges(): void {
+    if (this.#reads === 0) this.#changedWhileReading.clear();
+  }
+}

@@ -1,0 +1,62 @@
+/** Owns: what the session strip says. Called by: SessionStrip. Calls: i18n. */
+import type { Conversation, Session } from '../../../shared/domain/conversation.ts';
+import type { IconName } from '../../components/icons.ts';
+import type { Locale } from '../../i18n/locale.svelte.ts';
+
+export interface SessionWords {
+  readonly icon: IconName | null;
+  readonly tone: 'plain' | 'ok' | 'warn' | 'bad';
+  readonly title: string;
+  readonly details: readonly string[];
+}
+
+/** Endings that are nobody's trouble. */
+const calmEnds = new Set(['ended-by-us', 'ended-by-peer', 'idle', 'cancelled', 'shutdown']);
+
+export function sessionWords(
+  { peerName: name, standing }: Conversation,
+  session: Session | undefined,
+  locale: Locale,
+  nowMs: number,
+): SessionWords {
+  const plain = { icon: null, tone: 'plain', details: [] } as const;
+  if (session === undefined) {
+    const title =
+      standing === 'declined'
+        ? locale.t('session.declinedByYou', { name })
+        : locale.t('session.none', { name });
+    return { ...plain, title };
+  }
+  switch (session.state) {
+    case 'inviting':
+      return { ...plain, title: locale.t('session.inviting', { name }) };
+    case 'asked':
+      return { ...plain, title: locale.t('session.asks', { name }) };
+    case 'opening':
+      return { ...plain, title: locale.t('session.opening', { name }) };
+    case 'ending':
+      return { ...plain, title: locale.t('session.ending') };
+    case 'open':
+      return {
+        icon: session.encrypted ? 'lock' : 'lock-open',
+        tone: session.encrypted ? 'ok' : 'plain',
+        title: locale.t('session.with', { name }),
+        details: [
+          locale.t('session.direct'),
+          locale.t(session.encrypted ? 'session.encrypted' : 'session.notEncrypted'),
+          locale.t('session.since', { time: locale.moment(session.openedMs ?? session.startedMs, nowMs) }),
+        ],
+      };
+    case 'ended': {
+      const calm = session.end === null || calmEnds.has(session.end.code);
+      return {
+        icon: calm ? null : 'circle-alert',
+        tone: calm ? 'plain' : 'warn',
+        title: locale.t('session.ended', {
+          time: locale.moment(session.endedMs ?? session.startedMs, nowMs),
+        }),
+        details: session.end === null ? [] : [locale.reason(session.end, name)],
+      };
+    }
+  }
+}

@@ -1,0 +1,39 @@
+/** Owns: the rows of a thread: bubbles, joined by sender and minute, days and the "New" line. Called by: MessageList. */
+import type { Message } from '../../../shared/domain/message.ts';
+
+export type ThreadRow =
+  | { readonly kind: 'day'; readonly key: string; readonly ms: number }
+  | { readonly kind: 'new'; readonly key: string }
+  | { readonly kind: 'message'; readonly key: string; readonly message: Message; readonly joined: boolean };
+
+const minuteMs = 60_000;
+
+function sameDay(a: number, b: number): boolean {
+  return new Date(a).toDateString() === new Date(b).toDateString();
+}
+
+/** `newAfter`: the line stands before the first incoming message after this position; null: there is none. */
+export function threadRows(messages: readonly Message[], newAfter: number | null): ThreadRow[] {
+  const rows: ThreadRow[] = [];
+  let previous: Message | undefined;
+  let lineDrawn = newAfter === null;
+  for (const message of messages) {
+    const newDay = previous === undefined || !sameDay(previous.sentAtMs, message.sentAtMs);
+    if (newDay) {
+      rows.push({ kind: 'day', key: `day ${message.id}`, ms: message.sentAtMs });
+    }
+    const drawLine = !lineDrawn && message.direction === 'in' && message.position > (newAfter ?? 0);
+    if (drawLine) {
+      lineDrawn = true;
+      rows.push({ kind: 'new', key: 'new' });
+    }
+    const joined =
+      !newDay &&
+      !drawLine &&
+      previous?.direction === message.direction &&
+      Math.floor(previous.sentAtMs / minuteMs) === Math.floor(message.sentAtMs / minuteMs);
+    rows.push({ kind: 'message', key: message.id, message, joined });
+    previous = message;
+  }
+  return rows;
+}
