@@ -2,7 +2,7 @@
  * Owns: statements on the record of sessions. Called by: messenger-tables.ts. Calls: SQLite.
  */
 import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
-import type { Session } from '../../shared/domain/conversation.ts';
+import type { Session, SessionEndCode } from '../../shared/domain/conversation.ts';
 import type { Database } from './database.ts';
 
 interface SessionRow {
@@ -27,7 +27,7 @@ function toEndedSession(row: SessionRow): Session {
     startedMs: row.started_ms,
     openedMs: row.opened_ms,
     endedMs: row.ended_ms,
-    end: row.end_code === null ? null : { code: row.end_code, message: row.end_message ?? '' },
+    end: row.end_code === null ? null : { code: row.end_code as SessionEndCode, message: row.end_message ?? '' },
   };
 }
 

@@ -44,27 +44,6 @@ export const conversationSchema = v.object({
 });
 export type Conversation = v.InferOutput<typeof conversationSchema>;
 
-/**
- * One session: a SIP dialog and its MSRP session.
- * `inviting` we wait for the peer · `asked` the peer waits for our user · `opening` answer is under way ·
- * `open` messages flow · `ending` the BYE is under way · `ended`.
- */
-export const sessionSchema = v.object({
-  id: sessionIdSchema,
-  conversationId: conversationIdSchema,
-  direction: v.picklist(['outgoing', 'incoming']),
-  state: v.picklist(['inviting', 'asked', 'opening', 'open', 'ending', 'ended']),
-  mediaPath: v.literal('direct'),
-  encrypted: v.boolean(),
-  startedMs: v.number(),
-  openedMs: v.nullable(v.number()),
-  endedMs: v.nullable(v.number()),
-  /** Why it ended, or never opened: a stable code of `sessionEndCodes` and one sentence. */
-  end: v.nullable(v.object({ code: v.string(), message: v.string() })),
-});
-export type Session = v.InferOutput<typeof sessionSchema>;
-export type SessionState = Session['state'];
-
 /** Why a session ended. */
 export const sessionEndCodes = [
   'ended-by-us',
@@ -85,3 +64,24 @@ export const sessionEndCodes = [
   'shutdown',
 ] as const;
 export type SessionEndCode = (typeof sessionEndCodes)[number];
+
+/**
+ * One session: a SIP dialog and its MSRP session.
+ * `inviting` we wait for the peer · `asked` the peer waits for our user · `opening` answer is under way ·
+ * `open` messages flow · `ending` the BYE is under way · `ended`.
+ */
+export const sessionSchema = v.object({
+  id: sessionIdSchema,
+  conversationId: conversationIdSchema,
+  direction: v.picklist(['outgoing', 'incoming']),
+  state: v.picklist(['inviting', 'asked', 'opening', 'open', 'ending', 'ended']),
+  mediaPath: v.literal('direct'),
+  encrypted: v.boolean(),
+  startedMs: v.number(),
+  openedMs: v.nullable(v.number()),
+  endedMs: v.nullable(v.number()),
+  /** Why it ended, or never opened: a stable code of `sessionEndCodes` and one sentence. */
+  end: v.nullable(v.object({ code: v.picklist(sessionEndCodes), message: v.string() })),
+});
+export type Session = v.InferOutput<typeof sessionSchema>;
+export type SessionState = Session['state'];

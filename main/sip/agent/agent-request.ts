@@ -3,7 +3,7 @@
  */
 import type { Log } from '../../base/log.ts';
 import { parseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
-import type { DrachtioRequest, DrachtioResponse } from './drachtio.ts';
+import type { DrachtioAck, DrachtioRequest, DrachtioResponse } from './drachtio.ts';
 import { toDrachtioHeaders, type EngineError, type OutgoingHeaders } from './outgoing.ts';
 
 /** A response, read from its raw text. */
@@ -16,8 +16,11 @@ export interface AgentResponse {
   readonly dialogId: string | undefined;
   /** Where it came from; empty when the engine made it up (408, 503). */
   readonly source: { readonly address: string; readonly port: number };
-  /** Sends the ACK of a 2xx to INVITE. Does nothing for other responses: the engine acknowledges those. */
-  sendAck(body?: { headers: OutgoingHeaders; body: string }): void;
+  /**
+   * Sends the ACK of a 2xx to INVITE; resolves when it has left. Does nothing for other responses: the engine
+   * acknowledges those itself.
+   */
+  sendAck(content?: { headers: OutgoingHeaders; body: string }): Promise<void>;
 }
 
 /** An outgoing request from its sending to its final response. */
@@ -80,7 +83,7 @@ export class AgentRequest {
     this.#final.reject(error);
   }
 
-  #receiveResponse(response: DrachtioResponse, ack: (options?: object) => void): void {
+  #receiveResponse(response: DrachtioResponse, ack: DrachtioAck): void {
     const message = parseSipMessage(Buffer.from(response.msg.raw, 'utf8'), {
       contentLength: 'ignore',
     }) as SipResponse;
@@ -92,12 +95,19 @@ export class AgentRequest {
       dialogId: response.stackDialogId === '' ? undefined : response.stackDialogId,
       source: { address: response.source_address, port: response.source_port },
       sendAck: (content) => {
-        if (this.method !== 'INVITE' || message.status >= 300) return;
+        if (this.method !== 'INVITE' || message.status >= 300) return Promise.resolve();
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const options = content && { headers: toDrachtioHeaders(content.headers), body: content.body };
         try {
-          ack(content && { headers: toDrachtioHeaders(content.headers), body: content.body });
+          ack(options, (error) => {
+            if (error) this.#log.warn('ack.not-sent', { reason: String(error) });
+            resolve();
+          });
         } catch (error) {
           this.#log.warn('ack.not-sent', { error });
+          resolve();
         }
+        return promise;
       },
     };
     if (message.status < 200) {

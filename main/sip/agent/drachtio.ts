@@ -12,6 +12,9 @@ export interface DrachtioMessage {
   readonly raw: string;
 }
 
+/** Sends ACK or PRACK; `sent` is called when the engine has sent it. */
+export type DrachtioAck = (options: object | undefined, sent: (error: unknown) => void) => void;
+
 export interface DrachtioRequest {
   readonly msg: DrachtioMessage;
   readonly method: string;

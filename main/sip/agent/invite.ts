@@ -6,7 +6,12 @@ import { systemClock, type Clock } from '../../base/clock.ts';
 import type { AgentRequest, AgentResponse } from './agent-request.ts';
 import type { AgentServerRequest } from './agent-server-request.ts';
 import type { SipAgent } from './agent.ts';
-import { newCallIdentity, sendAuthenticated, type OutOfDialogRequest } from './authenticated-request.ts';
+import {
+  newCallIdentity,
+  sendAuthenticated,
+  type CallIdentity,
+  type OutOfDialogRequest,
+} from './authenticated-request.ts';
 import { InviteDialog, type DialogDelegate } from './invite-dialog.ts';
 import { parseNameAddr } from '../headers.ts';
 import type { OutgoingHeaders } from './outgoing.ts';
@@ -18,8 +23,11 @@ export type InviteOutcome =
       readonly dialog: InviteDialog;
       readonly sdp: string;
       readonly response: AgentResponse;
-      /** Completes the handshake. Has to be called, at the moment that the caller chooses (flow: step 10 after 9). */
-      readonly sendAck: () => void;
+      /**
+       * Completes the handshake. Has to be called, when the caller chooses (flow: step 10
+       * after 9); resolves when the ACK has left.
+       */
+      readonly sendAck: () => Promise<void>;
     }
   | {
       readonly kind: 'refused';
@@ -35,6 +43,8 @@ export type InviteOutcome =
 export interface OutgoingInviteOptions {
   readonly invite: Omit<OutOfDialogRequest, 'method' | 'body'> & { readonly sdp: string };
   readonly delegate: DialogDelegate;
+  /** Default: a new one. */
+  readonly call?: CallIdentity;
   readonly ringMs: number;
   readonly signal?: AbortSignal;
   readonly onProvisional?: (response: AgentResponse) => void;
@@ -44,7 +54,7 @@ export interface OutgoingInviteOptions {
 /** Invites, waits, cancels when told or when nobody answers. Rejects with EngineError when nothing could be sent. */
 export async function sendInvite(agent: SipAgent, options: OutgoingInviteOptions): Promise<InviteOutcome> {
   const { invite, signal } = options;
-  const call = newCallIdentity();
+  const { call = newCallIdentity() } = options;
   const dialog = new InviteDialog(agent, `${call.callId};from-tag=${call.fromTag}`, options.delegate);
   dialog.localSdp = invite.sdp;
   let current: AgentRequest | undefined;
@@ -83,12 +93,10 @@ export async function sendInvite(agent: SipAgent, options: OutgoingInviteOptions
       return { kind: 'refused', status: response.status, reason: response.reason, response };
     }
     dialog.confirm();
-    const sendAck = () => {
-      response.sendAck();
-    };
+    const sendAck = () => response.sendAck();
     if (stopped !== undefined) {
       // The 200 crossed our CANCEL: it has to be acknowledged, and then the call is hung up (RFC 3261 §15).
-      sendAck();
+      await sendAck();
       void dialog.sendBye();
       return { kind: stopped };
     }

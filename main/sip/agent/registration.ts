@@ -7,8 +7,9 @@ import { MESSENGER_LIMITS } from '../../base/limits.ts';
 import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
 import { silentLog, type Log } from '../../base/log.ts';
 import type { Credentials } from '../digest.ts';
-import { parseNameAddrList } from '../headers.ts';
+import { parseNameAddr, parseNameAddrList } from '../headers.ts';
 import type { SipHeaders } from '../message.ts';
+import { addressOfHost, tryParseSipUri } from '../uri.ts';
 import type { AgentResponse } from './agent-request.ts';
 import type { SipAgent } from './agent.ts';
 import { newCallIdentity, sendAuthenticated } from './authenticated-request.ts';
@@ -48,6 +49,8 @@ export class Registration implements AsyncDisposable {
   #retryMs = MESSENGER_LIMITS.registrationRetryFirstMs as number;
   #generation = 0;
   #registered = false;
+  #localHost: string | undefined;
+  #serverAddress: string | undefined;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -57,6 +60,16 @@ export class Registration implements AsyncDisposable {
 
   get status(): RegistrationStatus {
     return this.#status;
+  }
+
+  /** Our own address on the way to the server, as the engine wrote it into the Contact; undefined before. */
+  get localHost(): string | undefined {
+    return this.#localHost;
+  }
+
+  /** Where the server's answers come from; undefined before the first one. */
+  get serverAddress(): string | undefined {
+    return this.#serverAddress;
   }
 
   /** Registers now, and stays registered. Also used to try at once after a network change. */
@@ -119,11 +132,17 @@ export class Registration implements AsyncDisposable {
         },
       },
       this.#call,
+      (sent) => {
+        void sent.sent.then((request) => {
+          this.#localHost = contactHost(request.headers) ?? this.#localHost;
+        }, ignore);
+      },
     );
   }
 
   #receiveAnswer(response: AgentResponse): void {
     const { status, reason, message } = response;
+    if (response.source.address !== '') this.#serverAddress = response.source.address;
     if (status >= 200 && status < 300) {
       this.#registered = true;
       this.#retryMs = MESSENGER_LIMITS.registrationRetryFirstMs;
@@ -170,6 +189,17 @@ export class Registration implements AsyncDisposable {
 
 /** How long we wait for the answer to the unregistering REGISTER at shutdown. */
 const UNREGISTER_MS = 1_000;
+
+function ignore(): void {
+  // The failure is told by the final response.
+}
+
+function contactHost(headers: SipHeaders): string | undefined {
+  const contact = headers.get('contact');
+  if (contact === undefined) return undefined;
+  const host = tryParseSipUri(parseNameAddr(contact).uri)?.host;
+  return host === undefined ? undefined : addressOfHost(host);
+}
 
 /** The lifetime that the server granted: our Contact's expires, else Expires, else what we asked for. */
 function grantedSeconds(headers: SipHeaders, asked: number): number {

@@ -1,0 +1,257 @@
+/**
+ * Owns: one account while the program runs: its registration, its conversations, what they need of the network.
+ * Called by: messenger.ts, commands.ts. Calls: sip/agent/registration.ts, conversation-link.ts.
+ */
+import type { Account, AccountStatus } from '../../shared/domain/account.ts';
+import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import type { Settings } from '../../shared/settings.ts';
+import type { Log } from '../base/log.ts';
+import { Registration, type RegistrationStatus } from '../sip/agent/registration.ts';
+import type { Credentials } from '../sip/digest.ts';
+import { parseSipUri } from '../sip/uri.ts';
+import type { StoredAccount } from '../store/accounts.ts';
+import type { Store } from '../store/store.ts';
+import { toServerUri, transportOf } from './address.ts';
+import type { Chat, ChatContext } from './chat.ts';
+import { chatEnd, type ChatEnd } from './chat-end.ts';
+import { Composing } from './composing-state.ts';
+import { ConversationLink, type ConversationHost } from './conversation-link.ts';
+import type { Delivery } from './delivery.ts';
+import type { Feed } from './feed.ts';
+import type { Inbox } from './inbox.ts';
+import type { Network } from './network.ts';
+import { Outbox } from './outbox.ts';
+
+/** What an account needs of the messenger. */
+export interface AccountHost {
+  readonly store: Store;
+  readonly feed: Feed;
+  readonly network: Network;
+  readonly inbox: Inbox;
+  readonly delivery: Delivery;
+  readonly log: Log;
+  settings(): Settings;
+  receiveSession(chat: Chat): void;
+  receiveMessageChange(message: Message): void;
+}
+
+/** One account and its way to its server. */
+export class AccountLink implements AsyncDisposable, ConversationHost {
+  readonly stored: StoredAccount;
+  readonly inbox: Inbox;
+  readonly delivery: Delivery;
+  readonly #host: AccountHost;
+  readonly #credentials: Credentials;
+  readonly #serverUri: string;
+  readonly #registration: Registration;
+  readonly #conversations = new Map<ConversationId, ConversationLink>();
+  #status: AccountStatus = { status: 'offline' };
+
+  constructor(host: AccountHost, stored: StoredAccount, password: string) {
+    this.stored = stored;
+    this.inbox = host.inbox;
+    this.delivery = host.delivery;
+    this.#host = host;
+    this.#credentials = { user: this.user, password };
+    this.#serverUri = toServerUri(stored.server, stored.address);
+    this.#registration = new Registration({
+      agent: host.network.agent,
+      address: stored.address,
+      displayName: stored.displayName,
+      contact: this.#contact,
+      nextHop: this.#serverUri,
+      credentials: this.#credentials,
+      log: host.log,
+      onChange: (status) => {
+        this.#receiveRegistration(status);
+      },
+    });
+  }
+
+  get user(): string {
+    return this.stored.address.slice(0, this.stored.address.lastIndexOf('@'));
+  }
+
+  /** The account as the window shows it. */
+  get account(): Account {
+    const { id, address, displayName, server, kind } = this.stored;
+    return { id, address, displayName, server, kind, connection: this.#status };
+  }
+
+  get agent(): Network['agent'] {
+    return this.#host.network.agent;
+  }
+
+  get online(): boolean {
+    return this.#status.status === 'online';
+  }
+
+  /** Only our server may send us requests: not whoever finds our port. */
+  isServer(address: string): boolean {
+    return this.#registration.serverAddress === address;
+  }
+
+  start(): void {
+    this.#registration.start();
+  }
+
+  /** The link of a conversation, made when it is first needed. */
+  link(conversation: Conversation): ConversationLink {
+    const known = this.#conversations.get(conversation.id);
+    if (known !== undefined) {
+      known.apply(conversation);
+      return known;
+    }
+    const link = new ConversationLink(this, conversation);
+    this.#conversations.set(conversation.id, link);
+    return link;
+  }
+
+  linkOf(id: ConversationId): ConversationLink | undefined {
+    return this.#conversations.get(id);
+  }
+
+  links(): Iterable<ConversationLink> {
+    return this.#conversations.values();
+  }
+
+  chatContext(conversation: Conversation): Omit<ChatContext, 'delegate'> | undefined {
+    const advertisedHost = this.#registration.localHost;
+    if (!this.online || advertisedHost === undefined) return undefined;
+    const { network, log } = this.#host;
+    return {
+      agent: network.agent,
+      msrp: network.msrp,
+      log,
+      conversationId: conversation.id,
+      address: this.stored.address,
+      displayName: this.stored.displayName,
+      peerAddress: conversation.peerAddress,
+      peerName: conversation.peerName,
+      contact: this.#contact,
+      nextHop: this.#serverUri,
+      credentials: this.#credentials,
+      advertisedHost,
+      idleMs: this.#host.settings()['sessions.idleMinutes'] * 60_000,
+    };
+  }
+
+  unavailable(peerName: string): ChatEnd {
+    return chatEnd(this.#status.status === 'refused' ? 'not-signed-in' : 'server-unreachable', peerName);
+  }
+
+  createOutbox(
+    conversationId: ConversationId,
+    delegate: ConstructorParameters<typeof Outbox>[0]['delegate'],
+  ): Outbox {
+    const { store, log } = this.#host;
+    return new Outbox({ conversationId, delegate, store, log: log.with({ conversationId }) });
+  }
+
+  createComposing(conversation: Conversation, send: (state: 'active' | 'idle') => void): Composing {
+    return new Composing({
+      send,
+      enabled: () => this.#host.settings()['privacy.sendComposing'],
+      onTheirs: (active) => {
+        this.#host.feed.publish('composing.changed', { conversationId: conversation.id, active });
+      },
+    });
+  }
+
+  sendOverServer(conversation: Conversation, message: Message): Promise<number> {
+    return this.delivery.sendOverServer(this, conversation, message);
+  }
+
+  receiveSession(chat: Chat): void {
+    this.#host.receiveSession(chat);
+  }
+
+  receiveMessageChange(message: Message): void {
+    this.#host.receiveMessageChange(message);
+  }
+
+  /** How a request outside of a session goes to `peerAddress`. Undefined while offline. */
+  pagerRoute():
+    { agent: Network['agent']; nextHop: string; credentials: Credentials; from: string } | undefined {
+    if (!this.online) return undefined;
+    const { address, displayName } = this.stored;
+    return {
+      agent: this.#host.network.agent,
+      nextHop: this.#serverUri,
+      credentials: this.#credentials,
+      from:
+        displayName === '' ? `<sip:${address}>` : `"${displayName.replace(/["\\]/g, '')}" <sip:${address}>`,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const links = [...this.#conversations.values()];
+    this.#conversations.clear();
+    await Promise.all(links.map((link) => link[Symbol.asyncDispose]()));
+    await this.#registration[Symbol.asyncDispose]();
+  }
+
+  get #contact(): string {
+    return `<sip:${this.user}@localhost;transport=${transportOf(this.#serverUri)}>`;
+  }
+
+  #receiveRegistration(status: RegistrationStatus): void {
+    const { host, port } = parseSipUri(this.#serverUri);
+    const server = port === undefined ? host : `${host}:${port}`;
+    switch (status.status) {
+      case 'stopped':
+        this.#change({ status: 'offline' });
+        return;
+      case 'registering':
+        this.#change({ status: 'connecting' });
+        return;
+      case 'registered':
+        this.#change({ status: 'online' });
+        void this.#sendQueued();
+        return;
+      case 'unreachable':
+        this.#change({
+          status: 'connecting',
+          reason: `The server ${server} cannot be reached. Parley tries again by itself.`,
+        });
+        return;
+      case 'refused':
+        this.#change({
+          status: 'refused',
+          reason: refusalInWords(status.code, status.reason, this.stored.address),
+        });
+    }
+  }
+
+  #change(status: AccountStatus): void {
+    this.#status = status;
+    this.#host.feed.publish('account.changed', { account: this.account });
+  }
+
+  /** What waits on disk goes out now. */
+  async #sendQueued(): Promise<void> {
+    const ids = await this.#host.store.call('selectConversationsWithQueued', null);
+    for (const id of ids) {
+      const conversation = await this.#host.store.call('selectConversation', { id });
+      if (conversation?.accountId === this.stored.id) this.link(conversation).send();
+    }
+  }
+}
+
+function refusalInWords(code: number, reason: string, address: string): string {
+  switch (code) {
+    case 401:
+    case 407:
+      return `The password for ${address} is not right. Sign in again with the right one.`;
+    case 403:
+      return `The server does not let ${address} sign in. Ask whoever runs it.`;
+    case 404:
+      return `The server does not know ${address}. Check the address.`;
+    case 429:
+      return 'The server asks to wait before the next attempt. Sign in again later.';
+    default:
+      return `The server refused to sign ${address} in (${code} ${reason}).`;
+  }
+}

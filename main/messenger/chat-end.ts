@@ -1,0 +1,98 @@
+/**
+ * Owns: what a failed or finished session means, as a code and in words. Called by: chat.ts, outbox.ts.
+ * Calls: nothing.
+ */
+import type { SessionEndCode } from '../../shared/domain/conversation.ts';
+import type { InviteOutcome } from '../sip/agent/invite.ts';
+
+/** Why a session is over. */
+export interface ChatEnd {
+  readonly code: SessionEndCode;
+  /** One sentence for the user. */
+  readonly message: string;
+}
+
+/** What happens to the messages that wait for a session that did not come about. */
+export type OutboxVerdict =
+  /** The IM Server keeps them until the person is back. */
+  | 'defer'
+  /** They stay on our disk and go out by themselves later. */
+  | 'keep'
+  /** They are not tried again unless the user says so. */
+  | 'fail';
+
+const VERDICTS: Partial<Record<SessionEndCode, OutboxVerdict>> = {
+  'not-registered': 'defer',
+  'no-answer': 'defer',
+  'media-failed': 'defer',
+  'unknown-peer': 'fail',
+  declined: 'fail',
+  busy: 'fail',
+  forbidden: 'fail',
+  refused: 'fail',
+};
+
+export function outboxVerdict(code: SessionEndCode): OutboxVerdict {
+  return VERDICTS[code] ?? 'keep';
+}
+
+/** Words for the ends that need no more than a name. */
+export function chatEnd(code: SessionEndCode, peerName: string, detail = ''): ChatEnd {
+  const more = detail === '' ? '' : ` (${detail})`;
+  const sentences: Record<SessionEndCode, string> = {
+    'ended-by-us': 'You ended the session.',
+    'ended-by-peer': `${peerName} ended the session.`,
+    idle: 'The session ended because nothing was said for a while.',
+    declined: `${peerName} declined.`,
+    busy: `${peerName} is busy.`,
+    'no-answer': `${peerName} did not answer. The message waits at the server.`,
+    'not-registered': `${peerName} is not signed in. The message waits at the server.`,
+    'unknown-peer': `The server knows nobody with the address of ${peerName}. Check the address.`,
+    forbidden: `The server does not allow a session with ${peerName}.`,
+    'server-unreachable': 'The server cannot be reached. The message goes out by itself when it is back.',
+    'not-signed-in': 'You are not signed in. The message goes out by itself when you are.',
+    'media-failed': `No direct connection to ${peerName} came about${more}.`,
+    'media-lost': `The connection to ${peerName} was lost${more}. A new session is set up by itself.`,
+    cancelled: 'The invitation was taken back.',
+    refused: `${peerName}'s side refused the session${more}.`,
+    shutdown: 'Parley was closed.',
+  };
+  return { code, message: sentences[code] };
+}
+
+/** Reads the outcome of an invitation that was not accepted. */
+export function endOfInvite(
+  outcome: Exclude<InviteOutcome, { kind: 'accepted' }>,
+  peerName: string,
+): ChatEnd {
+  if (outcome.kind === 'no-answer' || outcome.kind === 'cancelled') return chatEnd(outcome.kind, peerName);
+  const { status, reason, response } = outcome;
+  // The engine makes up 408 and 503 itself when nobody answers or nothing can be sent: they have no source.
+  const nobodyAnswered = response.source.address === '' && (status === 408 || status === 503);
+  if (nobodyAnswered) return chatEnd('server-unreachable', peerName);
+  const code = CODE_OF_STATUS[status];
+  if (code !== undefined) {
+    const warning = /"([^"]*)"/.exec(response.message.headers.get('warning') ?? '')?.[1];
+    return chatEnd(code, peerName, warning ?? '');
+  }
+  if (status >= 500 && status < 600) return chatEnd('server-unreachable', peerName);
+  return chatEnd('refused', peerName, `${status} ${reason}`);
+}
+
+const CODE_OF_STATUS: Readonly<Record<number, SessionEndCode>> = {
+  401: 'not-signed-in',
+  403: 'forbidden',
+  404: 'unknown-peer',
+  407: 'not-signed-in',
+  408: 'no-answer',
+  410: 'unknown-peer',
+  480: 'not-registered',
+  486: 'busy',
+  487: 'cancelled',
+  488: 'media-failed',
+  491: 'cancelled',
+  600: 'busy',
+  603: 'declined',
+  604: 'unknown-peer',
+  606: 'media-failed',
+};

@@ -1,0 +1,415 @@
+/**
+ * Owns: one chat: a SIP dialog and its MSRP session, from invitation to end, in the order of the flow.
+ * Called by: conversation-link.ts. Calls: sip/agent/invite.ts, msrp/session.ts; tells its delegate.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Session, SessionState } from '../../shared/domain/conversation.ts';
+import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
+import { systemClock, type Clock, type Timer } from '../base/clock.ts';
+import { MESSENGER_LIMITS } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { MsrpEndpoint } from '../msrp/endpoint.ts';
+import { buildMsrpAnswer, buildMsrpOffer, parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
+import { MsrpSessionError } from '../msrp/session-error.ts';
+
+import type { MsrpIncomingMessage, MsrpSession, MsrpSessionReport } from '../msrp/session.ts';
+import type { SipAgent } from '../sip/agent/agent.ts';
+import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
+import { EngineError } from '../sip/agent/outgoing.ts';
+import type { InviteDialog } from '../sip/agent/invite-dialog.ts';
+import { sendInvite, type IncomingInvite } from '../sip/agent/invite.ts';
+import type { Credentials } from '../sip/digest.ts';
+import { chatEnd, endOfInvite, type ChatEnd } from './chat-end.ts';
+import { toNameAddr } from './address.ts';
+
+/** What a chat needs of its account and conversation. */
+export interface ChatContext {
+  readonly agent: SipAgent;
+  readonly msrp: MsrpEndpoint;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly conversationId: ConversationId;
+  readonly address: string;
+  readonly displayName: string;
+  readonly peerAddress: string;
+  readonly peerName: string;
+  /** Our Contact as a name-addr. */
+  readonly contact: string;
+  readonly nextHop: string;
+  readonly credentials: Credentials;
+  /** Our address as the peer can reach it: goes into the MSRP path. */
+  readonly advertisedHost: string;
+  readonly idleMs: number;
+  readonly delegate: ChatDelegate;
+}
+
+/** Whom a chat tells. */
+export interface ChatDelegate {
+  /** A message has come. Resolve = stored. */
+  receiveMessage(chat: Chat, message: MsrpIncomingMessage): Promise<void>;
+  receiveReport(chat: Chat, report: MsrpSessionReport): void;
+  /** `session` has changed its state; `ended` is the last. */
+  receiveChange(chat: Chat): void;
+}
+
+/** What we take in a session, wrapped in CPIM or not. `*` last: some peers refuse it alone. */
+export const ACCEPT_TYPES = [
+  'message/cpim',
+  'text/plain',
+  'message/imdn+xml',
+  'application/im-iscomposing+xml',
+  '*',
+] as const;
+
+const NEXT: Readonly<Record<SessionState, readonly SessionState[]>> = {
+  inviting: ['opening', 'ended'],
+  asked: ['opening', 'ended'],
+  opening: ['open', 'ended'],
+  open: ['ending', 'ended'],
+  ending: ['ended'],
+  ended: [],
+};
+
+/** One session with one person. */
+export class Chat {
+  readonly #context: ChatContext;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
+  readonly #msrp: MsrpSession;
+  readonly #over = Promise.withResolvers<ChatEnd>();
+  readonly #settled = Promise.withResolvers<void>();
+  #session: Session;
+  #dialog: InviteDialog | undefined;
+  #idle: Timer | undefined;
+  #peerTypes: readonly string[] = [];
+  #callId: string | undefined;
+
+  private constructor(context: ChatContext, direction: Session['direction'], state: SessionState) {
+    this.#context = context;
+    this.#clock = context.clock ?? systemClock;
+    this.#session = {
+      id: randomUUID() as SessionId,
+      conversationId: context.conversationId,
+      direction,
+      state,
+      mediaPath: 'direct',
+      encrypted: false,
+      startedMs: this.#clock.now(),
+      openedMs: null,
+      endedMs: null,
+      end: null,
+    };
+    this.#msrp = context.msrp.createSession({
+      advertisedHost: context.advertisedHost,
+      acceptTypes: ACCEPT_TYPES,
+      delegate: {
+        receiveMessage: (message) => this.#receiveMessage(message),
+        receiveReport: (report) => {
+          context.delegate.receiveReport(this, report);
+        },
+        receiveVisit: () => undefined,
+        receiveClose: (reason) => {
+          this.#receiveMediaLost(reason.message);
+        },
+      },
+    });
+  }
+
+  /** A chat that we begin. Nothing is sent before `invite`. */
+  static outgoing(context: ChatContext): Chat {
+    return new Chat(context, 'outgoing', 'inviting');
+  }
+
+  /** A chat to which we are invited. Nothing is answered before `accept` or `decline`. */
+  static incoming(context: ChatContext): Chat {
+    return new Chat(context, 'incoming', 'asked');
+  }
+
+  get session(): Session {
+    return this.#session;
+  }
+
+  get isOpen(): boolean {
+    return this.#session.state === 'open';
+  }
+
+  /** The MSRP session-id of this side: the key of its messages on the wire. */
+  get msrpSessionId(): string {
+    return this.#msrp.sessionId;
+  }
+
+  /** SIP Call-ID, once there is one. */
+  get callId(): string | undefined {
+    return this.#callId;
+  }
+
+  /** Resolves when the chat is over, with the reason. Never rejects. */
+  get over(): Promise<ChatEnd> {
+    return this.#over.promise;
+  }
+
+  /** Who we are in this chat. */
+  get us(): { readonly address: string; readonly displayName: string } {
+    return { address: this.#context.address, displayName: this.#context.displayName };
+  }
+
+  get peer(): { readonly address: string; readonly displayName: string } {
+    return { address: this.#context.peerAddress, displayName: '' };
+  }
+
+  /** Resolves as soon as the chat is open, or over. */
+  get settled(): Promise<void> {
+    return this.#settled.promise;
+  }
+
+  /** True when the peer takes messages wrapped in CPIM. */
+  get peerTakesCpim(): boolean {
+    return this.#peerTypes.some((type) => type === '*' || type === 'message/*' || type === 'message/cpim');
+  }
+
+  /** Steps 2 to 9: invites, and resolves when the chat is open or over. */
+  async invite(): Promise<void> {
+    const { agent, peerAddress, address, displayName, contact, nextHop, credentials } = this.#context;
+    const peer = `sip:${peerAddress}`;
+    const call = newCallIdentity();
+    this.#callId = call.callId;
+    try {
+      const outcome = await sendInvite(agent, {
+        invite: {
+          uri: peer,
+          from: toNameAddr(address, displayName),
+          to: `<${peer}>`,
+          nextHop,
+          credentials,
+          headers: { Contact: contact },
+          sdp: buildMsrpOffer({ path: this.#msrp.localPath, acceptTypes: ACCEPT_TYPES, setup: 'actpass' }),
+        },
+        delegate: { receiveBye: (bye) => this.#receiveBye(bye) },
+        call,
+        ringMs: MESSENGER_LIMITS.ringMs,
+        signal: this.#abort.signal,
+        clock: this.#clock,
+      });
+      if (outcome.kind !== 'accepted') {
+        this.#finish(endOfInvite(outcome, this.#context.peerName));
+        return;
+      }
+      this.#dialog = outcome.dialog;
+      this.#move('opening');
+      const answer = parseMsrpDescription(outcome.sdp);
+      await outcome.sendAck();
+      if (answer === undefined) {
+        await this.#giveUp('media-failed', 'the answer offers no messages');
+        return;
+      }
+      this.#peerTypes = answer.acceptTypes;
+      // An answer that is passive, or silent about who connects: we connect (RFC 6135; RFC 4975 §5.4).
+      const connectToAnswerer = answer.setup !== 'active';
+      await this.#msrp.acceptAnswer(answer.path, { connectToAnswerer, signal: this.#abort.signal });
+      this.#opened();
+    } catch (error) {
+      await this.#fail(error);
+    }
+  }
+
+  /** Steps 4 to 10: visits the inviting side, only then answers, and resolves when the chat is open or over. */
+  async accept(invite: IncomingInvite): Promise<void> {
+    const cancelled = () => {
+      this.#finish(chatEnd('cancelled', this.#context.peerName));
+    };
+    this.#callId = invite.request.message.headers.get('call-id');
+    if (invite.cancelled.aborted) cancelled();
+    invite.cancelled.addEventListener('abort', cancelled, { once: true });
+    try {
+      if (this.#session.state === 'ended') return;
+      this.#move('opening');
+      const offer = parseMsrpDescription(invite.sdp);
+      if (offer === undefined) {
+        await this.#refuse(invite, 'the invitation offers no messages');
+        return;
+      }
+      this.#peerTypes = offer.acceptTypes;
+      const visited = await this.#visit(invite, offer);
+      if (visited === 'refused' || this.#session.state !== 'opening') return;
+      await this.#answer(invite, offer, visited);
+    } catch (error) {
+      await this.#fail(error);
+    } finally {
+      invite.cancelled.removeEventListener('abort', cancelled);
+    }
+  }
+
+  /** The user, or a rule, says no. */
+  async decline(invite: IncomingInvite, status = 603): Promise<void> {
+    await invite.reject(status);
+    this.#finish(chatEnd(status === 491 ? 'cancelled' : 'ended-by-us', this.#context.peerName));
+  }
+
+  /** Sends one message. Resolves with the MSRP status; rejects with MsrpSessionError when the session ends first. */
+  async sendMessage(message: {
+    messageId: string;
+    contentType: string;
+    body: Buffer;
+    successReport: boolean;
+  }): Promise<number> {
+    this.#touch();
+    const { status } = await this.#msrp.sendMessage(message);
+    return status;
+  }
+
+  /** Steps 15 to 18: ends the chat from our side, or takes the invitation back. Harmless twice. */
+  async end(code: 'ended-by-us' | 'idle' | 'shutdown' | 'cancelled' = 'ended-by-us'): Promise<void> {
+    const { state } = this.#session;
+    const end = chatEnd(code, this.#context.peerName);
+    if (state === 'ended' || state === 'ending') {
+      await this.#over.promise;
+      return;
+    }
+    if (state !== 'open') {
+      this.#abort.abort();
+      await this.#dialog?.sendBye();
+      this.#finish(end);
+      return;
+    }
+    this.#move('ending');
+    await this.#dialog?.sendBye();
+    await this.#msrp.close();
+    this.#finish(end);
+  }
+
+  /** Ends at once without a word to the peer: another chat has taken this one's place. */
+  drop(): void {
+    this.#abort.abort();
+    void this.#dialog?.sendBye();
+    this.#finish(chatEnd('cancelled', this.#context.peerName));
+  }
+
+  /** Step 4 and 5. With nobody to visit: who will visit us. */
+  async #visit(
+    invite: IncomingInvite,
+    offer: MsrpDescription,
+  ): Promise<'visited' | 'unanswered' | 'passive' | 'refused'> {
+    if (offer.setup === undefined || offer.setup === 'active') return 'passive';
+    try {
+      const outcome = await this.#msrp.visit(offer.path, { signal: this.#abort.signal });
+      return outcome.status === 200 ? 'visited' : 'unanswered';
+    } catch (error) {
+      if (!(error instanceof MsrpSessionError)) throw error;
+      await this.#refuse(invite, error.message);
+      return 'refused';
+    }
+  }
+
+  /** Step 7 and 10. */
+  async #answer(
+    invite: IncomingInvite,
+    offer: MsrpDescription,
+    visited: 'visited' | 'unanswered' | 'passive',
+  ): Promise<void> {
+    const setup = offer.setup === undefined ? undefined : visited === 'passive' ? 'passive' : 'active';
+    const sdp = buildMsrpAnswer({
+      offer,
+      path: this.#msrp.localPath,
+      acceptTypes: ACCEPT_TYPES,
+      ...(setup ? { setup } : {}),
+    });
+    const dialog = await invite.accept(
+      sdp,
+      { receiveBye: (bye) => this.#receiveBye(bye) },
+      { Contact: this.#context.contact },
+    );
+    if (dialog === undefined) {
+      this.#finish(chatEnd('cancelled', this.#context.peerName));
+      return;
+    }
+    this.#dialog = dialog;
+    try {
+      await dialog.acked;
+    } catch {
+      this.#finish(chatEnd('media-lost', this.#context.peerName, 'the other side did not complete the call'));
+      return;
+    }
+    if (visited === 'unanswered') await this.#msrp.revisit();
+    if (visited === 'passive') {
+      await this.#msrp.acceptAnswer(offer.path, { connectToAnswerer: false, signal: this.#abort.signal });
+    }
+    this.#opened();
+  }
+
+  /** 488 with a Warning that says what was tried (RFC 3261 §20.43, code 399). */
+  async #refuse(invite: IncomingInvite, why: string): Promise<void> {
+    const warning = `399 parley "${why.replace(/["\\\r\n]/g, ' ')}"`;
+    await invite.reject(488, { headers: { Warning: warning } });
+    this.#finish(chatEnd('media-failed', this.#context.peerName, why));
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    if (this.#session.state === 'ended') return;
+    if (error instanceof MsrpSessionError) await this.#giveUp('media-failed', error.message);
+    else if (error instanceof EngineError) await this.#giveUp('server-unreachable', error.message);
+    else throw error;
+  }
+
+  async #giveUp(code: 'media-failed' | 'server-unreachable', detail: string): Promise<void> {
+    await this.#dialog?.sendBye();
+    this.#finish(chatEnd(code, this.#context.peerName, detail));
+  }
+
+  async #receiveMessage(message: MsrpIncomingMessage): Promise<void> {
+    this.#touch();
+    await this.#context.delegate.receiveMessage(this, message);
+  }
+
+  /** The peer hangs up: its BYE is answered at once, the connection is closed after what is in flight. */
+  #receiveBye(bye: { reason: string; fromPeer: boolean }): void {
+    const { state } = this.#session;
+    if (state === 'ended') return;
+    const end = bye.fromPeer
+      ? chatEnd('ended-by-peer', this.#context.peerName)
+      : chatEnd('media-lost', this.#context.peerName, bye.reason);
+    if (state === 'open') this.#move('ending');
+    void this.#msrp.close().finally(() => {
+      this.#finish(end);
+    });
+  }
+
+  #receiveMediaLost(detail: string): void {
+    const { state } = this.#session;
+    if (state !== 'open' && state !== 'opening') return;
+    void this.#dialog?.sendBye();
+    this.#finish(chatEnd('media-lost', this.#context.peerName, detail));
+  }
+
+  #opened(): void {
+    if (this.#session.state !== 'opening') return;
+    this.#move('open');
+    this.#touch();
+    this.#settled.resolve();
+  }
+
+  #touch(): void {
+    this.#idle?.[Symbol.dispose]();
+    this.#idle = undefined;
+    if (this.#session.state !== 'open') return;
+    this.#idle = this.#clock.startTimer(this.#context.idleMs, () => void this.end('idle'));
+  }
+
+  #move(state: SessionState): void {
+    const before = this.#session.state;
+    if (!NEXT[before].includes(state)) throw new Error(`a chat cannot go from ${before} to ${state}`);
+    const nowMs = this.#clock.now();
+    this.#session = { ...this.#session, state, ...(state === 'open' ? { openedMs: nowMs } : {}) };
+    this.#context.delegate.receiveChange(this);
+  }
+
+  #finish(end: ChatEnd): void {
+    if (this.#session.state === 'ended') return;
+    this.#idle?.[Symbol.dispose]();
+    this.#abort.abort();
+    this.#msrp.destroy();
+    this.#session = { ...this.#session, state: 'ended', endedMs: this.#clock.now(), end };
+    this.#context.delegate.receiveChange(this);
+    this.#over.resolve(end);
+    this.#settled.resolve();
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * Owns: one conversation's way to the other person: its chat, its outbox, who is typing.
+ * Called by: account-link.ts, commands.ts. Calls: chat.ts, outbox.ts, inbox.ts, delivery.ts.
+ */
+import type { Conversation, Session } from '../../shared/domain/conversation.ts';
+import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import { CallError } from '../../shared/ipc/error-codes.ts';
+
+import type { MsrpIncomingMessage, MsrpSessionReport } from '../msrp/session.ts';
+import type { IncomingInvite } from '../sip/agent/invite.ts';
+import { Chat, type ChatContext } from './chat.ts';
+import { chatEnd, type ChatEnd } from './chat-end.ts';
+import { Composing } from './composing-state.ts';
+import type { Delivery } from './delivery.ts';
+import type { Inbox } from './inbox.ts';
+import { Outbox } from './outbox.ts';
+
+/** What a conversation needs of its account. */
+export interface ConversationHost {
+  readonly inbox: Inbox;
+  readonly delivery: Delivery;
+  /** Undefined while the account cannot reach its server; then `unavailable` says why. */
+  chatContext(conversation: Conversation): Omit<ChatContext, 'delegate'> | undefined;
+  unavailable(peerName: string): ChatEnd;
+  createOutbox(
+    conversationId: ConversationId,
+    delegate: ConstructorParameters<typeof Outbox>[0]['delegate'],
+  ): Outbox;
+  createComposing(conversation: Conversation, send: (state: 'active' | 'idle') => void): Composing;
+  /** Sends the message by way of the IM Server. Resolves with the SIP status, 0 when not possible. */
+  sendOverServer(conversation: Conversation, message: Message): Promise<number>;
+  receiveSession(chat: Chat): void;
+  receiveMessageChange(message: Message): void;
+}
+
+/** One conversation while the program runs. */
+export class ConversationLink implements AsyncDisposable {
+  readonly #host: ConversationHost;
+  readonly #outbox: Outbox;
+  readonly #composing: Composing;
+  #conversation: Conversation;
+  #chat: Chat | undefined;
+  #asked: { chat: Chat; invite: IncomingInvite } | undefined;
+  /** Why the last attempt failed; the outbox asks once for each. */
+  #opening: Promise<void> | undefined;
+
+  constructor(host: ConversationHost, conversation: Conversation) {
+    this.#host = host;
+    this.#conversation = conversation;
+    this.#outbox = host.createOutbox(conversation.id, {
+      openChat: () => this.#openChat(),
+      sendOverChat: (chat, message) => host.delivery.sendOverChat(chat, message),
+      sendOverServer: (message) => host.sendOverServer(this.#conversation, message),
+      receiveChange: (message) => {
+        host.receiveMessageChange(message);
+      },
+    });
+    this.#composing = host.createComposing(conversation, (state) => {
+      if (this.#chat?.isOpen) void host.delivery.sendComposing(this.#chat, state);
+    });
+  }
+
+  get conversation(): Conversation {
+    return this.#conversation;
+  }
+
+  /** The chat that is open or on its way, or waits for the user's answer. */
+  get chat(): Chat | undefined {
+    return this.#chat ?? this.#asked?.chat;
+  }
+
+  /** The conversation has changed in the store. */
+  apply(conversation: Conversation): void {
+    this.#conversation = conversation;
+  }
+
+  /** There may be something to send. */
+  send(): void {
+    this.#outbox.send();
+  }
+
+  /** Our user types, or has stopped. */
+  setComposing(active: boolean): void {
+    this.#composing.setOurs(active);
+  }
+
+  /** Sets a session up, unless there is one. Rejects with CallError when the account is not online. */
+  startSession(): Session {
+    if (this.#chat === undefined) {
+      const context = this.#host.chatContext(this.#conversation);
+      if (context === undefined) {
+        const { message } = this.#host.unavailable(this.#conversation.peerName);
+        throw new CallError('not-signed-in', message);
+      }
+      this.#invite(context);
+    }
+    return (this.#chat as unknown as Chat).session;
+  }
+
+  async endSession(): Promise<Session | undefined> {
+    const chat = this.#chat;
+    await chat?.end(chat.isOpen ? 'ended-by-us' : 'cancelled');
+    return chat?.session;
+  }
+
+  /** Steps 3 to 10 of the flow, with Tom's rules: contacts are let in, strangers are asked about. */
+  async receiveInvite(invite: IncomingInvite, letIn: boolean): Promise<void> {
+    const context = this.#host.chatContext(this.#conversation);
+    if (context === undefined) {
+      await invite.reject(480);
+      return;
+    }
+    if (this.#asked !== undefined) {
+      await invite.reject(486);
+      return;
+    }
+    const chat = Chat.incoming({ ...context, delegate: this.#chatDelegate() });
+    if (!letIn) {
+      await this.#ask(chat, invite);
+      return;
+    }
+    if (this.#chat?.session.state === 'inviting' && !this.#giveWay()) {
+      // Both invited at once: the smaller address keeps its invitation, both sides decide alike (RFC 3261 §14.1).
+      await chat.decline(invite, 491);
+      return;
+    }
+    // A new invitation says that the peer's side of an older session is gone.
+    this.#chat?.drop();
+    this.#chat = chat;
+    this.#host.receiveSession(chat);
+    await chat.accept(invite);
+    this.#outbox.send();
+  }
+
+  /** The user's answer to a stranger. Undefined when nothing waits for one (the invitation was taken back). */
+  async answer(accept: boolean): Promise<Session | undefined> {
+    const asked = this.#asked;
+    this.#asked = undefined;
+    if (asked === undefined) return undefined;
+    if (!accept) {
+      await asked.chat.decline(asked.invite);
+      return asked.chat.session;
+    }
+    this.#chat?.drop();
+    this.#chat = asked.chat;
+    void asked.chat.accept(asked.invite).then(() => {
+      this.#outbox.send();
+    });
+    return asked.chat.session;
+  }
+
+  isAsked(sessionId: SessionId): boolean {
+    return this.#asked?.chat.session.id === sessionId;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#outbox[Symbol.dispose]();
+    this.#composing[Symbol.dispose]();
+    await this.#asked?.chat.decline(this.#asked.invite, 480);
+    await this.#chat?.end('shutdown');
+  }
+
+  async #ask(chat: Chat, invite: IncomingInvite): Promise<void> {
+    this.#asked = { chat, invite };
+    invite.cancelled.addEventListener('abort', () => {
+      if (this.#asked?.chat === chat) this.#asked = undefined;
+      void chat.end('cancelled');
+    });
+    this.#host.receiveSession(chat);
+    await invite.sendRinging();
+  }
+
+  #giveWay(): boolean {
+    const context = this.#host.chatContext(this.#conversation);
+    return context === undefined || context.address > this.#conversation.peerAddress;
+  }
+
+  #invite(context: Omit<ChatContext, 'delegate'>): void {
+    const chat = Chat.outgoing({ ...context, delegate: this.#chatDelegate() });
+    this.#chat = chat;
+    this.#host.receiveSession(chat);
+    this.#opening = chat.invite().then(() => {
+      this.#outbox.send();
+    });
+  }
+
+  async #openChat(): Promise<{ chat: Chat } | { end: ChatEnd }> {
+    if (this.#chat === undefined) {
+      const context = this.#host.chatContext(this.#conversation);
+      if (context === undefined) return { end: this.#host.unavailable(this.#conversation.peerName) };
+      this.#invite(context);
+    }
+    const chat = this.#chat as unknown as Chat;
+    await this.#opening;
+    if (!chat.isOpen && chat.session.state !== 'ended') await chat.settled;
+    if (chat.isOpen) return { chat };
+    return { end: chat.session.end ?? chatEnd('cancelled', this.#conversation.peerName) };
+  }
+
+  #chatDelegate(): ChatContext['delegate'] {
+    return {
+      receiveMessage: (chat: Chat, message: MsrpIncomingMessage) =>
+        this.#host.inbox.receiveSessionMessage(this.#conversation, chat, message, this.#composing),
+      receiveReport: (_chat: Chat, report: MsrpSessionReport) => {
+        void this.#host.delivery.receiveReport(report);
+      },
+      receiveChange: (chat: Chat) => {
+        if (chat.session.state === 'ended') {
+          if (this.#chat === chat) this.#chat = undefined;
+          if (this.#asked?.chat === chat) this.#asked = undefined;
+          this.#composing.setTheirs(false);
+        }
+        this.#host.receiveSession(chat);
+      },
+    };
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * Owns: wrapping what leaves (CPIM, IMDN), and what reports say about messages that have left.
+ * Called by: outbox.ts through conversation-link.ts, inbox.ts, commands.ts. Calls: chat.ts, sip/agent/pager-message.ts, store.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { MessageId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import { MESSENGER_LIMITS } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { MsrpSessionReport } from '../msrp/session.ts';
+import { sendPagerMessage } from '../sip/agent/pager-message.ts';
+import type { OutgoingState } from '../store/messages.ts';
+import type { Store } from '../store/store.ts';
+import type { AccountLink } from './account-link.ts';
+import type { Chat } from './chat.ts';
+import { buildComposing, COMPOSING_TYPE } from './composing.ts';
+import { CPIM_TYPE, formatCpim, type CpimExtensionHeader } from './cpim.ts';
+import { buildImdnReport, IMDN_TYPE, imdnRequestHeaders, type ImdnReport } from './imdn.ts';
+
+export interface DeliveryOptions {
+  readonly store: Store;
+  readonly log: Log;
+  /** A message has moved on. */
+  readonly receiveChange: (message: Message) => void;
+}
+
+interface Party {
+  readonly address: string;
+  readonly displayName: string;
+}
+
+/** Sends wrapped content and follows up on it. */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  /** Steps 11 and 13: one text message over a session. Resolves with the MSRP status. */
+  sendOverChat(chat: Chat, message: Message): Promise<number> {
+    const text = Buffer.from(message.text, 'utf8');
+    if (!chat.peerTakesCpim) {
+      return chat.sendMessage({
+        messageId: message.id,
+        contentType: 'text/plain;charset=UTF-8',
+        body: text,
+        successReport: true,
+      });
+    }
+    const body = wrapText(chat.us, chat.peer, message, ['display']);
+    return chat.sendMessage({ messageId: message.id, contentType: CPIM_TYPE, body, successReport: true });
+  }
+
+  /** One text message by SIP MESSAGE, which the server keeps for the absent. Resolves with the SIP status, or 0. */
+  async sendOverServer(account: AccountLink, conversation: Conversation, message: Message): Promise<number> {
+    const us = { address: account.stored.address, displayName: account.stored.displayName };
+    const peer = { address: conversation.peerAddress, displayName: '' };
+    return this.#sendPager(
+      account,
+      conversation.peerAddress,
+      wrapText(us, peer, message, ['positive-delivery', 'display']),
+    );
+  }
+
+  /** Tells the peer that we type, or no longer. Lost silently with the session. */
+  async sendComposing(chat: Chat, state: 'active' | 'idle'): Promise<void> {
+    const content = buildComposing({
+      state,
+      contentType: 'text/plain',
+      ...(state === 'active' ? { refreshS: 90 } : {}),
+    });
+    await this.#sendNotice(chat, COMPOSING_TYPE, content, []);
+  }
+
+  /** Tells the author what became of his message: over the open session, else by way of the server. */
+  async sendNotification(
+    account: AccountLink,
+    chat: Chat | undefined,
+    peerAddress: string,
+    report: Pick<ImdnReport, 'messageId' | 'kind' | 'status'>,
+  ): Promise<void> {
+    const content = buildImdnReport({
+      ...report,
+      dateTime: new Date().toISOString(),
+      recipientUri: `sip:${account.stored.address}`,
+      originalRecipientUri: `sip:${account.stored.address}`,
+    });
+    const headers = [{ name: 'Content-Disposition', value: 'notification' }];
+    if (chat?.isOpen && chat.peerTakesCpim) {
+      await this.#sendNotice(chat, IMDN_TYPE, content, headers);
+      return;
+    }
+    const us = { address: account.stored.address, displayName: '' };
+    const body = wrap(us, { address: peerAddress, displayName: '' }, IMDN_TYPE, content, {
+      contentHeaders: headers,
+      extensions: imdnRequestHeaders({ messageId: randomUUID(), dispositions: [] }),
+    });
+    await this.#sendPager(account, peerAddress, body);
+  }
+
+  /** An MSRP REPORT: success means that the peer has stored the message (RFC 4975 §7.1.2). */
+  async receiveReport(report: MsrpSessionReport): Promise<void> {
+    if (report.status === 200) await this.#move(report.messageId, 'delivered');
+    else {
+      await this.#move(report.messageId, 'failed', {
+        code: `msrp-${report.status}`,
+        message: `It did not reach the other side (${report.status}).`,
+      });
+    }
+  }
+
+  /** An IMDN report (RFC 5438) about a message of ours, in the conversation with the person who sent it. */
+  async receiveNotification(conversation: Conversation, report: ImdnReport): Promise<void> {
+    const message = await this.#options.store.call('selectMessage', { id: report.messageId as MessageId });
+    if (message?.conversationId !== conversation.id) return;
+    if (report.kind === 'display' && report.status === 'displayed') await this.#move(message.id, 'displayed');
+    else if (report.kind === 'delivery' && report.status === 'delivered')
+      await this.#move(message.id, 'delivered');
+    else if (report.kind === 'delivery' && report.status !== 'error') {
+      await this.#move(message.id, 'failed', {
+        code: `imdn-${report.status}`,
+        message: 'The server could not deliver it.',
+      });
+    }
+  }
+
+  async #move(
+    messageId: string,
+    state: OutgoingState,
+    failure?: { code: string; message: string },
+  ): Promise<void> {
+    const changed = await this.#options.store.call('updateMessageState', {
+      id: messageId as MessageId,
+      state,
+      ...(failure ? { failure } : {}),
+    });
+    if (changed !== null) this.#options.receiveChange(changed);
+  }
+
+  async #sendNotice(
+    chat: Chat,
+    contentType: string,
+    content: Buffer,
+    contentHeaders: readonly { name: string; value: string }[],
+  ): Promise<void> {
+    const messageId = randomUUID();
+    const wrapped = chat.peerTakesCpim
+      ? { contentType: CPIM_TYPE, body: wrap(chat.us, chat.peer, contentType, content, { contentHeaders }) }
+      : { contentType, body: content };
+    try {
+      await chat.sendMessage({ messageId, ...wrapped, successReport: false });
+    } catch (error) {
+      this.#options.log.debug('notice.not-sent', { contentType, error });
+    }
+  }
+
+  async #sendPager(account: AccountLink, peerAddress: string, body: Buffer): Promise<number> {
+    const route = account.pagerRoute();
+    if (route === undefined || body.length > MESSENGER_LIMITS.maxPagerBytes) return 0;
+    try {
+      const response = await sendPagerMessage(route.agent, {
+        uri: `sip:${peerAddress}`,
+        from: route.from,
+        to: `<sip:${peerAddress}>`,
+        nextHop: route.nextHop,
+        credentials: route.credentials,
+        contentType: CPIM_TYPE,
+        body: body.toString('utf8'),
+      });
+      return response.status;
+    } catch (error) {
+      this.#options.log.info('pager.not-sent', { error });
+      return 0;
+    }
+  }
+}
+
+function wrapText(
+  us: Party,
+  peer: Party,
+  message: Message,
+  dispositions: readonly ('positive-delivery' | 'display')[],
+): Buffer {
+  return wrap(us, peer, 'text/plain; charset="utf8"', Buffer.from(message.text, 'utf8'), {
+    dateTime: new Date(message.sentAtMs).toISOString(),
+    extensions: imdnRequestHeaders({ messageId: message.id, dispositions }),
+  });
+}
+
+function wrap(
+  us: Party,
+  peer: Party,
+  contentType: string,
+  content: Buffer,
+  more: {
+    dateTime?: string;
+    extensions?: readonly CpimExtensionHeader[];
+    contentHeaders?: readonly { name: string; value: string }[];
+  } = {},
+): Buffer {
+  return formatCpim({
+    from: { uri: `sip:${us.address}`, ...(us.displayName ? { displayName: us.displayName } : {}) },
+    to: [{ uri: `sip:${peer.address}` }],
+    dateTime: more.dateTime ?? new Date().toISOString(),
+    contentType,
+    content,
+    ...(more.extensions ? { extensions: more.extensions } : {}),
+    ...(more.contentHeaders ? { contentHeaders: more.contentHeaders } : {}),
+  });
+}

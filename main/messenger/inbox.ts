@@ -1,0 +1,157 @@
+/**
+ * Owns: what arrives: unwrap, drop duplicates, store, report.
+ * Called by: conversation-link.ts (over a session), messenger.ts (by SIP MESSAGE). Calls: cpim, imdn, composing, store, delivery.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { MessageId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
+import { MESSENGER_LIMITS } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import { ProtocolError } from '../base/protocol-error.ts';
+import type { MsrpIncomingMessage } from '../msrp/session.ts';
+import { StoreError } from '../store/database.ts';
+import type { Store } from '../store/store.ts';
+import type { Chat } from './chat.ts';
+import type { Composing } from './composing-state.ts';
+import { COMPOSING_TYPE, parseComposing } from './composing.ts';
+import { CPIM_TYPE, parseCpim } from './cpim.ts';
+import type { Delivery } from './delivery.ts';
+import { IMDN_TYPE, parseImdnReport, readImdnRequest, type ImdnRequest } from './imdn.ts';
+
+export interface InboxOptions {
+  readonly store: Store;
+  readonly delivery: Delivery;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** A new message is on disk. */
+  readonly receiveAdded: (message: Message) => void;
+  /** Its author wants to know that it is: `chat` is the session that it came over, if any. */
+  readonly sendDelivered: (conversation: Conversation, chat: Chat | undefined, wireId: string) => void;
+}
+
+/** What came, with its wrapping read. */
+interface Content {
+  readonly type: string;
+  readonly bytes: Buffer;
+  readonly wireId: string;
+  readonly sentAtMs: number | undefined;
+  readonly wanted: readonly ImdnRequest[];
+}
+
+/** A clock that runs ahead must not push a message to the end of a conversation for ever. */
+const MAX_AHEAD_MS = 60_000;
+const MAX_WIRE_ID_CHARS = 200;
+
+/** Takes content in. */
+export class Inbox {
+  readonly #options: InboxOptions;
+  readonly #clock: Clock;
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Over a session. Resolves when it is on disk; rejects with ProtocolError when it cannot be. */
+  async receiveSessionMessage(
+    conversation: Conversation,
+    chat: Chat,
+    message: MsrpIncomingMessage,
+    composing: Composing,
+  ): Promise<void> {
+    const content = unwrap(message.contentType, message.body, message.messageId);
+    if (content.type === COMPOSING_TYPE) {
+      const { state, refreshS } = parseComposing(content.bytes);
+      composing.setTheirs(state === 'active', refreshS * 1_000);
+      return;
+    }
+    await this.#receiveContent(conversation, chat, content);
+    if (content.type === 'text/plain') composing.setTheirs(false);
+  }
+
+  /** By SIP MESSAGE. Resolves when it is on disk; rejects with ProtocolError (a MSRP status: 413, 415, 400). */
+  async receivePagerMessage(
+    conversation: Conversation,
+    message: { contentType: string; body: Buffer; fallbackId: string },
+  ): Promise<void> {
+    const content = unwrap(message.contentType, message.body, message.fallbackId);
+    if (content.type === COMPOSING_TYPE) return;
+    await this.#receiveContent(conversation, undefined, content);
+  }
+
+  async #receiveContent(conversation: Conversation, chat: Chat | undefined, content: Content): Promise<void> {
+    switch (content.type) {
+      case IMDN_TYPE:
+        await this.#options.delivery.receiveNotification(conversation, parseImdnReport(content.bytes));
+        return;
+      case 'text/plain':
+      case 'text/html':
+        await this.#receiveText(conversation, chat, content);
+        return;
+      default:
+        throw new ProtocolError('INBOX_UNKNOWN_TYPE', 415, `no use for ${content.type}`);
+    }
+  }
+
+  async #receiveText(conversation: Conversation, chat: Chat | undefined, content: Content): Promise<void> {
+    if (content.bytes.length > MESSENGER_LIMITS.maxTextBytes) {
+      throw new ProtocolError('INBOX_TOO_LARGE', 413, 'text too large');
+    }
+    const nowMs = this.#clock.now();
+    const { message, duplicate } = await this.#store({
+      id: randomUUID() as MessageId,
+      conversationId: conversation.id,
+      direction: 'in',
+      wireId: content.wireId,
+      text: content.bytes.toString('utf8'),
+      sentAtMs: Math.min(content.sentAtMs ?? nowMs, nowMs + MAX_AHEAD_MS),
+      storedAtMs: nowMs,
+      state: 'received',
+      displayReportWanted: content.wanted.includes('display'),
+    });
+    if (!duplicate) this.#options.receiveAdded(message);
+    else this.#options.log.info('inbox.duplicate', { conversationId: conversation.id });
+    if (content.wanted.includes('positive-delivery')) {
+      this.#options.sendDelivered(conversation, chat, content.wireId);
+    }
+  }
+
+  async #store(message: Parameters<Store['insertMessage']>[0]): ReturnType<Store['insertMessage']> {
+    try {
+      return await this.#options.store.insertMessage(message);
+    } catch (error) {
+      // Not stored, so not acknowledged: the sender keeps it and is told.
+      if (error instanceof StoreError) throw new ProtocolError(error.code, 413, error.message);
+      throw error;
+    }
+  }
+}
+
+/** Reads the wrapping. Throws ProtocolError 400 when it is damaged. */
+function unwrap(contentType: string, body: Buffer, fallbackId: string): Content {
+  const type = mediaType(contentType);
+  if (type !== CPIM_TYPE) {
+    return { type, bytes: body, wireId: boundedId(fallbackId), sentAtMs: undefined, wanted: [] };
+  }
+  const cpim = parseCpim(body);
+  const imdn = readImdnRequest(cpim);
+  const sentAtMs = Date.parse(cpim.dateTime ?? '');
+  return {
+    type: mediaType(cpim.contentType),
+    bytes: cpim.content,
+    wireId: boundedId(imdn?.messageId ?? fallbackId),
+    sentAtMs: Number.isNaN(sentAtMs) ? undefined : sentAtMs,
+    wanted: imdn?.dispositions ?? [],
+  };
+}
+
+function mediaType(contentType: string): string {
+  return (contentType.split(';')[0] ?? '').trim().toLowerCase();
+}
+
+/** Ids of strangers may be long; what is stored is not. */
+function boundedId(id: string): string {
+  return id.length <= MAX_WIRE_ID_CHARS ? id : createHash('sha256').update(id).digest('hex');
+}

@@ -1,0 +1,452 @@
+/**
+ * Owns: one profile's messenger: store, feed, network, accounts; where incoming requests find their account.
+ * Called by: the hosts, commands.ts. Calls: account-link.ts, inbox.ts, delivery.ts, store, network.ts.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import type { Contact, Conversation, Session } from '../../shared/domain/conversation.ts';
+import type { AccountId, ConversationId, SessionId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import {
+  initialSettings,
+  settingKeys,
+  settingSpecs,
+  type SettingKey,
+  type Settings,
+} from '../../shared/settings.ts';
+import { CallError } from '../../shared/ipc/error-codes.ts';
+import { Lifetime } from '../base/lifetime.ts';
+import { MESSENGER_LIMITS } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import { ProtocolError } from '../base/protocol-error.ts';
+import type { WireTap } from '../base/wire-tap.ts';
+import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
+import { IncomingInvite } from '../sip/agent/invite.ts';
+import { parseNameAddr, type NameAddr } from '../sip/headers.ts';
+import { addressOfHost, parseSipUri } from '../sip/uri.ts';
+import { Store } from '../store/store.ts';
+import type { StoredAccount } from '../store/accounts.ts';
+import { AccountLink, type AccountHost } from './account-link.ts';
+import { toAddress, toServerUri } from './address.ts';
+import type { Chat } from './chat.ts';
+import { Delivery } from './delivery.ts';
+import { Feed } from './feed.ts';
+import { Inbox } from './inbox.ts';
+import { LadderRecorder } from './ladder-recorder.ts';
+import { Network } from './network.ts';
+import type { SecretBox } from './secrets.ts';
+
+export interface MessengerOptions {
+  /** Folder of this profile; made when it is missing. */
+  readonly profile: string;
+  readonly secrets: SecretBox;
+  readonly log: Log;
+  /** A further observer of the wire. */
+  readonly tap?: WireTap;
+}
+
+/** Sessions whose ladder can still be asked for. */
+const MAX_REMEMBERED_CHATS = 64;
+/** A Unix socket's path has to fit into 104 bytes on every system; our file names take 30. */
+const MAX_RUN_FOLDER_CHARS = 70;
+
+/** The messenger of one profile. */
+export class Messenger implements AsyncDisposable {
+  readonly profile: string;
+  readonly store: Store;
+  readonly feed = new Feed();
+  readonly log: Log;
+  readonly ladder = new LadderRecorder();
+  readonly delivery: Delivery;
+  readonly inbox: Inbox;
+  readonly #options: MessengerOptions;
+  readonly #lifetime = new Lifetime();
+  readonly #accounts = new Map<AccountId, AccountLink>();
+  readonly #chats = new Map<SessionId, Chat>();
+  readonly #lastSessions = new Map<ConversationId, Session>();
+  #settings: Settings = initialSettings();
+  #network: Network | undefined;
+  #networkBind = '';
+  /** Changes of the network are made one after the other. */
+  #networkTurn: Promise<void> = Promise.resolve();
+
+  private constructor(options: MessengerOptions, store: Store) {
+    this.profile = options.profile;
+    this.#options = options;
+    this.store = store;
+    this.log = options.log;
+    this.delivery = new Delivery({
+      store,
+      log: options.log,
+      receiveChange: (message) => {
+        this.#publishMessage(message);
+      },
+    });
+    this.inbox = new Inbox({
+      store,
+      delivery: this.delivery,
+      log: options.log,
+      receiveAdded: (message) => {
+        this.feed.publish('message.added', { message });
+        void this.publishConversation(message.conversationId);
+      },
+      sendDelivered: (conversation, chat, messageId) => {
+        const account = this.#accounts.get(conversation.accountId);
+        if (account === undefined) return;
+        const report = { messageId, kind: 'delivery', status: 'delivered' } as const;
+        void this.delivery.sendNotification(account, chat, conversation.peerAddress, report);
+      },
+    });
+  }
+
+  /** Opens the profile and starts its accounts in the background. Rejects with StoreError. */
+  static async open(options: MessengerOptions): Promise<Messenger> {
+    await mkdir(options.profile, { recursive: true, mode: 0o700 });
+    const store = await Store.open(join(options.profile, 'history.sqlite'), options.log);
+    const messenger = new Messenger(options, store);
+    messenger.#lifetime.own(store);
+    try {
+      await store.call('endOrphanedSessions', { nowMs: Date.now() });
+      messenger.#settings = readSettings(await store.call('selectSettings', null), options.log);
+      for (const session of await store.call('selectLastSessions', null)) {
+        messenger.#lastSessions.set(session.conversationId, session);
+      }
+      const accounts = await store.call('selectAccounts', null);
+      if (accounts.length > 0) {
+        messenger.startNetwork(accounts).catch((error: unknown) => {
+          options.log.error('network.failed', { error });
+        });
+      }
+      return messenger;
+    } catch (error) {
+      await messenger[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  accounts(): AccountLink[] {
+    return [...this.#accounts.values()];
+  }
+
+  /** Rejects with CallError when it does not exist. */
+  account(id: AccountId): AccountLink {
+    const account = this.#accounts.get(id);
+    if (account === undefined) throw new CallError('not-found', 'This account does not exist any more.');
+    return account;
+  }
+
+  /** Sessions that are not over, and the last ended one of each conversation. */
+  sessions(): Session[] {
+    const current = [...this.#chats.values()]
+      .map((chat) => chat.session)
+      .filter(({ state }) => state !== 'ended');
+    const busy = new Set(current.map((session) => session.conversationId));
+    return [
+      ...current,
+      ...[...this.#lastSessions.values()].filter(({ conversationId }) => !busy.has(conversationId)),
+    ];
+  }
+
+  chat(id: SessionId): Chat | undefined {
+    return this.#chats.get(id);
+  }
+
+  /** The conversation with its link to its account; rejects with CallError. */
+  async conversation(
+    id: ConversationId,
+  ): Promise<{ conversation: Conversation; account: AccountLink | undefined }> {
+    const conversation = await this.store.call('selectConversation', { id });
+    if (conversation === null) throw new CallError('not-found', 'This conversation does not exist any more.');
+    return { conversation, account: this.#accounts.get(conversation.accountId) };
+  }
+
+  /** Finds or makes the conversation with a person. Our own opening makes it `accepted`. */
+  async openConversation(accountId: AccountId, peerAddress: string, theirName = ''): Promise<Conversation> {
+    const contact = await this.store.call('selectContact', { accountId, address: peerAddress });
+    const ours = theirName === '';
+    const { conversation, created } = await this.store.call('openConversation', {
+      id: randomUUID() as ConversationId,
+      accountId,
+      peerAddress,
+      peerName: nameOf(contact, theirName, peerAddress),
+      standing: ours || contact !== null ? 'accepted' : 'asked',
+      nowMs: Date.now(),
+    });
+    if (created) this.feed.publish('conversation.changed', { conversation });
+    if (!ours || conversation.standing === 'accepted') return conversation;
+    return this.setStanding(conversation.id, 'accepted');
+  }
+
+  async setStanding(id: ConversationId, standing: Conversation['standing']): Promise<Conversation> {
+    const conversation = await this.store.call('updateStanding', { id, standing });
+    if (conversation === null) throw new CallError('not-found', 'This conversation does not exist any more.');
+    this.#accounts.get(conversation.accountId)?.link(conversation);
+    this.feed.publish('conversation.changed', { conversation });
+    return conversation;
+  }
+
+  async publishConversation(id: ConversationId): Promise<void> {
+    const conversation = await this.store.call('selectConversation', { id }).catch(() => null);
+    if (conversation === null) return;
+    this.#accounts.get(conversation.accountId)?.linkOf(id)?.apply(conversation);
+    this.feed.publish('conversation.changed', { conversation });
+  }
+
+  /** Checks, stores and applies one setting. Rejects with CallError. */
+  async setSetting(key: SettingKey, value: unknown): Promise<Settings> {
+    const parsed = v.safeParse(settingSpecs[key].schema as v.GenericSchema, value);
+    if (!parsed.success) {
+      throw new CallError('invalid-input', `${key}: ${parsed.issues[0].message}`);
+    }
+    await this.store.call('upsertSetting', { key, value: JSON.stringify(parsed.output) });
+    this.#settings = { ...this.#settings, [key]: parsed.output };
+    this.feed.publish('settings.changed', { settings: this.#settings });
+    if (key.startsWith('network.')) await this.startNetwork(await this.store.call('selectAccounts', null));
+    return this.#settings;
+  }
+
+  /** Adds an account to disk and starts it. */
+  async addAccount(account: StoredAccount): Promise<AccountLink> {
+    await this.store.call('insertAccount', { ...account, createdMs: Date.now() });
+    await this.startNetwork(await this.store.call('selectAccounts', null));
+    return this.account(account.id);
+  }
+
+  async removeAccount(id: AccountId): Promise<void> {
+    const account = this.account(id);
+    this.#accounts.delete(id);
+    await account[Symbol.asyncDispose]();
+    await this.store.call('deleteAccount', { id });
+    this.feed.publish('account.removed', { accountId: id });
+  }
+
+  /** An account has to register again at once: its server has come back, or moved. */
+  async restartAccount(id: AccountId, server: string): Promise<void> {
+    await this.store.call('updateAccountServer', { id, server });
+    const running = this.#accounts.get(id);
+    this.#accounts.delete(id);
+    await running?.[Symbol.asyncDispose]();
+    await this.startNetwork(await this.store.call('selectAccounts', null));
+  }
+
+  /** Opens the network if need be (anew when it has to be bound elsewhere) and starts the accounts that are not. */
+  startNetwork(accounts: readonly StoredAccount[]): Promise<void> {
+    const turn = this.#networkTurn.then(() => this.#startNetwork(accounts));
+    this.#networkTurn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#networkTurn;
+    await this.#stopNetwork();
+    await this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  async #startNetwork(accounts: readonly StoredAccount[]): Promise<void> {
+    if (this.#lifetime.ended) return;
+    const bindAddress = this.#settings['network.bindAddress'] || bindAddressFor(accounts);
+    const bind = JSON.stringify([bindAddress, this.#settings['network.engine']]);
+    if (this.#network === undefined || bind !== this.#networkBind) {
+      await this.#stopNetwork();
+      this.#network = await Network.open({
+        runFolder: runFolderOf(this.profile),
+        engine: this.#settings['network.engine'],
+        bindAddress,
+        tap: (record) => {
+          this.ladder.tap(record);
+          this.#options.tap?.(record);
+        },
+        log: this.log,
+      });
+      this.#networkBind = bind;
+      this.#serve(this.#network);
+    }
+    for (const account of accounts) {
+      if (this.#accounts.has(account.id)) continue;
+      const link = new AccountLink(this.#accountHost(this.#network), account, this.#passwordOf(account));
+      this.#accounts.set(account.id, link);
+      link.start();
+    }
+  }
+
+  async #stopNetwork(): Promise<void> {
+    const accounts = [...this.#accounts.values()];
+    this.#accounts.clear();
+    await Promise.all(accounts.map((account) => account[Symbol.asyncDispose]()));
+    await this.#network?.[Symbol.asyncDispose]();
+    this.#network = undefined;
+  }
+
+  #passwordOf(account: StoredAccount): string {
+    try {
+      return this.#options.secrets.reveal(account.secret);
+    } catch (error) {
+      this.log.error('account.secret-unreadable', { backend: account.secretBackend, error });
+      return '';
+    }
+  }
+
+  #accountHost(network: Network): AccountHost {
+    return {
+      store: this.store,
+      feed: this.feed,
+      network,
+      inbox: this.inbox,
+      delivery: this.delivery,
+      log: this.log,
+      settings: () => this.#settings,
+      receiveSession: (chat) => {
+        this.#receiveSession(chat);
+      },
+      receiveMessageChange: (message) => {
+        this.#publishMessage(message);
+      },
+    };
+  }
+
+  #publishMessage(message: Message): void {
+    this.feed.publish('message.changed', { message });
+    void this.publishConversation(message.conversationId);
+  }
+
+  #receiveSession(chat: Chat): void {
+    const { session } = chat;
+    this.#chats.set(session.id, chat);
+    if (session.state === 'ended') this.#lastSessions.set(session.conversationId, session);
+    for (const [id, old] of this.#chats) {
+      if (this.#chats.size <= MAX_REMEMBERED_CHATS) break;
+      if (old.session.state === 'ended') this.#chats.delete(id);
+    }
+    this.feed.publish('session.changed', { session });
+    this.store.call('upsertSession', session).catch((error: unknown) => {
+      this.log.error('session.not-stored', { error });
+    });
+  }
+
+  #serve({ agent }: Network): void {
+    agent.handle('INVITE', (request) => this.#receiveInvite(request));
+    agent.handle('MESSAGE', (request) => this.#receivePager(request));
+    agent.handle('OPTIONS', async (request) => {
+      await request.respond(200, {
+        headers: { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE', Accept: 'application/sdp' },
+      });
+    });
+  }
+
+  /** The account that a request is for, and who sends it; answered with an error when it is for nobody. */
+  async #addressee(
+    request: AgentServerRequest,
+  ): Promise<{ account: AccountLink; from: NameAddr; peer: string } | undefined> {
+    const to = toAddress(parseNameAddr(request.message.headers.get('to') ?? '').uri);
+    const from = parseNameAddr(request.message.headers.get('from') ?? '');
+    const peer = toAddress(from.uri);
+    const account = this.accounts().find(({ stored }) => stored.address === to);
+    if (account === undefined || peer === undefined) {
+      await request.respond(404);
+      return undefined;
+    }
+    if (!account.isServer(request.source.address)) {
+      await request.respond(403, { reason: 'Only by way of the IM Server' });
+      return undefined;
+    }
+    return { account, from, peer };
+  }
+
+  async #receiveInvite(request: AgentServerRequest): Promise<void> {
+    const addressee = await this.#addressee(request);
+    if (addressee === undefined) return;
+    const { account, from, peer } = addressee;
+    const open = [...this.#chats.values()].filter(({ session }) => session.state !== 'ended').length;
+    if (open >= MESSENGER_LIMITS.maxSessions) {
+      await request.respond(486);
+      return;
+    }
+    const conversation = await this.openConversation(
+      account.stored.id,
+      peer,
+      from.displayName ?? userOf(peer),
+    );
+    const contact = await this.store.call('selectContact', { accountId: account.stored.id, address: peer });
+    const known = contact !== null || conversation.standing === 'accepted';
+    const letIn = known && this.#settings['sessions.acceptContacts'];
+    await account.link(conversation).receiveInvite(new IncomingInvite(account.agent, request), letIn);
+  }
+
+  async #receivePager(request: AgentServerRequest): Promise<void> {
+    const addressee = await this.#addressee(request);
+    if (addressee === undefined) return;
+    const { account, from, peer } = addressee;
+    const conversation = await this.openConversation(
+      account.stored.id,
+      peer,
+      from.displayName ?? userOf(peer),
+    );
+    try {
+      await this.inbox.receivePagerMessage(conversation, {
+        contentType: request.message.headers.get('content-type') ?? 'text/plain',
+        body: request.message.body,
+        fallbackId: request.message.headers.get('call-id') ?? randomUUID(),
+      });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      // Not stored: 500 keeps it at the server, anything else would say that it is of no use to us.
+      const status = error.code.startsWith('STORE_') ? 500 : error.answer === 415 ? 415 : 400;
+      await request.respond(
+        status,
+        status === 415 ? { headers: { Accept: 'message/cpim, text/plain' } } : {},
+      );
+      return;
+    }
+    await request.respond(200);
+  }
+}
+
+function userOf(address: string): string {
+  return address.slice(0, address.lastIndexOf('@'));
+}
+
+function nameOf(contact: Contact | null, theirName: string, peerAddress: string): string {
+  return contact?.displayName || theirName.slice(0, 100) || userOf(peerAddress);
+}
+
+/** Loopback while every server is on this computer: then nothing else can reach us, and no firewall asks. */
+function bindAddressFor(accounts: readonly StoredAccount[]): string {
+  const local = accounts.every(({ server, address }) => {
+    const host = addressOfHost(parseSipUri(toServerUri(server, address)).host);
+    return host === 'localhost' || host === '::1' || host.startsWith('127.');
+  });
+  return local ? '127.0.0.1' : '0.0.0.0';
+}
+
+function runFolderOf(profile: string): string {
+  const inside = join(profile, 'run');
+  if (inside.length <= MAX_RUN_FOLDER_CHARS) return inside;
+  return join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), `parley-${randomUUID().slice(0, 8)}`);
+}
+
+function readSettings(stored: Record<string, string>, log: Log): Settings {
+  const settings = initialSettings();
+  for (const key of settingKeys) {
+    const text = stored[key];
+    if (text === undefined) continue;
+    const parsed = v.safeParse(settingSpecs[key].schema as v.GenericSchema, parseJson(text));
+    if (parsed.success) Object.assign(settings, { [key]: parsed.output });
+    else log.warn('setting.invalid', { key });
+  }
+  return settings;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

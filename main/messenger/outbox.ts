@@ -1,0 +1,187 @@
+/**
+ * Owns: what leaves one conversation: stored first, sent in order, once, retried with the same id.
+ * Called by: conversation-link.ts. Calls: store, chat.ts, delivery.ts.
+ */
+import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import { systemClock, type Clock, type Timer } from '../base/clock.ts';
+import { MESSENGER_LIMITS } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import { MsrpSessionError } from '../msrp/session-error.ts';
+import type { OutgoingState } from '../store/messages.ts';
+import type { Store } from '../store/store.ts';
+import type { Chat } from './chat.ts';
+import { outboxVerdict, type ChatEnd } from './chat-end.ts';
+
+/** What the outbox needs of its conversation. */
+export interface OutboxDelegate {
+  /** An open chat, or why there is none. Sets one up when needed. */
+  openChat(): Promise<{ chat: Chat } | { end: ChatEnd }>;
+  /** Sends one message over an open chat; resolves with the MSRP status. */
+  sendOverChat(chat: Chat, message: Message): Promise<number>;
+  /** Sends one message by way of the IM Server; resolves with the SIP status, 0 when that was not possible. */
+  sendOverServer(message: Message): Promise<number>;
+  /** The state of a message has changed on disk. */
+  receiveChange(message: Message): void;
+}
+
+/** Messages under way at once over one chat. */
+const WINDOW = 16;
+
+const FAILURE_OF_STATUS: Readonly<Record<number, string>> = {
+  413: 'It is too large for the other side, or its disk is full.',
+  415: 'The other side cannot show this kind of message.',
+  403: 'The other side does not allow it.',
+};
+
+/** The queue of one conversation. */
+export class Outbox implements Disposable {
+  readonly #conversationId: ConversationId;
+  readonly #store: Store;
+  readonly #delegate: OutboxDelegate;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #running = false;
+  #again = false;
+  #disposed = false;
+  #retry: Timer | undefined;
+  #retryMs = MESSENGER_LIMITS.retryFirstMs as number;
+
+  constructor(options: {
+    conversationId: ConversationId;
+    store: Store;
+    delegate: OutboxDelegate;
+    log: Log;
+    clock?: Clock;
+  }) {
+    this.#conversationId = options.conversationId;
+    this.#store = options.store;
+    this.#delegate = options.delegate;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log;
+  }
+
+  /** Something may have become possible: a new message, a session, a registration. Never two runs at once. */
+  send(): void {
+    if (this.#disposed) return;
+    this.#retry?.[Symbol.dispose]();
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    this.#running = true;
+    void this.#run();
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#retry?.[Symbol.dispose]();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      do {
+        this.#again = false;
+        const done = await this.#sendAll();
+        if (!done && !this.#again) this.#sendLater();
+      } while (this.#again && !this.#disposed);
+    } catch (error) {
+      this.#log.error('outbox.failed', { error });
+      this.#sendLater();
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #sendLater(): void {
+    if (this.#disposed) return;
+    this.#retry?.[Symbol.dispose]();
+    this.#retry = this.#clock.startTimer(this.#retryMs, () => {
+      this.send();
+    });
+    this.#retryMs = Math.min(this.#retryMs * 2, MESSENGER_LIMITS.retryMaxMs);
+  }
+
+  /** True when nothing is left that could be sent now. */
+  async #sendAll(): Promise<boolean> {
+    for (;;) {
+      const queued = await this.#store.call('selectQueued', {
+        conversationId: this.#conversationId,
+        limit: WINDOW,
+      });
+      if (queued.length === 0 || this.#disposed) return true;
+      const opened = await this.#delegate.openChat();
+      if ('end' in opened) return await this.#sendWithoutChat(opened.end);
+      const results = await Promise.all(queued.map((message) => this.#sendOne(opened.chat, message)));
+      if (results.includes(false)) return false;
+      this.#retryMs = MESSENGER_LIMITS.retryFirstMs;
+    }
+  }
+
+  /** True when the message is settled; false when it stays queued because the session broke. */
+  async #sendOne(chat: Chat, message: Message): Promise<boolean> {
+    let status: number;
+    try {
+      status = await this.#delegate.sendOverChat(chat, message);
+    } catch (error) {
+      if (!(error instanceof MsrpSessionError)) throw error;
+      this.#log.info('outbox.unconfirmed', { messageId: message.id, code: error.code });
+      return false;
+    }
+    if (status === 200) {
+      await this.#move(message, 'sent');
+      return true;
+    }
+    // Timed out or the session is unknown there: the way is broken, not the message.
+    if (status === 408 || status === 481 || status === 506) {
+      void chat.end();
+      return false;
+    }
+    const why = FAILURE_OF_STATUS[status] ?? `The other side refused it (${status}).`;
+    await this.#move(message, 'failed', { code: `msrp-${status}`, message: why });
+    return true;
+  }
+
+  async #sendWithoutChat(end: ChatEnd): Promise<boolean> {
+    const verdict = outboxVerdict(end.code);
+    if (verdict === 'keep') return false;
+    for (;;) {
+      const queued = await this.#store.call('selectQueued', {
+        conversationId: this.#conversationId,
+        limit: WINDOW,
+      });
+      if (queued.length === 0 || this.#disposed) return true;
+      for (const message of queued) {
+        if (verdict === 'fail') await this.#move(message, 'failed', end);
+        else if (!(await this.#sendToServer(message))) return false;
+      }
+    }
+  }
+
+  /** By way of the IM Server, which keeps it for the absent. False: not now. */
+  async #sendToServer(message: Message): Promise<boolean> {
+    const status = await this.#delegate.sendOverServer(message);
+    if (status === 202) await this.#move(message, 'waiting');
+    else if (status >= 200 && status < 300) await this.#move(message, 'sent');
+    else if (status === 404 || status === 403 || status === 603) {
+      await this.#move(message, 'failed', {
+        code: `sip-${status}`,
+        message: 'The server refused to deliver it.',
+      });
+    } else return false;
+    return true;
+  }
+
+  async #move(
+    message: Message,
+    state: OutgoingState,
+    failure?: { code: string; message: string },
+  ): Promise<void> {
+    const changed = await this.#store.call('updateMessageState', {
+      id: message.id,
+      state,
+      ...(failure ? { failure: { code: failure.code, message: failure.message } } : {}),
+    });
+    if (changed !== null) this.#delegate.receiveChange(changed);
+  }
+}

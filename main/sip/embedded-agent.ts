@@ -1,0 +1,57 @@
+/**
+ * Owns: a user agent on an engine of its own, inside this process; the two meet on a socket in a private folder.
+ * Called by: messenger/network.ts, imserver/imserver.ts. Calls: sip/engine, sip/agent.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { Lifetime } from '../base/lifetime.ts';
+import { silentLog, type Log } from '../base/log.ts';
+import type { WireTap } from '../base/wire-tap.ts';
+import { SipAgent } from './agent/agent.ts';
+import { SipEngine } from './engine/engine.ts';
+
+export interface EmbeddedAgentOptions {
+  /** A folder that only this user can enter: the control socket lies in it. Made when it is missing. */
+  readonly runFolder: string;
+  readonly host: string;
+  /** UDP and TCP port; 0: one that is free on both. */
+  readonly port: number;
+  readonly tap?: WireTap;
+  readonly clock?: Clock;
+  readonly log?: Log;
+}
+
+/** Path of the control socket: a named pipe on Windows, elsewhere a Unix socket (whose path has a short limit). */
+function controlSocketPath(runFolder: string): string {
+  const name = `parley-${randomBytes(6).toString('hex')}`;
+  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(runFolder, `${name}.sock`);
+}
+
+/**
+ * Opens both, owned by `lifetime`. Resolves when requests can be sent. Rejects when the address cannot be bound.
+ * `port` in the result is the one that was bound.
+ */
+export async function openEmbeddedAgent(
+  options: EmbeddedAgentOptions,
+  lifetime: Lifetime,
+): Promise<{ agent: SipAgent; port: number }> {
+  const { runFolder, host, log = silentLog } = options;
+  await mkdir(runFolder, { recursive: true, mode: 0o700 });
+  const path = controlSocketPath(runFolder);
+  const secret = randomBytes(24).toString('base64url');
+  const agent = lifetime.own(new SipAgent({ link: { kind: 'listen', path, secret }, log }));
+  const engine = lifetime.own(
+    new SipEngine({
+      secret,
+      log,
+      ...(options.tap ? { tap: options.tap } : {}),
+      ...(options.clock ? { clock: options.clock } : {}),
+    }),
+  );
+  await agent.open();
+  const { port } = await engine.listenBoth(host, options.port);
+  await engine.dialApplication(path);
+  return { agent, port };
+}
