@@ -69,7 +69,11 @@ describe('MsrpParser: framing (RFC 4975 §7.3, §9)', () => {
     expect(error).toBeUndefined();
     expect(midFrame).toBe(false);
     expect(frames).toMatchObject([
-      { head: { transactionId: 'abcd', method: 'SEND', contentType: 'text/plain' }, body: 'hello', flag: '$' },
+      {
+        head: { transactionId: 'abcd', method: 'SEND', contentType: 'text/plain' },
+        body: 'hello',
+        flag: '$',
+      },
     ]);
   });
 
@@ -132,8 +136,13 @@ describe('MsrpParser: framing (RFC 4975 §7.3, §9)', () => {
   });
 
   it('reads responses with and without a comment', () => {
-    expect(parse(`MSRP abcd 413\r\n${PATHS}-------abcd$\r\n`).frames[0]!.head).toMatchObject({ status: 413, comment: '' });
-    expect(parse(`MSRP abcd 200 All is well\r\n${PATHS}-------abcd$\r\n`).frames[0]!.head.comment).toBe('All is well');
+    expect(parse(`MSRP abcd 413\r\n${PATHS}-------abcd$\r\n`).frames[0]!.head).toMatchObject({
+      status: 413,
+      comment: '',
+    });
+    expect(parse(`MSRP abcd 200 All is well\r\n${PATHS}-------abcd$\r\n`).frames[0]!.head.comment).toBe(
+      'All is well',
+    );
   });
 
   it('compares header names without case and skips CRLF between frames', () => {
@@ -177,7 +186,9 @@ describe('MsrpParser: framing (RFC 4975 §7.3, §9)', () => {
     ['To-Path: again\r\n', 'MSRP_DUPLICATE_HEADER'],
     ['B@d: x\r\n', 'MSRP_BAD_HEADER'],
   ])('marks the mistake in %j and stays in step', (line, code) => {
-    const { frames } = parse(`MSRP abcd SEND\r\n${PATHS}${line}-------abcd$\r\nMSRP nxt1 SEND\r\n${PATHS}-------nxt1$\r\n`);
+    const { frames } = parse(
+      `MSRP abcd SEND\r\n${PATHS}${line}-------abcd$\r\nMSRP nxt1 SEND\r\n${PATHS}-------nxt1$\r\n`,
+    );
     expect(frames).toHaveLength(2);
     expect(frames[0]!.head.comment).toBe(code);
   });

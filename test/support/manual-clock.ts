@@ -50,7 +50,11 @@ export class ManualClock implements Clock {
       let next: Entry | undefined;
       for (const entry of this.#entries) {
         if (entry.dueMs > untilMs) continue;
-        if (next === undefined || entry.dueMs < next.dueMs || (entry.dueMs === next.dueMs && entry.order < next.order)) {
+        if (
+          next === undefined ||
+          entry.dueMs < next.dueMs ||
+          (entry.dueMs === next.dueMs && entry.order < next.order)
+        ) {
           next = entry;
         }
       }

@@ -189,7 +189,8 @@ function takeFrame(bytes: Buffer): PeerFrame | undefined {
   }
   const raw = bytes.subarray(0, end + 12 + id.length);
   const blank = raw.indexOf('\r\n\r\n');
-  const body = blank >= 0 && blank + 4 <= end + 2 ? raw.subarray(blank + 4, Math.max(blank + 4, end)) : undefined;
+  const body =
+    blank >= 0 && blank + 4 <= end + 2 ? raw.subarray(blank + 4, Math.max(blank + 4, end)) : undefined;
   const headText = raw.toString('latin1', firstEnd + 2, body === undefined ? end : blank);
   const headers = new Map(
     headText.split('\r\n').map((line) => {
