@@ -22,7 +22,7 @@ function collect(events: readonly MsrpParserEvent[]): { frames: Seen[]; error: s
         flag: undefined,
       });
     } else if (event.kind === 'body') {
-      last!.body += event.bytes.toString('latin1');
+      last!.body = (last!.body ?? '') + event.bytes.toString('latin1');
     } else if (event.kind === 'end') {
       last!.flag = event.flag;
     } else {
