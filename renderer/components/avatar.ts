@@ -7,7 +7,8 @@ export function avatarHue(address: string): number {
   for (const character of address.toLowerCase()) {
     hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
   }
-  return ((hash >>> 0) % hues) * (360 / hues);
+  const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return ((mixed >>> 16) % hues) * (360 / hues);
 }
 
 function firstLetter(word: string): string {

@@ -20,8 +20,8 @@ export class Conversations {
   }
 
   async load(): Promise<void> {
-    await this.#list.load(() => this.#client.call('conversation.list', {}));
     this.#composing.clear();
+    await this.#list.load(() => this.#client.call('conversation.list', {}));
   }
 
   get(id: ConversationId): Conversation | undefined {

@@ -1,0 +1,328 @@
+/**
+ * Owns: the contract answered from memory, for looking at views and for tests of the window's code.
+ * Called by: scripted-backend (over a WebSocket), renderer tests (directly, as a transport). Calls: valibot.
+ */
+import * as v from 'valibot';
+import type { Account } from '../../../shared/domain/account.ts';
+import type { Contact, Conversation, Session } from '../../../shared/domain/conversation.ts';
+import type { ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
+import type { Ladder } from '../../../shared/domain/ladder.ts';
+import type { Message, MessageState } from '../../../shared/domain/message.ts';
+import {
+  callInputs,
+  type AppInfo,
+  type CallName,
+  type CheckedInput,
+  type EventData,
+  type EventName,
+  type ImServerStatus,
+} from '../../../shared/ipc/contract.ts';
+import type { EventEnvelope } from '../../../shared/ipc/envelope.ts';
+import type { ErrorCode } from '../../../shared/ipc/error-codes.ts';
+import type { Settings } from '../../../shared/settings.ts';
+
+export interface World {
+  info: AppInfo;
+  accounts: Account[];
+  contacts: Contact[];
+  conversations: Conversation[];
+  messages: Message[];
+  sessions: Session[];
+  ladder: Ladder;
+  imServer: ImServerStatus;
+  settings: Settings;
+  /** Conversations whose peer types. */
+  composing: ConversationId[];
+}
+
+export type MemoryAnswer = { ok: true; value: unknown } | { ok: false; code: ErrorCode; message: string };
+
+class Refusal extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+type Handlers = { [Name in CallName]: (input: CheckedInput<Name>) => unknown };
+
+export class MemoryBackend {
+  readonly world: World;
+  readonly calls: { readonly call: string; readonly input: unknown }[] = [];
+  /** Answers by call name that come instead of the usual ones. */
+  readonly refusals = new Map<string, { code: ErrorCode; message: string }>();
+  /** While set, answers wait for it. */
+  hold: Promise<void> | null = null;
+  readonly #listeners = new Set<(event: EventEnvelope) => void>();
+  readonly #handlers: Handlers;
+  #seq = 0;
+  #nextId = 1;
+
+  constructor(world: World) {
+    this.world = world;
+    this.#handlers = this.#buildHandlers();
+  }
+
+  async invoke(call: string, input: unknown): Promise<MemoryAnswer> {
+    this.calls.push({ call, input });
+    const refusal = this.refusals.get(call);
+    let answer: MemoryAnswer;
+    try {
+      if (refusal !== undefined) throw new Refusal(refusal.code, refusal.message);
+      if (!(call in callInputs)) throw new Refusal('unknown-call', `There is no call ${call}.`);
+      const checked = v.safeParse(callInputs[call as CallName], input);
+      if (!checked.success) throw new Refusal('invalid-input', checked.issues[0].message);
+      const handler = this.#handlers[call as CallName] as (input: unknown) => unknown;
+      answer = { ok: true, value: handler(checked.output) };
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      answer = { ok: false, code: error.code, message: error.message };
+    }
+    await this.hold;
+    return answer;
+  }
+
+  subscribe(listener: (event: EventEnvelope) => void): () => void {
+    this.#listeners.add(listener);
+    for (const conversationId of this.world.composing) {
+      this.publish('composing.changed', { conversationId, active: true });
+    }
+    return () => this.#listeners.delete(listener);
+  }
+
+  publish<Name extends EventName>(event: Name, data: EventData<Name>): void {
+    this.#seq += 1;
+    const envelope = { seq: this.#seq, event, data } as EventEnvelope;
+    for (const listener of this.#listeners) listener(envelope);
+  }
+
+  /** The next event has a gap before it. */
+  skipEvent(): void {
+    this.#seq += 1;
+  }
+
+  /** Stores a message and tells of it. */
+  addMessage(
+    conversationId: ConversationId,
+    message: Pick<Message, 'direction' | 'text' | 'state'>,
+    sentAtMs = Date.now(),
+  ): Message {
+    const stored: Message = {
+      id: `added-${this.#nextId++}` as MessageId,
+      conversationId,
+      position: Math.max(0, ...this.world.messages.slice(-1).map(({ position }) => position)) + 1,
+      sentAtMs,
+      failure: null,
+      ...message,
+    };
+    this.world.messages.push(stored);
+    this.publish('message.added', { message: stored });
+    const { unreadCount } = this.#conversation(conversationId);
+    this.#changeConversation(conversationId, {
+      lastActivityMs: sentAtMs,
+      lastMessage: { ...stored },
+      unreadCount: unreadCount + (message.direction === 'in' ? 1 : 0),
+    });
+    return stored;
+  }
+
+  changeMessage(id: MessageId, state: MessageState): Message {
+    const place = this.world.messages.findIndex((message) => message.id === id);
+    const message = { ...this.world.messages[place]!, state, failure: null };
+    this.world.messages[place] = message;
+    this.publish('message.changed', { message });
+    return message;
+  }
+
+  #conversation(id: ConversationId): Conversation {
+    const conversation = this.world.conversations.find((each) => each.id === id);
+    if (conversation === undefined) throw new Refusal('not-found', 'There is no such conversation.');
+    return conversation;
+  }
+
+  #changeConversation(id: ConversationId, change: Partial<Conversation>): Conversation {
+    const conversation = { ...this.#conversation(id), ...change };
+    this.world.conversations = this.world.conversations.map((each) => (each.id === id ? conversation : each));
+    this.publish('conversation.changed', { conversation });
+    return conversation;
+  }
+
+  #changeSession(id: SessionId, change: Partial<Session>): Session {
+    const present = this.world.sessions.find((each) => each.id === id);
+    if (present === undefined) throw new Refusal('not-found', 'There is no such session.');
+    const session = { ...present, ...change };
+    this.world.sessions = this.world.sessions.map((each) => (each.id === id ? session : each));
+    this.publish('session.changed', { session });
+    return session;
+  }
+
+  #addAccount(account: Account): Account {
+    this.world.accounts.push(account);
+    this.publish('account.changed', { account });
+    return account;
+  }
+
+  #page({ conversationId, before, after, around, limit }: CheckedInput<'message.list'>): unknown {
+    const all = this.world.messages.filter((message) => message.conversationId === conversationId);
+    const firstAfter = (position: number): number => {
+      const place = all.findIndex((message) => message.position > position);
+      return place < 0 ? all.length : place;
+    };
+    let start = all.length - limit;
+    if (before !== undefined) start = firstAfter(before - 1) - limit;
+    if (after !== undefined) start = firstAfter(after);
+    if (around !== undefined) start = firstAfter(around) - Math.ceil(limit / 2);
+    const end = before === undefined ? start + limit : firstAfter(before - 1);
+    const first = Math.max(0, start);
+    return { messages: all.slice(first, end), hasBefore: first > 0, hasAfter: end < all.length };
+  }
+
+  #search({ text, conversationId, limit }: CheckedInput<'search.query'>): unknown {
+    const wanted = text.toLowerCase();
+    const hits = this.world.messages
+      .filter((message) => conversationId === undefined || message.conversationId === conversationId)
+      .filter((message) => message.text.toLowerCase().includes(wanted))
+      .reverse()
+      .slice(0, limit)
+      .map((message) => {
+        const at = message.text.toLowerCase().indexOf(wanted);
+        const { text: whole } = message;
+        return {
+          message,
+          conversation: this.#conversation(message.conversationId),
+          snippet: [whole.slice(0, at), whole.slice(at, at + wanted.length), whole.slice(at + wanted.length)],
+        };
+      });
+    return { hits, tookMs: 1 };
+  }
+
+  #buildHandlers(): Handlers {
+    const { world } = this;
+    return {
+      'app.info': () => world.info,
+      'account.list': () => world.accounts,
+      'account.add': ({ address, displayName, server }) =>
+        this.#addAccount({
+          id: `account-${address}` as Account['id'],
+          address,
+          displayName,
+          server,
+          kind: server.includes('127.0.0.1') ? 'embedded' : 'server',
+          connection: { status: 'online' },
+        }),
+      'account.remove': ({ accountId }) => {
+        world.accounts = world.accounts.filter(({ id }) => id !== accountId);
+        this.publish('account.removed', { accountId });
+        return null;
+      },
+      'contact.list': () => world.contacts,
+      'contact.add': ({ accountId, address, displayName }) => {
+        const contact = { accountId, address, displayName };
+        world.contacts.push(contact);
+        this.publish('contact.changed', { contact });
+        return contact;
+      },
+      'conversation.list': () => world.conversations,
+      'conversation.open': ({ accountId, address }) => {
+        const present = world.conversations.find(({ peerAddress }) => peerAddress === address);
+        if (present !== undefined) return present;
+        const contact = world.contacts.find((each) => each.address === address);
+        const conversation: Conversation = {
+          id: `conversation-${address}` as ConversationId,
+          accountId,
+          peerAddress: address,
+          peerName: contact?.displayName ?? address,
+          standing: 'accepted',
+          unreadCount: 0,
+          readPosition: 0,
+          lastActivityMs: Date.now(),
+          lastMessage: null,
+        };
+        world.conversations.push(conversation);
+        this.publish('conversation.changed', { conversation });
+        return conversation;
+      },
+      'conversation.markRead': ({ conversationId, position }) =>
+        this.#changeConversation(conversationId, {
+          readPosition: position,
+          unreadCount: world.messages.filter(
+            (message) =>
+              message.conversationId === conversationId &&
+              message.direction === 'in' &&
+              message.position > position,
+          ).length,
+        }),
+      'conversation.setComposing': () => null,
+      'message.list': (input) => this.#page(input),
+      'message.send': ({ conversationId, text }) =>
+        this.addMessage(conversationId, { direction: 'out', text, state: 'queued' }),
+      'message.retry': ({ messageId }) => this.changeMessage(messageId, 'queued'),
+      'session.start': ({ conversationId }) => {
+        const session: Session = {
+          id: `session-${this.#nextId++}` as SessionId,
+          conversationId,
+          direction: 'outgoing',
+          state: 'inviting',
+          mediaPath: 'direct',
+          encrypted: false,
+          startedMs: Date.now(),
+          openedMs: null,
+          endedMs: null,
+          end: null,
+        };
+        world.sessions.push(session);
+        this.publish('session.changed', { session });
+        return session;
+      },
+      'session.answer': ({ sessionId, accept }) => {
+        const session = this.#changeSession(
+          sessionId,
+          accept
+            ? { state: 'open', openedMs: Date.now() }
+            : { state: 'ended', endedMs: Date.now(), end: { code: 'declined', message: 'You declined.' } },
+        );
+        this.#changeConversation(session.conversationId, { standing: accept ? 'accepted' : 'declined' });
+        return session;
+      },
+      'session.end': ({ sessionId }) =>
+        this.#changeSession(sessionId, {
+          state: 'ended',
+          endedMs: Date.now(),
+          end: { code: 'ended-by-us', message: 'You ended the session.' },
+        }),
+      'session.list': () => world.sessions,
+      'session.ladder': () => world.ladder,
+      'search.query': (input) => this.#search(input),
+      'imserver.status': () => world.imServer,
+      'imserver.start': ({ domain }) => {
+        const sip = ['sip:192.0.2.10:5060;transport=tcp'];
+        return (world.imServer = { ...world.imServer, running: true, domain, sip });
+      },
+      'imserver.stop': () => (world.imServer = { ...world.imServer, running: false, sip: [] }),
+      'imserver.addUser': ({ user, displayName }) => {
+        if (world.imServer.users.some((each) => each.user === user)) {
+          throw new Refusal('already-exists', `There is a ${user} already.`);
+        }
+        const users = [...world.imServer.users, { user, displayName, online: false }];
+        return (world.imServer = { ...world.imServer, users });
+      },
+      'demo.start': () =>
+        this.#addAccount({
+          id: 'account-demo' as Account['id'],
+          address: 'you@demo.invalid',
+          displayName: 'You',
+          server: 'sip:127.0.0.1:5060',
+          kind: 'demo',
+          connection: { status: 'online' },
+        }),
+      'settings.get': () => world.settings,
+      'settings.set': ({ key, value }) => {
+        world.settings = { ...world.settings, [key]: value };
+        this.publish('settings.changed', { settings: world.settings });
+        return world.settings;
+      },
+    };
+  }
+}
