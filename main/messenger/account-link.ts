@@ -9,7 +9,7 @@ import type { Message } from '../../shared/domain/message.ts';
 import type { Settings } from '../../shared/settings.ts';
 import type { Log } from '../base/log.ts';
 import { Registration, type RegistrationStatus } from '../sip/agent/registration.ts';
-import type { Credentials } from '../sip/digest.ts';
+import { DigestClient } from '../sip/digest.ts';
 import { parseSipUri } from '../sip/uri.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import type { Store } from '../store/store.ts';
@@ -43,7 +43,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   readonly inbox: Inbox;
   readonly delivery: Delivery;
   readonly #host: AccountHost;
-  readonly #credentials: Credentials;
+  readonly #digest: DigestClient;
   readonly #serverUri: string;
   readonly #registration: Registration;
   readonly #conversations = new Map<ConversationId, ConversationLink>();
@@ -54,7 +54,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     this.inbox = host.inbox;
     this.delivery = host.delivery;
     this.#host = host;
-    this.#credentials = { user: this.user, password };
+    this.#digest = new DigestClient({ user: this.user, password });
     this.#serverUri = toServerUri(stored.server, stored.address);
     this.#registration = new Registration({
       agent: host.network.agent,
@@ -62,7 +62,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       displayName: stored.displayName,
       contact: this.#contact,
       nextHop: this.#serverUri,
-      credentials: this.#credentials,
+      digest: this.#digest,
       log: host.log,
       onChange: (status) => {
         this.#receiveRegistration(status);
@@ -132,7 +132,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       peerName: conversation.peerName,
       contact: this.#contact,
       nextHop: this.#serverUri,
-      credentials: this.#credentials,
+      digest: this.#digest,
       advertisedHost,
       idleMs: this.#host.settings()['sessions.idleMinutes'] * 60_000,
     };
@@ -173,14 +173,13 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   }
 
   /** How a request outside of a session goes to `peerAddress`. Undefined while offline. */
-  pagerRoute():
-    { agent: Network['agent']; nextHop: string; credentials: Credentials; from: string } | undefined {
+  pagerRoute(): { agent: Network['agent']; nextHop: string; digest: DigestClient; from: string } | undefined {
     if (!this.online) return undefined;
     const { address, displayName } = this.stored;
     return {
       agent: this.#host.network.agent,
       nextHop: this.#serverUri,
-      credentials: this.#credentials,
+      digest: this.#digest,
       from:
         displayName === '' ? `<sip:${address}>` : `"${displayName.replace(/["\\]/g, '')}" <sip:${address}>`,
     };

@@ -18,7 +18,7 @@ import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import { EngineError } from '../sip/agent/outgoing.ts';
 import type { InviteDialog } from '../sip/agent/invite-dialog.ts';
 import { sendInvite, type IncomingInvite } from '../sip/agent/invite.ts';
-import type { Credentials } from '../sip/digest.ts';
+import type { DigestClient } from '../sip/digest.ts';
 import { chatEnd, endOfInvite, type ChatEnd } from './chat-end.ts';
 import { toNameAddr } from './address.ts';
 
@@ -36,7 +36,7 @@ export interface ChatContext {
   /** Our Contact as a name-addr. */
   readonly contact: string;
   readonly nextHop: string;
-  readonly credentials: Credentials;
+  readonly digest: DigestClient;
   /** Our address as the peer can reach it: goes into the MSRP path. */
   readonly advertisedHost: string;
   readonly idleMs: number;
@@ -169,7 +169,7 @@ export class Chat {
 
   /** Steps 2 to 9: invites, and resolves when the chat is open or over. */
   async invite(): Promise<void> {
-    const { agent, peerAddress, address, displayName, contact, nextHop, credentials } = this.#context;
+    const { agent, peerAddress, address, displayName, contact, nextHop, digest } = this.#context;
     const peer = `sip:${peerAddress}`;
     const call = newCallIdentity();
     this.#callId = call.callId;
@@ -180,7 +180,7 @@ export class Chat {
           from: toNameAddr(address, displayName),
           to: `<${peer}>`,
           nextHop,
-          credentials,
+          digest,
           headers: { Contact: contact },
           sdp: buildMsrpOffer({ path: this.#msrp.localPath, acceptTypes: ACCEPT_TYPES, setup: 'actpass' }),
         },

@@ -80,6 +80,12 @@ export class ConversationLink implements AsyncDisposable {
     this.#outbox.send();
   }
 
+  /** A message of ours is in the outbox: typing is over, and it goes out. */
+  messageQueued(): void {
+    this.#composing.messageSent();
+    this.#outbox.send();
+  }
+
   /** Our user types, or has stopped. */
   setComposing(active: boolean): void {
     this.#composing.setOurs(active);

@@ -165,7 +165,7 @@ export class Delivery {
         from: route.from,
         to: `<sip:${peerAddress}>`,
         nextHop: route.nextHop,
-        credentials: route.credentials,
+        digest: route.digest,
         contentType: CPIM_TYPE,
         body: body.toString('utf8'),
       });

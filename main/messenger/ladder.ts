@@ -38,6 +38,8 @@ export class StepCounter {
     const hop: Hop = `${message.fromParty}>${message.toParty}`;
     const { method, status } = message;
     if (method === 'BYE') return this.#byeStep(hop, status);
+    // The ACK of a refusal (a challenge, say) is no step: the handshake begins with the answer.
+    if (method === 'ACK' && !this.#seen.has(hop === 'bob>server' ? 8 : 7)) return undefined;
     if (status === 0) return SIP_REQUEST_STEPS[method]?.[hop];
     return method === 'INVITE' && status === 200 ? ACCEPTED_STEPS[hop] : undefined;
   }

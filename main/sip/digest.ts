@@ -50,61 +50,93 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** An answer to a 401 or 407: the header to add. `stale` says that only the nonce was too old. */
-export interface ChallengeAnswer {
+/** A header that authorises one request. */
+export interface Authorization {
   readonly header: 'Authorization' | 'Proxy-Authorization';
   readonly value: string;
-  readonly stale: boolean;
+}
+
+interface Challenge {
+  readonly header: Authorization['header'];
+  readonly algorithm: DigestAlgorithm;
+  readonly realm: string;
+  readonly nonce: string;
+  readonly opaque: string | undefined;
+  readonly qop: boolean;
 }
 
 /**
- * Answers the first challenge of a 401 or 407 that we can (RFC 8760 §2.4: the server's order of preference).
- * Undefined when none can be answered.
+ * The client side of digest authentication with one server. Remembers the last challenge, so that the requests
+ * after the first are authorised without being asked (RFC 7616 §3.3: `nc` counts them).
  */
-export function answerChallenge(
-  response: SipResponse,
-  request: { readonly method: string; readonly uri: string },
-  credentials: Credentials,
-): ChallengeAnswer | undefined {
-  const proxy = response.status === 407;
-  const lines = response.headers.getAll(proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate');
-  for (const challenge of lines.flatMap(readChallenges)) {
-    const algorithm = digestAlgorithm(challenge);
-    const realm = challenge.params.get('realm');
-    const nonce = challenge.params.get('nonce');
-    const qops = challenge.params
-      .get('qop')
-      ?.split(',')
-      .map((one) => one.trim().toLowerCase());
-    if (
-      challenge.scheme.toLowerCase() !== 'digest' ||
-      !algorithm ||
-      realm === undefined ||
-      nonce === undefined
-    )
-      continue;
-    if (qops !== undefined && !qops.includes('auth')) continue;
-    const qop = qops && { value: 'auth', nc: '00000001', cnonce: randomBytes(12).toString('hex') };
-    const ha1 = digestHa1(algorithm, credentials.user, realm, credentials.password);
+export class DigestClient {
+  readonly #credentials: Credentials;
+  #challenge: Challenge | undefined;
+  #count = 0;
+
+  constructor(credentials: Credentials) {
+    this.#credentials = credentials;
+  }
+
+  /**
+   * Takes the first challenge of a 401 or 407 that we can answer (RFC 8760 §2.4: the server's order of preference).
+   * `unknown`: there is none. `stale`: only the nonce was too old.
+   */
+  receiveChallenge(response: SipResponse): 'fresh' | 'stale' | 'unknown' {
+    const proxy = response.status === 407;
+    const lines = response.headers.getAll(proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate');
+    for (const value of lines.flatMap(readChallenges)) {
+      const challenge = readChallenge(value, proxy ? 'Proxy-Authorization' : 'Authorization');
+      if (challenge === undefined) continue;
+      this.#challenge = challenge;
+      this.#count = 0;
+      return value.params.get('stale')?.toLowerCase() === 'true' ? 'stale' : 'fresh';
+    }
+    this.#challenge = undefined;
+    return 'unknown';
+  }
+
+  /** Authorises a request; undefined before any challenge. */
+  authorize(request: { readonly method: string; readonly uri: string }): Authorization | undefined {
+    const challenge = this.#challenge;
+    if (challenge === undefined) return undefined;
+    const { algorithm, realm, nonce, opaque, header } = challenge;
+    this.#count += 1;
+    const qop = challenge.qop
+      ? {
+          value: 'auth',
+          nc: this.#count.toString(16).padStart(8, '0'),
+          cnonce: randomBytes(12).toString('hex'),
+        }
+      : undefined;
+    const ha1 = digestHa1(algorithm, this.#credentials.user, realm, this.#credentials.password);
     const params = new Map<string, string>([
-      ['username', credentials.user],
+      ['username', this.#credentials.user],
       ['realm', realm],
       ['nonce', nonce],
       ['uri', request.uri],
       ['response', digestResponse({ algorithm, ha1, nonce, ...request, ...(qop ? { qop } : {}) })],
       ['algorithm', algorithm],
     ]);
-    if (qop) for (const name of ['cnonce', 'nc'] as const) params.set(name, qop[name]);
-    if (qop) params.set('qop', qop.value);
-    const opaque = challenge.params.get('opaque');
+    if (qop) params.set('cnonce', qop.cnonce).set('nc', qop.nc).set('qop', qop.value);
     if (opaque !== undefined) params.set('opaque', opaque);
-    return {
-      header: proxy ? 'Proxy-Authorization' : 'Authorization',
-      value: formatAuthValue({ scheme: 'Digest', params }, 'credentials'),
-      stale: challenge.params.get('stale')?.toLowerCase() === 'true',
-    };
+    return { header, value: formatAuthValue({ scheme: 'Digest', params }, 'credentials') };
   }
-  return undefined;
+}
+
+function readChallenge(value: AuthValue, header: Authorization['header']): Challenge | undefined {
+  const algorithm = digestAlgorithm(value);
+  const realm = value.params.get('realm');
+  const nonce = value.params.get('nonce');
+  if (value.scheme.toLowerCase() !== 'digest' || !algorithm || realm === undefined || nonce === undefined) {
+    return undefined;
+  }
+  const qops = value.params
+    .get('qop')
+    ?.split(',')
+    .map((one) => one.trim().toLowerCase());
+  if (qops !== undefined && !qops.includes('auth')) return undefined;
+  return { header, algorithm, realm, nonce, opaque: value.params.get('opaque'), qop: qops !== undefined };
 }
 
 function readChallenges(line: string): AuthValue[] {

@@ -53,5 +53,6 @@ export async function openEmbeddedAgent(
   await agent.open();
   const { port } = await engine.listenBoth(host, options.port);
   await engine.dialApplication(path);
+  await agent.whenConnected;
   return { agent, port };
 }

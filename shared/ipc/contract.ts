@@ -59,6 +59,8 @@ export const callInputs = {
   'conversation.markRead': v.object({ conversationId: conversationIdSchema, position }),
   /** Our user types, or has stopped. */
   'conversation.setComposing': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
+  /** The user's answer to a stranger who has written or invited; a waiting invitation is answered with it. */
+  'conversation.answer': v.object({ conversationId: conversationIdSchema, accept: v.boolean() }),
   /** A page of messages in ascending order: the newest, or before/after a position, or around one. */
   'message.list': v.object({
     conversationId: conversationIdSchema,
@@ -144,6 +146,7 @@ export interface CallOutputs {
   'conversation.open': Conversation;
   'conversation.markRead': Conversation;
   'conversation.setComposing': null;
+  'conversation.answer': Conversation;
   'message.list': {
     readonly messages: readonly Message[];
     readonly hasBefore: boolean;

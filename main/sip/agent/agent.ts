@@ -59,6 +59,7 @@ export class SipAgent implements AsyncDisposable {
   readonly #srf: DrachtioSrf = createSrf();
   readonly #pending = new Set<AgentRequest>();
   #connection = new AbortController();
+  readonly #whenConnected = Promise.withResolvers<void>();
   #connected = false;
   #hostports: readonly string[] = [];
 
@@ -74,6 +75,11 @@ export class SipAgent implements AsyncDisposable {
 
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** Resolves when the engine has let us in; at once when it has already. */
+  get whenConnected(): Promise<void> {
+    return this.#whenConnected.promise;
   }
 
   /** Answers requests of `method` (upper case, or `*` for the rest) outside of dialogs. */
@@ -196,6 +202,7 @@ export class SipAgent implements AsyncDisposable {
     this.#connected = true;
     this.#connection = new AbortController();
     this.#hostports = hostport.split(',');
+    this.#whenConnected.resolve();
     this.#log.debug('engine.connected', { hostport });
   }
 

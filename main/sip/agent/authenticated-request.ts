@@ -5,7 +5,7 @@
  * The repeat is a new transaction of the same call: same Call-ID and From tag, CSeq one higher (RFC 3261 §22.2).
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { answerChallenge, type Credentials } from '../digest.ts';
+import type { DigestClient } from '../digest.ts';
 import type { AgentRequest, AgentResponse } from './agent-request.ts';
 import type { SipAgent } from './agent.ts';
 import type { OutgoingHeaders } from './outgoing.ts';
@@ -32,10 +32,11 @@ export interface OutOfDialogRequest {
   readonly headers?: OutgoingHeaders;
   readonly body?: string;
   readonly nextHop?: string;
-  readonly credentials?: Credentials;
+  /** Answers challenges; shared by all requests to one server. */
+  readonly digest?: DigestClient;
 }
 
-/** Each challenge is answered once; a second refusal without `stale` is final. Two stale nonces in a row too. */
+/** A server that calls every nonce stale does not get us into a loop. */
 const MAX_ATTEMPTS = 4;
 
 /**
@@ -48,10 +49,11 @@ export async function sendAuthenticated(
   call: CallIdentity,
   onSent: (sent: AgentRequest) => void = () => undefined,
 ): Promise<AgentResponse> {
-  let authorization: Record<string, string> = {};
-  let answered = false;
+  const { digest } = request;
+  let challenged = false;
   for (let attempt = 1; ; attempt++) {
     call.cseq += 1;
+    const authorization = digest?.authorize(request);
     const sent = agent.sendRequest({
       method: request.method,
       uri: request.uri,
@@ -61,18 +63,18 @@ export async function sendAuthenticated(
         To: request.to,
         'Call-ID': call.callId,
         CSeq: `${call.cseq} ${request.method}`,
-        ...authorization,
+        ...(authorization ? { [authorization.header]: authorization.value } : {}),
       },
       ...(request.body === undefined ? {} : { body: request.body }),
       ...(request.nextHop === undefined ? {} : { nextHop: request.nextHop }),
     });
     onSent(sent);
     const response = await sent.final;
-    const challenged = response.status === 401 || response.status === 407;
-    if (!challenged || request.credentials === undefined || attempt >= MAX_ATTEMPTS) return response;
-    const answer = answerChallenge(response.message, request, request.credentials);
-    if (answer === undefined || (answered && !answer.stale)) return response;
-    authorization = { ...authorization, [answer.header]: answer.value };
-    answered = true;
+    if (response.status !== 401 && response.status !== 407) return response;
+    if (digest === undefined || attempt >= MAX_ATTEMPTS) return response;
+    const challenge = digest.receiveChallenge(response.message);
+    // Refused although the challenge was answered: the password is wrong, and trying again could lock the account.
+    if (challenge === 'unknown' || (challenged && challenge === 'fresh')) return response;
+    challenged = true;
   }
 }

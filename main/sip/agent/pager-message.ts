@@ -2,7 +2,7 @@
  * Owns: sending one SIP MESSAGE (RFC 3428), for the absent and for notices without a session.
  * Called by: messenger/delivery.ts, imserver/deferred-messages.ts. Calls: authenticated-request.ts.
  */
-import type { Credentials } from '../digest.ts';
+import type { DigestClient } from '../digest.ts';
 import type { AgentResponse } from './agent-request.ts';
 import type { SipAgent } from './agent.ts';
 import { newCallIdentity, sendAuthenticated } from './authenticated-request.ts';
@@ -16,7 +16,7 @@ export interface PagerMessage {
   readonly body: string;
   readonly nextHop: string;
   readonly headers?: OutgoingHeaders;
-  readonly credentials?: Credentials;
+  readonly digest?: DigestClient;
 }
 
 /** Sends it; resolves with the final response (200 delivered, 202 kept for later). Rejects with EngineError. */
@@ -31,7 +31,7 @@ export function sendPagerMessage(agent: SipAgent, message: PagerMessage): Promis
       nextHop: message.nextHop,
       body: message.body,
       headers: { ...message.headers, 'Content-Type': message.contentType },
-      ...(message.credentials ? { credentials: message.credentials } : {}),
+      ...(message.digest ? { digest: message.digest } : {}),
     },
     newCallIdentity(),
   );

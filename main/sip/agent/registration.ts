@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { MESSENGER_LIMITS } from '../../base/limits.ts';
 import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
 import { silentLog, type Log } from '../../base/log.ts';
-import type { Credentials } from '../digest.ts';
+import type { DigestClient } from '../digest.ts';
 import { parseNameAddr, parseNameAddrList } from '../headers.ts';
 import type { SipHeaders } from '../message.ts';
 import { addressOfHost, tryParseSipUri } from '../uri.ts';
@@ -30,7 +30,7 @@ export interface RegistrationOptions {
   /** Contact as a name-addr; `@localhost` in it is replaced by the engine with its own address. */
   readonly contact: string;
   readonly nextHop: string;
-  readonly credentials: Credentials;
+  readonly digest: DigestClient;
   readonly expiresS?: number;
   readonly clock?: Clock;
   readonly log?: Log;
@@ -112,7 +112,7 @@ export class Registration implements AsyncDisposable {
   }
 
   #send(expiresS: number): Promise<AgentResponse> {
-    const { agent, address, displayName, contact, nextHop, credentials } = this.#options;
+    const { agent, address, displayName, contact, nextHop, digest } = this.#options;
     const name =
       displayName === undefined || displayName === '' ? '' : `"${displayName.replace(/["\\\r\n]/g, '')}" `;
     const aor = `${name}<sip:${address}>`;
@@ -124,7 +124,7 @@ export class Registration implements AsyncDisposable {
         from: aor,
         to: aor,
         nextHop,
-        credentials,
+        digest,
         headers: {
           Contact: `${contact};expires=${expiresS};+sip.instance="<${this.#instance}>";reg-id=1`,
           Expires: String(expiresS),

@@ -1,0 +1,91 @@
+/**
+ * Owns: the border of the main process: validates calls, carries them out, answers, pushes the feed.
+ * Called by: each host's transport (electron/ipc.ts, browser/websocket.ts). Calls: messenger/commands.ts, messenger/feed.ts.
+ */
+import * as v from 'valibot';
+import { callInputs, type CallName, type CheckedInput } from '../../shared/ipc/contract.ts';
+import { callEnvelopeSchema, type AnswerEnvelope, type EventEnvelope } from '../../shared/ipc/envelope.ts';
+import { CallError, type ErrorCode } from '../../shared/ipc/error-codes.ts';
+import type { Release } from '../base/lifetime.ts';
+import { IPC_LIMITS } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { Commands } from '../messenger/commands.ts';
+import type { Feed } from '../messenger/feed.ts';
+import { StoreError } from '../store/database.ts';
+
+/** Serves the contract to any transport whose sender has been checked. */
+export class ApiServer {
+  readonly #commands: Commands;
+  readonly #feed: Feed;
+  readonly #log: Log;
+  #pending = 0;
+  #subscribers = 0;
+
+  constructor(options: { commands: Commands; feed: Feed; log: Log }) {
+    this.#commands = options.commands;
+    this.#feed = options.feed;
+    this.#log = options.log;
+  }
+
+  /** One call as it came from the wire. Never rejects: every outcome is an answer. */
+  async receiveCall(envelope: unknown): Promise<AnswerEnvelope> {
+    const parsed = v.safeParse(callEnvelopeSchema, envelope);
+    if (!parsed.success) {
+      return refusal(0, 'invalid-input', 'A call is an object with id, call and input.');
+    }
+    const { id, call, input } = parsed.output;
+    if (!isCallName(call)) return refusal(id, 'unknown-call', `There is no call "${call}".`);
+    if (this.#pending >= IPC_LIMITS.maxPendingCalls) {
+      return refusal(id, 'too-many', 'Too many calls are under way. Wait for some of them.');
+    }
+    this.#pending += 1;
+    try {
+      return { id, ok: true, value: await this.#invoke(call, input ?? {}) };
+    } catch (error) {
+      return this.#answerError(id, call, error);
+    } finally {
+      this.#pending -= 1;
+    }
+  }
+
+  /** Undefined when there are too many subscribers. `push` must not throw. */
+  subscribe(push: (event: EventEnvelope) => void): Release | undefined {
+    if (this.#subscribers >= IPC_LIMITS.maxSubscribers) return undefined;
+    this.#subscribers += 1;
+    const unsubscribe = this.#feed.subscribe(push);
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.#subscribers -= 1;
+      unsubscribe();
+    };
+  }
+
+  async #invoke<Name extends CallName>(call: Name, input: unknown): Promise<unknown> {
+    const checked = v.parse(callInputs[call] as v.GenericSchema<unknown, CheckedInput<Name>>, input);
+    return this.#commands[call](checked);
+  }
+
+  #answerError(id: number | string, call: string, error: unknown): AnswerEnvelope {
+    if (error instanceof CallError) return refusal(id, error.code, error.message);
+    if (error instanceof v.ValiError) {
+      const issue = (error.issues as [v.BaseIssue<unknown>])[0];
+      const path = v.getDotPath(issue);
+      return refusal(id, 'invalid-input', path === null ? issue.message : `${path}: ${issue.message}`);
+    }
+    if (error instanceof StoreError) {
+      return refusal(id, error.code === 'STORE_FULL' ? 'disk-full' : 'store-failed', error.message);
+    }
+    this.#log.error('call.failed', { call, error });
+    return refusal(id, 'internal', 'Something went wrong inside Parley. The log has the details.');
+  }
+}
+
+function isCallName(name: string): name is CallName {
+  return Object.hasOwn(callInputs, name);
+}
+
+function refusal(id: number | string, code: ErrorCode, message: string): AnswerEnvelope {
+  return { id, ok: false, code, message };
+}

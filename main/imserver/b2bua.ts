@@ -1,0 +1,267 @@
+/**
+ * Owns: sessions through the server: one leg to the caller, one to each device of the called user, in the order of
+ * the flow (10 after 9, 18 after 17). Called by: imserver.ts with each INVITE. Calls: registrar.ts, sip/agent/invite.ts.
+ */
+import { systemClock, type Clock } from '../base/clock.ts';
+import { IMSERVER_LIMITS } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
+import type { SipAgent } from '../sip/agent/agent.ts';
+import type { DialogDelegate, InviteDialog } from '../sip/agent/invite-dialog.ts';
+import { IncomingInvite, sendInvite, type InviteOutcome } from '../sip/agent/invite.ts';
+import type { Binding } from '../store/imserver-tables.ts';
+import type { Credentials } from './credentials.ts';
+import type { Registrar } from './registrar.ts';
+import type { UserFile } from './user-file.ts';
+
+export interface B2buaOptions {
+  readonly agent: SipAgent;
+  readonly credentials: Credentials;
+  readonly registrar: Registrar;
+  readonly users: UserFile;
+  readonly domain: string;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+type Accepted = Extract<InviteOutcome, { kind: 'accepted' }>;
+
+/** Joins two legs. A session is forgotten when both are gone. */
+export class B2bua {
+  readonly #options: B2buaOptions;
+  readonly #clock: Clock;
+  readonly #sessions = new Set<BridgedSession>();
+
+  constructor(options: B2buaOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  async receiveInvite(request: AgentServerRequest): Promise<void> {
+    const { credentials, users, registrar } = this.#options;
+    const caller = await credentials.authenticate(request);
+    if (caller === undefined) return;
+    const called = credentials.userOfUri(request.message.uri);
+    if (called === undefined || (await users.find(called)) === undefined) {
+      await request.respond(404);
+      return;
+    }
+    const devices = registrar.devicesOf(called);
+    if (devices.length === 0) {
+      await request.respond(480, { reason: 'Not signed in' });
+      return;
+    }
+    const ofCaller = [...this.#sessions].filter((session) => session.caller === caller).length;
+    if (
+      this.#sessions.size >= IMSERVER_LIMITS.maxSessions ||
+      ofCaller >= IMSERVER_LIMITS.maxSessionsPerUser
+    ) {
+      await request.respond(486, { reason: 'Too many sessions' });
+      return;
+    }
+    const session = new BridgedSession(caller, this.#clock);
+    this.#sessions.add(session);
+    session.onOver = () => this.#sessions.delete(session);
+    try {
+      await this.#bridge(session, new IncomingInvite(this.#options.agent, request), called, devices);
+    } catch (error) {
+      this.#sessions.delete(session);
+      throw error;
+    }
+  }
+
+  /** Ends every session: the server stops. */
+  async endAll(): Promise<void> {
+    await Promise.all([...this.#sessions].map((session) => session.end()));
+  }
+
+  /** Steps 3 to 10. */
+  async #bridge(
+    session: BridgedSession,
+    invite: IncomingInvite,
+    called: string,
+    devices: readonly Binding[],
+  ): Promise<void> {
+    const outcome = await this.#fork(session, invite, called, devices);
+    if (outcome.kind !== 'accepted') {
+      session.over();
+      await this.#refuse(invite, outcome);
+      return;
+    }
+    session.callee = outcome.dialog;
+    const caller = await invite.accept(outcome.sdp, session.callerDelegate, copied(outcome));
+    if (caller === undefined) {
+      // The caller gave up while the answer was on its way: the handshake is completed and the leg hung up.
+      await outcome.sendAck();
+      await outcome.dialog.sendBye();
+      session.over();
+      return;
+    }
+    session.callerDialog = caller;
+    try {
+      await caller.acked;
+    } finally {
+      await outcome.sendAck();
+    }
+  }
+
+  /** Invites every device; the first that accepts wins, the others are cancelled. */
+  async #fork(
+    session: BridgedSession,
+    invite: IncomingInvite,
+    called: string,
+    devices: readonly Binding[],
+  ): Promise<InviteOutcome> {
+    const { agent, domain } = this.#options;
+    const { headers } = invite.request.message;
+    const from = (headers.get('from') ?? '').replace(/;tag=[^;]*/i, '');
+    const winner = Promise.withResolvers<Accepted>();
+    const stop = new AbortController();
+    const legs = devices.map(async (device): Promise<InviteOutcome> => {
+      const outcome = await sendInvite(agent, {
+        invite: {
+          uri: device.contact,
+          nextHop: device.source,
+          from,
+          to: `<sip:${called}@${domain}>`,
+          sdp: invite.sdp,
+          headers: {
+            'Max-Forwards': String(Math.max(0, Number(headers.get('max-forwards') ?? 70) - 1)),
+          },
+        },
+        delegate: session.calleeDelegate,
+        ringMs: IMSERVER_LIMITS.ringMs,
+        signal: AbortSignal.any([stop.signal, invite.cancelled]),
+        onProvisional: (response) => {
+          if (response.status === 180) void session.ring(invite);
+        },
+        clock: this.#clock,
+      });
+      if (outcome.kind !== 'accepted') return outcome;
+      if (stop.signal.aborted) {
+        await outcome.sendAck();
+        void outcome.dialog.sendBye();
+        return { kind: 'cancelled' };
+      }
+      stop.abort();
+      winner.resolve(outcome);
+      return outcome;
+    });
+    const all = Promise.all(legs.map((leg) => leg.catch((): InviteOutcome => ({ kind: 'no-answer' }))));
+    return Promise.race([winner.promise, all.then((outcomes) => best(outcomes))]);
+  }
+
+  /** What the caller hears when nobody accepted. */
+  async #refuse(invite: IncomingInvite, outcome: Exclude<InviteOutcome, Accepted>): Promise<void> {
+    if (outcome.kind === 'cancelled') return;
+    if (outcome.kind === 'no-answer') {
+      await invite.reject(408, { reason: 'No answer' });
+      return;
+    }
+    const { status, reason, response } = outcome;
+    // 408 and 503 without a source were made by our own engine: the device is gone, its registration is not yet.
+    if (response.source.address === '') {
+      await invite.reject(480, { reason: 'Not reachable' });
+      return;
+    }
+    const warning = response.message.headers.get('warning');
+    await invite.reject(status, { reason, ...(warning ? { headers: { Warning: warning } } : {}) });
+  }
+}
+
+/** What of the answer goes through: the server is transparent in peer mode. */
+function copied(outcome: Accepted): Record<string, string> {
+  const agent = outcome.response.message.headers.get('user-agent');
+  return agent === undefined ? {} : { 'User-Agent': agent };
+}
+
+/** The outcome that tells the caller most: a refusal by a person before one by a machine (RFC 3261 §16.7). */
+function best(outcomes: readonly InviteOutcome[]): InviteOutcome {
+  const rank = (outcome: InviteOutcome): number => {
+    if (outcome.kind === 'accepted') return 0;
+    if (outcome.kind !== 'refused') return outcome.kind === 'no-answer' ? 3 : 4;
+    if (outcome.response.source.address === '') return 5;
+    return outcome.status >= 600 ? 1 : 2;
+  };
+  return [...outcomes].sort((a, b) => rank(a) - rank(b))[0] ?? { kind: 'no-answer' };
+}
+
+/** Two legs that live and end together. */
+class BridgedSession {
+  readonly caller: string;
+  readonly #clock: Clock;
+  readonly callerDelegate: DialogDelegate;
+  readonly calleeDelegate: DialogDelegate;
+  callerDialog: InviteDialog | undefined;
+  callee: InviteDialog | undefined;
+  onOver: () => void = () => undefined;
+  #ringing = false;
+
+  constructor(caller: string, clock: Clock) {
+    this.caller = caller;
+    this.#clock = clock;
+    this.callerDelegate = this.#delegate(() => this.callee);
+    this.calleeDelegate = this.#delegate(() => this.callerDialog);
+  }
+
+  /** Passes the first ringing on. */
+  async ring(invite: IncomingInvite): Promise<void> {
+    if (this.#ringing) return;
+    this.#ringing = true;
+    await invite.sendRinging();
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.#hangUp(this.callerDialog), this.#hangUp(this.callee)]);
+    this.over();
+  }
+
+  over(): void {
+    this.onOver();
+  }
+
+  /** Steps 16 and 17 happen before the BYE of step 15 is answered with step 18. */
+  #delegate(other: () => InviteDialog | undefined): DialogDelegate {
+    return {
+      receiveBye: async () => {
+        await this.#hangUp(other());
+        this.over();
+      },
+      receiveRequest: (request) => this.#passOn(request, other()),
+    };
+  }
+
+  /** BYE to a leg; after `byeMs` without an answer we go on all the same. */
+  async #hangUp(leg: InviteDialog | undefined): Promise<void> {
+    if (leg === undefined) return;
+    const late = Promise.withResolvers<void>();
+    using _limit = this.#clock.startTimer(IMSERVER_LIMITS.byeMs, () => {
+      late.resolve();
+    });
+    await Promise.race([leg.sendBye(), late.promise]);
+  }
+
+  /** Requests inside the session (re-INVITE, INFO, OPTIONS, UPDATE, MESSAGE) go through to the other leg. */
+  async #passOn(request: AgentServerRequest, other: InviteDialog | undefined): Promise<void> {
+    if (other?.state !== 'confirmed') {
+      await request.respond(481);
+      return;
+    }
+    const contentType = request.message.headers.get('content-type');
+    const response = await other.sendRequest(request.method, {
+      ...(contentType ? { headers: { 'Content-Type': contentType } } : {}),
+      ...(request.body === '' ? {} : { body: request.body }),
+    });
+    const answerType = response.message.headers.get('content-type');
+    await request.respond(response.status, {
+      reason: response.reason,
+      ...(answerType ? { headers: { 'Content-Type': answerType } } : {}),
+      ...(response.body === '' ? {} : { body: response.body }),
+    });
+    if (request.method === 'INVITE') await response.sendAck();
+  }
+}

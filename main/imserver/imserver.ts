@@ -1,0 +1,136 @@
+/**
+ * Owns: one IM Server: builds its parts, starts and stops them.
+ * Called by: main.ts (alone), hosts (embedded). Calls: registrar.ts, b2bua.ts, deferred-messages.ts, sip/embedded-agent.ts.
+ */
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { Lifetime } from '../base/lifetime.ts';
+import type { Log } from '../base/log.ts';
+import type { WireTap } from '../base/wire-tap.ts';
+import { openEmbeddedAgent } from '../sip/embedded-agent.ts';
+import type { SipAgent } from '../sip/agent/agent.ts';
+import { hostOfAddress } from '../sip/uri.ts';
+import { StoreThread } from '../store/store-thread.ts';
+import type { ImServerProcedures } from '../store/imserver-tables.ts';
+import { B2bua } from './b2bua.ts';
+import { Credentials } from './credentials.ts';
+import { DeferredMessages } from './deferred-messages.ts';
+import { Registrar } from './registrar.ts';
+import type { ServerConfig } from './server-config.ts';
+import { UserFile } from './user-file.ts';
+
+export interface ImServerOptions {
+  readonly config: ServerConfig;
+  readonly log: Log;
+  readonly tap?: WireTap;
+}
+
+/** A running IM Server. */
+export class ImServer implements AsyncDisposable {
+  readonly domain: string;
+  readonly users: UserFile;
+  readonly registrar: Registrar;
+  readonly #host: string;
+  readonly #port: number;
+  readonly #b2bua: B2bua;
+  readonly #lifetime: Lifetime;
+
+  private constructor(
+    config: ServerConfig,
+    port: number,
+    parts: { users: UserFile; registrar: Registrar; b2bua: B2bua },
+    lifetime: Lifetime,
+  ) {
+    this.domain = config.domain;
+    this.users = parts.users;
+    this.registrar = parts.registrar;
+    this.#b2bua = parts.b2bua;
+    this.#host = config.host;
+    this.#port = port;
+    this.#lifetime = lifetime;
+  }
+
+  /** Opens and listens. Rejects when the port is taken or the data folder cannot be used. */
+  static async start(options: ImServerOptions): Promise<ImServer> {
+    const { config, log } = options;
+    const lifetime = new Lifetime();
+    try {
+      await mkdir(config.data, { recursive: true, mode: 0o700 });
+      const store = lifetime.own(
+        await StoreThread.open<ImServerProcedures>(
+          { kind: 'imserver', path: join(config.data, 'imserver.sqlite') },
+          log,
+        ),
+      );
+      const users = new UserFile(config.data, config.domain);
+      const credentials = new Credentials({ users, realm: config.domain });
+      const registrar = new Registrar({
+        credentials,
+        store,
+        log,
+        receivePresent: (user) => {
+          deferred.receivePresent(user);
+        },
+      });
+      await registrar.load();
+      const { agent, port } = await openEmbeddedAgent(
+        {
+          runFolder: runFolderOf(config.data),
+          host: config.host,
+          port: config.port,
+          log,
+          ...(options.tap ? { tap: options.tap } : {}),
+        },
+        lifetime,
+      );
+      const shared = { agent, credentials, registrar, users, domain: config.domain, log };
+      const b2bua = new B2bua(shared);
+      const deferred = new DeferredMessages({ ...shared, store });
+      lifetime.defer(() => b2bua.endAll());
+      serve(agent, registrar, b2bua, deferred);
+      log.info('imserver.started', { domain: config.domain, host: config.host, port });
+      return new ImServer(config, port, { users, registrar, b2bua }, lifetime);
+    } catch (error) {
+      await lifetime[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get sessionCount(): number {
+    return this.#b2bua.sessionCount;
+  }
+
+  /** SIP URIs of the server, as its own computer would write them. */
+  get sip(): readonly string[] {
+    const host = hostOfAddress(this.#host);
+    return [`sip:${host}:${this.#port};transport=udp`, `sip:${host}:${this.#port};transport=tcp`];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lifetime[Symbol.asyncDispose]();
+  }
+}
+
+function serve(agent: SipAgent, registrar: Registrar, b2bua: B2bua, deferred: DeferredMessages): void {
+  agent.handle('REGISTER', (request) => registrar.receiveRegister(request));
+  agent.handle('INVITE', (request) => b2bua.receiveInvite(request));
+  agent.handle('MESSAGE', (request) => deferred.receiveMessage(request));
+  agent.handle('OPTIONS', async (request) => {
+    await request.respond(200, {
+      headers: { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, MESSAGE', Accept: 'application/sdp' },
+    });
+  });
+}
+
+/** A Unix socket's path has to fit into 104 bytes on every system. */
+function runFolderOf(data: string): string {
+  const inside = join(data, 'run');
+  if (inside.length <= 70) return inside;
+  return join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), `parley-${randomBytes(4).toString('hex')}`);
+}

@@ -1,0 +1,161 @@
+/**
+ * Owns: which devices of which user are there (RFC 3261 §10.3).
+ * Called by: imserver.ts with each REGISTER; b2bua.ts and deferred-messages.ts ask it. Calls: credentials.ts, imserver-store.ts.
+ */
+import { systemClock, type Clock } from '../base/clock.ts';
+import { IMSERVER_LIMITS } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import { ProtocolError } from '../base/protocol-error.ts';
+import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
+import { parseNameAddr, type NameAddr } from '../sip/headers.ts';
+import { cseqOf } from '../sip/message.ts';
+import { hostOfAddress } from '../sip/uri.ts';
+import type { Binding } from '../store/imserver-tables.ts';
+import type { Credentials } from './credentials.ts';
+import type { ImServerStore } from './imserver-store.ts';
+
+export interface RegistrarOptions {
+  readonly credentials: Credentials;
+  readonly store: ImServerStore;
+  readonly log: Log;
+  readonly clock?: Clock;
+  /** A device of this user has come, or has said that it is still there. */
+  readonly receivePresent: (user: string) => void;
+}
+
+/** The table of devices, in memory and on disk. */
+export class Registrar {
+  readonly #options: RegistrarOptions;
+  readonly #clock: Clock;
+  readonly #bindings = new Map<string, Binding[]>();
+
+  constructor(options: RegistrarOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Reads what the last run of the server knew: a restart costs nobody his registration. */
+  async load(): Promise<void> {
+    for (const binding of await this.#options.store.call('selectBindings', { nowMs: this.#clock.now() })) {
+      this.#bindings.set(binding.user, [...(this.#bindings.get(binding.user) ?? []), binding]);
+    }
+  }
+
+  /** The devices at which a user can be reached now. */
+  devicesOf(user: string): readonly Binding[] {
+    const nowMs = this.#clock.now();
+    return (this.#bindings.get(user) ?? []).filter(({ expiresMs }) => expiresMs > nowMs);
+  }
+
+  isOnline(user: string): boolean {
+    return this.devicesOf(user).length > 0;
+  }
+
+  /** A user was taken out of the user file. */
+  async forget(user: string): Promise<void> {
+    this.#bindings.delete(user);
+    await this.#options.store.call('deleteBinding', { user });
+  }
+
+  async receiveRegister(request: AgentServerRequest): Promise<void> {
+    const user = await this.#options.credentials.authenticate(request);
+    if (user === undefined) return;
+    const { headers } = request.message;
+    if (this.#options.credentials.userOf(headers.get('to')) !== user) {
+      await request.respond(403, { reason: 'You may only register yourself' });
+      return;
+    }
+    const contacts = headers.list('contact');
+    const defaultExpires = Number(headers.get('expires') ?? IMSERVER_LIMITS.defaultExpiresS);
+    const callId = headers.get('call-id') ?? '';
+    const cseq = cseqOf(request.message).number;
+    if (contacts.includes('*')) {
+      if (contacts.length > 1 || defaultExpires !== 0) {
+        await request.respond(400, { reason: 'Contact * needs Expires 0' });
+        return;
+      }
+      await this.forget(user);
+    } else {
+      const refused = await this.#bind(user, contacts, defaultExpires, callId, cseq, request);
+      if (refused !== undefined) {
+        await request.respond(refused.status, { ...(refused.headers ? { headers: refused.headers } : {}) });
+        return;
+      }
+    }
+    const devices = this.devicesOf(user);
+    await request.respond(200, {
+      headers: {
+        ...(devices.length > 0 ? { Contact: devices.map((device) => this.#describe(device)) } : {}),
+        Date: new Date(this.#clock.now()).toUTCString(),
+      },
+    });
+    if (devices.length > 0) this.#options.receivePresent(user);
+  }
+
+  /** Applies the Contacts of one REGISTER (RFC 3261 §10.3 step 7). Returns why it cannot. */
+  async #bind(
+    user: string,
+    contacts: readonly string[],
+    defaultExpires: number,
+    callId: string,
+    cseq: number,
+    request: AgentServerRequest,
+  ): Promise<{ status: number; headers?: Record<string, string> } | undefined> {
+    let devices = [...this.devicesOf(user)];
+    const changes: { contact: string; expiresS: number }[] = [];
+    for (const text of contacts) {
+      const contact = readContact(text);
+      if (contact === undefined) return { status: 400 };
+      const asked = Number(contact.params.get('expires') ?? defaultExpires);
+      if (!Number.isInteger(asked) || asked < 0) return { status: 400 };
+      if (asked > 0 && asked < IMSERVER_LIMITS.minExpiresS) {
+        return { status: 423, headers: { 'Min-Expires': String(IMSERVER_LIMITS.minExpiresS) } };
+      }
+      changes.push({ contact: contact.uri, expiresS: Math.min(asked, IMSERVER_LIMITS.maxExpiresS) });
+    }
+    const source = sourceUri(request);
+    for (const { contact, expiresS } of changes) {
+      const before = devices.find((device) => device.contact === contact);
+      if (before?.callId === callId && before.cseq >= cseq) return { status: 500 };
+      devices = devices.filter((device) => device.contact !== contact);
+      if (expiresS === 0) {
+        await this.#options.store.call('deleteBinding', { user, contact });
+        continue;
+      }
+      if (devices.length >= IMSERVER_LIMITS.maxContactsPerUser) return { status: 403 };
+      const binding = {
+        user,
+        contact,
+        callId,
+        cseq,
+        source,
+        expiresMs: this.#clock.now() + expiresS * 1_000,
+      };
+      devices.push(binding);
+      await this.#options.store.call('upsertBinding', binding);
+    }
+    this.#bindings.set(user, devices);
+    this.#options.log.info('registrar.changed', { user, devices: devices.length });
+    return undefined;
+  }
+
+  #describe(device: Binding): string {
+    return `<${device.contact}>;expires=${Math.max(1, Math.round((device.expiresMs - this.#clock.now()) / 1_000))}`;
+  }
+}
+
+/** The way back to a device is the way that its REGISTER came: a Contact behind a NAT leads nowhere. */
+function sourceUri(request: AgentServerRequest): string {
+  const { address, port, transport } = request.source;
+  return `sip:${hostOfAddress(address)}:${port};transport=${transport}`;
+}
+
+function readContact(text: string): NameAddr | undefined {
+  try {
+    const contact = parseNameAddr(text);
+    return /^sips?:/i.test(contact.uri) ? contact : undefined;
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}

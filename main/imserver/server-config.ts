@@ -1,0 +1,62 @@
+/**
+ * Owns: the IM Server's configuration: its schema, its defaults, reading it from a file.
+ * Called by: imserver.ts, main.ts, hosts. Calls: valibot.
+ */
+import { readFile } from 'node:fs/promises';
+import * as v from 'valibot';
+
+const domain = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'a domain name such as chat.example.org'),
+  v.check(
+    (name) => name.toLowerCase() !== 'localhost',
+    'localhost cannot be a SIP domain; take chat.home.arpa',
+  ),
+  v.transform((name) => name.toLowerCase()),
+);
+
+export const serverConfigSchema = v.strictObject({
+  /** What stands behind the @ in the addresses of its users. */
+  domain: v.optional(domain, 'chat.home.arpa'),
+  /** Address to listen on, UDP and TCP. */
+  host: v.optional(v.pipe(v.string(), v.maxLength(64)), '127.0.0.1'),
+  /** 0: a free one. */
+  port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)), 0),
+  /** Folder of the user file, registrations and deferred messages. */
+  data: v.pipe(v.string(), v.minLength(1)),
+});
+
+export type ServerConfig = v.InferOutput<typeof serverConfigSchema>;
+
+/** A configuration that cannot be used; each line names the place and what is wrong there. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Checks a configuration. Throws ConfigError. */
+export function checkServerConfig(input: unknown, source: string): ServerConfig {
+  const parsed = v.safeParse(serverConfigSchema, input);
+  if (parsed.success) return parsed.output;
+  const lines = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? '(whole file)'}: ${issue.message}`);
+  throw new ConfigError(`${source}:\n  ${lines.join('\n  ')}`);
+}
+
+/** Reads a configuration file; what it leaves out comes from `defaults`. Throws ConfigError. */
+export async function readServerConfig(path: string, defaults: Partial<ServerConfig>): Promise<ServerConfig> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${path}: cannot be read (${(error as Error).message})`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`${path}: is no JSON (${(error as Error).message})`);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new ConfigError(`${path}: has to be an object`);
+  }
+  return checkServerConfig({ ...defaults, ...json }, path);
+}

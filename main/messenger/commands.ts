@@ -1,0 +1,355 @@
+/**
+ * Owns: what every call of the contract does. Called by: hosts/api-server.ts with checked input.
+ * Calls: messenger.ts, store, the IM Server through its control.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Account } from '../../shared/domain/account.ts';
+import type { Conversation, Session } from '../../shared/domain/conversation.ts';
+import type { AccountId, ConversationId, MessageId, SessionId } from '../../shared/domain/ids.ts';
+import type { AppInfo, CallName, CallOutput, CheckedInput } from '../../shared/ipc/contract.ts';
+import { CallError } from '../../shared/ipc/error-codes.ts';
+import type { SettingKey } from '../../shared/settings.ts';
+import { MESSENGER_LIMITS } from '../base/limits.ts';
+import { ProtocolError } from '../base/protocol-error.ts';
+import { toServerUri } from './address.ts';
+import type { ConversationLink } from './conversation-link.ts';
+import type { ImServerControl } from './im-server-control.ts';
+import type { Messenger } from './messenger.ts';
+import type { SecretBox } from './secrets.ts';
+
+/** A handler for every call: a missing one does not compile. */
+export type Commands = {
+  [Name in CallName]: (input: CheckedInput<Name>) => Promise<CallOutput<Name>>;
+};
+
+export interface CommandOptions {
+  readonly messenger: Messenger;
+  readonly imServer: ImServerControl;
+  readonly secrets: SecretBox;
+  readonly app: Omit<AppInfo, 'profile' | 'firstRun'>;
+}
+
+export function createCommands(options: CommandOptions): Commands {
+  return {
+    ...accountCommands(options),
+    ...conversationCommands(options),
+    ...sessionCommands(options),
+    ...serverCommands(options),
+  };
+}
+
+type Part<Names extends CallName> = Pick<Commands, Names>;
+
+function accountCommands({
+  messenger,
+  secrets,
+  app,
+}: CommandOptions): Part<
+  | 'app.info'
+  | 'account.add'
+  | 'account.list'
+  | 'account.remove'
+  | 'contact.list'
+  | 'contact.add'
+  | 'settings.get'
+  | 'settings.set'
+> {
+  return {
+    'app.info': async () => {
+      const accounts = await messenger.store.call('selectAccounts', null);
+      return { ...app, profile: messenger.profile, firstRun: accounts.length === 0 };
+    },
+    'account.add': async ({ address, password, displayName, server }) => {
+      await refuseSecondAccount(messenger, address);
+      return addAccount(messenger, secrets, { address, password, displayName, server, kind: 'server' });
+    },
+    'account.list': async () => {
+      const stored = await messenger.store.call('selectAccounts', null);
+      return stored.map((account) => {
+        const { id, address, displayName, server, kind } = account;
+        const running = messenger.accounts().find((link) => link.stored.id === id)?.account;
+        return running ?? { id, address, displayName, server, kind, connection: { status: 'offline' } };
+      });
+    },
+    'account.remove': async ({ accountId }) => {
+      await messenger.removeAccount(accountId);
+      return null;
+    },
+    'contact.list': async ({ accountId }) => {
+      const contacts = await messenger.store.call('selectContacts', null);
+      return accountId === undefined
+        ? contacts
+        : contacts.filter((contact) => contact.accountId === accountId);
+    },
+    'contact.add': async ({ accountId, address, displayName }) => {
+      messenger.account(accountId);
+      const contact = await messenger.store.call('upsertContact', { accountId, address, displayName });
+      messenger.feed.publish('contact.changed', { contact });
+      const conversation = await messenger.openConversation(accountId, address);
+      await messenger.publishConversation(conversation.id);
+      return contact;
+    },
+    'settings.get': () => Promise.resolve(messenger.settings),
+    'settings.set': ({ key, value }) => messenger.setSetting(key as SettingKey, value),
+  };
+}
+
+function conversationCommands({
+  messenger,
+}: CommandOptions): Part<
+  | 'conversation.list'
+  | 'conversation.open'
+  | 'conversation.markRead'
+  | 'conversation.setComposing'
+  | 'conversation.answer'
+  | 'message.list'
+  | 'message.send'
+  | 'message.retry'
+  | 'search.query'
+> {
+  const { store, feed } = messenger;
+  return {
+    'conversation.list': async ({ accountId }) => {
+      const all = await store.call('selectConversations', null);
+      return accountId === undefined
+        ? all
+        : all.filter((conversation) => conversation.accountId === accountId);
+    },
+    'conversation.open': ({ accountId, address }) => {
+      messenger.account(accountId);
+      return messenger.openConversation(accountId, address);
+    },
+    'conversation.markRead': async ({ conversationId, position }) => {
+      const { conversation, account } = await messenger.conversation(conversationId);
+      const { messages, reportWireIds } = await store.call('markRead', { conversationId, position });
+      for (const message of messages) feed.publish('message.changed', { message });
+      if (messages.length > 0) await messenger.publishConversation(conversationId);
+      if (account !== undefined && messenger.settings['privacy.sendDisplayed']) {
+        const chat = account.linkOf(conversationId)?.chat;
+        for (const messageId of reportWireIds) {
+          const report = { messageId, kind: 'display', status: 'displayed' } as const;
+          void messenger.delivery.sendNotification(account, chat, conversation.peerAddress, report);
+        }
+      }
+      return (await messenger.conversation(conversationId)).conversation;
+    },
+    'conversation.setComposing': async ({ conversationId, active }) => {
+      const link = await linkOf(messenger, conversationId);
+      link?.setComposing(active);
+      return null;
+    },
+    'conversation.answer': async ({ conversationId, accept }) => {
+      const conversation = await messenger.setStanding(conversationId, accept ? 'accepted' : 'declined');
+      const link = await linkOf(messenger, conversationId);
+      await link?.answer(accept);
+      return conversation;
+    },
+    'message.list': async ({ conversationId, before, after, around, limit }) => {
+      await messenger.conversation(conversationId);
+      return store.call('selectMessagePage', { conversationId, before, after, around, limit });
+    },
+    'message.send': async ({ conversationId, text }) => {
+      if (Buffer.byteLength(text, 'utf8') > MESSENGER_LIMITS.maxTextBytes) {
+        throw new CallError(
+          'too-large',
+          'This text is too long for one message. Send it in parts or as a file.',
+        );
+      }
+      const { conversation } = await messenger.conversation(conversationId);
+      if (conversation.standing !== 'accepted') await messenger.setStanding(conversationId, 'accepted');
+      const id = randomUUID() as MessageId;
+      const nowMs = Date.now();
+      const { message } = await store.insertMessage({
+        id,
+        conversationId,
+        direction: 'out',
+        wireId: id,
+        text,
+        sentAtMs: nowMs,
+        storedAtMs: nowMs,
+        state: 'queued',
+        displayReportWanted: false,
+      });
+      feed.publish('message.added', { message });
+      await messenger.publishConversation(conversationId);
+      const link = await linkOf(messenger, conversationId);
+      link?.messageQueued();
+      return message;
+    },
+    'message.retry': async ({ messageId }) => {
+      const message = await store.call('updateMessageState', { id: messageId, state: 'queued' });
+      if (message === null) throw new CallError('not-found', 'This message cannot be sent again.');
+      feed.publish('message.changed', { message });
+      await messenger.publishConversation(message.conversationId);
+      (await linkOf(messenger, message.conversationId))?.send();
+      return message;
+    },
+    'search.query': async ({ text, conversationId, limit }) => {
+      const began = performance.now();
+      const hits = await store.call('searchMessages', { text, conversationId, limit });
+      return { hits, tookMs: performance.now() - began };
+    },
+  };
+}
+
+function sessionCommands({
+  messenger,
+}: CommandOptions): Part<
+  'session.start' | 'session.answer' | 'session.end' | 'session.list' | 'session.ladder'
+> {
+  return {
+    'session.start': async ({ conversationId }) => {
+      const link = await linkOf(messenger, conversationId);
+      if (link === undefined) throw new CallError('not-signed-in', 'Sign in to start a session.');
+      return link.startSession();
+    },
+    'session.answer': async ({ sessionId, accept }) => {
+      const { conversation, link } = await sessionLink(messenger, sessionId);
+      await messenger.setStanding(conversation.id, accept ? 'accepted' : 'declined');
+      const session = link.isAsked(sessionId) ? await link.answer(accept) : undefined;
+      if (session === undefined) throw new CallError('not-found', 'This invitation is no longer there.');
+      return session;
+    },
+    'session.end': async ({ sessionId }) => {
+      const { link } = await sessionLink(messenger, sessionId);
+      const session = link.chat?.session.id === sessionId ? await link.endSession() : undefined;
+      const known = session ?? messenger.chat(sessionId)?.session;
+      if (known === undefined) throw new CallError('not-found', 'This session is over.');
+      return known;
+    },
+    'session.list': ({ conversationId }) => {
+      const sessions = messenger.sessions();
+      return Promise.resolve(
+        conversationId === undefined
+          ? sessions
+          : sessions.filter((session) => session.conversationId === conversationId),
+      );
+    },
+    'session.ladder': async ({ sessionId }) => {
+      const chat = messenger.chat(sessionId);
+      if (chat === undefined) {
+        throw new CallError(
+          'not-found',
+          'The messages of this session are no longer kept. Newer sessions have them.',
+        );
+      }
+      const { conversation } = await messenger.conversation(chat.session.conversationId);
+      const outgoing = chat.session.direction === 'outgoing';
+      const us = chat.us.displayName || chat.us.address;
+      const names = outgoing
+        ? { bob: us, server: 'IM Server', tom: conversation.peerName }
+        : { bob: conversation.peerName, server: 'IM Server', tom: us };
+      return messenger.ladder.ladderOf({
+        callId: chat.callId,
+        msrpSessionId: chat.msrpSessionId,
+        outgoing,
+        names,
+      });
+    },
+  };
+}
+
+function serverCommands({
+  messenger,
+  imServer,
+  secrets,
+}: CommandOptions): Part<
+  'imserver.status' | 'imserver.start' | 'imserver.stop' | 'imserver.addUser' | 'demo.start'
+> {
+  const { feed } = messenger;
+  return {
+    'imserver.status': () => imServer.status(),
+    'imserver.start': async (input) => {
+      const status = await imServer.start(input);
+      feed.publish('imserver.changed', { running: status.running });
+      return status;
+    },
+    'imserver.stop': async () => {
+      const status = await imServer.stop();
+      feed.publish('imserver.changed', { running: status.running });
+      return status;
+    },
+    'imserver.addUser': async (input) => {
+      const status = await imServer.addUser(input);
+      feed.publish('imserver.changed', { running: status.running });
+      return status;
+    },
+    'demo.start': async () => {
+      const demo = await imServer.startDemo();
+      feed.publish('imserver.changed', { running: true });
+      const { address, password, server } = demo;
+      const stored = await messenger.store.call('selectAccounts', null);
+      const known = stored.find((account) => account.address === address);
+      const account =
+        known === undefined
+          ? await addAccount(messenger, secrets, {
+              address,
+              password,
+              displayName: 'Bob',
+              server,
+              kind: 'demo',
+            })
+          : messenger.account(known.id).account;
+      await messenger.store.call('upsertContact', {
+        accountId: account.id,
+        address: demo.peerAddress,
+        displayName: demo.peerName,
+      });
+      const conversation = await messenger.openConversation(account.id, demo.peerAddress);
+      await messenger.publishConversation(conversation.id);
+      return account;
+    },
+  };
+}
+
+async function addAccount(
+  messenger: Messenger,
+  secrets: SecretBox,
+  input: { address: string; password: string; displayName: string; server: string; kind: Account['kind'] },
+): Promise<Account> {
+  const { address, password, displayName, server, kind } = input;
+  try {
+    toServerUri(server, address);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new CallError(
+      'invalid-input',
+      `"${server}" is not a server: write a name or address, or name:port.`,
+    );
+  }
+  const link = await messenger.addAccount({
+    id: randomUUID() as AccountId,
+    address,
+    displayName,
+    server,
+    kind,
+    secret: secrets.protect(password),
+    secretBackend: secrets.backend,
+  });
+  return link.account;
+}
+
+async function refuseSecondAccount(messenger: Messenger, address: string): Promise<void> {
+  const accounts = await messenger.store.call('selectAccounts', null);
+  if (accounts.some((account) => account.address === address)) {
+    throw new CallError('already-exists', `${address} is signed in here already.`);
+  }
+}
+
+/** The link of a conversation; undefined when its account is not here any more (history only). */
+async function linkOf(messenger: Messenger, id: ConversationId): Promise<ConversationLink | undefined> {
+  const { conversation, account } = await messenger.conversation(id);
+  return account?.link(conversation);
+}
+
+async function sessionLink(
+  messenger: Messenger,
+  id: SessionId,
+): Promise<{ conversation: Conversation; link: ConversationLink; session: Session }> {
+  const chat = messenger.chat(id);
+  if (chat === undefined) throw new CallError('not-found', 'This session is over.');
+  const { conversation, account } = await messenger.conversation(chat.session.conversationId);
+  if (account === undefined)
+    throw new CallError('not-found', 'The account of this session is not here any more.');
+  return { conversation, link: account.link(conversation), session: chat.session };
+}
