@@ -43,6 +43,8 @@ export const SIP_LIMITS = {
   connectTimeoutMs: 5_000,
   /** A datagram that fits into one IP packet; larger requests need a stream. */
   maxDatagramBytes: 65_507,
+  /** Receive buffer asked of the system for UDP: a burst must not be lost while we are busy. */
+  datagramBufferBytes: 1024 * 1024,
   /** Local addresses and bindings of contacts to connections that are remembered. */
   maxCachedRoutes: 10_000,
 } as const;

@@ -45,9 +45,7 @@ export class ControlServer implements AsyncDisposable {
         handler.receiveClosed(application);
       },
     };
-    this.#lifetime.defer(() => {
-      for (const application of [...this.#open]) application[Symbol.dispose]();
-    });
+    this.#lifetime.defer(() => this.#cutAll());
   }
 
   /** Waits for applications that connect (inbound mode). @throws the error of the operating system */
@@ -56,7 +54,12 @@ export class ControlServer implements AsyncDisposable {
     const bound = once(server, 'listening');
     server.listen(where.port, where.host);
     await bound;
-    this.#lifetime.defer(() => new Promise((done) => server.close(() => done())));
+    this.#lifetime.defer(async () => {
+      const closed = new Promise<void>((done) => server.close(() => done()));
+      // A server is closed only when its connections are.
+      this.#cutAll();
+      await closed;
+    });
     server.on('error', (error) => this.#log.warn('control.listen-error', { error }));
     server.on('connection', (socket) => {
       if (this.#open.size >= CONTROL_LIMITS.maxConnections) {
@@ -100,6 +103,10 @@ export class ControlServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  #cutAll(): void {
+    for (const application of [...this.#open]) application[Symbol.dispose]();
   }
 
   #serve(socket: Socket, everything: boolean): Application {

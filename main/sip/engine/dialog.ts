@@ -2,7 +2,8 @@
  * Owns: the state of one dialog (RFC 3261 §12) and the route of requests inside it.
  * Called by: dialog-table.ts, the cores. Calls: sip/headers, sip/uri.
  */
-import { parseNameAddr, parseNameAddrList } from '../headers.ts';
+import { ProtocolError } from '../../base/protocol-error.ts';
+import { parseNameAddr, type NameAddr } from '../headers.ts';
 import { cseqOf, type SipHeaders, type SipMessage, type SipRequest, type SipResponse } from '../message.ts';
 import { addressOfHost, isNumericHost, tryParseSipUri, type SipUri } from '../uri.ts';
 import type { Application } from './application.ts';
@@ -54,10 +55,22 @@ function isPrivate(address: string): boolean {
   return /^(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)/.test(address);
 }
 
+/** `undefined` when the peer wrote something else: what it wrote must never throw when we send later. */
+function tryParseNameAddr(text: string | undefined): NameAddr | undefined {
+  try {
+    return text === undefined ? undefined : parseNameAddr(text);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
 function contactUriOf(message: SipMessage): string | undefined {
-  const contact = message.headers.get('contact');
-  if (contact === undefined || contact.trim() === '*') return undefined;
-  return parseNameAddrList(contact)[0]?.uri;
+  return tryParseNameAddr(message.headers.list('contact')[0])?.uri;
+}
+
+function recordRoutesOf(message: SipMessage): string[] {
+  return message.headers.list('record-route').filter((route) => tryParseNameAddr(route) !== undefined);
 }
 
 /** One dialog. */
@@ -133,7 +146,7 @@ export class Dialog {
       remoteTag: tagOf(response, 'to'),
       local: request.headers.get('from') ?? '',
       remote: response.headers.get('to') ?? '',
-      routeSet: response.headers.list('record-route').reverse(),
+      routeSet: recordRoutesOf(response).reverse(),
       owner,
       localContact: request.headers.get('contact') ?? '',
       state: response.status < 200 ? 'early' : 'confirmed',
@@ -154,13 +167,13 @@ export class Dialog {
       remoteTag: tagOf(request, 'from'),
       local: response.headers.get('to') ?? '',
       remote: request.headers.get('from') ?? '',
-      routeSet: request.headers.list('record-route'),
+      routeSet: recordRoutesOf(request),
       owner,
       localContact: response.headers.get('contact') ?? '',
       state: response.status < 200 ? 'early' : 'confirmed',
       localSeq: cseqOf(request).number,
       remoteSeq: cseqOf(request).number,
-      remoteTarget: contactUriOf(request) ?? parseNameAddr(request.headers.get('from') ?? '').uri,
+      remoteTarget: contactUriOf(request) ?? tryParseNameAddr(request.headers.get('from'))?.uri ?? '',
       flow,
     });
   }

@@ -4,7 +4,7 @@
  * of applications. Calls: transaction-table.ts, dialog-table.ts, inbound-request.ts.
  */
 import { ProtocolError } from '../../base/protocol-error.ts';
-import type { Via } from '../headers.ts';
+import { parseNameAddr, parseNameAddrList, type Via } from '../headers.ts';
 import { cseqOf, serialiseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
 import type { Application } from './application.ts';
 import { KNOWN_METHODS, type EngineContext } from './context.ts';
@@ -43,6 +43,9 @@ function checkRequest(request: SipRequest): void {
   if (cseqOf(request).method !== request.method) {
     throw new ProtocolError('SIP_BAD_HEADER', 400, 'CSeq does not match the method');
   }
+  const contact = request.headers.getAll('contact').join(', ');
+  if (contact.trim() !== '*') parseNameAddrList(contact);
+  request.headers.list('record-route').forEach(parseNameAddr);
   const maxForwards = request.headers.get('max-forwards');
   if (maxForwards !== undefined && !/^\d{1,3}$/.test(maxForwards)) {
     throw new ProtocolError('SIP_BAD_HEADER', 400, 'Bad Max-Forwards Header');

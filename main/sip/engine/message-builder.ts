@@ -188,6 +188,15 @@ export interface ResponseParts {
   readonly body?: Buffer;
 }
 
+/** Also for a To that does not parse: the request is refused for it, and answered. */
+function hasTag(text: string): boolean {
+  try {
+    return parseNameAddr(text).params.has('tag');
+  } catch {
+    return text.includes(';tag=');
+  }
+}
+
 /** Puts a response together: the copied headers come from the request (RFC 3261 §8.2.6.2). @throws ProtocolError */
 export function buildResponse(parts: ResponseParts): SipResponse {
   const { request, given = new SipHeaders(), body = Buffer.alloc(0) } = parts;
@@ -198,9 +207,8 @@ export function buildResponse(parts: ResponseParts): SipResponse {
   }
   headers.append('From', request.headers.get('from') ?? '');
   const to = request.headers.get('to') ?? '';
-  // Not parsed: a request that is refused for its To has to be answered as well.
   const { toTag } = parts;
-  headers.append('To', toTag === undefined || /;\s*tag\s*=/i.test(to) ? to : `${to};tag=${toTag}`);
+  headers.append('To', toTag === undefined || hasTag(to) ? to : `${to};tag=${toTag}`);
   headers.append('Call-ID', request.headers.get('call-id') ?? '');
   headers.append('CSeq', request.headers.get('cseq') ?? '');
   if (parts.contact !== undefined) headers.append('Contact', parts.contact);

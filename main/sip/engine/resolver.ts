@@ -31,8 +31,10 @@ export function transportOf(uri: SipUri): TransportName {
 /** Finds the address of a URI. A numeric host gives a value at once; a failed look-up rejects. */
 export function resolveTarget(uri: SipUri): Soon<Target> {
   const transport = transportOf(uri);
-  const host = uri.params.get('maddr') ?? uri.host;
+  const maddr = uri.params.get('maddr') ?? '';
+  const host = maddr === '' ? uri.host : maddr;
   const port = uri.port ?? DEFAULT_PORT;
+  if (port === 0) throw new ProtocolError('SIP_TRANSPORT', 503, 'port 0');
   if (isNumericHost(host)) return { transport, address: addressOfHost(host), port };
   return lookup(host).then(({ address }) => ({ transport, address, port }));
 }

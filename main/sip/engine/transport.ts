@@ -77,7 +77,9 @@ export class SipTransport implements AsyncDisposable {
   readonly #addresses: LocalAddresses;
   readonly #udp: UdpListener[] = [];
   readonly #tcp: TcpListener[] = [];
+  /** By remote address and port: where the next message to it goes. */
   readonly #connections = new Map<string, StreamConnection>();
+  readonly #open = new Set<StreamConnection>();
   readonly #perAddress = new Map<string, number>();
   readonly #sink: StreamSink;
 
@@ -94,9 +96,7 @@ export class SipTransport implements AsyncDisposable {
       closed: (connection) => this.#forget(connection),
       tap: (connection, direction, bytes) => this.#show(direction, this.flowOf(connection), bytes),
     };
-    this.#lifetime.defer(() => {
-      for (const connection of [...this.#connections.values()]) connection[Symbol.dispose]();
-    });
+    this.#lifetime.defer(() => this.#cutAll());
   }
 
   /** Binds one socket. @throws the error of the operating system (`EADDRINUSE`, `EACCES`). */
@@ -157,6 +157,11 @@ export class SipTransport implements AsyncDisposable {
       flow.connection.send(bytes);
       return;
     }
+    if (flow.remotePort === 0) {
+      // Port 0 comes from a peer's Via or Contact; the socket would throw.
+      queueMicrotask(() => fail?.(new Error('port 0')));
+      return;
+    }
     this.#show('out', flow, bytes);
     flow.socket?.send(bytes, flow.remotePort, flow.remoteAddress, (error) => {
       if (error === null || this.#lifetime.ended) return;
@@ -167,6 +172,10 @@ export class SipTransport implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  #cutAll(): void {
+    for (const connection of [...this.#open]) connection[Symbol.dispose]();
   }
 
   #listenerToward(target: Target): UdpListener | TcpListener {
@@ -222,12 +231,14 @@ export class SipTransport implements AsyncDisposable {
       log: this.#log,
       sink: this.#sink,
     });
+    this.#open.add(connection);
     this.#connections.set(connectionKey(ends.remoteAddress, ends.remotePort), connection);
     this.#perAddress.set(ends.remoteAddress, (this.#perAddress.get(ends.remoteAddress) ?? 0) + 1);
     return connection;
   }
 
   #forget(connection: StreamConnection): void {
+    this.#open.delete(connection);
     const { remoteAddress, remotePort } = connection;
     const key = connectionKey(remoteAddress, remotePort);
     if (this.#connections.get(key) === connection) this.#connections.delete(key);
@@ -237,7 +248,10 @@ export class SipTransport implements AsyncDisposable {
   }
 
   async #listenUdp(where: Listening): Promise<Listening> {
-    const socket = createSocket(isIPv6(where.host) ? 'udp6' : 'udp4');
+    const socket = createSocket({
+      type: isIPv6(where.host) ? 'udp6' : 'udp4',
+      recvBufferSize: SIP_LIMITS.datagramBufferBytes,
+    });
     try {
       const bound = once(socket, 'listening');
       socket.bind(where.port, where.host);
@@ -261,7 +275,12 @@ export class SipTransport implements AsyncDisposable {
     const bound = once(server, 'listening');
     server.listen(where.port, where.host);
     await bound;
-    this.#lifetime.defer(() => new Promise((done) => server.close(() => done())));
+    this.#lifetime.defer(async () => {
+      const closed = new Promise<void>((done) => server.close(() => done()));
+      // A server is closed only when its connections are.
+      this.#cutAll();
+      await closed;
+    });
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('TCP server without an address');
     const listener: TcpListener = { transport: 'tcp', host: address.address, port: address.port, server };
