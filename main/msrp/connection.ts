@@ -171,8 +171,8 @@ export class MsrpConnection implements AsyncDisposable {
   release(): void {
     if (!this.#held) return;
     this.#held = false;
-    this.#dispatch();
-    if (this.#pausedBy.size === 0 && this.#isOpen()) this.#socket.resume();
+    this.#pausedBy.add(this);
+    this.resume(this);
   }
 
   /** Removes a user; the last one takes the connection with it. */
@@ -200,10 +200,6 @@ export class MsrpConnection implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.destroy();
     await this.#closed.promise;
-  }
-
-  #isOpen(): boolean {
-    return !this.#held;
   }
 
   #dispatch(): void {

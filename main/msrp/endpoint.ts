@@ -18,7 +18,7 @@ import { AnsweredFrame, IGNORED_FRAME } from './receiving.ts';
 import { sendResponse } from './reports.ts';
 import { MsrpSession, type MsrpSessionDelegate, type MsrpSessionHost } from './session.ts';
 import { MsrpSessionError } from './session-error.ts';
-import { buildMsrpUri, msrpUrisEqual, parseMsrpPath, type MsrpUri } from './uri.ts';
+import { buildMsrpUri, formatMsrpPath, msrpUrisEqual, parseMsrpPath, type MsrpUri } from './uri.ts';
 
 /** What an endpoint is made of; `limits` replaces single ceilings of `MSRP_LIMITS`. */
 export interface MsrpEndpointOptions {
@@ -50,6 +50,8 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
   readonly #tap: WireTap | undefined;
   readonly #lifetime = new Lifetime();
   readonly #sessions = new Map<string, MsrpSession>();
+  /** By the text of their URI, for peers that copy it as it is. */
+  readonly #sessionsByUri = new Map<string, MsrpSession>();
   readonly #connections = new Set<MsrpConnection>();
   readonly #listener: MsrpListener;
   #port: number | undefined;
@@ -90,6 +92,7 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
       limits: { ...this.limits, maxMessageBytes: Math.min(maxMessageBytes, this.limits.maxMessageBytes) },
     });
     this.#sessions.set(sessionId, session);
+    this.#sessionsByUri.set(formatMsrpPath(session.localPath), session);
     return session;
   }
 
@@ -113,6 +116,7 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
 
   forget(session: MsrpSession): void {
     this.#sessions.delete(session.sessionId);
+    this.#sessionsByUri.delete(formatMsrpPath(session.localPath));
   }
 
   /** A frame begins (step 3 of the way of a SEND). */
@@ -161,6 +165,8 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
 
   /** The session that a To-Path names (RFC 4975 §5.4, §6.1): exactly one URI, equal to the session's. */
   #findSession(toPath: string): MsrpSession | undefined {
+    const exact = this.#sessionsByUri.get(toPath);
+    if (exact !== undefined) return exact;
     const [uri, ...further] = parseMsrpPath(toPath, this.limits.maxPathUris);
     if (uri?.sessionId === undefined || further.length > 0) return undefined;
     const session = this.#sessions.get(uri.sessionId);

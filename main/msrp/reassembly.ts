@@ -30,8 +30,9 @@ export type ReassemblyLimits = Pick<
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const FIRST_CAPACITY = 4 * 1024;
-/** A known total up to this is allocated at once. */
+/** An announced total up to this is allocated at once; a larger one when `PROVEN_BYTES` of it have come. */
 const TRUSTED_TOTAL = 256 * 1024;
+const PROVEN_BYTES = 512 * 1024;
 
 interface Span {
   start: number;
@@ -100,10 +101,13 @@ class OpenMessage {
     return this.#piece.length > 0 ? this.#piece : this.#data.subarray(0, this.size ?? 0);
   }
 
+  /** Doubles; the announced total is believed once a part of it has come, or when it is small. */
   #reserve(length: number): void {
     if (length <= this.#data.length) return;
-    const total = Math.min(this.total ?? 0, TRUSTED_TOTAL);
-    const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#data.length * 2, total, FIRST_CAPACITY));
+    const total = this.total ?? 0;
+    const believed = total <= TRUSTED_TOTAL || length >= PROVEN_BYTES ? total : 0;
+    const capacity = Math.max(length, believed >= length ? believed : this.#data.length * 2, FIRST_CAPACITY);
+    const larger = Buffer.allocUnsafeSlow(capacity);
     this.#data.copy(larger);
     this.#data = larger;
   }

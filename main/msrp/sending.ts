@@ -56,8 +56,10 @@ class Outgoing implements MsrpResponseReceiver {
   }
 
   chunkSent(): void {
-    if (this.failureReport === 'yes') this.#unanswered++;
-    else if (this.chunker.ended) this.settle(0);
+    if (this.failureReport === 'yes') {
+      this.#unanswered++;
+      this.#sending.requestSent();
+    } else if (this.chunker.ended) this.settle(0);
   }
 
   receiveStatus(status: number): void {
@@ -71,6 +73,8 @@ class Outgoing implements MsrpResponseReceiver {
     this.#unanswered--;
     if (status !== 200) this.settle(status);
     else if (this.chunker.ended && this.#unanswered === 0) this.settle(200);
+    // Last: a refused message must not send another chunk into the room that its answer makes.
+    this.#sending.requestAnswered();
   }
 
   settle(status: number): void {
@@ -103,6 +107,8 @@ export class MsrpSending implements MsrpSendLane {
   #credit = 0;
   #connection: MsrpConnection | undefined;
   #paths = '';
+  /** Requests whose response is due, whatever it says. */
+  #awaited = 0;
   #ended: MsrpSessionError | undefined;
   #drained: PromiseWithResolvers<undefined> | undefined;
 
@@ -147,7 +153,7 @@ export class MsrpSending implements MsrpSendLane {
   /** Sends one chunk of the message whose turn it is. */
   sendNext(): boolean {
     const connection = this.#connection;
-    if (connection === undefined || this.#transactions.size >= this.#limits.maxPendingRequests) return false;
+    if (connection === undefined || this.#awaited >= this.#limits.maxPendingRequests) return false;
     const outgoing = this.#takeSmall() ?? this.#takeLarge();
     if (outgoing === undefined) return false;
     this.#sendChunk(
@@ -159,8 +165,18 @@ export class MsrpSending implements MsrpSendLane {
     return true;
   }
 
-  /** A response made room among the pending requests. */
-  receiveRoom(): void {
+  /** Called by a message for each request that has to be answered. */
+  requestSent(): void {
+    this.#awaited++;
+  }
+
+  /** Called by a message for each answer, a late 408 included: there is room for another request. */
+  requestAnswered(): void {
+    this.#awaited--;
+    this.#resume();
+  }
+
+  #resume(): void {
     if (this.#nextSmall < this.#small.length || this.#large.length > 0) this.#connection?.schedule(this);
   }
 
@@ -199,7 +215,7 @@ export class MsrpSending implements MsrpSendLane {
     outgoing.aborted = true;
     outgoing.fail(abortError());
     // Of a message in progress the queue still sends the abort.
-    this.receiveRoom();
+    this.#resume();
   }
 
   #takeSmall(): Outgoing | undefined {
@@ -232,10 +248,16 @@ export class MsrpSending implements MsrpSendLane {
     }
   }
 
+  /** With `partial` only failures come: as many requests as there is room for are remembered for them. */
+  #isAnswerExpected({ failureReport }: Outgoing): boolean {
+    if (failureReport !== 'partial') return failureReport === 'yes';
+    return this.#transactions.size < 2 * this.#limits.maxPendingRequests;
+  }
+
   #sendChunk(connection: MsrpConnection, outgoing: Outgoing, chunk: MsrpChunk): void {
     const id = createTransactionIdFor(chunk.body);
     const head = `MSRP ${id} SEND\r\n${this.#paths}${outgoing.headAfterPaths}${chunk.byteRange}${outgoing.headAfterRange}`;
-    if (outgoing.failureReport !== 'no' && chunk.flag !== '#') this.#transactions.add(id, outgoing);
+    if (chunk.flag !== '#' && this.#isAnswerExpected(outgoing)) this.#transactions.add(id, outgoing);
     connection.sendFrame(head, chunk.body, `\r\n${formatEndLine(id, chunk.flag)}`);
     if (chunk.flag !== '#') outgoing.chunkSent();
   }

@@ -229,9 +229,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   }
 
   receiveResponse(head: MsrpHead): boolean {
-    if (!this.#transactions.receiveResponse(head.transactionId, head.status)) return false;
-    this.#sending.receiveRoom();
-    return true;
+    return this.#transactions.receiveResponse(head.transactionId, head.status);
   }
 
   receiveConnectionEnd(reason: MsrpEndReason): void {

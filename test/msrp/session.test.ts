@@ -376,3 +376,48 @@ describe('failures and the end of a session (RFC 4975 §5.4, §7.1.1)', () => {
     expect(records[0]!.local).toBe(`127.0.0.1:${open.side.port}`);
   });
 });
+
+describe('many requests at once (RFC 4975 §7.1.1)', () => {
+  it('a response that never comes makes room after its timeout', async () => {
+    const clock = new ManualClock();
+    await using open = await openWithPeer({ clock, limits: { maxPendingRequests: 1 } });
+    const { side, peer } = open;
+    const first = side.session.sendMessage(text('first'));
+    const second = side.session.sendMessage(text('second'));
+    await peer.frame();
+    clock.advance(30_000);
+    expect(await first).toEqual({ status: 408 });
+    peer.answer(await peer.frame());
+    expect(await second).toEqual({ status: 200 });
+  });
+
+  it('Failure-Report partial is not held up by responses that never come', async () => {
+    await using open = await openWithPeer({ limits: { maxPendingRequests: 2 } });
+    const { side, peer } = open;
+    for (let i = 0; i < 6; i++) {
+      expect(await side.session.sendMessage({ ...text(`${i}`), failureReport: 'partial' })).toEqual({
+        status: 0,
+      });
+      expect((await peer.frame()).body!.toString()).toBe(`${i}`);
+    }
+  });
+
+  it('large messages take turns, and small ones do not starve them', async () => {
+    await using open = await openWithPeer({ limits: { sendChunkBytes: 100, maxPendingRequests: 1 } });
+    const { side, peer } = open;
+    const sent = [
+      text(Buffer.alloc(300, 'x')),
+      text(Buffer.alloc(300, 'y')),
+      ...Array.from({ length: 6 }, () => text(Buffer.alloc(60, 's'))),
+    ];
+    const done = sent.map((message) => side.session.sendMessage(message));
+    let order = '';
+    for (let i = 0; i < 12; i++) {
+      const frame = await peer.frame();
+      order += frame.body!.toString('latin1', 0, 1);
+      peer.answer(frame);
+    }
+    expect(order).toBe('xssxssyssxyy');
+    expect(await Promise.all(done)).toEqual(sent.map(() => ({ status: 200 })));
+  });
+});
