@@ -5,13 +5,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Account } from '../../shared/domain/account.ts';
 import type { Conversation, Session } from '../../shared/domain/conversation.ts';
-import type { AccountId, ConversationId, MessageId, SessionId } from '../../shared/domain/ids.ts';
+import type { AccountId, ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { AppInfo, CallName, CallOutput, CheckedInput } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { SettingKey } from '../../shared/settings.ts';
-import { MESSENGER_LIMITS } from '../base/limits.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import { toServerUri } from './address.ts';
+import { markRead, sendText } from './conversation-actions.ts';
 import type { ConversationLink } from './conversation-link.ts';
 import type { ImServerControl } from './im-server-control.ts';
 import type { Messenger } from './messenger.ts';
@@ -119,20 +119,7 @@ function conversationCommands({
       messenger.account(accountId);
       return messenger.openConversation(accountId, address);
     },
-    'conversation.markRead': async ({ conversationId, position }) => {
-      const { conversation, account } = await messenger.conversation(conversationId);
-      const { messages, reportWireIds } = await store.call('markRead', { conversationId, position });
-      for (const message of messages) feed.publish('message.changed', { message });
-      if (messages.length > 0) await messenger.publishConversation(conversationId);
-      if (account !== undefined && messenger.settings['privacy.sendDisplayed']) {
-        const chat = account.linkOf(conversationId)?.chat;
-        for (const messageId of reportWireIds) {
-          const report = { messageId, kind: 'display', status: 'displayed' } as const;
-          void messenger.delivery.sendNotification(account, chat, conversation.peerAddress, report);
-        }
-      }
-      return (await messenger.conversation(conversationId)).conversation;
-    },
+    'conversation.markRead': ({ conversationId, position }) => markRead(messenger, conversationId, position),
     'conversation.setComposing': async ({ conversationId, active }) => {
       const link = await linkOf(messenger, conversationId);
       link?.setComposing(active);
@@ -148,34 +135,7 @@ function conversationCommands({
       await messenger.conversation(conversationId);
       return store.call('selectMessagePage', { conversationId, before, after, around, limit });
     },
-    'message.send': async ({ conversationId, text }) => {
-      if (Buffer.byteLength(text, 'utf8') > MESSENGER_LIMITS.maxTextBytes) {
-        throw new CallError(
-          'too-large',
-          'This text is too long for one message. Send it in parts or as a file.',
-        );
-      }
-      const { conversation } = await messenger.conversation(conversationId);
-      if (conversation.standing !== 'accepted') await messenger.setStanding(conversationId, 'accepted');
-      const id = randomUUID() as MessageId;
-      const nowMs = Date.now();
-      const { message } = await store.insertMessage({
-        id,
-        conversationId,
-        direction: 'out',
-        wireId: id,
-        text,
-        sentAtMs: nowMs,
-        storedAtMs: nowMs,
-        state: 'queued',
-        displayReportWanted: false,
-      });
-      feed.publish('message.added', { message });
-      await messenger.publishConversation(conversationId);
-      const link = await linkOf(messenger, conversationId);
-      link?.messageQueued();
-      return message;
-    },
+    'message.send': ({ conversationId, text }) => sendText(messenger, conversationId, text),
     'message.retry': async ({ messageId }) => {
       const message = await store.call('updateMessageState', { id: messageId, state: 'queued' });
       if (message === null) throw new CallError('not-found', 'This message cannot be sent again.');

@@ -1,0 +1,72 @@
+/**
+ * Owns: what every host builds: messenger, embedded IM Server, commands, the border to the window.
+ * Called by: browser/main.ts, headless/main.ts, electron/main.ts. Calls: messenger, embedded-imserver.ts, api-server.ts.
+ */
+import type { AppInfo } from '../../shared/ipc/contract.ts';
+import { Lifetime } from '../base/lifetime.ts';
+import type { Log } from '../base/log.ts';
+import type { WireTap } from '../base/wire-tap.ts';
+import { createCommands } from '../messenger/commands.ts';
+import { Messenger } from '../messenger/messenger.ts';
+import type { SecretBox } from '../messenger/secrets.ts';
+import { ApiServer } from './api-server.ts';
+import { EmbeddedImServer } from './embedded-imserver.ts';
+import { VERSION } from './version.ts';
+
+export interface AppOptions {
+  readonly profile: string;
+  readonly host: AppInfo['host'];
+  readonly secrets: SecretBox;
+  readonly log: Log;
+  readonly tap?: WireTap;
+}
+
+/** The program without its window. */
+export class App implements AsyncDisposable {
+  readonly api: ApiServer;
+  readonly messenger: Messenger;
+  readonly #lifetime: Lifetime;
+
+  private constructor(api: ApiServer, messenger: Messenger, lifetime: Lifetime) {
+    this.api = api;
+    this.messenger = messenger;
+    this.#lifetime = lifetime;
+  }
+
+  /** Opens the profile. Rejects with StoreError. Servers and accounts come up in the background. */
+  static async open(options: AppOptions): Promise<App> {
+    const { profile, host, secrets, log, tap } = options;
+    const lifetime = new Lifetime();
+    try {
+      const messenger = await Messenger.open({ profile, secrets, log, ...(tap ? { tap } : {}) });
+      const imServer = lifetime.own(new EmbeddedImServer({ profile, log }));
+      // Owned after the server: closed before it, so that it can still sign off there.
+      lifetime.own(messenger);
+      const resumed = imServer.resume().then(() => reconnectDemo(messenger, imServer));
+      lifetime.defer(() => resumed.catch(() => undefined));
+      const commands = createCommands({
+        messenger,
+        imServer,
+        secrets,
+        app: { version: VERSION, host, platform: process.platform },
+      });
+      return new App(new ApiServer({ commands, feed: messenger.feed, log }), messenger, lifetime);
+    } catch (error) {
+      await lifetime[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lifetime[Symbol.asyncDispose]();
+  }
+}
+
+/** The demo's server may have come back on another port. */
+async function reconnectDemo(messenger: Messenger, imServer: EmbeddedImServer): Promise<void> {
+  const accounts = await messenger.store.call('selectAccounts', null);
+  const demo = accounts.find(({ kind }) => kind === 'demo');
+  if (demo === undefined) return;
+  const { server } = await imServer.startDemo();
+  if (server !== demo.server) await messenger.restartAccount(demo.id, server);
+}

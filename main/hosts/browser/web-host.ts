@@ -1,0 +1,55 @@
+/**
+ * Owns: one loopback server with its files and its WebSocket. Called by: browser/main.ts, headless/main.ts.
+ * Calls: http.ts, websocket.ts, access.ts.
+ */
+import type { AddressInfo } from 'node:net';
+import { Lifetime } from '../../base/lifetime.ts';
+import type { Log } from '../../base/log.ts';
+import type { ApiServer } from '../api-server.ts';
+import { BrowserAccess } from './access.ts';
+import { createHttpServer } from './http.ts';
+import { serveWebSocket } from './websocket.ts';
+
+/** A running server. */
+export class WebHost implements AsyncDisposable {
+  readonly access: BrowserAccess;
+  readonly port: number;
+  readonly #lifetime: Lifetime;
+
+  private constructor(access: BrowserAccess, port: number, lifetime: Lifetime) {
+    this.access = access;
+    this.port = port;
+    this.#lifetime = lifetime;
+  }
+
+  static async start(options: {
+    api: ApiServer;
+    log: Log;
+    port?: number;
+    rendererFolder?: string;
+  }): Promise<WebHost> {
+    const { api, log, port = 0, rendererFolder } = options;
+    const access = new BrowserAccess();
+    const lifetime = new Lifetime();
+    const server = createHttpServer({ access, log, ...(rendererFolder ? { rendererFolder } : {}) });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, '127.0.0.1', resolve);
+    });
+    lifetime.defer(async () => {
+      server.closeAllConnections();
+      await new Promise<void>((done) => server.close(() => done()));
+    });
+    lifetime.own(serveWebSocket({ server, access, api, log }));
+    return new WebHost(access, (server.address() as AddressInfo).port, lifetime);
+  }
+
+  /** A link that opens one window. */
+  issueUrl(): string {
+    return `http://127.0.0.1:${this.port}/?token=${this.access.issueToken()}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lifetime[Symbol.asyncDispose]();
+  }
+}

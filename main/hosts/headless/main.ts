@@ -1,0 +1,59 @@
+/**
+ * Owns: the messenger without a window, for automation. Called by: `npm run headless`. Calls: app.ts, web-host.ts.
+ */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createLog, type LogLevel } from '../../base/log.ts';
+import { filePermissionSecrets } from '../../messenger/secrets.ts';
+import { StoreError } from '../../store/database.ts';
+import { App } from '../app.ts';
+import { WebHost } from '../browser/web-host.ts';
+import { defaultProfile } from '../profile.ts';
+import { takeInstanceLock } from '../single-instance.ts';
+
+const HELP = `Parley without a window.
+
+  headless [--profile FOLDER] [--log debug|info|warn|error]
+
+Prints one JSON line {"url","token"} when it is ready. A WebSocket at that url with the header
+"Authorization: Bearer <token>" speaks what docs/automation.md describes. Runs until it is stopped.
+`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { profile: { type: 'string' }, log: { type: 'string' }, help: { type: 'boolean' } },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const profile = values.profile === undefined ? defaultProfile() : resolve(values.profile);
+  const log = createLog({
+    level: (values.log ?? 'warn') as LogLevel,
+    sink: (line) => process.stderr.write(`${line}\n`),
+  });
+  const taken = await takeInstanceLock(profile);
+  if (!('lock' in taken))
+    throw new Error(`Parley is running on ${profile} already. Use that one, or end it first.`);
+  await using _lock = taken.lock;
+  await using app = await App.open({ profile, host: 'headless', secrets: filePermissionSecrets, log });
+  await using web = await WebHost.start({ api: app.api, log });
+  const line = { url: `ws://127.0.0.1:${web.port}/ipc`, token: web.access.bearer };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+  const stopped = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      stopped.resolve();
+    });
+  }
+  await stopped.promise;
+}
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  const expected = error instanceof StoreError || (error as { code?: unknown }).code === undefined;
+  process.stderr.write(`${expected ? (error as Error).message : String((error as Error).stack)}\n`);
+  process.exit(1);
+}

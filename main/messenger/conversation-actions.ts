@@ -1,0 +1,64 @@
+/**
+ * Owns: what a user does in a conversation: send a text, have seen what is there.
+ * Called by: commands.ts, hosts/demo-bot.ts. Calls: messenger.ts, store, delivery.ts.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import { CallError } from '../../shared/ipc/error-codes.ts';
+import { MESSENGER_LIMITS } from '../base/limits.ts';
+import type { Messenger } from './messenger.ts';
+
+/** Stores a text, then sends it. Resolves when it is on disk. Rejects with CallError or StoreError. */
+export async function sendText(
+  messenger: Messenger,
+  conversationId: ConversationId,
+  text: string,
+): Promise<Message> {
+  if (Buffer.byteLength(text, 'utf8') > MESSENGER_LIMITS.maxTextBytes) {
+    throw new CallError('too-large', 'This text is too long for one message. Send it in parts.');
+  }
+  const { conversation, account } = await messenger.conversation(conversationId);
+  const accepted =
+    conversation.standing === 'accepted'
+      ? conversation
+      : await messenger.setStanding(conversationId, 'accepted');
+  const id = randomUUID() as MessageId;
+  const nowMs = Date.now();
+  const { message } = await messenger.store.insertMessage({
+    id,
+    conversationId,
+    direction: 'out',
+    wireId: id,
+    text,
+    sentAtMs: nowMs,
+    storedAtMs: nowMs,
+    state: 'queued',
+    displayReportWanted: false,
+  });
+  messenger.feed.publish('message.added', { message });
+  await messenger.publishConversation(conversationId);
+  account?.link(accepted).messageQueued();
+  return message;
+}
+
+/** Everything up to `position` has been seen; authors who asked are told, if the user allows it. */
+export async function markRead(
+  messenger: Messenger,
+  conversationId: ConversationId,
+  position: number,
+): Promise<Conversation> {
+  const { conversation, account } = await messenger.conversation(conversationId);
+  const { messages, reportWireIds } = await messenger.store.call('markRead', { conversationId, position });
+  for (const message of messages) messenger.feed.publish('message.changed', { message });
+  if (messages.length > 0) await messenger.publishConversation(conversationId);
+  if (account !== undefined && messenger.settings['privacy.sendDisplayed']) {
+    const chat = account.linkOf(conversationId)?.chat;
+    for (const messageId of reportWireIds) {
+      const report = { messageId, kind: 'display', status: 'displayed' } as const;
+      void messenger.delivery.sendNotification(account, chat, conversation.peerAddress, report);
+    }
+  }
+  return (await messenger.conversation(conversationId)).conversation;
+}
