@@ -3,6 +3,7 @@ import { mount } from 'svelte';
 import { chooseTransport, Client } from './api/client.ts';
 import App from './App.svelte';
 import { AppState } from './state/app.svelte.ts';
+import { appContext } from './state/context.ts';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/controls.css';
@@ -12,4 +13,4 @@ if (target === null) throw new Error('index.html has no #app');
 
 const app = new AppState(new Client(chooseTransport(window)));
 app.start();
-mount(App, { target, props: { app } });
+mount(App, { target, context: appContext(app) });

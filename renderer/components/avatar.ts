@@ -1,5 +1,5 @@
 /** Owns: the letters and the colour of an avatar. Called by: Avatar.svelte. Calls: nothing. */
-const hues = 12;
+const hues = 24;
 
 /** A colour angle that stays with the address. */
 export function avatarHue(address: string): number {

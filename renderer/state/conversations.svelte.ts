@@ -43,6 +43,13 @@ export class Conversations {
     return conversation;
   }
 
+  /** The user's answer to a stranger. */
+  async answer(conversationId: ConversationId, accept: boolean): Promise<void> {
+    const before = this.#list.get(conversationId);
+    const conversation = await this.#client.call('conversation.answer', { conversationId, accept });
+    if (this.#list.get(conversationId) === before) this.#list.set(conversation);
+  }
+
   /** Tells the peer that our user types, or has stopped; not worth a word to the user when it fails. */
   setComposing(conversationId: ConversationId, active: boolean): void {
     this.#client.call('conversation.setComposing', { conversationId, active }).catch(() => undefined);

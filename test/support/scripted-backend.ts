@@ -6,11 +6,15 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { extname, join, resolve } from 'node:path';
-import { WebSocketServer } from 'ws';
+import type * as Ws from 'ws';
 import { MemoryBackend } from '../renderer/support/memory-backend.ts';
 import { scenarios, type ScenarioName } from '../renderer/support/scenarios.ts';
+
+/** Loaded by Node itself: tests of the window resolve packages for browsers, where `ws` has no server. */
+const { WebSocketServer } = createRequire(import.meta.url)('ws') as typeof Ws;
 
 const root = resolve(import.meta.dirname, '../../out/renderer');
 const contentTypes: Readonly<Record<string, string>> = {
@@ -31,7 +35,7 @@ const contentSecurityPolicy = [
 export class ScriptedBackend {
   readonly backend: MemoryBackend;
   readonly #http: Server;
-  readonly #sockets: WebSocketServer;
+  readonly #sockets: Ws.WebSocketServer;
 
   constructor(scenario: ScenarioName) {
     this.backend = new MemoryBackend(scenarios[scenario]());

@@ -14,18 +14,14 @@ export interface SessionWords {
 const calmEnds = new Set(['ended-by-us', 'ended-by-peer', 'idle', 'cancelled', 'shutdown']);
 
 export function sessionWords(
-  { peerName: name, standing }: Conversation,
+  { peerName: name }: Conversation,
   session: Session | undefined,
   locale: Locale,
   nowMs: number,
 ): SessionWords {
   const plain = { icon: null, tone: 'plain', details: [] } as const;
   if (session === undefined) {
-    const title =
-      standing === 'declined'
-        ? locale.t('session.declinedByYou', { name })
-        : locale.t('session.none', { name });
-    return { ...plain, title };
+    return { ...plain, title: locale.t('session.none', { name }) };
   }
   switch (session.state) {
     case 'inviting':

@@ -158,6 +158,15 @@ export class MemoryBackend {
     return session;
   }
 
+  #answerSession(id: SessionId, accept: boolean): Session {
+    return this.#changeSession(
+      id,
+      accept
+        ? { state: 'open', openedMs: Date.now() }
+        : { state: 'ended', endedMs: Date.now(), end: { code: 'declined', message: 'You declined.' } },
+    );
+  }
+
   #addAccount(account: Account): Account {
     this.world.accounts.push(account);
     this.publish('account.changed', { account });
@@ -255,6 +264,14 @@ export class MemoryBackend {
           ).length,
         }),
       'conversation.setComposing': () => null,
+      'conversation.answer': ({ conversationId, accept }) => {
+        for (const session of world.sessions) {
+          if (session.conversationId === conversationId && session.state === 'asked') {
+            this.#answerSession(session.id, accept);
+          }
+        }
+        return this.#changeConversation(conversationId, { standing: accept ? 'accepted' : 'declined' });
+      },
       'message.list': (input) => this.#page(input),
       'message.send': ({ conversationId, text }) =>
         this.addMessage(conversationId, { direction: 'out', text, state: 'queued' }),
@@ -276,16 +293,7 @@ export class MemoryBackend {
         this.publish('session.changed', { session });
         return session;
       },
-      'session.answer': ({ sessionId, accept }) => {
-        const session = this.#changeSession(
-          sessionId,
-          accept
-            ? { state: 'open', openedMs: Date.now() }
-            : { state: 'ended', endedMs: Date.now(), end: { code: 'declined', message: 'You declined.' } },
-        );
-        this.#changeConversation(session.conversationId, { standing: accept ? 'accepted' : 'declined' });
-        return session;
-      },
+      'session.answer': ({ sessionId, accept }) => this.#answerSession(sessionId, accept),
       'session.end': ({ sessionId }) =>
         this.#changeSession(sessionId, {
           state: 'ended',

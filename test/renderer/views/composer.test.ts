@@ -1,0 +1,117 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import Composer from '../../../renderer/views/thread/Composer.svelte';
+import type { Conversation } from '../../../shared/domain/conversation.ts';
+import { talkingWorld } from '../support/scenarios.ts';
+import { openWindow, settle, show, type TestWindow } from '../support/window.ts';
+
+let window: TestWindow;
+let conversation: Conversation;
+let box: HTMLTextAreaElement;
+let composer: HTMLElement;
+
+function type(text: string): void {
+  box.value = text;
+  box.dispatchEvent(new Event('input', { bubbles: true }));
+}
+
+function press(init: KeyboardEventInit): KeyboardEvent {
+  const event = new KeyboardEvent('keydown', { bubbles: true, cancelable: true, ...init });
+  box.dispatchEvent(event);
+  return event;
+}
+
+function sentTexts(): unknown[] {
+  return window.backend.calls
+    .filter(({ call }) => call === 'message.send')
+    .map(({ input }) => (input as { text: string }).text);
+}
+
+beforeEach(async () => {
+  window = await openWindow(talkingWorld());
+  conversation = window.app.conversations.sorted[0]!;
+  await window.app.openConversation(conversation.id);
+  composer = show(window.app, Composer, { conversation });
+  box = composer.querySelector('textarea')!;
+});
+
+describe('Composer', () => {
+  it('sends with Enter and is empty again', async () => {
+    type('Four is fine');
+    expect(press({ key: 'Enter' }).defaultPrevented).toBe(true);
+    await settle();
+    expect(sentTexts()).toEqual(['Four is fine']);
+    expect(box.value).toBe('');
+    expect(window.app.thread.messages.at(-1)?.text).toBe('Four is fine');
+  });
+
+  it('leaves Shift+Enter to the line break', async () => {
+    type('Four is fine');
+    expect(press({ key: 'Enter', shiftKey: true }).defaultPrevented).toBe(false);
+    await settle();
+    expect(sentTexts()).toEqual([]);
+    expect(box.value).toBe('Four is fine');
+  });
+
+  it('leaves Enter to an input method while it composes', async () => {
+    type('かんじ');
+    expect(press({ key: 'Enter', isComposing: true }).defaultPrevented).toBe(false);
+    await settle();
+    expect(sentTexts()).toEqual([]);
+  });
+
+  it('leaves the Enter that ends a composition to it, and sends with the next', async () => {
+    type('漢字');
+    box.dispatchEvent(new CompositionEvent('compositionstart', { bubbles: true }));
+    box.dispatchEvent(new CompositionEvent('compositionend', { bubbles: true }));
+    press({ key: 'Enter' });
+    await settle();
+    expect(sentTexts()).toEqual([]);
+    press({ key: 'Enter' });
+    await settle();
+    expect(sentTexts()).toEqual(['漢字']);
+  });
+
+  it('does not send what is blank', async () => {
+    type('  \n ');
+    press({ key: 'Enter' });
+    await settle();
+    expect(sentTexts()).toEqual([]);
+    expect(composer.querySelector<HTMLButtonElement>('button[type=submit]')?.disabled).toBe(true);
+  });
+
+  it('keeps the text as a draft of its conversation', async () => {
+    type('half a sen');
+    expect(window.app.drafts.get(conversation.id)).toBe('half a sen');
+    const again = show(window.app, Composer, { conversation });
+    expect(again.querySelector('textarea')?.value).toBe('half a sen');
+    type('whole sentence');
+    press({ key: 'Enter' });
+    await settle();
+    expect(window.app.drafts.get(conversation.id)).toBe('');
+  });
+
+  it('gives the text back and says why when it could not be stored', async () => {
+    window.backend.refusals.set('message.send', { code: 'disk-full', message: 'The disk is full.' });
+    type('important');
+    press({ key: 'Enter' });
+    await settle();
+    expect(box.value).toBe('important');
+    expect(composer.querySelector('[role="alert"]')?.textContent).toContain('The disk is full.');
+    window.backend.refusals.clear();
+    press({ key: 'Enter' });
+    await settle();
+    expect(composer.querySelector('[role="alert"]')).toBeNull();
+    expect(sentTexts()).toEqual(['important', 'important']);
+  });
+
+  it('tells the peer once that the user types, and that it has stopped with the message', async () => {
+    type('a');
+    type('ab');
+    press({ key: 'Enter' });
+    await settle();
+    const told = window.backend.calls
+      .filter(({ call }) => call === 'conversation.setComposing')
+      .map(({ input }) => (input as { active: boolean }).active);
+    expect(told).toEqual([true, false]);
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { icons } from '../../../renderer/components/icons.ts';
+import SessionStrip from '../../../renderer/views/thread/SessionStrip.svelte';
+import ThreadView from '../../../renderer/views/thread/ThreadView.svelte';
+import type { Session } from '../../../shared/domain/conversation.ts';
+import type { ConversationId } from '../../../shared/domain/ids.ts';
+import { askedWorld, openSession, talkingWorld } from '../support/scenarios.ts';
+import { buttonNamed, openWindow, settle, show } from '../support/window.ts';
+
+const tom = 'with-tom' as ConversationId;
+
+async function strip(change: Partial<Session>): Promise<HTMLElement> {
+  const world = talkingWorld();
+  world.sessions = [openSession(tom, change)];
+  const { app } = await openWindow(world);
+  return show(app, SessionStrip, { conversation: app.conversations.get(tom) });
+}
+
+function words(view: HTMLElement): string {
+  return view.textContent.replace(/\s+/g, ' ').trim();
+}
+
+function shackle(view: HTMLElement): string | null {
+  return view.querySelector('.words path')?.getAttribute('d') ?? null;
+}
+
+describe('SessionStrip', () => {
+  it('says "not encrypted" beside an open lock when the session is not', async () => {
+    const view = await strip({ encrypted: false });
+    expect(words(view)).toContain('Session with Tom Weber · direct · not encrypted · since 14:21');
+    expect(shackle(view)).toBe(icons['lock-open'][1][1]['d']);
+  });
+
+  it('says "encrypted" beside a closed lock when the session is', async () => {
+    const view = await strip({ encrypted: true });
+    expect(words(view)).toContain('· direct · encrypted · since');
+    expect(shackle(view)).toBe(icons.lock[1][1]['d']);
+  });
+
+  it('says why the last session failed', async () => {
+    const view = await strip({
+      state: 'ended',
+      endedMs: Date.now(),
+      end: { code: 'busy', message: 'Tom is busy. Try again later.' },
+    });
+    expect(words(view)).toContain('Tom is busy. Try again later.');
+    expect(buttonNamed(view, 'Start session')).toBeDefined();
+  });
+
+  it.each<[Session['state'], string]>([
+    ['inviting', 'Cancel'],
+    ['asked', 'Accept'],
+    ['asked', 'Decline'],
+    ['open', 'End session'],
+    ['ended', 'Start session'],
+  ])('offers in state %s: %s', async (state, button) => {
+    expect(buttonNamed(await strip({ state }), button).disabled).toBe(false);
+  });
+
+  it('shows nothing of what a stranger has written before the user accepts', async () => {
+    const world = askedWorld();
+    const eve = 'with-eve' as ConversationId;
+    const { app, backend } = await openWindow(world);
+    backend.addMessage(eve, { direction: 'in', text: 'buy this', state: 'received' });
+    await app.openConversation(eve);
+    const view = show(app, ThreadView);
+    expect(view.textContent).toContain('Eve would like to talk to you');
+    expect(view.textContent).not.toContain('buy this');
+    expect(view.querySelector('textarea')).toBeNull();
+    expect(app.announcer.text).toBe('');
+    buttonNamed(view, 'Decline').click();
+    await settle();
+    expect(backend.calls.at(-1)).toEqual({
+      call: 'conversation.answer',
+      input: { conversationId: eve, accept: false },
+    });
+    expect(view.textContent).toContain('You have declined the invitation of Eve.');
+    expect(view.textContent).not.toContain('buy this');
+    buttonNamed(view, 'Accept').click();
+    await settle();
+    expect(view.textContent).toContain('buy this');
+  });
+});
