@@ -16,7 +16,7 @@ import { scenarios, type ScenarioName } from '../renderer/support/scenarios.ts';
 /** Loaded by Node itself: tests of the window resolve packages for browsers, where `ws` has no server. */
 const { WebSocketServer } = createRequire(import.meta.url)('ws') as typeof Ws;
 
-const root = resolve(import.meta.dirname, '../../out/renderer');
+const builtWindow = resolve(import.meta.dirname, '../../out/renderer');
 const contentTypes: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -37,7 +37,8 @@ export class ScriptedBackend {
   readonly #http: Server;
   readonly #sockets: Ws.WebSocketServer;
 
-  constructor(scenario: ScenarioName) {
+  /** `root`: the folder of the built window. */
+  constructor(scenario: ScenarioName, root = builtWindow) {
     this.backend = new MemoryBackend(scenarios[scenario]());
     this.#http = createServer((request, response) => {
       const path = new URL(request.url ?? '/', 'http://localhost').pathname;

@@ -1,0 +1,186 @@
+import { resolve } from 'node:path';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { build } from 'vite';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { scenarios, type ScenarioName } from '../renderer/support/scenarios.ts';
+import { ScriptedBackend } from '../support/scripted-backend.ts';
+
+/** The window over a scripted backend, in a browser: what only a real layout and a real CSP can show. */
+const root = resolve(import.meta.dirname, '../..');
+const built = resolve(root, 'test/.artifacts/window');
+let browser: Browser;
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  await build({ configFile: resolve(root, 'vite.config.ts'), logLevel: 'error', build: { outDir: built } });
+  browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+});
+
+afterAll(() => browser.close());
+
+afterEach(() => {
+  expect(complaints.splice(0), 'errors in the console').toEqual([]);
+});
+
+interface Look {
+  readonly width?: number;
+  readonly height?: number;
+  readonly language?: 'en' | 'de' | 'zh' | 'ar';
+}
+
+async function open(
+  scenario: ScenarioName,
+  { width = 1240, height = 780, language }: Look = {},
+): Promise<{ page: Page; server: ScriptedBackend }> {
+  const server = new ScriptedBackend(scenario, built);
+  if (language !== undefined) {
+    const { world } = server.backend;
+    world.settings = { ...world.settings, 'appearance.language': language };
+  }
+  const address = await server.listen();
+  const page = await browser.newPage({ viewport: { width, height }, reducedMotion: 'reduce' });
+  onTestFinished(async () => {
+    await page.close();
+    await server.close();
+  });
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(address);
+  return { page, server };
+}
+
+async function openFirst(page: Page): Promise<void> {
+  await page.locator('nav li button').first().click();
+}
+
+/** Place on the screen of the message with this id. */
+function topOf(page: Page, id: string): Promise<number> {
+  return page.locator(`[data-id="${id}"]`).evaluate((element) => element.getBoundingClientRect().top);
+}
+
+describe('a thread of 10 000 messages', () => {
+  it('opens at the newest one and has only a window of them in the DOM', async () => {
+    const { page } = await open('long');
+    await openFirst(page);
+    await page.getByText('10000. Done').last().waitFor();
+    expect(await page.locator('[data-id]').count()).toBeLessThanOrEqual(120);
+  });
+
+  it('keeps what is read in its place while older messages come in above', async () => {
+    const { page } = await open('long');
+    await openFirst(page);
+    await page.getByText('10000. Done').last().waitFor();
+    const scroller = page.getByRole('region', { name: 'Messages with Tom Weber' });
+    const seen = new Set<string>();
+    for (let turn = 0; turn < 60; turn += 1) {
+      const [id, before] = await scroller.evaluate((element) => {
+        const limit = element.getBoundingClientRect().top + 200;
+        const first = [...element.querySelectorAll<HTMLElement>('[data-id]')].find(
+          (each) => each.getBoundingClientRect().top > limit,
+        )!;
+        return [first.dataset['id']!, first.getBoundingClientRect().top] as const;
+      });
+      seen.add(id);
+      await scroller.evaluate((element) => (element.scrollTop -= 300));
+      await page.waitForTimeout(20);
+      expect(Math.abs((await topOf(page, id)) - before - 300)).toBeLessThan(2);
+      expect(await page.locator('[data-id]').count()).toBeLessThanOrEqual(120);
+    }
+    expect(seen.size).toBeGreaterThan(50);
+    await page.getByRole('button', { name: 'Jump to latest' }).click();
+    await page.getByText('10000. Done').last().waitFor();
+  });
+
+  it('stays at the end when messages arrive there, and in its place when the user reads further up', async () => {
+    const { page, server } = await open('long');
+    await openFirst(page);
+    const tom = server.backend.world.conversations[0]!.id;
+    server.backend.addMessage(tom, { direction: 'in', text: 'The newest of all', state: 'received' });
+    const newest = page.locator('[data-id]').getByText('The newest of all');
+    await newest.waitFor();
+    expect(await newest.evaluate((element) => element.getBoundingClientRect().bottom)).toBeLessThan(780);
+
+    const scroller = page.getByRole('region', { name: 'Messages with Tom Weber' });
+    await scroller.evaluate((element) => (element.scrollTop -= 600));
+    await page.waitForTimeout(100);
+    const before = await topOf(page, 'tom-9985');
+    server.backend.addMessage(tom, { direction: 'in', text: 'And another', state: 'received' });
+    await page.getByRole('button', { name: '1 new message' }).waitFor();
+    expect(await topOf(page, 'tom-9985')).toBe(before);
+  });
+});
+
+describe('the window', () => {
+  it('finds a message far back, shows it in its context and flashes it', async () => {
+    const { page } = await open('long');
+    await page.getByText('Tom Weber').first().waitFor();
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('4321. ');
+    await page.getByRole('option').first().waitFor();
+    await page.keyboard.press('Enter');
+    const found = page.locator('[data-id="tom-4320"]');
+    await found.waitFor();
+    const { top, bottom } = await found.evaluate((element) => element.getBoundingClientRect());
+    expect(top).toBeGreaterThan(106);
+    expect(bottom).toBeLessThan(712);
+    expect(await found.locator('.flash').count()).toBe(1);
+  });
+
+  it('says that the connection is lost and takes the notice away when it is back', async () => {
+    const { page, server } = await open('talking');
+    await openFirst(page);
+    const port = Number(new URL(page.url()).port);
+    await server.close();
+    await page.getByText('has lost its connection').waitFor();
+    await server.listen(port);
+    await page.getByText('has lost its connection').waitFor({ state: 'detached' });
+    complaints.length = 0;
+  });
+
+  it('has the number of unread messages in its title', async () => {
+    const { page } = await open('talking');
+    await page.getByText('Tom Weber').first().waitFor();
+    expect(await page.title()).toBe('(2) Parley');
+  });
+
+  it('lets list and thread take turns in a narrow window', async () => {
+    const { page } = await open('talking', { width: 720, height: 480 });
+    await openFirst(page);
+    expect(await page.locator('nav').isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'Back' }).click();
+    expect(await page.locator('nav').isVisible()).toBe(true);
+    expect(await page.locator('textarea').isVisible()).toBe(false);
+  });
+
+  const languages = ['de', 'ar'] as const;
+  const names = Object.keys(scenarios) as ScenarioName[];
+  it.each(names.flatMap((scenario) => languages.map((language) => ({ scenario, language }))))(
+    'has nothing wider than itself: $scenario in $language',
+    async ({ scenario, language }) => {
+      const { page } = await open(scenario, { width: 720, height: 480, language });
+      await page.locator('nav li button, .door').first().click();
+      await page.waitForTimeout(100);
+      const tooWide = await page.evaluate(() =>
+        [...document.querySelectorAll<HTMLElement>('body *')]
+          .filter((element) => element.closest('.visually-hidden, .clipped, textarea, svg') === null)
+          .filter((element) => {
+            const { left, right, width } = element.getBoundingClientRect();
+            return width > 0 && (left < -1 || right > window.innerWidth + 1);
+          })
+          .map((element) => element.outerHTML.slice(0, 120)),
+      );
+      expect(tooWide).toEqual([]);
+    },
+  );
+});
