@@ -142,7 +142,7 @@ describe('parseSipMessage (RFC 3261 §7)', () => {
       (length) => `Contact: ${'"\\'.repeat(length / 2)}`,
       (length) => `Contact: ${'<'.repeat(length)}`,
       (length) => `Contact: ${'a,'.repeat(length / 2)}`,
-      (length) => `${'x'.repeat(length)}`,
+      (length) => 'x'.repeat(length),
     ];
     for (const build of shapes) {
       // Quadratic work would cost sixteen times as much for four times the length.

@@ -236,8 +236,9 @@ export class SipPeer implements AsyncDisposable {
    * behind whatever else was under way.
    */
   async fence(port: number): Promise<void> {
-    await this.send(this.build('UPDATE', { callId: `fence-${newPeerId()}` }), port);
-    await this.response(481, 'UPDATE');
+    const callId = `fence-${newPeerId()}`;
+    await this.send(this.build('UPDATE', { callId }), port);
+    await this.messages.next((message) => message.header('Call-ID') === callId, 'answer to the fence');
   }
 
   /** Ends the TCP connection. */

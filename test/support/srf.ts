@@ -132,7 +132,7 @@ export async function ask(
   return new Promise((done, fail) => {
     srf.request(uri, options, (error, request) => {
       if (error !== null) {
-        fail(error instanceof Error ? error : new Error(String(error)));
+        fail(new Error('the engine refused', { cause: error }));
         return;
       }
       request.on('response', (response) => {

@@ -60,6 +60,10 @@ export class DialogTable {
     return this.#byTags.get(tagKey(callId, tagOf(request, 'to'), tagOf(request, 'from')));
   }
 
+  all(): Iterable<Dialog> {
+    return this.#byTags.values();
+  }
+
   ownedBy(owner: Application): Dialog[] {
     return [...this.#byTags.values()].filter((dialog) => dialog.owner === owner);
   }

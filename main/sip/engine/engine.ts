@@ -84,8 +84,8 @@ export class SipEngine implements AsyncDisposable {
       cseq: new CSeqSource(clock),
       bindings: new ContactBindings(),
     };
-    this.#inbound = new InboundRequests(this.#context);
-    this.#outbound = new OutboundRequests(this.#context);
+    this.#inbound = this.#lifetime.own(new InboundRequests(this.#context));
+    this.#outbound = this.#lifetime.own(new OutboundRequests(this.#context));
   }
 
   /** Opens a SIP socket; may be called several times. @throws the error of the operating system (`EADDRINUSE`) */

@@ -53,7 +53,7 @@ function checkRequest(request: SipRequest): void {
 }
 
 /** All that arrives. */
-export class InboundRequests {
+export class InboundRequests implements Disposable {
   readonly #context: EngineContext;
   /** Requests that an application has to answer, by transaction id. */
   readonly #pending = new Map<string, InboundRequest>();
@@ -146,6 +146,12 @@ export class InboundRequests {
       if (pending.owner === owner) pending.answerItself(503, 'Service Unavailable');
     }
     for (const dialog of this.#context.dialogs.ownedBy(owner)) this.#context.dialogs.remove(dialog);
+  }
+
+  /** Ends all waiting, silently. */
+  [Symbol.dispose](): void {
+    for (const pending of this.#pending.values()) pending.stop();
+    for (const dialog of this.#context.dialogs.all()) dialog.accepted?.stop();
   }
 
   #receive(arrival: Arrival): void {

@@ -54,7 +54,7 @@ const NOT_IN_CANCEL = new Set([
 ]);
 
 /** An INVITE on its way, outside or inside a dialog. */
-export class OutboundInvite implements ClientTransactionUser, AckSender {
+export class OutboundInvite implements ClientTransactionUser, AckSender, Disposable {
   readonly id = newTransactionId();
   readonly dialogId: string;
   readonly #context: EngineContext;
@@ -173,6 +173,11 @@ export class OutboundInvite implements ClientTransactionUser, AckSender {
   drop(): void {
     this.#muted = true;
     if (!this.#finished && this.#cancel === 'none') this.#startCancel(new SipHeaders());
+  }
+
+  /** Stops its timers. */
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
   }
 
   #receiveProvisional(response: SipResponse, flow: Flow, bytes: number): void {

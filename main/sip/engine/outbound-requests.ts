@@ -47,7 +47,7 @@ const NOWHERE: Flow = {
 };
 
 /** All that applications send. */
-export class OutboundRequests {
+export class OutboundRequests implements Disposable {
   readonly #context: EngineContext;
   /** INVITEs without final response, by transaction id. */
   readonly #invites = new Map<string, { readonly invite: OutboundInvite; readonly owner: Application }>();
@@ -67,6 +67,11 @@ export class OutboundRequests {
   /** The application is gone: what it has begun is ended. */
   abandon(owner: Application): void {
     for (const { invite, owner: other } of [...this.#invites.values()]) if (other === owner) invite.drop();
+  }
+
+  /** Ends all waiting, silently. */
+  [Symbol.dispose](): void {
+    for (const { invite } of this.#invites.values()) invite[Symbol.dispose]();
   }
 
   #sendCancel(owner: Application, msgId: string, transactionId: string, request: SipRequest): void {

@@ -2,10 +2,11 @@
  * Owns: what the top Via says about where responses go: received and rport (RFC 3261 §18.2, RFC 3581).
  * Called by: the inbound core. Calls: sip/headers, transport.ts.
  */
+import { ProtocolError } from '../../base/protocol-error.ts';
 import { formatVia, type Via } from '../headers.ts';
 import type { SipRequest } from '../message.ts';
 import { addressOfHost, isNumericHost } from '../uri.ts';
-import { whenReady } from './soon.ts';
+import { whenReady, type Soon } from './soon.ts';
 import type { Flow, SipTransport } from './transport.ts';
 
 /** Notes in the top Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4). */
@@ -25,6 +26,16 @@ function responsePort(via: Via, flow: Flow): number {
   return via.params.has('rport') || behindNat ? flow.remotePort : (via.port ?? 5_060);
 }
 
+/** A flow, where a ProtocolError is a rejection. */
+function orRejection(find: () => Soon<Flow>): Soon<Flow> {
+  try {
+    return find();
+  } catch (error) {
+    if (error instanceof ProtocolError) return Promise.reject(error);
+    throw error;
+  }
+}
+
 /** Makes the sender of the responses to one request. */
 export function responseSender(transport: SipTransport, via: Via, flow: Flow): (bytes: Buffer) => void {
   if (flow.transport === 'udp') {
@@ -39,7 +50,7 @@ export function responseSender(transport: SipTransport, via: Via, flow: Flow): (
     // RFC 3261 §18.2.2: the connection is gone, a new one to the source address and the port of sent-by.
     const target = { transport: flow.transport, address: flow.remoteAddress, port: via.port ?? 5_060 };
     whenReady(
-      transport.flowTo(target),
+      orRejection(() => transport.flowTo(target)),
       (again) => {
         if (!transport.isOwn(again)) transport.send(again, bytes);
       },

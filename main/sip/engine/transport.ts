@@ -122,6 +122,7 @@ export class SipTransport implements AsyncDisposable {
    * @throws ProtocolError `SIP_TRANSPORT` when no socket of that transport and address family is bound.
    */
   flowTo(target: Target): Soon<Flow> {
+    if (this.#lifetime.ended) throw new ProtocolError('SIP_TRANSPORT', 503, 'engine closed');
     const listener = this.#listenerToward(target);
     const local = this.#addresses.toward(target.address, listener.host);
     if (local instanceof Promise) return local.then((address) => this.#flow(target, listener, address));
@@ -207,7 +208,9 @@ export class SipTransport implements AsyncDisposable {
     return this.flowOf(this.#connect(target, localAddress, listener.port));
   }
 
+  /** @throws ProtocolError when the engine has closed meanwhile */
   #connect(target: Target, localAddress: string, localPort: number): StreamConnection {
+    if (this.#lifetime.ended) throw new ProtocolError('SIP_TRANSPORT', 503, 'engine closed');
     const socket = connect({ host: target.address, port: target.port });
     return this.#adopt(socket, {
       remoteAddress: target.address,

@@ -3,7 +3,16 @@ import { SIP_LIMITS } from '../../../main/base/limits.ts';
 import { SipEngine } from '../../../main/sip/engine/engine.ts';
 import { ControlPeer } from '../../support/control-peer.ts';
 import { newPeerBranch, SipPeer } from '../../support/sip-peer.ts';
-import { establishInbound, establishOutbound, SECRET, SDP, startBench, type Bench } from './bench.ts';
+import {
+  acceptInbound,
+  callPeer,
+  establishInbound,
+  establishOutbound,
+  SECRET,
+  SDP,
+  startBench,
+  type Bench,
+} from './bench.ts';
 
 let bench: Bench;
 
@@ -284,6 +293,26 @@ describe('sockets', () => {
     expect((await app.request(`OPTIONS sip:x@127.0.0.1:${port}`)).token(4)).toBe(
       'can not send request to myself',
     );
+  });
+
+  it('an engine that closes in the middle of everything leaves no timer and opens nothing', async () => {
+    const other = await startBench();
+    const { app, peer, port, clock } = other;
+    await app.request(`OPTIONS sip:x@127.0.0.1:${peer.port}`);
+    const call = await callPeer(other);
+    await peer.answer(call.invite, 180);
+    await app.sip('SIP/2.0 180');
+    await acceptInbound(other);
+    await peer.send(peer.build('INVITE', { callId: 'open' }), port);
+    await app.sip('INVITE');
+    const stream = await other.tcpPeer();
+    await stream.send('MESSAGE sip:x SIP/2.0\r\n');
+    await peer.fence(port);
+    expect(clock.pending).toBeGreaterThan(5);
+    await other.engine[Symbol.asyncDispose]();
+    expect(clock.pending).toBe(0);
+    clock.advance(200_000);
+    await other[Symbol.asyncDispose]();
   });
 
   it('without a TCP socket a request over TCP is refused', async () => {
