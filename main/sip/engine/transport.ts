@@ -251,9 +251,11 @@ export class SipTransport implements AsyncDisposable {
   }
 
   async #listenUdp(where: Listening): Promise<Listening> {
+    const v6 = isIPv6(where.host);
     const socket = createSocket({
-      type: isIPv6(where.host) ? 'udp6' : 'udp4',
+      type: v6 ? 'udp6' : 'udp4',
       recvBufferSize: SIP_LIMITS.datagramBufferBytes,
+      ipv6Only: v6,
     });
     try {
       const bound = once(socket, 'listening');
@@ -276,7 +278,7 @@ export class SipTransport implements AsyncDisposable {
     const server = createServer({ noDelay: true, allowHalfOpen: true });
     server.maxConnections = SIP_LIMITS.maxConnections;
     const bound = once(server, 'listening');
-    server.listen(where.port, where.host);
+    server.listen({ port: where.port, host: where.host, ipv6Only: isIPv6(where.host) });
     await bound;
     this.#lifetime.defer(async () => {
       const closed = new Promise<void>((done) => server.close(() => done()));

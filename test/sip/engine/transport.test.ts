@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SIP_LIMITS } from '../../../main/base/limits.ts';
 import { SipEngine } from '../../../main/sip/engine/engine.ts';
@@ -13,6 +14,11 @@ import {
   startBench,
   type Bench,
 } from './bench.ts';
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
+if (!hasIpv6) console.log('skipped: this machine has no ::1, IPv6 is not tested');
 
 let bench: Bench;
 
@@ -293,6 +299,27 @@ describe('sockets', () => {
     expect((await app.request(`OPTIONS sip:x@127.0.0.1:${port}`)).token(4)).toBe(
       'can not send request to myself',
     );
+  });
+
+  it.skipIf(!hasIpv6)('IPv6: brackets in Via, Contact and Request-URI, none in frames', async () => {
+    await using one = new SipEngine({ secret: SECRET });
+    await using two = new SipEngine({ secret: SECRET });
+    const { port } = await one.listenBoth('::1', 0);
+    const { port: target } = await two.listenBoth('::', 0);
+    using app = await ControlPeer.open(await one.listenAdmin({ host: '127.0.0.1', port: 0 }), SECRET, []);
+    using other = await ControlPeer.open(await two.listenAdmin({ host: '127.0.0.1', port: 0 }), SECRET, [
+      'invite',
+    ]);
+    for (const param of ['', ';transport=tcp']) {
+      await app.request(`INVITE sip:x@[::1]:${target}${param}`, [], SDP);
+      const frame = await other.sip('INVITE');
+      expect([frame.token(5), frame.token(10)]).toEqual(['::1', '::1']);
+      expect(frame.sip?.header('Via')).toContain(` [::1]:${port};`);
+      expect(frame.sip?.header('Via')).not.toContain('received');
+      expect(frame.sip?.header('Contact')).toBe(`<sip:[::1]:${port}${param}>`);
+      await other.respond(frame.transactionId, 486);
+      await app.sip('SIP/2.0 486');
+    }
   });
 
   it('an engine that closes in the middle of everything leaves no timer and opens nothing', async () => {
