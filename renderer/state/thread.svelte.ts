@@ -9,8 +9,10 @@ import type { CallInput, CallOutput } from '../../shared/ipc/contract.ts';
 import type { Client } from '../api/client.ts';
 
 export const pageSize = 40;
+/** What is fetched at an end while scrolling: small, so that putting it into the DOM costs no frame. */
+const stepSize = 20;
 /** More than this is never held, nor in the DOM: a page too many at one end drops a page at the other. */
-export const windowSize = 120;
+export const windowSize = 100;
 
 /** Where the view goes after the next change; each wish is a new object. */
 export type ScrollWish =
@@ -81,7 +83,7 @@ export class Thread {
   loadOlder(): Promise<void> {
     const first = this.messages[0];
     if (!this.hasBefore || first === undefined) return Promise.resolve();
-    return this.#extend({ before: first.position, limit: pageSize }, (page) => {
+    return this.#extend({ before: first.position, limit: stepSize }, (page) => {
       const merged = this.#mergePage(page, this.hasAfter);
       this.messages = merged.slice(0, windowSize);
       this.hasBefore = page.hasBefore;
@@ -92,7 +94,7 @@ export class Thread {
   loadNewer(): Promise<void> {
     const last = this.messages.at(-1);
     if (!this.hasAfter || last === undefined) return Promise.resolve();
-    return this.#extend({ after: last.position, limit: pageSize }, (page) => {
+    return this.#extend({ after: last.position, limit: stepSize }, (page) => {
       const merged = this.#mergePage(page, page.hasAfter);
       this.messages = merged.slice(-windowSize);
       this.hasAfter = page.hasAfter;

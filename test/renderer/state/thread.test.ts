@@ -155,7 +155,7 @@ describe('Thread: events', () => {
 
   it('misses no message that arrives while the last page is on its way', async () => {
     const { app, backend, thread } = await openLong();
-    await app.showMessage(backend.world.messages[950]!);
+    await app.showMessage(backend.world.messages[959]!);
     expect(thread.hasAfter).toBe(true);
     let release = (): void => undefined;
     backend.hold = new Promise((done) => (release = done));
