@@ -114,6 +114,28 @@ describe('an INVITE from the network (RFC 3261 §13.3)', () => {
     expect(bench.engine.load).toEqual({ clientTransactions: 0, serverTransactions: 0, dialogs: 0 });
   });
 
+  it('refused and never acknowledged is given up after 32 s (timer H, §17.2.1)', async () => {
+    const { app, peer, port, clock } = bench;
+    await peer.send(peer.build('INVITE'), port);
+    await app.respond((await app.sip('INVITE')).transactionId, 486);
+    await peer.response(486, 'INVITE');
+    clock.advance(31_999);
+    expect(bench.engine.load.serverTransactions).toBe(1);
+    clock.advance(1);
+    expect(bench.engine.load.serverTransactions).toBe(0);
+  });
+
+  it('behind a strict router: its URI is the Request-URI, the target goes last (§12.2.1.1)', async () => {
+    const { app, peer } = bench;
+    const router = bench.own(await SipPeer.udp());
+    const headers = [`Record-Route: <sip:127.0.0.1:${router.port}>, <sip:192.0.2.9;lr>`];
+    const call = await establishInbound(bench, peer, { headers, contact: '<sip:far@192.0.2.1>' });
+    await app.inDialog(call.dialogId, 'BYE');
+    const bye = await router.request('BYE');
+    expect(bye.startLine).toBe(`BYE sip:127.0.0.1:${router.port} SIP/2.0`);
+    expect(bye.headers('Route')).toEqual(['<sip:192.0.2.9;lr>', '<sip:far@192.0.2.1>']);
+  });
+
   it('repeated is swallowed by the application side; the last answer is repeated (§17.2.1)', async () => {
     const { app, peer, port } = bench;
     const text = peer.build('INVITE', { callId: 'rep', fromTag: 'caller', body: SDP });

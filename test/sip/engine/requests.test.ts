@@ -163,6 +163,20 @@ describe('requests of the application outside a dialog (RFC 3261 §8.1.1)', () =
     await app.sip('SIP/2.0 408');
   });
 
+  it('after a provisional response they are repeated every 4 s only (timer E, §17.1.2.2)', async () => {
+    const { app, peer, port, clock } = bench;
+    await app.request(`OPTIONS sip:x@127.0.0.1:${peer.port}`);
+    await peer.answer(await peer.request('OPTIONS'), 183);
+    await app.sip('SIP/2.0 183');
+    clock.advance(500);
+    await peer.request('OPTIONS');
+    clock.advance(3_999);
+    await peer.fence(port);
+    expect(peer.messages.waiting).toHaveLength(0);
+    clock.advance(1);
+    await peer.request('OPTIONS');
+  });
+
   it('a repeated final response is absorbed until timer K (§17.1.2.2)', async () => {
     const { app, peer, port, clock } = bench;
     await app.request(`OPTIONS sip:x@127.0.0.1:${peer.port}`);
