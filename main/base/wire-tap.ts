@@ -21,3 +21,21 @@ export interface WireRecord {
 
 /** An observer of the wire. It must not throw. */
 export type WireTap = (record: WireRecord) => void;
+
+/**
+ * A line of a tap file for bytes that were sent: what was received is the other side's line. Undefined otherwise.
+ * Messages stand in it in full, so a tap file is for proofs and tests only.
+ */
+export function formatTapLine({
+  direction,
+  timeUs,
+  local,
+  remote,
+  transport,
+  protocol,
+  bytes,
+}: WireRecord): string | undefined {
+  if (direction === 'in') return undefined;
+  const base64 = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+  return `${JSON.stringify({ timeUs, local, remote, transport, protocol, bytes: base64 })}\n`;
+}

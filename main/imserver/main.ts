@@ -2,10 +2,12 @@
  * Owns: the command line of the IM Server that runs alone. Called by: `npm run imserver`. Calls: imserver.ts, user-file.ts.
  */
 import { randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createLog, type LogLevel } from '../base/log.ts';
+import { formatTapLine, type WireRecord } from '../base/wire-tap.ts';
 import { StoreError } from '../store/database.ts';
 import { ImServer } from './imserver.ts';
 import { checkServerConfig, ConfigError, readServerConfig, type ServerConfig } from './server-config.ts';
@@ -22,6 +24,7 @@ const HELP = `The IM Server: registrations, sessions and messages for the absent
   imserver user remove NAME
 
   --log debug|info|warn|error    what is written to standard error (default warn)
+  --wire-tap FILE                writes every byte sent to FILE, messages included: for proofs only
 `;
 
 function say(line: string): void {
@@ -40,6 +43,7 @@ function parseCommandLine() {
       password: { type: 'string' },
       name: { type: 'string' },
       log: { type: 'string' },
+      'wire-tap': { type: 'string' },
       help: { type: 'boolean' },
     },
   });
@@ -79,9 +83,14 @@ async function manageUsers(words: readonly string[], values: Values, config: Ser
   } else throw new ConfigError(`imserver user: "${action ?? ''}" is not add, list or remove`);
 }
 
-async function run(config: ServerConfig, level: LogLevel): Promise<void> {
+async function run(config: ServerConfig, level: LogLevel, tapFile: string | undefined): Promise<void> {
   const log = createLog({ level, sink: (line) => process.stderr.write(`${line}\n`) });
-  const server = await ImServer.start({ config, log });
+  const tapped = tapFile === undefined ? undefined : createWriteStream(tapFile, { mode: 0o600 });
+  const tap = (record: WireRecord) => {
+    const line = formatTapLine(record);
+    if (line !== undefined) tapped?.write(line);
+  };
+  const server = await ImServer.start({ config, log, ...(tapped ? { tap } : {}) });
   // A listening socket does not outlive its owner: this keeps the process until a signal comes.
   const stopped = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -91,6 +100,7 @@ async function run(config: ServerConfig, level: LogLevel): Promise<void> {
   say(JSON.stringify({ sip: server.sip, domain: server.domain }));
   await stopped.promise;
   await server[Symbol.asyncDispose]();
+  tapped?.end();
 }
 
 async function main(): Promise<void> {
@@ -103,7 +113,7 @@ async function main(): Promise<void> {
   if (positionals[0] === 'user') await manageUsers(positionals.slice(1), values, config);
   else if (positionals.length > 0)
     throw new ConfigError(`imserver: unknown word "${positionals[0] ?? ''}"; try --help`);
-  else await run(config, (values.log ?? 'warn') as LogLevel);
+  else await run(config, (values.log ?? 'warn') as LogLevel, values['wire-tap']);
 }
 
 try {

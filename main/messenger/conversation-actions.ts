@@ -2,12 +2,13 @@
  * Owns: what a user does in a conversation: send a text, have seen what is there.
  * Called by: commands.ts, hosts/demo-bot.ts. Calls: messenger.ts, store, delivery.ts.
  */
-import { randomUUID } from 'node:crypto';
+
 import type { Conversation } from '../../shared/domain/conversation.ts';
-import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { MESSENGER_LIMITS } from '../base/limits.ts';
+import { createMessageId } from './message-id.ts';
 import type { Messenger } from './messenger.ts';
 
 /** Stores a text, then sends it. Resolves when it is on disk. Rejects with CallError or StoreError. */
@@ -24,7 +25,7 @@ export async function sendText(
     conversation.standing === 'accepted'
       ? conversation
       : await messenger.setStanding(conversationId, 'accepted');
-  const id = randomUUID() as MessageId;
+  const id = createMessageId();
   const nowMs = Date.now();
   const { message } = await messenger.store.insertMessage({
     id,

@@ -2,7 +2,7 @@
  * Owns: wrapping what leaves (CPIM, IMDN), and what reports say about messages that have left.
  * Called by: outbox.ts through conversation-link.ts, inbox.ts, commands.ts. Calls: chat.ts, sip/agent/pager-message.ts, store.
  */
-import { randomUUID } from 'node:crypto';
+
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
@@ -16,6 +16,7 @@ import type { AccountLink } from './account-link.ts';
 import type { Chat } from './chat.ts';
 import { buildComposing, COMPOSING_TYPE } from './composing.ts';
 import { CPIM_TYPE, formatCpim, type CpimExtensionHeader } from './cpim.ts';
+import { createMessageId } from './message-id.ts';
 import { buildImdnReport, IMDN_TYPE, imdnRequestHeaders, type ImdnReport } from './imdn.ts';
 
 export interface DeliveryOptions {
@@ -95,7 +96,7 @@ export class Delivery {
     const us = { address: account.stored.address, displayName: '' };
     const body = wrap(us, { address: peerAddress, displayName: '' }, IMDN_TYPE, content, {
       contentHeaders: headers,
-      extensions: imdnRequestHeaders({ messageId: randomUUID(), dispositions: [] }),
+      extensions: imdnRequestHeaders({ messageId: createMessageId(), dispositions: [] }),
     });
     await this.#sendPager(account, peerAddress, body);
   }
@@ -145,7 +146,7 @@ export class Delivery {
     content: Buffer,
     contentHeaders: readonly { name: string; value: string }[],
   ): Promise<void> {
-    const messageId = randomUUID();
+    const messageId = createMessageId();
     const wrapped = chat.peerTakesCpim
       ? { contentType: CPIM_TYPE, body: wrap(chat.us, chat.peer, contentType, content, { contentHeaders }) }
       : { contentType, body: content };

@@ -27,7 +27,8 @@ function toEndedSession(row: SessionRow): Session {
     startedMs: row.started_ms,
     openedMs: row.opened_ms,
     endedMs: row.ended_ms,
-    end: row.end_code === null ? null : { code: row.end_code as SessionEndCode, message: row.end_message ?? '' },
+    end:
+      row.end_code === null ? null : { code: row.end_code as SessionEndCode, message: row.end_message ?? '' },
   };
 }
 

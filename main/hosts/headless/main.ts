@@ -1,9 +1,11 @@
 /**
  * Owns: the messenger without a window, for automation. Called by: `npm run headless`. Calls: app.ts, web-host.ts.
  */
+import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createLog, type LogLevel } from '../../base/log.ts';
+import { formatTapLine, type WireRecord } from '../../base/wire-tap.ts';
 import { filePermissionSecrets } from '../../messenger/secrets.ts';
 import { StoreError } from '../../store/database.ts';
 import { App } from '../app.ts';
@@ -13,15 +15,21 @@ import { takeInstanceLock } from '../single-instance.ts';
 
 const HELP = `Parley without a window.
 
-  headless [--profile FOLDER] [--log debug|info|warn|error]
+  headless [--profile FOLDER] [--log debug|info|warn|error] [--wire-tap FILE]
 
 Prints one JSON line {"url","token"} when it is ready. A WebSocket at that url with the header
 "Authorization: Bearer <token>" speaks what docs/automation.md describes. Runs until it is stopped.
+--wire-tap writes every byte sent to FILE, messages included: for proofs only.
 `;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { profile: { type: 'string' }, log: { type: 'string' }, help: { type: 'boolean' } },
+    options: {
+      profile: { type: 'string' },
+      log: { type: 'string' },
+      'wire-tap': { type: 'string' },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help) {
     process.stdout.write(HELP);
@@ -36,7 +44,19 @@ async function main(): Promise<void> {
   if (!('lock' in taken))
     throw new Error(`Parley is running on ${profile} already. Use that one, or end it first.`);
   await using _lock = taken.lock;
-  await using app = await App.open({ profile, host: 'headless', secrets: filePermissionSecrets, log });
+  const tapFile = values['wire-tap'];
+  const tapped = tapFile === undefined ? undefined : createWriteStream(tapFile, { mode: 0o600 });
+  const tap = (record: WireRecord) => {
+    const line = formatTapLine(record);
+    if (line !== undefined) tapped?.write(line);
+  };
+  await using app = await App.open({
+    profile,
+    host: 'headless',
+    secrets: filePermissionSecrets,
+    log,
+    ...(tapped ? { tap } : {}),
+  });
   await using web = await WebHost.start({ api: app.api, log });
   const line = { url: `ws://127.0.0.1:${web.port}/ipc`, token: web.access.bearer };
   process.stdout.write(`${JSON.stringify(line)}\n`);
