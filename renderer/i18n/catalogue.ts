@@ -5,7 +5,7 @@
 import type { en } from './en.ts';
 
 /** Texts by plural category of the placeholder `count`. */
-export type PluralForms = { readonly other: string } & {
+type PluralForms = { readonly other: string } & {
   readonly [Category in Intl.LDMLPluralRule]?: string;
 };
 export type Entry = string | PluralForms;

@@ -36,7 +36,7 @@ function startOfDay(ms: number): number {
 }
 
 /** Whole calendar days between two moments, whatever the clock was set to in between. */
-export function daysBetween(earlierMs: number, laterMs: number): number {
+function daysBetween(earlierMs: number, laterMs: number): number {
   return Math.round((startOfDay(laterMs) - startOfDay(earlierMs)) / dayMs);
 }
 

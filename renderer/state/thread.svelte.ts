@@ -22,7 +22,7 @@ type Page = CallOutput<'message.list'>;
 type PageInput = Omit<CallInput<'message.list'>, 'conversationId'>;
 
 /** Both lists as one in order of position, each message once; of two versions the one of `newer` stays. */
-export function mergeMessages(older: readonly Message[], newer: readonly Message[]): Message[] {
+function mergeMessages(older: readonly Message[], newer: readonly Message[]): Message[] {
   const byId = new Map<MessageId, Message>();
   for (const message of older) byId.set(message.id, message);
   for (const message of newer) byId.set(message.id, message);

@@ -52,7 +52,7 @@ export function bob(connection: Account['connection'] = { status: 'online' }): A
   };
 }
 
-export function signedInWorld(): World {
+function signedInWorld(): World {
   const world = emptyWorld();
   return { ...world, info: { ...world.info, firstRun: false }, accounts: [bob()] };
 }
@@ -66,7 +66,7 @@ interface Line {
 }
 
 /** Adds a conversation with its messages; `unread` of the last incoming ones have not been seen. */
-export function converse(
+function converse(
   world: World,
   user: string,
   name: string,
@@ -201,7 +201,7 @@ export function talkingWorld(): World {
 }
 
 /** Every state of a bubble, names and texts that are long or of other scripts. */
-export function statesWorld(): World {
+function statesWorld(): World {
   const world = signedInWorld();
   const tom = converse(
     world,
