@@ -63,7 +63,7 @@ export class ApiServer {
   }
 
   async #invoke<Name extends CallName>(call: Name, input: unknown): Promise<unknown> {
-    const checked = v.parse(callInputs[call] as v.GenericSchema<unknown, CheckedInput<Name>>, input);
+    const checked = v.parse(callInputs[call], input);
     return this.#commands[call](checked);
   }
 

@@ -44,7 +44,12 @@ function answerTo(text: string): string {
   const rule = RULES.find(([pattern]) => pattern.test(text));
   if (rule !== undefined) return rule[1](text);
   const words = text.trim().split(/\s+/u).length;
-  return `I have read that: ${words} ${words === 1 ? 'word' : 'words'}, ${[...text].length} characters. It is on my disk now, as it is on yours.`;
+  return `I have read that: ${words} ${words === 1 ? 'word' : 'words'}, ${graphemes(text)} characters. It is on my disk now, as it is on yours.`;
+}
+
+/** Characters as people count them. */
+function graphemes(text: string): number {
+  return Array.from(new Intl.Segmenter().segment(text)).length;
 }
 
 /** Tom, with a profile of his own. */

@@ -90,7 +90,7 @@ function accountCommands({
       return contact;
     },
     'settings.get': () => Promise.resolve(messenger.settings),
-    'settings.set': ({ key, value }) => messenger.setSetting(key as SettingKey, value),
+    'settings.set': ({ key, value }) => messenger.setSetting(key, value),
   };
 }
 

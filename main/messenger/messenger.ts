@@ -201,7 +201,7 @@ export class Messenger implements AsyncDisposable {
 
   /** Checks, stores and applies one setting. Rejects with CallError. */
   async setSetting(key: SettingKey, value: unknown): Promise<Settings> {
-    const parsed = v.safeParse(settingSpecs[key].schema as v.GenericSchema, value);
+    const parsed = v.safeParse(settingSpecs[key].schema, value);
     if (!parsed.success) {
       throw new CallError('invalid-input', `${key}: ${parsed.issues[0].message}`);
     }
@@ -436,7 +436,7 @@ function readSettings(stored: Record<string, string>, log: Log): Settings {
   for (const key of settingKeys) {
     const text = stored[key];
     if (text === undefined) continue;
-    const parsed = v.safeParse(settingSpecs[key].schema as v.GenericSchema, parseJson(text));
+    const parsed = v.safeParse(settingSpecs[key].schema, parseJson(text));
     if (parsed.success) Object.assign(settings, { [key]: parsed.output });
     else log.warn('setting.invalid', { key });
   }

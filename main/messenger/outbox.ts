@@ -83,14 +83,19 @@ export class Outbox implements Disposable {
       do {
         this.#again = false;
         const done = await this.#sendAll();
-        if (!done && !this.#again) this.#sendLater();
-      } while (this.#again && !this.#disposed);
+        if (!done && !this.#wanted()) this.#sendLater();
+      } while (this.#wanted() && !this.#disposed);
     } catch (error) {
       this.#log.error('outbox.failed', { error });
       this.#sendLater();
     } finally {
       this.#running = false;
     }
+  }
+
+  /** Something has happened since the run began that may let it get further. */
+  #wanted(): boolean {
+    return this.#again;
   }
 
   #sendLater(): void {

@@ -39,20 +39,17 @@ export async function startCapture(file: string): Promise<Capture | undefined> {
     child.once('exit', () => done());
     child.once('error', () => done());
   });
-  let ended = false;
-  void exited.then(() => {
-    ended = true;
-  });
+  const hasEnded = () => child.exitCode !== null || child.pid === undefined;
   const deadline = Date.now() + START_MS;
   // The file's header is written when the interface is open.
-  while (!ended && ((await stat(file).catch(() => undefined))?.size ?? 0) < PCAP_HEADER_BYTES) {
+  while (!hasEnded() && ((await stat(file).catch(() => undefined))?.size ?? 0) < PCAP_HEADER_BYTES) {
     if (Date.now() > deadline) {
       child.kill('SIGKILL');
       return undefined;
     }
     await new Promise((done) => setTimeout(done, 5));
   }
-  if (ended) return undefined;
+  if (hasEnded()) return undefined;
   return {
     stop: async () => {
       // Packets reach dumpcap's buffer a moment after the sockets.

@@ -40,9 +40,7 @@ function blank(): string[] {
 }
 
 function put(row: string[], at: number, text: string): void {
-  [...text].forEach((char, index) => {
-    row[at + index] = char;
-  });
+  for (let index = 0; index < text.length; index++) row[at + index] = text.charAt(index);
 }
 
 function shorten(protocol: 'sip' | 'msrp', firstLine: string, room: number): string {

@@ -53,7 +53,7 @@ export class IpcClient implements AsyncDisposable {
   /** Every event of one kind. Returns the release. */
   on<Name extends EventName>(name: Name, listener: (data: EventData<Name>) => void): () => void {
     const receive = (event: EventEnvelope) => {
-      if (event.event === name) listener(event.data as unknown as EventData<Name>);
+      if (event.event === name) listener(event.data);
     };
     this.#listeners.add(receive);
     return () => this.#listeners.delete(receive);

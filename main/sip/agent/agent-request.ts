@@ -100,7 +100,7 @@ export class AgentRequest {
         const options = content && { headers: toDrachtioHeaders(content.headers), body: content.body };
         try {
           ack(options, (error) => {
-            if (error) this.#log.warn('ack.not-sent', { reason: String(error) });
+            if (error) this.#log.warn('ack.not-sent', { error });
             resolve();
           });
         } catch (error) {
