@@ -3,7 +3,7 @@
  * Called by: each host's transport (electron/ipc.ts, browser/websocket.ts). Calls: messenger/commands.ts, messenger/feed.ts.
  */
 import * as v from 'valibot';
-import { callInputs, type CallName, type CheckedInput } from '../../shared/ipc/contract.ts';
+import { callInputs, type CallName } from '../../shared/ipc/contract.ts';
 import { callEnvelopeSchema, type AnswerEnvelope, type EventEnvelope } from '../../shared/ipc/envelope.ts';
 import { CallError, type ErrorCode } from '../../shared/ipc/error-codes.ts';
 import type { Release } from '../base/lifetime.ts';
@@ -62,9 +62,11 @@ export class ApiServer {
     };
   }
 
-  async #invoke<Name extends CallName>(call: Name, input: unknown): Promise<unknown> {
+  async #invoke(call: CallName, input: unknown): Promise<unknown> {
     const checked = v.parse(callInputs[call], input);
-    return this.#commands[call](checked);
+    // Each handler takes what its own schema yields; the pairing is by name, which types cannot follow here.
+    const handler = this.#commands[call] as (input: unknown) => Promise<unknown>;
+    return handler(checked);
   }
 
   #answerError(id: number | string, call: string, error: unknown): AnswerEnvelope {

@@ -8,7 +8,6 @@ import type { Conversation, Session } from '../../shared/domain/conversation.ts'
 import type { AccountId, ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { AppInfo, CallName, CallOutput, CheckedInput } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
-import type { SettingKey } from '../../shared/settings.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import { toServerUri } from './address.ts';
 import { markRead, sendText } from './conversation-actions.ts';
