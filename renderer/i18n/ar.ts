@@ -227,7 +227,7 @@ export const ar: Catalogue = {
   'settings.engine': 'محرّك SIP',
   'settings.engineEmbedded': 'مدمج',
   'settings.engineDrachtio': 'خادم drachtio',
-  'settings.engineHint': 'يسري من التشغيل التالي.',
+  'settings.engineHint': 'يُستخدم فورًا، وتنتهي الجلسات المفتوحة.',
   'settings.host': 'المضيف',
   'settings.port': 'المنفذ',
   'settings.secret': 'السر',

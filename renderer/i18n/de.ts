@@ -196,7 +196,7 @@ export const de: Catalogue = {
   'settings.engine': 'SIP-Maschine',
   'settings.engineEmbedded': 'Eingebaut',
   'settings.engineDrachtio': 'drachtio-Server',
-  'settings.engineHint': 'Gilt ab dem nächsten Start.',
+  'settings.engineHint': 'Gilt sofort; offene Sitzungen enden.',
   'settings.host': 'Rechner',
   'settings.port': 'Port',
   'settings.secret': 'Geheimnis',

@@ -190,7 +190,7 @@ export const en = {
   'settings.engine': 'SIP engine',
   'settings.engineEmbedded': 'Built in',
   'settings.engineDrachtio': 'drachtio server',
-  'settings.engineHint': 'Used from the next start.',
+  'settings.engineHint': 'Used at once; open sessions end.',
   'settings.host': 'Host',
   'settings.port': 'Port',
   'settings.secret': 'Secret',

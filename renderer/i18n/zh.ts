@@ -192,7 +192,7 @@ export const zh: Catalogue = {
   'settings.engine': 'SIP 引擎',
   'settings.engineEmbedded': '内置',
   'settings.engineDrachtio': 'drachtio 服务器',
-  'settings.engineHint': '下次启动时生效。',
+  'settings.engineHint': '立即生效；已打开的会话将结束。',
   'settings.host': '主机',
   'settings.port': '端口',
   'settings.secret': '密钥',
