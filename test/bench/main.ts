@@ -1,0 +1,174 @@
+/**
+ * Owns: `npm run bench`: how fast the flow, a message and the start are, beside the raw limits of the machine.
+ * Called by: the command line; `--json` prints one object. Calls: the programs as processes, raw-limits.ts.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Program } from '../../main/hosts/headless/child-process.ts';
+import {
+  introduce,
+  say,
+  sessionIn,
+  startPlayer,
+  startServer,
+  type Player,
+} from '../../main/hosts/headless/flow-conversation.ts';
+import type { ConversationId } from '../../shared/domain/ids.ts';
+import { measureEcho, measureSync } from './raw-limits.ts';
+import { summarise, type Summary } from './summary.ts';
+
+const SESSIONS = 30;
+const ROUND_TRIPS = 300;
+const BURST = 2_000;
+const STARTS = 5;
+
+/** One line of the table. `ratio` is to the raw limit that it names. */
+interface Figure {
+  readonly name: string;
+  readonly unit: 'ms' | 'messages/s';
+  readonly p50: number;
+  readonly p99?: number;
+  readonly ratio?: { readonly of: string; readonly value: number };
+}
+
+/** Steps 2 to 10: from the call to both sides open, in ms; the first sessions warm up. */
+async function measureSessions(bob: Player, tom: Player, conversationId: ConversationId): Promise<Summary> {
+  const times: number[] = [];
+  for (let round = 0; round < SESSIONS; round++) {
+    const open = Promise.all([sessionIn(bob, 'open'), sessionIn(tom, 'open')]);
+    const began = performance.now();
+    const { id } = await bob.client.call('session.start', { conversationId });
+    await open;
+    times.push(performance.now() - began);
+    const ended = Promise.all([sessionIn(bob, 'ended'), sessionIn(tom, 'ended')]);
+    await bob.client.call('session.end', { sessionId: id });
+    await ended;
+  }
+  return summarise(times.slice(SESSIONS / 5));
+}
+
+/** From the call to "the other side has it on disk", in ms. */
+async function measureRoundTrips(bob: Player, tom: Player, conversationId: ConversationId): Promise<Summary> {
+  const times: number[] = [];
+  for (let round = 0; round < ROUND_TRIPS; round++) {
+    const began = performance.now();
+    await say(bob, tom, conversationId, `round trip ${round} of the bench`);
+    times.push(performance.now() - began);
+  }
+  return summarise(times.slice(ROUND_TRIPS / 10));
+}
+
+/** Many messages at once: how many a second are stored on both disks and confirmed. */
+async function measureBurst(bob: Player, conversationId: ConversationId): Promise<number> {
+  let confirmed = 0;
+  const done = Promise.withResolvers<void>();
+  const release = bob.client.on('message.changed', ({ message }) => {
+    if (message.state === 'delivered' && message.text.startsWith('burst ') && ++confirmed === BURST)
+      done.resolve();
+  });
+  const began = performance.now();
+  const calls = Array.from({ length: BURST }, (_, index) => `burst ${index}`);
+  for (let from = 0; from < BURST; from += 100) {
+    await Promise.all(
+      calls.slice(from, from + 100).map((text) => bob.client.call('message.send', { conversationId, text })),
+    );
+  }
+  await done.promise;
+  release();
+  return BURST / ((performance.now() - began) / 1_000);
+}
+
+async function measureStart(folder: string): Promise<Summary> {
+  const times: number[] = [];
+  for (let round = 0; round < STARTS; round++) {
+    const began = performance.now();
+    const program = await Program.start('main.ts', ['--profile', join(folder, 'start')]);
+    times.push(performance.now() - began);
+    await program[Symbol.asyncDispose]();
+  }
+  return summarise(times);
+}
+
+/** A Node process that does nothing: nothing of ours can start faster. */
+async function measureEmptyStart(): Promise<Summary> {
+  const times: number[] = [];
+  for (let round = 0; round < STARTS; round++) {
+    const began = performance.now();
+    const program = await Program.start('../../../test/bench/empty.ts', []);
+    times.push(performance.now() - began);
+    await program[Symbol.asyncDispose]();
+  }
+  return summarise(times);
+}
+
+async function measureAll(folder: string): Promise<Figure[]> {
+  const [echo, sync] = [await measureEcho(), await measureSync()];
+  const empty = await measureEmptyStart();
+  const start = await measureStart(folder);
+  const { program, sip } = await startServer(folder, { bob: 'bench-bob', tom: 'bench-tom' });
+  await using _server = program;
+  const uri = sip.find((one) => one.endsWith('transport=tcp')) ?? '';
+  await using bob = await startPlayer(folder, 'bob', 'bench-bob', uri);
+  await using tom = await startPlayer(folder, 'tom', 'bench-tom', uri);
+  const { ofBob } = await introduce(bob, tom);
+  const sessions = await measureSessions(bob, tom, ofBob);
+  const roundTrips = await measureRoundTrips(bob, tom, ofBob);
+  const burst = await measureBurst(bob, ofBob);
+  // A message crosses the loopback once there and once back, and is forced to a disk on both sides.
+  const rawMessage = echo.p50 + 2 * sync.p50;
+  return [
+    { name: 'raw: TCP echo of 300 bytes', unit: 'ms', p50: echo.p50, p99: echo.p99 },
+    { name: 'raw: 4 KB forced to disk', unit: 'ms', p50: sync.p50, p99: sync.p99 },
+    { name: 'raw: empty Node process', unit: 'ms', p50: empty.p50 },
+    {
+      name: 'flow, steps 2 to 10',
+      unit: 'ms',
+      p50: sessions.p50,
+      p99: sessions.p99,
+      ratio: { of: '6 raw echoes', value: sessions.p50 / (6 * echo.p50) },
+    },
+    {
+      name: 'message, stored on both disks',
+      unit: 'ms',
+      p50: roundTrips.p50,
+      p99: roundTrips.p99,
+      ratio: { of: 'echo + 2 disk', value: roundTrips.p50 / rawMessage },
+    },
+    {
+      name: 'messages in a burst',
+      unit: 'messages/s',
+      p50: burst,
+      ratio: { of: '1 disk write each', value: 1_000 / burst / sync.p50 },
+    },
+    {
+      name: 'start to ready, no window',
+      unit: 'ms',
+      p50: start.p50,
+      ratio: { of: 'empty process', value: start.p50 / empty.p50 },
+    },
+  ];
+}
+
+function formatTable(figures: readonly Figure[]): string {
+  const rows = figures.map(({ name, unit, p50, p99, ratio }) =>
+    [
+      name.padEnd(32),
+      p50.toFixed(p50 < 10 ? 3 : 0).padStart(10),
+      (p99 === undefined ? '' : p99.toFixed(p99 < 10 ? 3 : 0)).padStart(10),
+      ` ${unit}`.padEnd(12),
+      ratio === undefined ? '' : `${ratio.value.toFixed(1)} × ${ratio.of}`,
+    ].join(''),
+  );
+  return [`${''.padEnd(32)}${'p50'.padStart(10)}${'p99'.padStart(10)}`, ...rows, ''].join('\n');
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'parley-bench-'));
+try {
+  const figures = await measureAll(folder);
+  process.stdout.write(
+    process.argv.includes('--json') ? `${JSON.stringify({ figures }, null, 2)}\n` : formatTable(figures),
+  );
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
