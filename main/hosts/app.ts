@@ -39,7 +39,15 @@ export class App implements AsyncDisposable {
     const lifetime = new Lifetime();
     try {
       const messenger = await Messenger.open({ profile, secrets, log, ...(tap ? { tap } : {}) });
-      const imServer = lifetime.own(new EmbeddedImServer({ profile, log }));
+      const imServer = lifetime.own(
+        new EmbeddedImServer({
+          profile,
+          log,
+          receiveChange: () => {
+            messenger.feed.publish('imserver.changed', { running: true });
+          },
+        }),
+      );
       // Owned after the server: closed before it, so that it can still sign off there.
       lifetime.own(messenger);
       const resumed = imServer.resume().then(() => reconnectDemo(messenger, imServer));
@@ -68,5 +76,5 @@ async function reconnectDemo(messenger: Messenger, imServer: EmbeddedImServer): 
   const demo = accounts.find(({ kind }) => kind === 'demo');
   if (demo === undefined) return;
   const { server } = await imServer.startDemo();
-  if (server !== demo.server) await messenger.restartAccount(demo.id, server);
+  if (server !== demo.server) await messenger.moveAccount(demo.id, server);
 }

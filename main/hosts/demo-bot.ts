@@ -30,8 +30,8 @@ const RULES: readonly (readonly [RegExp, (text: string) => string])[] = [
     () =>
       'Try these: ask me the time · write a long text · search for a word with Ctrl K · open the session inspector to see every message that went between us · close the window and start again: all of this is still here.',
   ],
-  [/\b(hi|hello|hey|hallo|moin|servus)\b|你好|مرحبا/i, () => 'Hello! Good to see you here.'],
   [/\btime\b|uhrzeit|how late/i, () => `It is ${new Date().toLocaleTimeString()} on my clock.`],
+  [/\b(hi|hello|hey|hallo|moin|servus)\b|你好|مرحبا/i, () => 'Hello! Good to see you here.'],
   [
     /\b(bye|goodbye|tschüss|ciao)\b/i,
     () => 'Goodbye! End the session whenever you like, the next message opens a new one.',

@@ -32,12 +32,15 @@ type Remembered = v.InferOutput<typeof rememberedSchema>;
 export class EmbeddedImServer implements ImServerControl, AsyncDisposable {
   readonly #profile: string;
   readonly #log: Log;
+  readonly #receiveChange: () => void;
   #server: ImServer | undefined;
   #demo: { server: ImServer; bot: DemoBot; password: string } | undefined;
 
-  constructor(options: { profile: string; log: Log }) {
+  /** `receiveChange`: what `status` says has changed by itself, as a user came or signed off. */
+  constructor(options: { profile: string; log: Log; receiveChange: () => void }) {
     this.#profile = options.profile;
     this.#log = options.log;
+    this.#receiveChange = options.receiveChange;
   }
 
   /** Starts again what ran when the program was last closed. A failure is logged: the history is there all the same. */
@@ -131,6 +134,7 @@ export class EmbeddedImServer implements ImServerControl, AsyncDisposable {
       return await ImServer.start({
         config: checkServerConfig({ ...input, data }, 'IM Server'),
         log: this.#log,
+        receivePresence: this.#receiveChange,
       });
     } catch (error) {
       if (error instanceof ConfigError) throw new CallError('invalid-input', error.message);
@@ -168,13 +172,18 @@ export class EmbeddedImServer implements ImServerControl, AsyncDisposable {
   }
 }
 
-/** How other computers reach a server that listens on every address: one URI for each address of this computer. */
+/**
+ * How the server is reached: by TCP, which takes messages of any size. One that listens on every address is reached at
+ * each address of this computer, from others too; without a network only from here.
+ */
 function reachable(server: ImServer): string[] {
-  const everywhere = server.sip.some((uri) => uri.includes('//0.0.0.0') || uri.startsWith('sip:0.0.0.0:'));
-  if (!everywhere) return [...server.sip];
+  const everywhere = server.sip.some((uri) => uri.startsWith('sip:0.0.0.0:'));
+  if (!everywhere) return server.sip.filter((uri) => uri.endsWith('transport=tcp'));
   const addresses = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ address }) => address);
-  return [...addresses, '127.0.0.1'].map((address) => `sip:${address}:${server.port};transport=tcp`);
+  return (addresses.length > 0 ? addresses : ['127.0.0.1']).map(
+    (address) => `sip:${address}:${server.port};transport=tcp`,
+  );
 }

@@ -25,6 +25,8 @@ export interface ImServerOptions {
   readonly config: ServerConfig;
   readonly log: Log;
   readonly tap?: WireTap;
+  /** A user has come, or has signed off. */
+  readonly receivePresence?: () => void;
 }
 
 /** A running IM Server. */
@@ -72,6 +74,9 @@ export class ImServer implements AsyncDisposable {
         log,
         receivePresent: (user) => {
           deferred.receivePresent(user);
+        },
+        receiveChange: () => {
+          options.receivePresence?.();
         },
       });
       await registrar.load();

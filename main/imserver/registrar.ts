@@ -21,6 +21,8 @@ export interface RegistrarOptions {
   readonly clock?: Clock;
   /** A device of this user has come, or has said that it is still there. */
   readonly receivePresent: (user: string) => void;
+  /** A user has come, or has signed off. */
+  readonly receiveChange?: () => void;
 }
 
 /** The table of devices, in memory and on disk. */
@@ -53,8 +55,10 @@ export class Registrar {
 
   /** A user was taken out of the user file. */
   async forget(user: string): Promise<void> {
+    const wasOnline = this.isOnline(user);
     this.#bindings.delete(user);
     await this.#options.store.call('deleteBinding', { user });
+    if (wasOnline) this.#options.receiveChange?.();
   }
 
   async receiveRegister(request: AgentServerRequest): Promise<void> {
@@ -101,6 +105,7 @@ export class Registrar {
     cseq: number,
     request: AgentServerRequest,
   ): Promise<{ status: number; headers?: Record<string, string> } | undefined> {
+    const wasOnline = this.isOnline(user);
     let devices = [...this.devicesOf(user)];
     const changes: { contact: string; expiresS: number }[] = [];
     for (const text of contacts) {
@@ -136,6 +141,7 @@ export class Registrar {
     }
     this.#bindings.set(user, devices);
     this.#options.log.info('registrar.changed', { user, devices: devices.length });
+    if (devices.length > 0 !== wasOnline) this.#options.receiveChange?.();
     return undefined;
   }
 

@@ -2,7 +2,7 @@
  * Owns: one account while the program runs: its registration, its conversations, what they need of the network.
  * Called by: messenger.ts, commands.ts. Calls: sip/agent/registration.ts, conversation-link.ts.
  */
-import type { Account, AccountStatus } from '../../shared/domain/account.ts';
+import type { Account, AccountReasonCode, AccountStatus } from '../../shared/domain/account.ts';
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
@@ -213,12 +213,14 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       case 'unreachable':
         this.#change({
           status: 'connecting',
+          code: 'unreachable',
           reason: `The server ${server} cannot be reached. Parley tries again by itself.`,
         });
         return;
       case 'refused':
         this.#change({
           status: 'refused',
+          code: REASON_OF_STATUS[status.code] ?? 'refused',
           reason: refusalInWords(status.code, status.reason, this.stored.address),
         });
     }
@@ -238,6 +240,14 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     }
   }
 }
+
+const REASON_OF_STATUS: Readonly<Record<number, AccountReasonCode>> = {
+  401: 'wrong-password',
+  403: 'forbidden',
+  404: 'unknown-address',
+  407: 'wrong-password',
+  429: 'try-later',
+};
 
 function refusalInWords(code: number, reason: string, address: string): string {
   switch (code) {

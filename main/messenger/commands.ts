@@ -46,6 +46,7 @@ function accountCommands({
 }: CommandOptions): Part<
   | 'app.info'
   | 'account.add'
+  | 'account.signIn'
   | 'account.list'
   | 'account.remove'
   | 'contact.list'
@@ -62,6 +63,8 @@ function accountCommands({
       await refuseSecondAccount(messenger, address);
       return addAccount(messenger, secrets, { address, password, displayName, server, kind: 'server' });
     },
+    'account.signIn': async ({ accountId, password }) =>
+      (await messenger.signInAgain(accountId, password)).account,
     'account.list': async () => {
       const stored = await messenger.store.call('selectAccounts', null);
       return stored.map((account) => {

@@ -227,9 +227,26 @@ export class Messenger implements AsyncDisposable {
     this.feed.publish('account.removed', { accountId: id });
   }
 
-  /** An account has to register again at once: its server has come back, or moved. */
-  async restartAccount(id: AccountId, server: string): Promise<void> {
+  /** The server of an account has moved: it registers there at once. */
+  async moveAccount(id: AccountId, server: string): Promise<void> {
     await this.store.call('updateAccountServer', { id, server });
+    await this.#restartAccount(id);
+  }
+
+  /** An account gets another password and registers with it at once. Rejects with CallError. */
+  async signInAgain(id: AccountId, password: string): Promise<AccountLink> {
+    const { secrets } = this.#options;
+    this.account(id);
+    await this.store.call('updateAccountSecret', {
+      id,
+      secret: secrets.protect(password),
+      secretBackend: secrets.backend,
+    });
+    await this.#restartAccount(id);
+    return this.account(id);
+  }
+
+  async #restartAccount(id: AccountId): Promise<void> {
     const running = this.#accounts.get(id);
     this.#accounts.delete(id);
     await running?.[Symbol.asyncDispose]();

@@ -50,6 +50,9 @@ export function accountProcedures(database: Database) {
     'INSERT INTO accounts (id, address, display_name, server, kind, secret, secret_backend, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   );
   const updateServer = database.prepare<[string, string]>('UPDATE accounts SET server = ? WHERE id = ?');
+  const updateSecret = database.prepare<[Uint8Array, string, string]>(
+    'UPDATE accounts SET secret = ?, secret_backend = ? WHERE id = ?',
+  );
   const remove = database.prepare<[string]>('DELETE FROM accounts WHERE id = ?');
   const list = database.prepare<[], AccountRow>('SELECT * FROM accounts ORDER BY created_ms');
   const upsertContact = database.prepare<[string, string, string]>(
@@ -72,6 +75,10 @@ export function accountProcedures(database: Database) {
     },
     updateAccountServer(input: { id: AccountId; server: string }): null {
       updateServer.run(input.server, input.id);
+      return null;
+    },
+    updateAccountSecret(input: Pick<StoredAccount, 'id' | 'secret' | 'secretBackend'>): null {
+      updateSecret.run(input.secret, input.secretBackend, input.id);
       return null;
     },
     /** History stays: a removed account's conversations can still be read. */

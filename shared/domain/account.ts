@@ -5,13 +5,30 @@
 import * as v from 'valibot';
 import { accountIdSchema, addressSchema } from './ids.ts';
 
-/** Where an account stands with its server. `reason` is a sentence for the user. */
+/** Why an account is not online. */
+export const accountReasonCodes = [
+  'unreachable',
+  'wrong-password',
+  'unknown-address',
+  'forbidden',
+  'try-later',
+  'refused',
+] as const;
+const accountReasonSchema = v.picklist(accountReasonCodes);
+export type AccountReasonCode = v.InferOutput<typeof accountReasonSchema>;
+
+/** Where an account stands with its server. `code` is stable, `reason` is a sentence for the user. */
 export const accountStatusSchema = v.variant('status', [
-  v.object({ status: v.literal('offline'), reason: v.optional(v.string()) }),
-  v.object({ status: v.literal('connecting'), reason: v.optional(v.string()) }),
+  v.object({ status: v.literal('offline') }),
+  /** With a reason: the last attempt failed, and Parley tries again by itself. */
+  v.object({
+    status: v.literal('connecting'),
+    code: v.optional(accountReasonSchema),
+    reason: v.optional(v.string()),
+  }),
   v.object({ status: v.literal('online') }),
   /** The server said no (wrong password, unknown user): nothing is tried again until the user acts. */
-  v.object({ status: v.literal('refused'), reason: v.string() }),
+  v.object({ status: v.literal('refused'), code: accountReasonSchema, reason: v.string() }),
 ]);
 export type AccountStatus = v.InferOutput<typeof accountStatusSchema>;
 

@@ -44,6 +44,8 @@ export const callInputs = {
     /** `host`, `host:port` or a SIP URI; empty: the domain of the address. */
     server: v.optional(v.pipe(v.string(), v.trim(), v.maxLength(255)), ''),
   }),
+  /** Another password for an account that is here already; tried at once. */
+  'account.signIn': v.object({ accountId: accountIdSchema, password }),
   'account.list': nothing,
   'account.remove': v.object({ accountId: accountIdSchema }),
   'contact.list': v.object({ accountId: v.optional(accountIdSchema) }),
@@ -138,6 +140,7 @@ export interface AppInfo {
 export interface CallOutputs {
   'app.info': AppInfo;
   'account.add': Account;
+  'account.signIn': Account;
   'account.list': readonly Account[];
   'account.remove': null;
   'contact.list': readonly Contact[];

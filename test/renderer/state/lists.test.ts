@@ -52,8 +52,9 @@ describe('Conversations', () => {
 describe('Accounts', () => {
   it('follow the events about them', async () => {
     const { app, backend } = await openWindow(talkingWorld());
-    backend.publish('account.changed', { account: bob({ status: 'refused', reason: 'Wrong password.' }) });
-    expect(app.accounts.current?.connection).toEqual({ status: 'refused', reason: 'Wrong password.' });
+    const refused = { status: 'refused', code: 'wrong-password', reason: 'Wrong password.' } as const;
+    backend.publish('account.changed', { account: bob(refused) });
+    expect(app.accounts.current?.connection).toEqual(refused);
     backend.publish('account.removed', { accountId: bob().id });
     expect(app.accounts.current).toBeUndefined();
   });

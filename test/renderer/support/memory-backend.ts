@@ -221,6 +221,14 @@ export class MemoryBackend {
           kind: server.includes('127.0.0.1') ? 'embedded' : 'server',
           connection: { status: 'online' },
         }),
+      'account.signIn': ({ accountId }) => {
+        const known = world.accounts.find(({ id }) => id === accountId);
+        if (known === undefined) throw new Refusal('not-found', 'There is no such account.');
+        const account: Account = { ...known, connection: { status: 'online' } };
+        world.accounts = world.accounts.map((each) => (each.id === accountId ? account : each));
+        this.publish('account.changed', { account });
+        return account;
+      },
       'account.remove': ({ accountId }) => {
         world.accounts = world.accounts.filter(({ id }) => id !== accountId);
         this.publish('account.removed', { accountId });

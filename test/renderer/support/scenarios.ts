@@ -308,9 +308,17 @@ export function unreachableWorld(): World {
   world.composing = [];
   world.sessions = [];
   world.accounts = [
-    bob({ status: 'offline', reason: 'chat.home.arpa does not answer. Trying again in 20 s.' }),
+    bob({
+      status: 'connecting',
+      code: 'unreachable',
+      reason: 'The server chat.home.arpa cannot be reached. Parley tries again by itself.',
+    }),
     {
-      ...bob({ status: 'refused', reason: 'The server does not accept this password.' }),
+      ...bob({
+        status: 'refused',
+        code: 'wrong-password',
+        reason: 'The password for b.smith@example.com is not right. Sign in again with the right one.',
+      }),
       id: 'work' as AccountId,
       address: 'b.smith@example.com',
       displayName: 'B. Smith',
