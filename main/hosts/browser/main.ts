@@ -116,16 +116,16 @@ function sayWhatTheFirstDid(shown: string, profile: string): void {
 
 /** A sentence for what a user can cause; the whole stack for what only we can. */
 function explain(error: unknown): string {
-  const { code, path } = error as { code?: unknown; path?: unknown };
+  const { code, path } = error as NodeJS.ErrnoException;
   if (error instanceof StoreError) return error.message;
   if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
-    return `The profile folder cannot be written (${String(path)}). Check its permissions, or give another --profile.`;
+    return `The profile folder cannot be written (${path ?? 'unknown'}). Check its permissions, or give another --profile.`;
   }
   if (code === 'ENOSPC') return 'The disk is full. Free some space and start Parley again.';
   if (code === 'ENOTDIR' || code === 'EEXIST') {
-    return `The profile has to be a folder, and ${String(path)} is none.`;
+    return `The profile has to be a folder, and ${path ?? 'what was given'} is none.`;
   }
-  const isSentence = code === undefined || String(code).startsWith('ERR_PARSE_ARGS');
+  const isSentence = code === undefined || code.startsWith('ERR_PARSE_ARGS');
   return isSentence ? (error as Error).message : String((error as Error).stack);
 }
 

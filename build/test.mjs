@@ -1,0 +1,91 @@
+/**
+ * Owns: `npm test`: everything that can be checked on this machine, and one line at its end that says how it went.
+ * Called by: package.json, .ci/run. Calls: setup.mjs, debian.mjs, check.mjs, vitest.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runChecks } from './check.mjs';
+import { installCommand, installPackages, mayInstallPackages } from './debian.mjs';
+import { fail, StepError } from './progress.mjs';
+import { toolScript } from './run.mjs';
+import { environmentFor, ROOT, setUp } from './setup.mjs';
+import { addUp, readReport, summary } from './test-report.mjs';
+
+/** What the tests talk to besides ourselves: program and Debian package. */
+const PEERS = [
+  ['chromium', 'chromium'],
+  ['tshark', 'tshark'],
+  ['sipp', 'sip-tester'],
+  ['Xvfb', 'xvfb'],
+];
+
+/** The browser tests measure time and layout: they run when nothing else does. */
+const RUNS = [
+  { name: 'main', projects: ['node', 'renderer'] },
+  { name: 'e2e', projects: ['e2e'] },
+];
+
+/** @param {string} program */
+function isOnPath(program) {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+}
+
+/** Installs what is missing where that is possible, else names it: tests that need it are skipped or fail by name. */
+async function providePeers() {
+  const missing = PEERS.filter(([program = '']) => !isOnPath(program)).map(([, name = '']) => name);
+  if (missing.length === 0) return;
+  if (mayInstallPackages()) {
+    try {
+      await installPackages(missing);
+      return;
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+    }
+  }
+  process.stdout.write(
+    `Missing for some tests: ${missing.join(', ')} ("${installCommand(missing)}" on Debian).\n`,
+  );
+}
+
+/**
+ * @param {string} node
+ * @param {{ name: string, projects: string[] }} options
+ * @param {readonly string[]} filters
+ */
+async function runVitest(node, { name, projects }, filters) {
+  const folder = join(ROOT, 'test', '.artifacts');
+  const report = join(folder, `report-${name}.json`);
+  mkdirSync(folder, { recursive: true });
+  rmSync(report, { force: true });
+  const args = [
+    toolScript('vitest'),
+    'run',
+    ...projects.flatMap((project) => ['--project', project]),
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    '--passWithNoTests',
+    ...filters,
+  ];
+  const child = spawn(node, args, { cwd: ROOT, env: environmentFor(node), stdio: 'inherit' });
+  const code = await new Promise((done) =>
+    child.on('close', (/** @type {number | null} */ value) => done(value ?? 1)),
+  );
+  return readReport(report, code);
+}
+
+try {
+  const { positionals: filters } = parseArgs({ allowPositionals: true });
+  const node = await setUp({ builds: ['renderer', 'main'] });
+  await providePeers();
+  const counts = [];
+  if (filters.length === 0) counts.push({ ...(await runChecks(node)), skipped: 0 });
+  for (const run of RUNS) counts.push(await runVitest(node, run, filters));
+  const total = addUp(counts);
+  process.stdout.write(`${summary(total)}\n`);
+  process.exitCode = total.failed === 0 ? 0 : 1;
+} catch (error) {
+  fail(error);
+}
