@@ -119,9 +119,10 @@ export class Locale {
 
   /** Why a session ended or a message failed; `code` is stable, `message` the main process's English sentence. */
   reason({ code, message }: { readonly code: string; readonly message: string }, name: string): string {
-    const key = `end.${code}`;
-    if ((this.language === 'en' && message !== '') || !(key in en)) return message;
-    return this.t(key as 'end.declined', { name });
+    if (this.language === 'en' && message !== '') return message;
+    const family = code.split('-')[0] ?? '';
+    const key = [`end.${code}`, `failure.${code}`, `failure.${family}`].find((each) => each in en);
+    return key === undefined ? message : this.t(key as 'end.declined', { name });
   }
 
   #pluralForm(forms: Exclude<Entry, string>, count: string | number | undefined): string {

@@ -2,12 +2,14 @@
 import type { Account } from '../../shared/domain/account.ts';
 import type { AccountId } from '../../shared/domain/ids.ts';
 import type { CallInput } from '../../shared/ipc/contract.ts';
+import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { Client } from '../api/client.ts';
 import { KeyedList } from './keyed-list.svelte.ts';
 
 export class Accounts {
   readonly #client: Client;
   readonly #list = new KeyedList<AccountId, Account>((account) => account.id);
+  readonly #watchers = new Set<() => void>();
   chosenId = $state<AccountId | null>(null);
   readonly all = $derived(this.#list.all);
   /** The account whose conversations are shown. */
@@ -17,8 +19,9 @@ export class Accounts {
     this.#client = client;
   }
 
-  load(): Promise<void> {
-    return this.#list.load(() => this.#client.call('account.list', {}));
+  async load(): Promise<void> {
+    await this.#list.load(() => this.#client.call('account.list', {}));
+    this.#tellWatchers();
   }
 
   get(id: AccountId): Account | undefined {
@@ -27,6 +30,27 @@ export class Accounts {
 
   async add(input: CallInput<'account.add'>): Promise<Account> {
     return this.#adopt(await this.#client.call('account.add', input));
+  }
+
+  /** Another password for an account that is here already. */
+  async signIn(id: AccountId, password: string): Promise<Account> {
+    await this.#client.call('account.signIn', { accountId: id, password });
+    return this.outcome(id);
+  }
+
+  /** Resolves when the first attempt to sign in is over: the account is online, refused, or its server is not there. */
+  outcome(id: AccountId): Promise<Account> {
+    const { promise, resolve, reject } = Promise.withResolvers<Account>();
+    const watch = (): void => {
+      const account = this.#list.get(id);
+      if (account !== undefined && isUnderWay(account)) return;
+      this.#watchers.delete(watch);
+      if (account === undefined) reject(new CallError('not-found', ''));
+      else resolve(account);
+    };
+    this.#watchers.add(watch);
+    watch();
+    return promise;
   }
 
   async startDemo(): Promise<Account> {
@@ -40,10 +64,16 @@ export class Accounts {
 
   applyAccountChanged(account: Account): void {
     this.#list.set(account);
+    this.#tellWatchers();
   }
 
   applyAccountRemoved(id: AccountId): void {
     this.#list.delete(id);
+    this.#tellWatchers();
+  }
+
+  #tellWatchers(): void {
+    for (const watch of [...this.#watchers]) watch();
   }
 
   /** The answer may be older than an event that has come meanwhile. */
@@ -52,4 +82,10 @@ export class Accounts {
     this.chosenId = account.id;
     return account;
   }
+}
+
+function isUnderWay({ connection }: Account): boolean {
+  return (
+    connection.status === 'offline' || (connection.status === 'connecting' && connection.code === undefined)
+  );
 }

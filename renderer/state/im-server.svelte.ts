@@ -4,6 +4,9 @@ import type { Client } from '../api/client.ts';
 
 export class ImServer {
   readonly #client: Client;
+  /** Whether only this computer reaches a server that is started, and its port as the user has typed it. */
+  reach = $state<'network' | 'here'>('network');
+  port = $state('5060');
   status = $state.raw<ImServerStatus | null>(null);
 
   constructor(client: Client) {
@@ -15,7 +18,10 @@ export class ImServer {
   }
 
   async start(): Promise<ImServerStatus> {
-    return (this.status = await this.#client.call('imserver.start', {}));
+    return (this.status = await this.#client.call('imserver.start', {
+      host: this.reach === 'here' ? '127.0.0.1' : '0.0.0.0',
+      port: Number(this.port),
+    }));
   }
 
   async stop(): Promise<void> {

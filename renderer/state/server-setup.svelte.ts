@@ -6,6 +6,7 @@ import type { Accounts } from './accounts.svelte.ts';
 import type { Contacts } from './contacts.svelte.ts';
 import type { Conversations } from './conversations.svelte.ts';
 import type { ImServer } from './im-server.svelte.ts';
+import { serverName } from './server-name.ts';
 
 export interface Person {
   readonly user: string;
@@ -60,7 +61,7 @@ export class ServerSetup {
       const name = other.displayName === '' ? other.user : other.displayName;
       await this.#contacts.add({ accountId: account.id, address, displayName: name });
       await this.#conversations.openWith(account.id, address);
-      this.invitation = { name, address, password: other.password, servers: sip };
+      this.invitation = { name, address, password: other.password, servers: sip.map(serverName) };
     } catch (error) {
       this.problem = error;
     } finally {

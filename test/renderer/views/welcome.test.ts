@@ -72,7 +72,7 @@ describe('Welcome', () => {
     await fillPeople();
     await submit();
     expect(made('imserver.start', 'imserver.addUser', 'account.add')).toEqual([
-      { call: 'imserver.start', input: {} },
+      { call: 'imserver.start', input: { host: '0.0.0.0', port: 5060 } },
       { call: 'imserver.addUser', input: { user: 'bob', password: "bob's secret", displayName: '' } },
       {
         call: 'imserver.addUser',
@@ -91,7 +91,7 @@ describe('Welcome', () => {
     expect([...view.querySelectorAll('dd')].map(({ textContent }) => textContent)).toEqual([
       'tom@chat.home.arpa',
       "tom's secret",
-      'sip:192.0.2.10:5060;transport=tcp',
+      '192.0.2.10:5060',
     ]);
     expect(window.app.shell.welcome).toBe(true);
     buttonNamed(view, 'Continue').click();
