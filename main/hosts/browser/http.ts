@@ -76,7 +76,11 @@ async function receiveRequest(
     respond(response, 405, 'Only GET is possible here.');
     return;
   }
-  const url = new URL(request.url ?? '/', 'http://localhost');
+  const url = URL.parse(request.url ?? '/', 'http://localhost');
+  if (url === null) {
+    respond(response, 400, 'This is no address of Parley.');
+    return;
+  }
   const token = url.searchParams.get('token');
   if (url.pathname === '/' && token !== null) {
     const cookie = access.redeem(token);
@@ -109,7 +113,7 @@ async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const path = join(folder, pathname === '/' ? 'index.html' : decodeURIComponent(pathname));
+  const path = join(folder, pathname === '/' ? 'index.html' : decode(pathname));
   const type = TYPES[extname(path)];
   const inside = path.startsWith(folder + sep) && type !== undefined;
   const found = inside && (await stat(path).catch(() => undefined))?.isFile();
@@ -127,6 +131,15 @@ async function sendFile(
     'Cache-Control': cache,
   });
   response.end(request.method === 'HEAD' ? undefined : content);
+}
+
+/** Percent-encoding undone; empty, which is no file, when it is malformed. */
+function decode(pathname: string): string {
+  try {
+    return decodeURIComponent(pathname);
+  } catch {
+    return '';
+  }
 }
 
 function respond(response: ServerResponse, status: number, text: string): void {

@@ -23,8 +23,10 @@ export function serveWebSocket(options: {
   const { server, access, api, log } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: IPC_LIMITS.maxRequestBytes });
   server.on('upgrade', (request, socket, head) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    if (pathname !== '/ipc' || !access.maySubscribe(request)) {
+    // Node hands the socket over without a listener of its own: a reset would end the program.
+    socket.on('error', () => socket.destroy());
+    const path = (request.url ?? '').split('?', 1)[0];
+    if (path !== '/ipc' || !access.maySubscribe(request)) {
       log.warn('websocket.refused', { origin: request.headers.origin, host: request.headers.host });
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
