@@ -2,13 +2,17 @@
  * Owns: that one profile has one program: a second copy asks the first to show its window, and ends.
  * Called by: browser/main.ts, headless/main.ts. Calls: a Unix socket or named pipe. (Electron has its own lock.)
  */
-import { createHash } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { link, mkdir, rename, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 
 const ASK_TIMEOUT_MS = 3_000;
 const MAX_ANSWER_BYTES = 4_096;
+const MAX_ATTEMPTS = 5;
+
+/** What a second copy hears: an answer, silence of one that is there, or nobody. */
+type Answer = { readonly kind: 'shown'; readonly text: string } | { readonly kind: 'silent' | 'nobody' };
 
 function lockPath(profile: string): string {
   const short = createHash('sha256').update(profile).digest('hex').slice(0, 16);
@@ -35,13 +39,27 @@ export async function takeInstanceLock(profile: string): Promise<{ lock: Instanc
   for (let attempt = 0; ; attempt++) {
     const lock = await listen(path);
     if (lock !== undefined) return { lock };
-    const shown = await askFirst(path);
-    if (shown !== undefined) return { shown };
-    // Nobody answers there: a copy that was killed has left its socket behind.
-    if (attempt > 1)
+    const answer = await askFirst(path);
+    if (answer.kind === 'shown') return { shown: answer.text };
+    if (answer.kind === 'silent' || attempt >= MAX_ATTEMPTS)
       throw new Error(`The lock ${path} is held by a program that does not answer. End it first.`);
-    if (process.platform !== 'win32') await rm(path, { force: true });
+    if (process.platform !== 'win32') await clearStale(path);
   }
+}
+
+/**
+ * A copy that was killed has left its socket behind. Only one that starts can take it away, and the socket of one that
+ * has just started in its place is put back.
+ */
+async function clearStale(path: string): Promise<void> {
+  const aside = `${path}.${randomBytes(4).toString('hex')}`;
+  try {
+    await rename(path, aside);
+  } catch {
+    return;
+  }
+  if ((await askFirst(aside)).kind !== 'nobody') await link(aside, path).catch(() => undefined);
+  await rm(aside, { force: true });
 }
 
 async function listen(path: string): Promise<InstanceLock | undefined> {
@@ -58,7 +76,14 @@ async function listen(path: string): Promise<InstanceLock | undefined> {
     socket.setTimeout(ASK_TIMEOUT_MS, () => socket.destroy());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => sockets.delete(socket));
-    void Promise.resolve(lock.onShow()).then((answer) => socket.end(answer));
+    void (async () => {
+      try {
+        socket.end(await lock.onShow());
+      } catch {
+        // Nothing to show; that we are here is answer enough.
+        socket.end();
+      }
+    })();
   });
   server.unref();
   const { promise, resolve, reject } = Promise.withResolvers<InstanceLock | undefined>();
@@ -72,23 +97,25 @@ async function listen(path: string): Promise<InstanceLock | undefined> {
   return promise;
 }
 
-function askFirst(path: string): Promise<string | undefined> {
-  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+function askFirst(path: string): Promise<Answer> {
+  const { promise, resolve } = Promise.withResolvers<Answer>();
   const socket = connect(path);
   let answer = '';
+  let there = false;
   socket.setTimeout(ASK_TIMEOUT_MS, () => socket.destroy());
+  socket.on('connect', () => {
+    there = true;
+  });
   socket.on('data', (chunk) => {
     answer += chunk.toString('utf8');
     if (answer.length > MAX_ANSWER_BYTES) socket.destroy();
   });
   socket.on('end', () => {
-    resolve(answer);
+    resolve({ kind: 'shown', text: answer });
   });
-  socket.on('error', () => {
-    resolve(undefined);
-  });
+  socket.on('error', () => undefined);
   socket.on('close', () => {
-    resolve(undefined);
+    resolve({ kind: there ? 'silent' : 'nobody' });
   });
   return promise;
 }
