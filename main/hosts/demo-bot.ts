@@ -131,11 +131,16 @@ export class DemoBot implements AsyncDisposable {
 
   #wait(delayMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
+    const { signal } = this.#lifetime;
     const timer = systemClock.startTimer(delayMs, resolve);
-    this.#lifetime.signal.addEventListener('abort', () => {
+    const stop = () => {
       timer[Symbol.dispose]();
       resolve();
+    };
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    return promise.finally(() => {
+      signal.removeEventListener('abort', stop);
     });
-    return promise;
   }
 }

@@ -35,6 +35,8 @@ export class EmbeddedImServer implements ImServerControl, AsyncDisposable {
   readonly #receiveChange: () => void;
   #server: ImServer | undefined;
   #demo: { server: ImServer; bot: DemoBot; password: string } | undefined;
+  /** Starting and stopping happens one after the other: two servers cannot share one folder. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** `receiveChange`: what `status` says has changed by itself, as a user came or signed off. */
   constructor(options: { profile: string; log: Log; receiveChange: () => void }) {
@@ -65,14 +67,26 @@ export class EmbeddedImServer implements ImServerControl, AsyncDisposable {
     return { running: true, domain: server.domain, sip: reachable(server), users };
   }
 
-  async start(input: { domain: string; host: string; port: number }): Promise<ImServerStatus> {
+  start(input: { domain: string; host: string; port: number }): Promise<ImServerStatus> {
+    return this.#inTurn(() => this.#start(input));
+  }
+
+  stop(): Promise<ImServerStatus> {
+    return this.#inTurn(() => this.#stop());
+  }
+
+  startDemo(): ReturnType<ImServerControl['startDemo']> {
+    return this.#inTurn(() => this.#startDemo());
+  }
+
+  async #start(input: { domain: string; host: string; port: number }): Promise<ImServerStatus> {
     if (this.#server !== undefined) return this.status();
     this.#server = await this.#open(input, join(this.#profile, 'imserver'));
     await this.#remember('imserver', { ...input, port: this.#server.port });
     return this.status();
   }
 
-  async stop(): Promise<ImServerStatus> {
+  async #stop(): Promise<ImServerStatus> {
     await this.#server?.[Symbol.asyncDispose]();
     this.#server = undefined;
     await this.#remember('imserver', undefined);
@@ -90,7 +104,7 @@ export class EmbeddedImServer implements ImServerControl, AsyncDisposable {
     return this.status();
   }
 
-  async startDemo(): ReturnType<ImServerControl['startDemo']> {
+  async #startDemo(): ReturnType<ImServerControl['startDemo']> {
     const folder = join(this.#profile, 'demo');
     if (this.#demo === undefined) {
       const before = await this.#recall('demo');
@@ -122,11 +136,18 @@ export class EmbeddedImServer implements ImServerControl, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#turn;
     await this.#demo?.bot[Symbol.asyncDispose]();
     await this.#demo?.server[Symbol.asyncDispose]();
     await this.#server?.[Symbol.asyncDispose]();
     this.#demo = undefined;
     this.#server = undefined;
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(run);
+    this.#turn = result.catch(() => undefined);
+    return result;
   }
 
   async #open(input: { domain: string; host: string; port: number }, data: string): Promise<ImServer> {
