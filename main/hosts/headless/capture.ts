@@ -3,6 +3,9 @@
  * Called by: flow.ts. Calls: dumpcap (it comes with Wireshark's tshark).
  */
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 
 /** One packet's payload between two `address:port`. */
@@ -25,7 +28,8 @@ export interface Capture {
 }
 
 const START_MS = 5_000;
-const SETTLE_MS = 50;
+const LAST_PACKET_MS = 5_000;
+const LOOK_AGAIN_MS = 20;
 
 /**
  * Starts to capture on the loopback interface into `file`. Undefined when this machine cannot: no dumpcap, or no
@@ -52,13 +56,34 @@ export async function startCapture(file: string): Promise<Capture | undefined> {
   if (hasEnded()) return undefined;
   return {
     stop: async () => {
-      // Packets reach dumpcap's buffer a moment after the sockets.
-      await new Promise((done) => setTimeout(done, SETTLE_MS));
+      await untilCaptured(file);
       child.kill('SIGINT');
       await exited;
       return readCapture(await readFile(file));
     },
   };
+}
+
+/**
+ * Packets reach the file some time after they crossed the sockets: sends a packet of its own, and waits until that
+ * one is there, with everything before it.
+ */
+async function untilCaptured(file: string): Promise<void> {
+  const socket = createSocket('udp4');
+  try {
+    socket.bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    const last = randomBytes(16);
+    const deadline = Date.now() + LAST_PACKET_MS;
+    do {
+      socket.send(last, socket.address().port, '127.0.0.1');
+      await new Promise((done) => setTimeout(done, LOOK_AGAIN_MS));
+      if ((await readFile(file)).includes(last)) return;
+    } while (Date.now() < deadline);
+    throw new Error('dumpcap does not write what it captures');
+  } finally {
+    socket.close();
+  }
 }
 
 const PCAP_HEADER_BYTES = 24;
