@@ -163,11 +163,22 @@ export const MESSENGER_LIMITS = {
   /** Wire messages kept for the ladder of one session, and bytes of each. */
   ladderMessages: 400,
   ladderMessageBytes: 4_096,
-  /** Registration lifetime that we ask for, and waits after a failure. */
-  registrationExpiresS: 600,
+  /** Registration lifetime that we ask for: a server that has come back knows us again after half of it. */
+  registrationExpiresS: 120,
+  /** The longest `Min-Expires` of a server that we go along with. */
+  registrationExpiresMaxS: 24 * 60 * 60,
+  /** Waits after a failed registration. */
   registrationRetryFirstMs: 1_000,
   registrationRetryMaxMs: 60_000,
+  /** How long we wait for the answer to our BYE, and at shutdown; longer than the server's `byeMs`. */
+  byeMs: 6_000,
+  shutdownByeMs: 1_500,
+  /** Text of messages that are under way together: a larger one goes alone, or later ones would overtake it. */
+  maxWindowTextBytes: 32 * 1024,
 } as const;
+
+/** The ceilings and timers as injected into a messenger: tests use smaller ones. */
+export type MessengerLimits = { readonly [K in keyof typeof MESSENGER_LIMITS]: number };
 
 /** The IM Server. */
 export const IMSERVER_LIMITS = {
@@ -189,7 +200,14 @@ export const IMSERVER_LIMITS = {
   ringMs: 60_000,
   /** A leg that does not answer its BYE; then the other side is answered anyway. */
   byeMs: 5_000,
+  /** A session waits this long for the older messages of its two people to be delivered. */
+  holdMs: 5_000,
+  /** Both legs of a session are asked this often whether they are still there. */
+  auditMs: 15 * 60_000,
 } as const;
+
+/** The ceilings and timers as injected into an IM Server: tests use smaller ones. */
+export type ImServerLimits = { readonly [K in keyof typeof IMSERVER_LIMITS]: number };
 
 /** IPC between window and main process. */
 export const IPC_LIMITS = {

@@ -2,8 +2,8 @@
  * Owns: sessions through the server: one leg to the caller, one to each device of the called user, in the order of
  * the flow (10 after 9, 18 after 17). Called by: imserver.ts with each INVITE. Calls: registrar.ts, sip/agent/invite.ts.
  */
-import { systemClock, type Clock } from '../base/clock.ts';
-import { IMSERVER_LIMITS } from '../base/limits.ts';
+import { systemClock, type Clock, type Timer } from '../base/clock.ts';
+import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
@@ -11,6 +11,8 @@ import type { DialogDelegate, InviteDialog } from '../sip/agent/invite-dialog.ts
 import { IncomingInvite, sendInvite, type InviteOutcome } from '../sip/agent/invite.ts';
 import type { Binding } from '../store/imserver-tables.ts';
 import type { Credentials } from './credentials.ts';
+import type { DeferredMessages } from './deferred-messages.ts';
+import { isWayLost } from './device-way.ts';
 import type { Registrar } from './registrar.ts';
 import type { UserFile } from './user-file.ts';
 
@@ -18,23 +20,30 @@ export interface B2buaOptions {
   readonly agent: SipAgent;
   readonly credentials: Credentials;
   readonly registrar: Registrar;
+  readonly deferred: Pick<DeferredMessages, 'settled'>;
   readonly users: UserFile;
   readonly domain: string;
   readonly log: Log;
+  /** Default: `IMSERVER_LIMITS`. */
+  readonly limits?: ImServerLimits;
   readonly clock?: Clock;
 }
 
 type Accepted = Extract<InviteOutcome, { kind: 'accepted' }>;
 
 /** Joins two legs. A session is forgotten when both are gone. */
-export class B2bua {
+export class B2bua implements AsyncDisposable {
   readonly #options: B2buaOptions;
   readonly #clock: Clock;
+  readonly #limits: ImServerLimits;
+  #audit: Timer | undefined;
   readonly #sessions = new Set<BridgedSession>();
 
   constructor(options: B2buaOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#limits = options.limits ?? IMSERVER_LIMITS;
+    this.#auditLater();
   }
 
   get sessionCount(): number {
@@ -50,20 +59,18 @@ export class B2bua {
       await request.respond(404);
       return;
     }
+    await this.#options.deferred.settled([caller, called]);
     const devices = registrar.devicesOf(called);
     if (devices.length === 0) {
       await request.respond(480, { reason: 'Not signed in' });
       return;
     }
     const ofCaller = [...this.#sessions].filter((session) => session.caller === caller).length;
-    if (
-      this.#sessions.size >= IMSERVER_LIMITS.maxSessions ||
-      ofCaller >= IMSERVER_LIMITS.maxSessionsPerUser
-    ) {
+    if (this.#sessions.size >= this.#limits.maxSessions || ofCaller >= this.#limits.maxSessionsPerUser) {
       await request.respond(486, { reason: 'Too many sessions' });
       return;
     }
-    const session = new BridgedSession(caller, this.#clock);
+    const session = new BridgedSession(caller, this.#clock, this.#limits.byeMs);
     this.#sessions.add(session);
     session.onOver = () => this.#sessions.delete(session);
     try {
@@ -75,8 +82,18 @@ export class B2bua {
   }
 
   /** Ends every session: the server stops. */
-  async endAll(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#audit?.[Symbol.dispose]();
+    this.#audit = undefined;
     await Promise.all([...this.#sessions].map((session) => session.end()));
+  }
+
+  /** A session whose two people were cut off at once is ended by nobody: from time to time they are asked. */
+  #auditLater(): void {
+    this.#audit = this.#clock.startTimer(this.#limits.auditMs, () => {
+      this.#auditLater();
+      for (const session of this.#sessions) void session.audit();
+    });
   }
 
   /** Steps 3 to 10. */
@@ -102,11 +119,15 @@ export class B2bua {
       return;
     }
     session.callerDialog = caller;
+    // The called side may have hung up before the caller's leg was there to be told.
+    if (outcome.dialog.state === 'ended') await session.end();
     try {
       await caller.acked;
-    } finally {
-      await outcome.sendAck();
+    } catch (error) {
+      // The caller is gone: its engine's BYE has been passed on, or will be.
+      this.#options.log.info('session.not-acknowledged', { error });
     }
+    await outcome.sendAck();
   }
 
   /** Invites every device; the first that accepts wins, the others are cancelled. */
@@ -122,26 +143,34 @@ export class B2bua {
     const winner = Promise.withResolvers<Accepted>();
     const stop = new AbortController();
     const legs = devices.map(async (device): Promise<InviteOutcome> => {
-      const outcome = await sendInvite(agent, {
-        invite: {
-          uri: device.contact,
-          nextHop: device.source,
-          from,
-          to: `<sip:${called}@${domain}>`,
-          sdp: invite.sdp,
-          headers: {
-            'Max-Forwards': String(Math.max(0, Number(headers.get('max-forwards') ?? 70) - 1)),
+      const inviteBy = (nextHop: string) =>
+        sendInvite(agent, {
+          invite: {
+            uri: device.contact,
+            nextHop,
+            from,
+            to: `<sip:${called}@${domain}>`,
+            sdp: invite.sdp,
+            headers: {
+              'Max-Forwards': String(Math.max(0, Number(headers.get('max-forwards') ?? 70) - 1)),
+            },
           },
-        },
-        delegate: session.calleeDelegate,
-        ringMs: IMSERVER_LIMITS.ringMs,
-        signal: AbortSignal.any([stop.signal, invite.cancelled]),
-        onProvisional: (response) => {
-          if (response.status === 180) void session.ring(invite);
-        },
-        clock: this.#clock,
-      });
-      if (outcome.kind !== 'accepted') return outcome;
+          delegate: session.calleeDelegate,
+          ringMs: this.#limits.ringMs,
+          signal: AbortSignal.any([stop.signal, invite.cancelled]),
+          onProvisional: (response) => {
+            if (response.status === 180) void session.ring(invite);
+          },
+          clock: this.#clock,
+        });
+      let outcome = await inviteBy(device.source);
+      if (outcome.kind === 'refused' && isWayLost(outcome.response, device))
+        outcome = await inviteBy(device.contact);
+      if (outcome.kind !== 'accepted') {
+        // RFC 3261 §16.7 step 5: he has said no on one device; it need not ring on the others.
+        if (outcome.kind === 'refused' && outcome.status >= 600) stop.abort();
+        return outcome;
+      }
       if (stop.signal.aborted) {
         await outcome.sendAck();
         void outcome.dialog.sendBye();
@@ -166,6 +195,11 @@ export class B2bua {
     // 408 and 503 without a source were made by our own engine: the device is gone, its registration is not yet.
     if (response.source.address === '') {
       await invite.reject(480, { reason: 'Not reachable' });
+      return;
+    }
+    // The user exists: what his device does not know is that he is signed in there.
+    if (status === 404) {
+      await invite.reject(480, { reason: 'Not signed in' });
       return;
     }
     const warning = response.message.headers.get('warning');
@@ -194,6 +228,7 @@ function best(outcomes: readonly InviteOutcome[]): InviteOutcome {
 class BridgedSession {
   readonly caller: string;
   readonly #clock: Clock;
+  readonly #byeMs: number;
   readonly callerDelegate: DialogDelegate;
   readonly calleeDelegate: DialogDelegate;
   callerDialog: InviteDialog | undefined;
@@ -201,9 +236,10 @@ class BridgedSession {
   onOver: () => void = () => undefined;
   #ringing = false;
 
-  constructor(caller: string, clock: Clock) {
+  constructor(caller: string, clock: Clock, byeMs: number) {
     this.caller = caller;
     this.#clock = clock;
+    this.#byeMs = byeMs;
     this.callerDelegate = this.#delegate(() => this.callee);
     this.calleeDelegate = this.#delegate(() => this.callerDialog);
   }
@@ -224,6 +260,22 @@ class BridgedSession {
     this.onOver();
   }
 
+  /** Asks both legs whether they are still there; ends the session when one is not. */
+  async audit(): Promise<void> {
+    const legs = [this.callerDialog, this.callee].filter((leg) => leg?.state === 'confirmed');
+    const there = await Promise.all(
+      legs.map(async (leg) => {
+        try {
+          const response = await leg?.sendRequest('OPTIONS');
+          return response !== undefined && response.status !== 481 && response.source.address !== '';
+        } catch {
+          return false;
+        }
+      }),
+    );
+    if (there.includes(false)) await this.end();
+  }
+
   /** Steps 16 and 17 happen before the BYE of step 15 is answered with step 18. */
   #delegate(other: () => InviteDialog | undefined): DialogDelegate {
     return {
@@ -239,7 +291,7 @@ class BridgedSession {
   async #hangUp(leg: InviteDialog | undefined): Promise<void> {
     if (leg === undefined) return;
     const late = Promise.withResolvers<void>();
-    using _limit = this.#clock.startTimer(IMSERVER_LIMITS.byeMs, () => {
+    using _limit = this.#clock.startTimer(this.#byeMs, () => {
       late.resolve();
     });
     await Promise.race([leg.sendBye(), late.promise]);

@@ -5,7 +5,7 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { systemClock, type Clock } from '../base/clock.ts';
-import { IMSERVER_LIMITS } from '../base/limits.ts';
+import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import { DIGEST_ALGORITHMS, digestAlgorithm, digestResponse } from '../sip/digest.ts';
 import { formatAuthValue, parseAuthValues, parseNameAddr, type AuthValue } from '../sip/headers.ts';
@@ -17,14 +17,16 @@ export class Credentials {
   readonly #users: UserFile;
   readonly #realm: string;
   readonly #clock: Clock;
+  readonly #limits: ImServerLimits;
   readonly #seal = randomBytes(32);
   /** Highest `nc` seen of each nonce: a repeated one is a replay. */
   readonly #counts = new Map<string, number>();
 
-  constructor(options: { users: UserFile; realm: string; clock?: Clock }) {
+  constructor(options: { users: UserFile; realm: string; limits?: ImServerLimits; clock?: Clock }) {
     this.#users = options.users;
     this.#realm = options.realm;
     this.#clock = options.clock ?? systemClock;
+    this.#limits = options.limits ?? IMSERVER_LIMITS;
   }
 
   /**
@@ -85,11 +87,11 @@ export class Credentials {
     const [issued = '', salt = '', seal = ''] = nonce.split('.');
     if (!sameText(seal, this.#sealOf(`${issued}.${salt}`))) return false;
     const age = this.#clock.now() - Number.parseInt(issued, 36);
-    if (!(age >= 0 && age <= IMSERVER_LIMITS.nonceLifeMs)) return false;
+    if (!(age >= 0 && age <= this.#limits.nonceLifeMs)) return false;
     const count = Number.parseInt(nc, 16);
     if (!(count > (this.#counts.get(nonce) ?? 0))) return false;
     const oldest = this.#counts.keys().next().value;
-    if (this.#counts.size >= IMSERVER_LIMITS.maxNonces && oldest !== undefined) this.#counts.delete(oldest);
+    if (this.#counts.size >= this.#limits.maxNonces && oldest !== undefined) this.#counts.delete(oldest);
     this.#counts.set(nonce, count);
     return true;
   }

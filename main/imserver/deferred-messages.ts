@@ -3,12 +3,14 @@
  * Called by: imserver.ts with each MESSAGE and each registration. Calls: registrar.ts, sip/agent/pager-message.ts, store.
  */
 import { systemClock, type Clock } from '../base/clock.ts';
-import { IMSERVER_LIMITS } from '../base/limits.ts';
+import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { sendPagerMessage } from '../sip/agent/pager-message.ts';
+import type { Binding } from '../store/imserver-tables.ts';
 import type { Credentials } from './credentials.ts';
+import { isWayLost } from './device-way.ts';
 import type { ImServerStore } from './imserver-store.ts';
 import type { Registrar } from './registrar.ts';
 import type { UserFile } from './user-file.ts';
@@ -21,6 +23,8 @@ export interface DeferredMessagesOptions {
   readonly store: ImServerStore;
   readonly domain: string;
   readonly log: Log;
+  /** Default: `IMSERVER_LIMITS`. */
+  readonly limits?: ImServerLimits;
   readonly clock?: Clock;
 }
 
@@ -38,12 +42,14 @@ interface Parcel {
 export class DeferredMessages {
   readonly #options: DeferredMessagesOptions;
   readonly #clock: Clock;
-  /** Recipients to whom we are delivering; `true`: look again afterwards. */
-  readonly #delivering = new Map<string, boolean>();
+  readonly #limits: ImServerLimits;
+  /** Recipients to whom we are delivering. */
+  readonly #delivering = new Map<string, { again: boolean; readonly done: PromiseWithResolvers<void> }>();
 
   constructor(options: DeferredMessagesOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#limits = options.limits ?? IMSERVER_LIMITS;
   }
 
   async receiveMessage(request: AgentServerRequest): Promise<void> {
@@ -57,36 +63,63 @@ export class DeferredMessages {
       return;
     }
     const { body } = request.message;
-    if (body.length > IMSERVER_LIMITS.maxDeferredBytes) {
+    if (body.length > this.#limits.maxDeferredBytes) {
       await request.respond(413);
       return;
     }
     const contentType = request.message.headers.get('content-type') ?? 'text/plain';
     const parcel = { sender, recipient, contentType, body };
     // While older ones wait, a new one waits behind them: order is kept.
-    if (!this.#delivering.has(recipient) && (await this.#deliver(parcel)) === 'taken') {
-      await request.respond(200);
-      return;
-    }
-    await this.#keep(request, parcel);
+    const outcome = (await this.#hasWaiting(recipient)) ? 'later' : await this.#deliver(parcel);
+    if (outcome === 'taken') await request.respond(200);
+    else if (outcome === 'useless') await request.respond(415);
+    else await this.#keep(request, parcel);
+  }
+
+  /**
+   * Resolves when what waits for these users has gone out to them, as far as it can now: a session that is set up
+   * afterwards does not overtake it. Not longer than `holdMs`.
+   */
+  async settled(users: readonly string[]): Promise<void> {
+    const waiting = await Promise.all(
+      users.map(async (user) => this.#options.registrar.isOnline(user) && (await this.#hasWaiting(user))),
+    );
+    const busy = users.filter((_user, index) => waiting[index]);
+    if (busy.length === 0) return;
+    for (const user of busy) this.receivePresent(user);
+    const late = Promise.withResolvers<void>();
+    using _limit = this.#clock.startTimer(this.#limits.holdMs, () => {
+      late.resolve();
+    });
+    await Promise.race([
+      late.promise,
+      Promise.all(busy.flatMap((user) => this.#delivering.get(user)?.done.promise ?? [])),
+    ]);
   }
 
   /** A device of the user is there: what waited goes out, oldest first, one after the other. */
   receivePresent(user: string): void {
-    if (this.#delivering.has(user)) {
-      this.#delivering.set(user, true);
+    const running = this.#delivering.get(user);
+    if (running !== undefined) {
+      running.again = true;
       return;
     }
-    this.#delivering.set(user, false);
+    const delivery = { again: false, done: Promise.withResolvers<void>() };
+    this.#delivering.set(user, delivery);
     void this.#deliverAll(user)
       .catch((error: unknown) => {
         this.#options.log.error('deferred.failed', { user, error });
       })
       .finally(() => {
-        const again = this.#delivering.get(user);
         this.#delivering.delete(user);
-        if (again) this.receivePresent(user);
+        delivery.done.resolve();
+        if (delivery.again) this.receivePresent(user);
       });
+  }
+
+  #hasWaiting(recipient: string): Promise<boolean> {
+    if (this.#delivering.has(recipient)) return Promise.resolve(true);
+    return this.#options.store.call('hasDeferred', { recipient, nowMs: this.#clock.now() });
   }
 
   async #keep(request: AgentServerRequest, parcel: Parcel): Promise<void> {
@@ -94,9 +127,9 @@ export class DeferredMessages {
     const outcome = await this.#options.store.call('insertDeferred', {
       ...parcel,
       receivedMs,
-      expiresMs: receivedMs + IMSERVER_LIMITS.deferredDays * DAY_MS,
-      maxPerRecipient: IMSERVER_LIMITS.maxDeferredPerUser,
-      maxPerSender: IMSERVER_LIMITS.maxDeferredPerSender,
+      expiresMs: receivedMs + this.#limits.deferredDays * DAY_MS,
+      maxPerRecipient: this.#limits.maxDeferredPerUser,
+      maxPerSender: this.#limits.maxDeferredPerSender,
     });
     if (outcome === 'full') await request.respond(480, { reason: 'Too many messages wait for this user' });
     else await request.respond(202);
@@ -121,30 +154,40 @@ export class DeferredMessages {
     }
   }
 
-  /** To each device; one that takes it is enough. `useless`: none will ever take it (400, 415). */
+  /** To each device; the first that takes it is enough. `useless`: none will ever take it (400, 415). */
   async #deliver(parcel: Parcel): Promise<'taken' | 'useless' | 'later'> {
-    const { agent, registrar, domain, log } = this.#options;
-    const devices = registrar.devicesOf(parcel.recipient);
-    const statuses = await Promise.all(
-      devices.map(async (device) => {
-        try {
-          const { status } = await sendPagerMessage(agent, {
-            uri: device.contact,
-            nextHop: device.source,
-            from: `<sip:${parcel.sender}@${domain}>`,
-            to: `<sip:${parcel.recipient}@${domain}>`,
-            contentType: parcel.contentType,
-            body: parcel.body.toString('utf8'),
-          });
-          return status;
-        } catch (error) {
-          log.info('deferred.not-sent', { error });
-          return 503;
-        }
-      }),
+    const devices = this.#options.registrar.devicesOf(parcel.recipient);
+    if (devices.length === 0) return 'later';
+    const taken = Promise.withResolvers<'taken'>();
+    const sent = devices.map(async (device) => {
+      const status = await this.#sendTo(device, parcel);
+      if (status >= 200 && status < 300) taken.resolve('taken');
+      return status;
+    });
+    const all = Promise.all(sent).then((statuses) =>
+      statuses.every((status) => status === 400 || status === 415) ? 'useless' : 'later',
     );
-    if (statuses.some((status) => status >= 200 && status < 300)) return 'taken';
-    if (statuses.length > 0 && statuses.every((status) => status === 400 || status === 415)) return 'useless';
-    return 'later';
+    return Promise.race([taken.promise, all]);
+  }
+
+  async #sendTo(device: Binding, parcel: Parcel): Promise<number> {
+    const { agent, domain, log } = this.#options;
+    const send = (nextHop: string) =>
+      sendPagerMessage(agent, {
+        uri: device.contact,
+        nextHop,
+        from: `<sip:${parcel.sender}@${domain}>`,
+        to: `<sip:${parcel.recipient}@${domain}>`,
+        contentType: parcel.contentType,
+        body: parcel.body.toString('utf8'),
+      });
+    try {
+      const response = await send(device.source);
+      const again = isWayLost(response, device);
+      return again ? (await send(device.contact)).status : response.status;
+    } catch (error) {
+      log.info('deferred.not-sent', { error });
+      return 503;
+    }
   }
 }

@@ -6,7 +6,9 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
 import { Lifetime } from '../base/lifetime.ts';
+import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { openEmbeddedAgent } from '../sip/embedded-agent.ts';
@@ -27,6 +29,10 @@ export interface ImServerOptions {
   readonly tap?: WireTap;
   /** A user has come, or has signed off. */
   readonly receivePresence?: () => void;
+  /** Replaces single ceilings and timers of `IMSERVER_LIMITS`. */
+  readonly limits?: Partial<ImServerLimits>;
+  /** Time of registrations, nonces and messages that wait; sockets have the system's. */
+  readonly clock?: Clock;
 }
 
 /** A running IM Server. */
@@ -57,6 +63,8 @@ export class ImServer implements AsyncDisposable {
   /** Opens and listens. Rejects when the port is taken or the data folder cannot be used. */
   static async start(options: ImServerOptions): Promise<ImServer> {
     const { config, log } = options;
+    const limits = { ...IMSERVER_LIMITS, ...options.limits };
+    const timing = { limits, ...(options.clock ? { clock: options.clock } : {}) };
     const lifetime = new Lifetime();
     try {
       await mkdir(config.data, { recursive: true, mode: 0o700 });
@@ -67,11 +75,12 @@ export class ImServer implements AsyncDisposable {
         ),
       );
       const users = new UserFile(config.data, config.domain);
-      const credentials = new Credentials({ users, realm: config.domain });
+      const credentials = new Credentials({ users, realm: config.domain, ...timing });
       const registrar = new Registrar({
         credentials,
         store,
         log,
+        ...timing,
         receivePresent: (user) => {
           deferred.receivePresent(user);
         },
@@ -90,11 +99,12 @@ export class ImServer implements AsyncDisposable {
         },
         lifetime,
       );
-      const shared = { agent, credentials, registrar, users, domain: config.domain, log };
-      const b2bua = new B2bua(shared);
+      const shared = { agent, credentials, registrar, users, domain: config.domain, log, ...timing };
       const deferred = new DeferredMessages({ ...shared, store });
-      lifetime.defer(() => b2bua.endAll());
+      const b2bua = lifetime.own(new B2bua({ ...shared, deferred }));
       serve(agent, registrar, b2bua, deferred);
+      // Whoever was there before a restart need not say so again.
+      for (const user of registrar.usersOnline()) deferred.receivePresent(user);
       log.info('imserver.started', { domain: config.domain, host: config.host, port });
       return new ImServer(config, port, { users, registrar, b2bua }, lifetime);
     } catch (error) {

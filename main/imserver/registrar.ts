@@ -3,7 +3,7 @@
  * Called by: imserver.ts with each REGISTER; b2bua.ts and deferred-messages.ts ask it. Calls: credentials.ts, imserver-store.ts.
  */
 import { systemClock, type Clock } from '../base/clock.ts';
-import { IMSERVER_LIMITS } from '../base/limits.ts';
+import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
@@ -18,6 +18,8 @@ export interface RegistrarOptions {
   readonly credentials: Credentials;
   readonly store: ImServerStore;
   readonly log: Log;
+  /** Default: `IMSERVER_LIMITS`. */
+  readonly limits?: ImServerLimits;
   readonly clock?: Clock;
   /** A device of this user has come, or has said that it is still there. */
   readonly receivePresent: (user: string) => void;
@@ -29,11 +31,13 @@ export interface RegistrarOptions {
 export class Registrar {
   readonly #options: RegistrarOptions;
   readonly #clock: Clock;
+  readonly #limits: ImServerLimits;
   readonly #bindings = new Map<string, Binding[]>();
 
   constructor(options: RegistrarOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#limits = options.limits ?? IMSERVER_LIMITS;
   }
 
   /** Reads what the last run of the server knew: a restart costs nobody his registration. */
@@ -47,6 +51,11 @@ export class Registrar {
   devicesOf(user: string): readonly Binding[] {
     const nowMs = this.#clock.now();
     return (this.#bindings.get(user) ?? []).filter(({ expiresMs }) => expiresMs > nowMs);
+  }
+
+  /** Users who have a device now. */
+  usersOnline(): string[] {
+    return [...this.#bindings.keys()].filter((user) => this.isOnline(user));
   }
 
   isOnline(user: string): boolean {
@@ -70,7 +79,7 @@ export class Registrar {
       return;
     }
     const contacts = headers.list('contact');
-    const defaultExpires = Number(headers.get('expires') ?? IMSERVER_LIMITS.defaultExpiresS);
+    const defaultExpires = Number(headers.get('expires') ?? this.#limits.defaultExpiresS);
     const callId = headers.get('call-id') ?? '';
     const cseq = cseqOf(request.message).number;
     if (contacts.includes('*')) {
@@ -107,40 +116,41 @@ export class Registrar {
   ): Promise<{ status: number; headers?: Record<string, string> } | undefined> {
     const wasOnline = this.isOnline(user);
     let devices = [...this.devicesOf(user)];
-    const changes: { contact: string; expiresS: number }[] = [];
+    const gone: string[] = [];
+    const bound: Binding[] = [];
+    const source = sourceUri(request);
     for (const text of contacts) {
       const contact = readContact(text);
       if (contact === undefined) return { status: 400 };
       const asked = Number(contact.params.get('expires') ?? defaultExpires);
       if (!Number.isInteger(asked) || asked < 0) return { status: 400 };
-      if (asked > 0 && asked < IMSERVER_LIMITS.minExpiresS) {
-        return { status: 423, headers: { 'Min-Expires': String(IMSERVER_LIMITS.minExpiresS) } };
+      if (asked > 0 && asked < this.#limits.minExpiresS) {
+        return { status: 423, headers: { 'Min-Expires': String(this.#limits.minExpiresS) } };
       }
-      changes.push({ contact: contact.uri, expiresS: Math.min(asked, IMSERVER_LIMITS.maxExpiresS) });
-    }
-    const source = sourceUri(request);
-    for (const { contact, expiresS } of changes) {
-      const before = devices.find((device) => device.contact === contact);
+      const before = devices.find((device) => device.contact === contact.uri);
       if (before?.callId === callId && before.cseq >= cseq) return { status: 500 };
-      devices = devices.filter((device) => device.contact !== contact);
-      if (expiresS === 0) {
-        await this.#options.store.call('deleteBinding', { user, contact });
-        continue;
-      }
-      if (devices.length >= IMSERVER_LIMITS.maxContactsPerUser) return { status: 403 };
-      const binding = {
-        user,
-        contact,
-        callId,
-        cseq,
-        source,
-        expiresMs: this.#clock.now() + expiresS * 1_000,
-      };
+      const instance = instanceOf(contact);
+      // RFC 5626 §6: a device that was started again has another Contact, and takes the place of its old one.
+      const isReplaced = (device: Binding) =>
+        device.contact === contact.uri || (instance !== '' && device.instance === instance);
+      gone.push(...devices.filter(isReplaced).map((device) => device.contact));
+      devices = devices.filter((device) => !isReplaced(device));
+      if (asked === 0) continue;
+      if (devices.length >= this.#limits.maxContactsPerUser) return { status: 403 };
+      const expiresS = Math.min(asked, this.#limits.maxExpiresS);
+      const expiresMs = this.#clock.now() + expiresS * 1_000;
+      const binding = { user, contact: contact.uri, instance, callId, cseq, source, expiresMs };
       devices.push(binding);
-      await this.#options.store.call('upsertBinding', binding);
+      bound.push(binding);
     }
+    // Known at once: another device of this user may register while this one is being written.
     this.#bindings.set(user, devices);
-    this.#options.log.info('registrar.changed', { user, devices: devices.length });
+    const { store, log } = this.#options;
+    await Promise.all([
+      ...gone.map((contact) => store.call('deleteBinding', { user, contact })),
+      ...bound.map((binding) => store.call('upsertBinding', binding)),
+    ]);
+    log.info('registrar.changed', { user, devices: devices.length });
     if (devices.length > 0 !== wasOnline) this.#options.receiveChange?.();
     return undefined;
   }
@@ -154,6 +164,12 @@ export class Registrar {
 function sourceUri(request: AgentServerRequest): string {
   const { address, port, transport } = request.source;
   return `sip:${hostOfAddress(address)}:${port};transport=${transport}`;
+}
+
+/** Which device a Contact belongs to: `+sip.instance` and `reg-id`; empty when it does not say. */
+function instanceOf(contact: NameAddr): string {
+  const instance = contact.params.get('+sip.instance') ?? '';
+  return instance === '' ? '' : `${instance.slice(0, 200)} ${contact.params.get('reg-id') ?? ''}`;
 }
 
 function readContact(text: string): NameAddr | undefined {

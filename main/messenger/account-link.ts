@@ -7,13 +7,14 @@ import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Settings } from '../../shared/settings.ts';
+import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { Registration, type RegistrationStatus } from '../sip/agent/registration.ts';
 import { DigestClient } from '../sip/digest.ts';
 import { parseSipUri } from '../sip/uri.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import type { Store } from '../store/store.ts';
-import { toServerUri, transportOf } from './address.ts';
+import { toNameAddr, toServerUri, transportOf } from './address.ts';
 import type { Chat, ChatContext } from './chat.ts';
 import { chatEnd, type ChatEnd } from './chat-end.ts';
 import { Composing } from './composing-state.ts';
@@ -32,6 +33,7 @@ export interface AccountHost {
   readonly inbox: Inbox;
   readonly delivery: Delivery;
   readonly log: Log;
+  readonly limits: MessengerLimits;
   settings(): Settings;
   receiveSession(chat: Chat): void;
   receiveMessageChange(message: Message): void;
@@ -63,6 +65,8 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       contact: this.#contact,
       nextHop: this.#serverUri,
       digest: this.#digest,
+      instanceId: stored.id,
+      limits: host.limits,
       log: host.log,
       onChange: (status) => {
         this.#receiveRegistration(status);
@@ -120,11 +124,12 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   chatContext(conversation: Conversation): Omit<ChatContext, 'delegate'> | undefined {
     const advertisedHost = this.#registration.localHost;
     if (!this.online || advertisedHost === undefined) return undefined;
-    const { network, log } = this.#host;
+    const { network, log, limits } = this.#host;
     return {
       agent: network.agent,
       msrp: network.msrp,
       log,
+      limits,
       conversationId: conversation.id,
       address: this.stored.address,
       displayName: this.stored.displayName,
@@ -146,8 +151,8 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     conversationId: ConversationId,
     delegate: ConstructorParameters<typeof Outbox>[0]['delegate'],
   ): Outbox {
-    const { store, log } = this.#host;
-    return new Outbox({ conversationId, delegate, store, log: log.with({ conversationId }) });
+    const { store, log, limits } = this.#host;
+    return new Outbox({ conversationId, delegate, store, limits, log: log.with({ conversationId }) });
   }
 
   createComposing(conversation: Conversation, send: (state: 'active' | 'idle') => void): Composing {
@@ -160,11 +165,18 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     });
   }
 
-  sendOverServer(conversation: Conversation, message: Message): Promise<number> {
-    return this.delivery.sendOverServer(this, conversation, message);
+  async sendOverServer(conversation: Conversation, message: Message): Promise<number> {
+    const status = await this.delivery.sendOverServer(this, conversation, message);
+    if (status === 401 || status === 407) this.#registration.receiveRefusal(status, 'Unauthorized');
+    else if (status === 0 || status === 408 || status === 503) this.#registration.check();
+    return status;
   }
 
   receiveSession(chat: Chat): void {
+    const code = chat.session.end?.code;
+    // The same password again and again would lock the account at some servers.
+    if (code === 'not-signed-in') this.#registration.receiveRefusal(401, 'Unauthorized');
+    else if (code === 'server-unreachable') this.#registration.check();
     this.#host.receiveSession(chat);
   }
 
@@ -180,8 +192,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       agent: this.#host.network.agent,
       nextHop: this.#serverUri,
       digest: this.#digest,
-      from:
-        displayName === '' ? `<sip:${address}>` : `"${displayName.replace(/["\\]/g, '')}" <sip:${address}>`,
+      from: toNameAddr(address, displayName),
     };
   }
 
@@ -204,7 +215,8 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
         this.#change({ status: 'offline' });
         return;
       case 'registering':
-        this.#change({ status: 'connecting' });
+        // A further attempt after a failed one: why it failed stays to be read.
+        if (this.#status.status !== 'connecting') this.#change({ status: 'connecting' });
         return;
       case 'registered':
         this.#change({ status: 'online' });

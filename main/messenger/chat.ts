@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Session, SessionState } from '../../shared/domain/conversation.ts';
 import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import { systemClock, type Clock, type Timer } from '../base/clock.ts';
-import { MESSENGER_LIMITS } from '../base/limits.ts';
+import { MESSENGER_LIMITS, PAYLOAD_LIMITS, type MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
 import { buildMsrpAnswer, buildMsrpOffer, parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
@@ -27,6 +27,8 @@ export interface ChatContext {
   readonly agent: SipAgent;
   readonly msrp: MsrpEndpoint;
   readonly log: Log;
+  /** Default: `MESSENGER_LIMITS`. */
+  readonly limits?: MessengerLimits;
   readonly clock?: Clock;
   readonly conversationId: ConversationId;
   readonly address: string;
@@ -74,6 +76,7 @@ const NEXT: Readonly<Record<SessionState, readonly SessionState[]>> = {
 export class Chat {
   readonly #context: ChatContext;
   readonly #clock: Clock;
+  readonly #limits: MessengerLimits;
   readonly #abort = new AbortController();
   readonly #msrp: MsrpSession;
   readonly #over = Promise.withResolvers<ChatEnd>();
@@ -87,6 +90,7 @@ export class Chat {
   private constructor(context: ChatContext, direction: Session['direction'], state: SessionState) {
     this.#context = context;
     this.#clock = context.clock ?? systemClock;
+    this.#limits = context.limits ?? MESSENGER_LIMITS;
     this.#session = {
       id: randomUUID() as SessionId,
       conversationId: context.conversationId,
@@ -102,6 +106,8 @@ export class Chat {
     this.#msrp = context.msrp.createSession({
       advertisedHost: context.advertisedHost,
       acceptTypes: ACCEPT_TYPES,
+      // More is refused at its first chunk instead of being collected and thrown away.
+      maxMessageBytes: this.#limits.maxTextBytes + PAYLOAD_LIMITS.maxCpimHeadBytes,
       delegate: {
         receiveMessage: (message) => this.#receiveMessage(message),
         receiveReport: (report) => {
@@ -186,7 +192,7 @@ export class Chat {
         },
         delegate: { receiveBye: (bye) => this.#receiveBye(bye) },
         call,
-        ringMs: MESSENGER_LIMITS.ringMs,
+        ringMs: this.#limits.ringMs,
         signal: this.#abort.signal,
         clock: this.#clock,
       });
@@ -233,6 +239,7 @@ export class Chat {
       if (visited === 'refused' || this.#session.state !== 'opening') return;
       await this.#answer(invite, offer, visited);
     } catch (error) {
+      if (!invite.request.answered) await invite.reject(488);
       await this.#fail(error);
     } finally {
       invite.cancelled.removeEventListener('abort', cancelled);
@@ -258,7 +265,9 @@ export class Chat {
   }
 
   /** Steps 15 to 18: ends the chat from our side, or takes the invitation back. Harmless twice. */
-  async end(code: 'ended-by-us' | 'idle' | 'shutdown' | 'cancelled' = 'ended-by-us'): Promise<void> {
+  async end(
+    code: 'ended-by-us' | 'idle' | 'shutdown' | 'cancelled' | 'media-lost' = 'ended-by-us',
+  ): Promise<void> {
     const { state } = this.#session;
     const end = chatEnd(code, this.#context.peerName);
     if (state === 'ended' || state === 'ending') {
@@ -267,17 +276,17 @@ export class Chat {
     }
     if (state !== 'open') {
       this.#abort.abort();
-      await this.#dialog?.sendBye();
+      await this.#hangUp(end.code);
       this.#finish(end);
       return;
     }
     this.#move('ending');
-    await this.#dialog?.sendBye();
+    await this.#hangUp(end.code);
     await this.#msrp.close();
     this.#finish(end);
   }
 
-  /** Ends at once without a word to the peer: another chat has taken this one's place. */
+  /** Gives an invitation up without waiting: another chat has taken this one's place. */
   drop(): void {
     this.#abort.abort();
     void this.#dialog?.sendBye();
@@ -347,11 +356,25 @@ export class Chat {
     if (this.#session.state === 'ended') return;
     if (error instanceof MsrpSessionError) await this.#giveUp('media-failed', error.message);
     else if (error instanceof EngineError) await this.#giveUp('server-unreachable', error.message);
-    else throw error;
+    else {
+      // A chat that nobody ends would stand in the way of every later one.
+      this.#context.log.error('chat.failed', { error });
+      await this.#giveUp('media-failed', '');
+    }
+  }
+
+  /** BYE. A server that does not answer it is not waited for. */
+  async #hangUp(code: ChatEnd['code']): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const { byeMs, shutdownByeMs } = this.#limits;
+    using _limit = this.#clock.startTimer(code === 'shutdown' ? shutdownByeMs : byeMs, () => {
+      late.resolve();
+    });
+    await Promise.race([this.#dialog?.sendBye(), late.promise]);
   }
 
   async #giveUp(code: 'media-failed' | 'server-unreachable', detail: string): Promise<void> {
-    await this.#dialog?.sendBye();
+    await this.#hangUp(code);
     this.#finish(chatEnd(code, this.#context.peerName, detail));
   }
 

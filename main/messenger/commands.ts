@@ -84,7 +84,7 @@ function accountCommands({
         : contacts.filter((contact) => contact.accountId === accountId);
     },
     'contact.add': async ({ accountId, address, displayName }) => {
-      messenger.account(accountId);
+      refuseSelf(messenger, accountId, address);
       const contact = await messenger.store.call('upsertContact', { accountId, address, displayName });
       messenger.feed.publish('contact.changed', { contact });
       const conversation = await messenger.openConversation(accountId, address);
@@ -117,8 +117,8 @@ function conversationCommands({
         ? all
         : all.filter((conversation) => conversation.accountId === accountId);
     },
-    'conversation.open': ({ accountId, address }) => {
-      messenger.account(accountId);
+    'conversation.open': async ({ accountId, address }) => {
+      refuseSelf(messenger, accountId, address);
       return messenger.openConversation(accountId, address);
     },
     'conversation.markRead': ({ conversationId, position }) => markRead(messenger, conversationId, position),
@@ -295,6 +295,13 @@ async function refuseSecondAccount(messenger: Messenger, address: string): Promi
   const accounts = await messenger.store.call('selectAccounts', null);
   if (accounts.some((account) => account.address === address)) {
     throw new CallError('already-exists', `${address} is signed in here already.`);
+  }
+}
+
+/** Rejects with CallError when the account is not there, or the address is its own. */
+function refuseSelf(messenger: Messenger, accountId: AccountId, address: string): void {
+  if (messenger.account(accountId).stored.address === address) {
+    throw new CallError('invalid-input', 'This is your own address.');
   }
 }
 

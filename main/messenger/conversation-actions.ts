@@ -7,7 +7,6 @@ import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
-import { MESSENGER_LIMITS } from '../base/limits.ts';
 import { createMessageId } from './message-id.ts';
 import type { Messenger } from './messenger.ts';
 
@@ -17,7 +16,7 @@ export async function sendText(
   conversationId: ConversationId,
   text: string,
 ): Promise<Message> {
-  if (Buffer.byteLength(text, 'utf8') > MESSENGER_LIMITS.maxTextBytes) {
+  if (Buffer.byteLength(text, 'utf8') > messenger.limits.maxTextBytes) {
     throw new CallError('too-large', 'This text is too long for one message. Send it in parts.');
   }
   const { conversation, account } = await messenger.conversation(conversationId);

@@ -42,8 +42,6 @@ export class ConversationLink implements AsyncDisposable {
   #conversation: Conversation;
   #chat: Chat | undefined;
   #asked: { chat: Chat; invite: IncomingInvite } | undefined;
-  /** Why the last attempt failed; the outbox asks once for each. */
-  #opening: Promise<void> | undefined;
 
   constructor(host: ConversationHost, conversation: Conversation) {
     this.#host = host;
@@ -99,9 +97,9 @@ export class ConversationLink implements AsyncDisposable {
         const { message } = this.#host.unavailable(this.#conversation.peerName);
         throw new CallError('not-signed-in', message);
       }
-      this.#invite(context);
+      return this.#invite(context).session;
     }
-    return (this.#chat as unknown as Chat).session;
+    return this.#chat.session;
   }
 
   async endSession(): Promise<Session | undefined> {
@@ -117,26 +115,20 @@ export class ConversationLink implements AsyncDisposable {
       await invite.reject(480);
       return;
     }
-    if (this.#asked !== undefined) {
-      await invite.reject(486);
-      return;
-    }
-    const chat = Chat.incoming({ ...context, delegate: this.#chatDelegate() });
     if (!letIn) {
-      await this.#ask(chat, invite);
+      await this.#ask(context, invite);
       return;
     }
-    if (this.#chat?.session.state === 'inviting' && !this.#giveWay()) {
-      // Both invited at once: the smaller address keeps its invitation, both sides decide alike (RFC 3261 §14.1).
-      await chat.decline(invite, 491);
-      return;
+    const ours = this.#chat;
+    if (ours?.session.state === 'inviting') {
+      if (context.address <= this.#conversation.peerAddress) {
+        // Both invited at once: the smaller address keeps its invitation, both sides decide alike (RFC 3261 §14.1).
+        await invite.reject(491);
+        return;
+      }
+      ours.drop();
     }
-    // A new invitation says that the peer's side of an older session is gone.
-    this.#chat?.drop();
-    this.#chat = chat;
-    this.#host.receiveSession(chat);
-    await chat.accept(invite);
-    this.#outbox.send();
+    await this.#accept(Chat.incoming({ ...context, delegate: this.#chatDelegate() }), invite);
   }
 
   /** The user's answer to a stranger. Undefined when nothing waits for one (the invitation was taken back). */
@@ -148,11 +140,8 @@ export class ConversationLink implements AsyncDisposable {
       await asked.chat.decline(asked.invite);
       return asked.chat.session;
     }
-    this.#chat?.drop();
-    this.#chat = asked.chat;
-    void asked.chat.accept(asked.invite).then(() => {
-      this.#outbox.send();
-    });
+    if (this.#chat?.session.state === 'inviting') this.#chat.drop();
+    void this.#accept(asked.chat, asked.invite);
     return asked.chat.session;
   }
 
@@ -167,8 +156,16 @@ export class ConversationLink implements AsyncDisposable {
     await this.#chat?.end('shutdown');
   }
 
-  async #ask(chat: Chat, invite: IncomingInvite): Promise<void> {
+  async #ask(context: Omit<ChatContext, 'delegate'>, invite: IncomingInvite): Promise<void> {
+    const before = this.#asked;
+    const chat = Chat.incoming({ ...context, delegate: this.#chatDelegate() });
     this.#asked = { chat, invite };
+    // He asks again: whoever sent the first invitation does not wait for its answer any more.
+    await before?.chat.decline(before.invite, 480);
+    if (invite.cancelled.aborted) {
+      await chat.end('cancelled');
+      return;
+    }
     invite.cancelled.addEventListener('abort', () => {
       if (this.#asked?.chat === chat) this.#asked = undefined;
       void chat.end('cancelled');
@@ -177,31 +174,46 @@ export class ConversationLink implements AsyncDisposable {
     await invite.sendRinging();
   }
 
-  #giveWay(): boolean {
-    const context = this.#host.chatContext(this.#conversation);
-    return context === undefined || context.address > this.#conversation.peerAddress;
+  /**
+   * Answers an invitation. An older session stays until the new one is open: the invitation may be one that its
+   * sender has given up meanwhile.
+   */
+  async #accept(chat: Chat, invite: IncomingInvite): Promise<void> {
+    this.#chat ??= chat;
+    this.#host.receiveSession(chat);
+    await chat.accept(invite);
+    const older = this.#chat;
+    if (chat.isOpen && older !== chat) {
+      this.#chat = chat;
+      void older.end('media-lost');
+    }
+    this.#outbox.send();
   }
 
-  #invite(context: Omit<ChatContext, 'delegate'>): void {
+  #invite(context: Omit<ChatContext, 'delegate'>): Chat {
     const chat = Chat.outgoing({ ...context, delegate: this.#chatDelegate() });
     this.#chat = chat;
     this.#host.receiveSession(chat);
-    this.#opening = chat.invite().then(() => {
-      this.#outbox.send();
+    void chat.invite().then(() => {
+      // When it failed there is nothing that could be sent now; the outbox has its own time for the next attempt.
+      if (chat.isOpen) this.#outbox.send();
     });
+    return chat;
   }
 
   async #openChat(): Promise<{ chat: Chat } | { end: ChatEnd }> {
-    if (this.#chat === undefined) {
+    if (this.#chat?.session.state === 'ending') await this.#chat.over;
+    // Our user writes to somebody who waits for his answer: that is the answer.
+    if (this.#chat === undefined && this.#conversation.standing === 'accepted') await this.answer(true);
+    let chat = this.#chat;
+    if (chat === undefined) {
       const context = this.#host.chatContext(this.#conversation);
       if (context === undefined) return { end: this.#host.unavailable(this.#conversation.peerName) };
-      this.#invite(context);
+      chat = this.#invite(context);
     }
-    const chat = this.#chat as unknown as Chat;
-    await this.#opening;
-    if (!chat.isOpen && chat.session.state !== 'ended') await chat.settled;
+    await chat.settled;
     if (chat.isOpen) return { chat };
-    return { end: chat.session.end ?? chatEnd('cancelled', this.#conversation.peerName) };
+    return { end: chat.session.end ?? chatEnd('media-lost', this.#conversation.peerName) };
   }
 
   #chatDelegate(): ChatContext['delegate'] {

@@ -6,7 +6,7 @@
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
-import { MESSENGER_LIMITS } from '../base/limits.ts';
+import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { MsrpSessionReport } from '../msrp/session.ts';
 import { sendPagerMessage } from '../sip/agent/pager-message.ts';
@@ -22,6 +22,7 @@ import { buildImdnReport, IMDN_TYPE, imdnRequestHeaders, type ImdnReport } from 
 export interface DeliveryOptions {
   readonly store: Store;
   readonly log: Log;
+  readonly limits: MessengerLimits;
   /** A message has moved on. */
   readonly receiveChange: (message: Message) => void;
 }
@@ -159,7 +160,7 @@ export class Delivery {
 
   async #sendPager(account: AccountLink, peerAddress: string, body: Buffer): Promise<number> {
     const route = account.pagerRoute();
-    if (route === undefined || body.length > MESSENGER_LIMITS.maxPagerBytes) return 0;
+    if (route === undefined || body.length > this.#options.limits.maxPagerBytes) return 0;
     try {
       const response = await sendPagerMessage(route.agent, {
         uri: `sip:${peerAddress}`,

@@ -7,7 +7,7 @@ import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
-import { MESSENGER_LIMITS } from '../base/limits.ts';
+import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { MsrpIncomingMessage } from '../msrp/session.ts';
@@ -24,6 +24,7 @@ export interface InboxOptions {
   readonly store: Store;
   readonly delivery: Delivery;
   readonly log: Log;
+  readonly limits: MessengerLimits;
   readonly clock?: Clock;
   /** A new message is on disk. */
   readonly receiveAdded: (message: Message) => void;
@@ -96,7 +97,7 @@ export class Inbox {
   }
 
   async #receiveText(conversation: Conversation, chat: Chat | undefined, content: Content): Promise<void> {
-    if (content.bytes.length > MESSENGER_LIMITS.maxTextBytes) {
+    if (content.bytes.length > this.#options.limits.maxTextBytes) {
       throw new ProtocolError('INBOX_TOO_LARGE', 413, 'text too large');
     }
     const nowMs = this.#clock.now();

@@ -19,7 +19,7 @@ import {
 } from '../../shared/settings.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { Lifetime } from '../base/lifetime.ts';
-import { MESSENGER_LIMITS } from '../base/limits.ts';
+import { MESSENGER_LIMITS, type MessengerLimits, type MsrpLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { WireTap } from '../base/wire-tap.ts';
@@ -46,6 +46,10 @@ export interface MessengerOptions {
   readonly log: Log;
   /** A further observer of the wire. */
   readonly tap?: WireTap;
+  /** Replaces single ceilings and timers of `MESSENGER_LIMITS`. */
+  readonly limits?: Partial<MessengerLimits>;
+  /** Replaces single ceilings and timers of `MSRP_LIMITS`. */
+  readonly msrpLimits?: Partial<MsrpLimits>;
 }
 
 /** Sessions whose ladder can still be asked for. */
@@ -62,6 +66,7 @@ export class Messenger implements AsyncDisposable {
   readonly ladder = new LadderRecorder();
   readonly delivery: Delivery;
   readonly inbox: Inbox;
+  readonly limits: MessengerLimits;
   readonly #options: MessengerOptions;
   readonly #lifetime = new Lifetime();
   readonly #accounts = new Map<AccountId, AccountLink>();
@@ -78,9 +83,11 @@ export class Messenger implements AsyncDisposable {
     this.#options = options;
     this.store = store;
     this.log = options.log;
+    this.limits = { ...MESSENGER_LIMITS, ...options.limits };
     this.delivery = new Delivery({
       store,
       log: options.log,
+      limits: this.limits,
       receiveChange: (message) => {
         this.#publishMessage(message);
       },
@@ -89,6 +96,7 @@ export class Messenger implements AsyncDisposable {
       store,
       delivery: this.delivery,
       log: options.log,
+      limits: this.limits,
       receiveAdded: (message) => {
         this.feed.publish('message.added', { message });
         void this.publishConversation(message.conversationId);
@@ -281,6 +289,7 @@ export class Messenger implements AsyncDisposable {
           this.#options.tap?.(record);
         },
         log: this.log,
+        ...(this.#options.msrpLimits ? { msrpLimits: this.#options.msrpLimits } : {}),
       });
       this.#networkBind = bind;
       this.#serve(this.#network);
@@ -318,6 +327,7 @@ export class Messenger implements AsyncDisposable {
       inbox: this.inbox,
       delivery: this.delivery,
       log: this.log,
+      limits: this.limits,
       settings: () => this.#settings,
       receiveSession: (chat) => {
         this.#receiveSession(chat);
@@ -366,7 +376,8 @@ export class Messenger implements AsyncDisposable {
     const peer = toAddress(from.uri);
     const account = this.accounts().find(({ stored }) => stored.address === to);
     if (account === undefined || peer === undefined) {
-      await request.respond(404);
+      // Not 404: that he is not here does not mean that he does not exist. He may just have signed out.
+      await request.respond(480, { reason: 'Not signed in here' });
       return undefined;
     }
     if (!account.isServer(request.source.address)) {
@@ -380,8 +391,8 @@ export class Messenger implements AsyncDisposable {
     const addressee = await this.#addressee(request);
     if (addressee === undefined) return;
     const { account, from, peer } = addressee;
-    const open = [...this.#chats.values()].filter(({ session }) => session.state !== 'ended').length;
-    if (open >= MESSENGER_LIMITS.maxSessions) {
+    const open = [...this.#chats.values()].filter(({ session }) => session.state !== 'ended');
+    if (open.length >= this.limits.maxSessions) {
       await request.respond(486);
       return;
     }
@@ -393,6 +404,11 @@ export class Messenger implements AsyncDisposable {
     const contact = await this.store.call('selectContact', { accountId: account.stored.id, address: peer });
     const known = contact !== null || conversation.standing === 'accepted';
     const letIn = known && this.#settings['sessions.acceptContacts'];
+    const asked = open.filter(({ session }) => session.state === 'asked').length;
+    if (!letIn && asked >= this.limits.maxPendingInvitations) {
+      await request.respond(486);
+      return;
+    }
     await account.link(conversation).receiveInvite(new IncomingInvite(account.agent, request), letIn);
   }
 

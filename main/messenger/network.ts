@@ -4,6 +4,7 @@
  */
 import type { Settings } from '../../shared/settings.ts';
 import { Lifetime } from '../base/lifetime.ts';
+import type { MsrpLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { MsrpEndpoint } from '../msrp/endpoint.ts';
@@ -17,6 +18,7 @@ export interface NetworkOptions {
   readonly bindAddress: string;
   readonly tap: WireTap;
   readonly log: Log;
+  readonly msrpLimits?: Partial<MsrpLimits>;
 }
 
 /** Sockets and stacks, opened together and closed together. */
@@ -36,7 +38,8 @@ export class Network implements AsyncDisposable {
     const lifetime = new Lifetime();
     try {
       const agent = await openAgent(options, lifetime);
-      const msrp = lifetime.own(new MsrpEndpoint({ log: options.log, tap: options.tap }));
+      const { log, tap, msrpLimits = {} } = options;
+      const msrp = lifetime.own(new MsrpEndpoint({ log, tap, limits: msrpLimits }));
       await msrp.listen({ host: options.bindAddress, port: 0 });
       return new Network(agent, msrp, lifetime);
     } catch (error) {

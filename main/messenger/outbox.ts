@@ -5,7 +5,7 @@
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { systemClock, type Clock, type Timer } from '../base/clock.ts';
-import { MESSENGER_LIMITS } from '../base/limits.ts';
+import { MESSENGER_LIMITS, type MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { MsrpSessionError } from '../msrp/session-error.ts';
 import type { OutgoingState } from '../store/messages.ts';
@@ -34,6 +34,17 @@ const FAILURE_OF_STATUS: Readonly<Record<number, string>> = {
   403: 'The other side does not allow it.',
 };
 
+/** What the IM Server's refusals mean; any other status may be different the next time. */
+const FAILURE_OF_SIP_STATUS: Readonly<Record<number, string>> = {
+  400: 'The other side could not read it.',
+  403: 'The server refused to deliver it.',
+  404: 'The server does not know this address.',
+  413: 'It is too large for the server.',
+  415: 'The other side cannot show this kind of message.',
+  603: 'The other side does not want it.',
+  604: 'The server does not know this address.',
+};
+
 /** The queue of one conversation. */
 export class Outbox implements Disposable {
   readonly #conversationId: ConversationId;
@@ -41,17 +52,19 @@ export class Outbox implements Disposable {
   readonly #delegate: OutboxDelegate;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #limits: MessengerLimits;
   #running = false;
   #again = false;
   #disposed = false;
   #retry: Timer | undefined;
-  #retryMs = MESSENGER_LIMITS.retryFirstMs as number;
+  #retryMs: number;
 
   constructor(options: {
     conversationId: ConversationId;
     store: Store;
     delegate: OutboxDelegate;
     log: Log;
+    limits?: MessengerLimits;
     clock?: Clock;
   }) {
     this.#conversationId = options.conversationId;
@@ -59,6 +72,8 @@ export class Outbox implements Disposable {
     this.#delegate = options.delegate;
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log;
+    this.#limits = options.limits ?? MESSENGER_LIMITS;
+    this.#retryMs = this.#limits.retryFirstMs;
   }
 
   /** Something may have become possible: a new message, a session, a registration. Never two runs at once. */
@@ -104,7 +119,7 @@ export class Outbox implements Disposable {
     this.#retry = this.#clock.startTimer(this.#retryMs, () => {
       this.send();
     });
-    this.#retryMs = Math.min(this.#retryMs * 2, MESSENGER_LIMITS.retryMaxMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, this.#limits.retryMaxMs);
   }
 
   /** True when nothing is left that could be sent now. */
@@ -117,10 +132,21 @@ export class Outbox implements Disposable {
       if (queued.length === 0 || this.#disposed) return true;
       const opened = await this.#delegate.openChat();
       if ('end' in opened) return await this.#sendWithoutChat(opened.end);
-      const results = await Promise.all(queued.map((message) => this.#sendOne(opened.chat, message)));
+      const together = this.#window(queued);
+      const results = await Promise.all(together.map((message) => this.#sendOne(opened.chat, message)));
       if (results.includes(false)) return false;
-      this.#retryMs = MESSENGER_LIMITS.retryFirstMs;
+      this.#retryMs = this.#limits.retryFirstMs;
     }
+  }
+
+  /** The oldest messages that may be under way together: one of several chunks would be overtaken by a short one. */
+  #window(queued: readonly Message[]): readonly Message[] {
+    let bytes = 0;
+    const end = queued.findIndex(({ text }) => {
+      bytes += Buffer.byteLength(text, 'utf8');
+      return bytes > this.#limits.maxWindowTextBytes;
+    });
+    return end < 0 ? queued : queued.slice(0, Math.max(1, end));
   }
 
   /** True when the message is settled; false when it stays queued because the session broke. */
@@ -168,12 +194,11 @@ export class Outbox implements Disposable {
     const status = await this.#delegate.sendOverServer(message);
     if (status === 202) await this.#move(message, 'waiting');
     else if (status >= 200 && status < 300) await this.#move(message, 'sent');
-    else if (status === 404 || status === 403 || status === 603) {
-      await this.#move(message, 'failed', {
-        code: `sip-${status}`,
-        message: 'The server refused to deliver it.',
-      });
-    } else return false;
+    else {
+      const why = FAILURE_OF_SIP_STATUS[status];
+      if (why === undefined) return false;
+      await this.#move(message, 'failed', { code: `sip-${status}`, message: why });
+    }
     return true;
   }
 

@@ -9,6 +9,8 @@ export interface Binding {
   readonly user: string;
   /** Contact URI as registered. */
   readonly contact: string;
+  /** `+sip.instance` and `reg-id` (RFC 5626): which device it is; empty when it did not say. */
+  readonly instance: string;
   readonly callId: string;
   readonly cseq: number;
   /** Next hop to reach it: the source of the REGISTER as a SIP URI. */
@@ -30,6 +32,7 @@ export interface DeferredMessage {
 interface BindingRow {
   user: string;
   contact: string;
+  instance: string;
   call_id: string;
   cseq: number;
   source: string;
@@ -47,9 +50,9 @@ interface DeferredRow {
 }
 
 export function imserverProcedures(database: Database) {
-  const upsertBinding = database.prepare<[string, string, string, number, string, number]>(
-    `INSERT INTO bindings (user, contact, call_id, cseq, source, expires_ms) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET call_id = excluded.call_id, cseq = excluded.cseq, source = excluded.source,
+  const upsertBinding = database.prepare<[string, string, string, string, number, string, number]>(
+    `INSERT INTO bindings (user, contact, instance, call_id, cseq, source, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET instance = excluded.instance, call_id = excluded.call_id, cseq = excluded.cseq, source = excluded.source,
        expires_ms = excluded.expires_ms`,
   );
   const deleteBinding = database.prepare<[string, string]>(
@@ -71,13 +74,16 @@ export function imserverProcedures(database: Database) {
   const deferredFor = database.prepare<[string, number], DeferredRow>(
     'SELECT * FROM deferred_messages WHERE recipient = ? ORDER BY id LIMIT ?',
   );
+  const waitingFor = database.prepare<[string, number], { n: number }>(
+    'SELECT count(*) AS n FROM (SELECT 1 FROM deferred_messages WHERE recipient = ? AND expires_ms > ? LIMIT 1)',
+  );
   const deleteDeferred = database.prepare<[number]>('DELETE FROM deferred_messages WHERE id = ?');
   const expireDeferred = database.prepare<[number]>('DELETE FROM deferred_messages WHERE expires_ms <= ?');
 
   return {
     upsertBinding(binding: Binding): null {
-      const { user, contact, callId, cseq, source, expiresMs } = binding;
-      upsertBinding.run(user, contact, callId, cseq, source, expiresMs);
+      const { user, contact, instance, callId, cseq, source, expiresMs } = binding;
+      upsertBinding.run(user, contact, instance, callId, cseq, source, expiresMs);
       return null;
     },
     deleteBinding(input: { user: string; contact?: string | undefined }): null {
@@ -91,6 +97,7 @@ export function imserverProcedures(database: Database) {
       return bindings.all().map((row) => ({
         user: row.user,
         contact: row.contact,
+        instance: row.instance,
         callId: row.call_id,
         cseq: row.cseq,
         source: row.source,
@@ -102,6 +109,8 @@ export function imserverProcedures(database: Database) {
       (
         input: Omit<DeferredMessage, 'id'> & { maxPerRecipient: number; maxPerSender: number },
       ): 'stored' | 'full' => {
+        // What has expired uses up nobody's share.
+        expireDeferred.run(input.receivedMs);
         if ((countFor.get(input.recipient)?.n ?? 0) >= input.maxPerRecipient) return 'full';
         if ((countFrom.get(input.recipient, input.sender)?.n ?? 0) >= input.maxPerSender) return 'full';
         const { recipient, sender, contentType, body, receivedMs, expiresMs } = input;
@@ -121,6 +130,10 @@ export function imserverProcedures(database: Database) {
         receivedMs: row.received_ms,
         expiresMs: row.expires_ms,
       }));
+    },
+    /** Whether anything waits for a recipient. */
+    hasDeferred(input: { recipient: string; nowMs: number }): boolean {
+      return (waitingFor.get(input.recipient, input.nowMs)?.n ?? 0) > 0;
     },
     deleteDeferred(input: { id: number }): null {
       deleteDeferred.run(input.id);

@@ -9,6 +9,7 @@ import { rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { Lifetime } from '../../base/lifetime.ts';
 import { silentLog, type Log } from '../../base/log.ts';
+import { ProtocolError } from '../../base/protocol-error.ts';
 import { createSrf, type DrachtioRequest, type DrachtioResponse, type DrachtioSrf } from './drachtio.ts';
 import { AgentRequest } from './agent-request.ts';
 import { AgentServerRequest } from './agent-server-request.ts';
@@ -249,8 +250,10 @@ export class SipAgent implements AsyncDisposable {
       try {
         await handler(request);
       } catch (error) {
-        this.#log.error('request.handler-failed', { method: request.method, error });
-        if (!request.answered) await request.respond(500);
+        const mistake = error instanceof ProtocolError && typeof error.answer === 'number' ? error.answer : 0;
+        if (mistake > 0) this.#log.info('request.refused', { method: request.method, error });
+        else this.#log.error('request.handler-failed', { method: request.method, error });
+        if (!request.answered) await request.respond(mistake || 500);
       }
     })();
   }

@@ -3,7 +3,7 @@
  * Called by: messenger.ts. Calls: authenticated-request.ts.
  */
 import { randomUUID } from 'node:crypto';
-import { MESSENGER_LIMITS } from '../../base/limits.ts';
+import { MESSENGER_LIMITS, type MessengerLimits } from '../../base/limits.ts';
 import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
 import { silentLog, type Log } from '../../base/log.ts';
 import type { DigestClient } from '../digest.ts';
@@ -31,7 +31,11 @@ export interface RegistrationOptions {
   readonly contact: string;
   readonly nextHop: string;
   readonly digest: DigestClient;
+  /** The same in each run of one profile: a device that comes back replaces itself (RFC 5626 §4.1). Default: new. */
+  readonly instanceId?: string;
   readonly expiresS?: number;
+  /** Default: `MESSENGER_LIMITS`. */
+  readonly limits?: MessengerLimits;
   readonly clock?: Clock;
   readonly log?: Log;
   readonly onChange: (status: RegistrationStatus) => void;
@@ -43,12 +47,16 @@ export class Registration implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #call = newCallIdentity();
-  readonly #instance = `urn:uuid:${randomUUID()}`;
+  readonly #instance: string;
+  readonly #limits: MessengerLimits;
   #status: RegistrationStatus = { status: 'stopped' };
   #timer: Timer | undefined;
-  #retryMs = MESSENGER_LIMITS.registrationRetryFirstMs as number;
+  #expiresS: number;
+  #retryMs: number;
   #generation = 0;
   #registered = false;
+  /** A REGISTER is under way. */
+  #asking = false;
   #localHost: string | undefined;
   #serverAddress: string | undefined;
 
@@ -56,6 +64,10 @@ export class Registration implements AsyncDisposable {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLog;
+    this.#limits = options.limits ?? MESSENGER_LIMITS;
+    this.#instance = `urn:uuid:${options.instanceId ?? randomUUID()}`;
+    this.#expiresS = options.expiresS ?? this.#limits.registrationExpiresS;
+    this.#retryMs = this.#limits.registrationRetryFirstMs;
   }
 
   get status(): RegistrationStatus {
@@ -74,8 +86,21 @@ export class Registration implements AsyncDisposable {
 
   /** Registers now, and stays registered. Also used to try at once after a network change. */
   start(): void {
-    this.#retryMs = MESSENGER_LIMITS.registrationRetryFirstMs;
+    this.#retryMs = this.#limits.registrationRetryFirstMs;
     void this.#register();
+  }
+
+  /** Something did not reach the server: asks at once whether it is there, instead of at the next refresh. */
+  check(): void {
+    if (this.#status.status === 'registered' && !this.#asking) void this.#register();
+  }
+
+  /** The server has refused our credentials for another request: nothing more is tried with them. */
+  receiveRefusal(code: number, reason: string): void {
+    if (this.#status.status !== 'registered' && this.#status.status !== 'registering') return;
+    this.#generation += 1;
+    this.#timer?.[Symbol.dispose]();
+    this.#refuse(code, reason);
   }
 
   /** Takes the registration back and stops. Resolves when the server has answered or cannot be reached. */
@@ -83,7 +108,8 @@ export class Registration implements AsyncDisposable {
     this.#generation += 1;
     this.#timer?.[Symbol.dispose]();
     const { agent } = this.#options;
-    if (this.#registered && agent.connected) {
+    // One that is under way may yet be granted: it is taken back as well.
+    if ((this.#registered || this.#asking) && agent.connected) {
       this.#registered = false;
       const answered = this.#send(0).catch(() => undefined);
       const waited = Promise.withResolvers<undefined>();
@@ -101,11 +127,13 @@ export class Registration implements AsyncDisposable {
     if (!this.#registered) this.#change({ status: 'registering' });
     let response: AgentResponse | undefined;
     let failure = '';
+    this.#asking = true;
     try {
-      response = await this.#send(this.#options.expiresS ?? MESSENGER_LIMITS.registrationExpiresS);
+      response = await this.#send(this.#expiresS);
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error);
     }
+    if (generation === this.#generation) this.#asking = false;
     if (generation !== this.#generation) return;
     if (response === undefined) this.#retryLater(failure);
     else this.#receiveAnswer(response);
@@ -145,14 +173,15 @@ export class Registration implements AsyncDisposable {
     if (response.source.address !== '') this.#serverAddress = response.source.address;
     if (status >= 200 && status < 300) {
       this.#registered = true;
-      this.#retryMs = MESSENGER_LIMITS.registrationRetryFirstMs;
-      const expiresS = grantedSeconds(
-        message.headers,
-        this.#options.expiresS ?? MESSENGER_LIMITS.registrationExpiresS,
-      );
+      this.#retryMs = this.#limits.registrationRetryFirstMs;
+      const expiresS = grantedSeconds(message.headers, this.#expiresS);
       // Refresh at half of the time, so that one lost refresh costs nothing.
       this.#again(Math.max(1_000, expiresS * 500));
       this.#change({ status: 'registered', expiresS });
+      return;
+    }
+    if (status === 423 && this.#lengthen(message.headers)) {
+      void this.#register();
       return;
     }
     const retryable = status === 408 || status === 480 || (status >= 500 && status < 600);
@@ -160,14 +189,27 @@ export class Registration implements AsyncDisposable {
       this.#retryLater(`${status} ${reason}`);
       return;
     }
+    this.#refuse(status, reason);
+  }
+
+  /** RFC 3261 §10.2.8: the server wants a longer lifetime. False when it asks for none, or for too much. */
+  #lengthen(headers: SipHeaders): boolean {
+    const wanted = Number(headers.get('min-expires') ?? NaN);
+    if (!Number.isInteger(wanted) || wanted <= this.#expiresS) return false;
+    if (wanted > this.#limits.registrationExpiresMaxS) return false;
+    this.#expiresS = wanted;
+    return true;
+  }
+
+  #refuse(code: number, reason: string): void {
     this.#registered = false;
-    this.#log.warn('registration.refused', { status, reason });
-    this.#change({ status: 'refused', code: status, reason });
+    this.#log.warn('registration.refused', { status: code, reason });
+    this.#change({ status: 'refused', code, reason });
   }
 
   #retryLater(reason: string): void {
     const retryMs = this.#retryMs;
-    this.#retryMs = Math.min(this.#retryMs * 2, MESSENGER_LIMITS.registrationRetryMaxMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, this.#limits.registrationRetryMaxMs);
     this.#registered = false;
     this.#log.info('registration.unreachable', { reason, retryMs });
     this.#again(retryMs);

@@ -30,4 +30,9 @@ CREATE TABLE deferred_messages (
 CREATE INDEX deferred_by_recipient ON deferred_messages (recipient, id);
 `,
   },
+  {
+    // RFC 5626: which device a contact belongs to, so that one that comes back replaces itself.
+    version: 2,
+    sql: `ALTER TABLE bindings ADD COLUMN instance TEXT NOT NULL DEFAULT ''`,
+  },
 ];
