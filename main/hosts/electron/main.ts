@@ -1,0 +1,135 @@
+/**
+ * Owns: Parley as a desktop program: the order in which Electron's parts come up and go down.
+ * Called by: Electron. Calls: app.ts, window.ts, ipc.ts, app-protocol.ts, content-guard.ts, secrets.ts, menu.ts.
+ */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { app, dialog, ipcMain, protocol, safeStorage, session, shell } from 'electron';
+import { Lifetime } from '../../base/lifetime.ts';
+import { createLog, type Log, type LogLevel } from '../../base/log.ts';
+import { App } from '../app.ts';
+import { defaultProfile } from '../profile.ts';
+import { takeInstanceLock } from '../single-instance.ts';
+import { appScheme, serveAppProtocol } from './app-protocol.ts';
+import { guardContents, guardSession } from './content-guard.ts';
+import { serveCalls } from './ipc.ts';
+import { setMenuBar } from './menu.ts';
+import { keyringSecrets } from './secrets.ts';
+import { MainWindow } from './window.ts';
+
+/** Beside this file when it is bundled: out/hosts/electron/main.js. */
+const PRELOAD = fileURLToPath(new URL('./preload.cjs', import.meta.url));
+const RENDERER = fileURLToPath(new URL('../../renderer', import.meta.url));
+
+interface Options {
+  readonly profile: string;
+  readonly level: LogLevel;
+}
+
+/** Electron and Chromium have switches of their own on the same line: what is not ours is not an error. */
+function readOptions(): Options {
+  const { values } = parseArgs({
+    args: process.argv.slice(app.isPackaged ? 1 : 2),
+    options: { profile: { type: 'string' }, log: { type: 'string' } },
+    strict: false,
+  });
+  return {
+    profile: typeof values.profile === 'string' ? resolve(values.profile) : defaultProfile(),
+    level: (typeof values.log === 'string' ? values.log : 'warn') as LogLevel,
+  };
+}
+
+/** Everything between "ready" and the first window. Rejects with a sentence for the user. */
+async function open(profile: string, log: Log, lifetime: Lifetime): Promise<MainWindow | undefined> {
+  // Electron's own lock keeps other Electrons out; this one the other hosts, which share the profile.
+  const taken = await takeInstanceLock(profile);
+  if ('shown' in taken) return undefined;
+  const { lock } = taken;
+  lifetime.own(lock);
+  guardSession(session.defaultSession, log);
+  serveAppProtocol(protocol, RENDERER);
+  setMenuBar();
+  const secrets = keyringSecrets({ safeStorage, log });
+  const parley = lifetime.own(await App.open({ profile, host: 'electron', secrets, log }));
+  const window = new MainWindow({
+    profile,
+    preload: PRELOAD,
+    api: parley.api,
+    log,
+    devTools: !app.isPackaged,
+  });
+  lifetime.defer(serveCalls({ ipcMain, api: parley.api, log, window: () => window.contents }));
+  const show = () => {
+    window.show().catch((error: unknown) => {
+      log.error('window.failed', { error });
+    });
+  };
+  app.on('second-instance', show);
+  app.on('activate', show);
+  lock.onShow = () => {
+    show();
+    return 'shown';
+  };
+  return window;
+}
+
+/** Closes calls, connections and the history before the process ends. */
+function closeBeforeQuit(lifetime: Lifetime, log: Log): void {
+  let closed = false;
+  app.on('will-quit', (event) => {
+    if (closed) return;
+    event.preventDefault();
+    if (lifetime.ended) return;
+    lifetime[Symbol.asyncDispose]()
+      .catch((error: unknown) => {
+        log.error('quit.failed', { error });
+      })
+      .finally(() => {
+        closed = true;
+        app.quit();
+      });
+  });
+  app.on('window-all-closed', () => {
+    if (process.platform !== 'darwin') app.quit();
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      app.quit();
+    });
+  }
+}
+
+async function main(): Promise<void> {
+  const { profile, level } = readOptions();
+  const log = createLog({ level, sink: (line) => process.stderr.write(`${line}\n`) });
+  mkdirSync(profile, { recursive: true, mode: 0o700 });
+  app.setPath('userData', join(profile, 'electron'));
+  app.enableSandbox();
+  protocol.registerSchemesAsPrivileged([appScheme]);
+  if (!app.requestSingleInstanceLock()) {
+    app.exit(0);
+    return;
+  }
+  guardContents(app, shell, log);
+  const lifetime = new Lifetime();
+  closeBeforeQuit(lifetime, log);
+  await app.whenReady();
+  const window = await open(profile, log, lifetime);
+  if (window === undefined) {
+    dialog.showErrorBox(
+      'Parley is running already',
+      'It runs in another window or without one. End it there first.',
+    );
+    app.quit();
+    return;
+  }
+  await window.show();
+}
+
+// Not awaited: Electron is ready only after this module has been read.
+main().catch((error: unknown) => {
+  dialog.showErrorBox('Parley cannot start', error instanceof Error ? error.message : String(error));
+  app.exit(1);
+});

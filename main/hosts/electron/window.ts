@@ -1,0 +1,111 @@
+/**
+ * Owns: the one window: its safety settings, its place on the screen, its return when its process dies.
+ * Called by: main.ts. Calls: window-state.ts, menu.ts, ipc.ts (events).
+ */
+import { join } from 'node:path';
+import { BrowserWindow, nativeTheme, screen, type WebContents } from 'electron';
+import type { Log } from '../../base/log.ts';
+import type { ApiServer } from '../api-server.ts';
+import { APP_URL } from './channels.ts';
+import { pushEvents } from './ipc.ts';
+import { offerTextMenu } from './menu.ts';
+import { fitToScreens, MIN_HEIGHT, MIN_WIDTH, readWindowState, writeWindowState } from './window-state.ts';
+
+/** As `--bg` of renderer/styles/tokens.css: what is seen until the page has painted. */
+const BACKGROUND = { light: '#fbfaf7', dark: '#191714' } as const;
+const MAX_RELOADS = 3;
+
+export interface MainWindowOptions {
+  readonly profile: string;
+  readonly preload: string;
+  readonly api: ApiServer;
+  readonly log: Log;
+  /** A build for users has no developer tools. */
+  readonly devTools: boolean;
+}
+
+/** Opens at most one window at a time. */
+export class MainWindow {
+  readonly #options: MainWindowOptions;
+  readonly #stateFile: string;
+  #window: BrowserWindow | undefined;
+
+  constructor(options: MainWindowOptions) {
+    this.#options = options;
+    this.#stateFile = join(options.profile, 'window.json');
+  }
+
+  /** The page that may call the contract now. */
+  get contents(): WebContents | undefined {
+    return this.#window?.webContents;
+  }
+
+  /** Brings the window to the front; opens it when there is none. */
+  async show(): Promise<void> {
+    const existing = this.#window;
+    if (existing !== undefined) {
+      if (existing.isMinimized()) existing.restore();
+      existing.show();
+      existing.focus();
+      return;
+    }
+    const window = this.#create();
+    this.#window = window;
+    await window.loadURL(APP_URL);
+  }
+
+  #create(): BrowserWindow {
+    const { preload, api, devTools } = this.#options;
+    const screens = screen.getAllDisplays().map(({ workArea }) => workArea);
+    const { maximized, ...bounds } = fitToScreens(readWindowState(this.#stateFile), screens);
+    const window = new BrowserWindow({
+      ...bounds,
+      minWidth: MIN_WIDTH,
+      minHeight: MIN_HEIGHT,
+      show: false,
+      title: 'Parley',
+      backgroundColor: nativeTheme.shouldUseDarkColors ? BACKGROUND.dark : BACKGROUND.light,
+      webPreferences: {
+        preload,
+        contextIsolation: true,
+        sandbox: true,
+        nodeIntegration: false,
+        nodeIntegrationInWorker: false,
+        nodeIntegrationInSubFrames: false,
+        webSecurity: true,
+        allowRunningInsecureContent: false,
+        experimentalFeatures: false,
+        webviewTag: false,
+        navigateOnDragDrop: false,
+        // Outside of macOS the spelling dictionaries would come from the network.
+        spellcheck: process.platform === 'darwin',
+        devTools,
+      },
+    });
+    window.once('ready-to-show', () => {
+      if (maximized) window.maximize();
+      window.show();
+    });
+    window.on('close', () => {
+      writeWindowState(this.#stateFile, { ...window.getNormalBounds(), maximized: window.isMaximized() });
+    });
+    window.on('closed', () => {
+      this.#window = undefined;
+    });
+    pushEvents(window.webContents, api);
+    offerTextMenu(window.webContents);
+    this.#reloadAfterCrash(window);
+    return window;
+  }
+
+  /** A page whose process died is loaded again; one that keeps dying is not. */
+  #reloadAfterCrash(window: BrowserWindow): void {
+    let reloads = 0;
+    window.webContents.on('render-process-gone', (_event, { reason, exitCode }) => {
+      this.#options.log.error('window.crashed', { reason, exitCode });
+      if (reason === 'clean-exit' || reloads >= MAX_RELOADS) return;
+      reloads += 1;
+      window.webContents.reload();
+    });
+  }
+}
