@@ -1,0 +1,120 @@
+/**
+ * Owns: the desktop program under test, on the real Electron or on the stand-in, with one face.
+ * Called by: test/e2e/electron-host.e2e.ts. Calls: playwright-core, electron-stand-in/register.ts.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type * as Electron from 'electron';
+import { _electron } from 'playwright-core';
+
+export const ROOT = resolve(import.meta.dirname, '../..');
+const MAIN = join(ROOT, 'out/hosts/electron/main.js');
+const REGISTER = new URL('./electron-stand-in/register.ts', import.meta.url).href;
+const ANSWER_LIMIT_MS = 20_000;
+
+export interface ElectronDriver {
+  /** Runs a function inside the main process; it may use nothing but its arguments. */
+  main<Result, Argument>(
+    run: (electron: typeof Electron, argument: Argument) => Result | Promise<Result>,
+    argument: Argument,
+  ): Promise<Result>;
+  /** Evaluates an expression in the world of the window's page. */
+  page<Result>(expression: string): Promise<Result>;
+  /** Asks the program to quit; resolves with its exit code. */
+  quit(): Promise<number | null>;
+}
+
+/** The real binary, or undefined where it was not fetched. */
+export function findElectronBinary(): string | undefined {
+  const folder = join(ROOT, 'node_modules/electron');
+  try {
+    const path = join(folder, 'dist', readFileSync(join(folder, 'path.txt'), 'utf8'));
+    return existsSync(path) ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Starts the built program on the real Electron. */
+export async function launchElectron(binary: string, profile: string): Promise<ElectronDriver> {
+  const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  const program = await _electron.launch({
+    executablePath: binary,
+    args: [...sandbox, ROOT, '--profile', profile],
+  });
+  await program.firstWindow();
+  const main: ElectronDriver['main'] = (run, argument) =>
+    program.evaluate(run as never, argument) as ReturnType<typeof run> as never;
+  return withPage({
+    main,
+    quit: async () => {
+      const child = program.process();
+      await program.close();
+      return child.exitCode;
+    },
+  });
+}
+
+/** Starts the built program on the stand-in. */
+export async function launchStandIn(profile: string): Promise<ElectronDriver> {
+  const child = spawn(process.execPath, ['--import', REGISTER, MAIN, '--profile', profile], {
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  let errors = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text));
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  const ended = new Promise<number | null>((done) => child.once('exit', done));
+  void ended.then(() => {
+    for (const question of waiting.values()) question.reject(new Error(`the program has ended\n${errors}`));
+  });
+  child.on('message', (message: object) => {
+    const { id, value, error } = message as { id: number; value?: unknown; error?: string };
+    if (error === undefined) waiting.get(id)?.resolve(value);
+    else waiting.get(id)?.reject(new Error(error));
+    waiting.delete(id);
+  });
+  let lastId = 0;
+  const main: ElectronDriver['main'] = (run, argument) => {
+    const question = Promise.withResolvers<unknown>();
+    lastId += 1;
+    waiting.set(lastId, question);
+    child.send({ id: lastId, source: run.toString(), argument });
+    return question.promise as ReturnType<typeof run> as never;
+  };
+  const driver = withPage({
+    main,
+    quit: async () => {
+      child.send({ id: 0, source: '({ app }) => app.quit()', argument: null });
+      return ended;
+    },
+  });
+  await waitForPage(driver);
+  return driver;
+}
+
+function withPage({ main, quit }: Pick<ElectronDriver, 'main' | 'quit'>): ElectronDriver {
+  return {
+    main,
+    quit,
+    page: <Result>(expression: string) =>
+      main(({ BrowserWindow }, code) => {
+        const [window] = BrowserWindow.getAllWindows();
+        if (window === undefined) throw new Error('there is no window');
+        return window.webContents.executeJavaScript(code) as Promise<Result>;
+      }, expression),
+  };
+}
+
+async function waitForPage(driver: ElectronDriver): Promise<void> {
+  const deadline = Date.now() + ANSWER_LIMIT_MS;
+  for (;;) {
+    try {
+      if (await driver.page<boolean>("document.readyState === 'complete'")) return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}

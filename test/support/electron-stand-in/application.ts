@@ -1,0 +1,90 @@
+/**
+ * Owns: the life of the program: ready, quit, paths. Called by: electron.ts, browser-window.ts. Calls: chromium.ts.
+ */
+import { EventEmitter } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { closeChromium } from './chromium.ts';
+
+interface Closable {
+  isDestroyed(): boolean;
+  close(): void;
+  once(event: 'closed', listener: () => void): unknown;
+}
+
+class Application extends EventEmitter {
+  readonly isPackaged = false;
+  readonly windows = new Set<Closable>();
+  readonly #paths = new Map<string, string>();
+  readonly #ready = Promise.withResolvers<void>();
+  isSandboxEnabled = false;
+  #isReady = false;
+
+  constructor() {
+    super();
+    setImmediate(() => {
+      this.#isReady = true;
+      this.emit('ready');
+      this.#ready.resolve();
+    });
+  }
+
+  isReady(): boolean {
+    return this.#isReady;
+  }
+
+  whenReady(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  enableSandbox(): void {
+    if (this.#isReady) throw new Error('app.enableSandbox() has to come before ready');
+    this.isSandboxEnabled = true;
+  }
+
+  /** One process, one lock: what a second Electron does is emulated by emitting `second-instance`. */
+  requestSingleInstanceLock(): boolean {
+    return true;
+  }
+
+  setPath(name: string, path: string): void {
+    mkdirSync(path, { recursive: true });
+    this.#paths.set(name, path);
+  }
+
+  getPath(name: string): string {
+    const path = this.#paths.get(name);
+    if (path === undefined) throw new Error(`no path ${name}`);
+    return path;
+  }
+
+  quit(): void {
+    void this.#quit();
+  }
+
+  exit(code = 0): void {
+    void closeChromium().finally(() => process.exit(code));
+  }
+
+  async #quit(): Promise<void> {
+    if (this.#isPrevented('before-quit')) return;
+    for (const window of this.windows) {
+      if (window.isDestroyed()) continue;
+      const closed = new Promise<void>((done) => window.once('closed', done));
+      window.close();
+      await closed;
+    }
+    if (!this.#isPrevented('will-quit')) this.exit(0);
+  }
+
+  #isPrevented(event: 'before-quit' | 'will-quit'): boolean {
+    let prevented = false;
+    this.emit(event, {
+      preventDefault: () => {
+        prevented = true;
+      },
+    });
+    return prevented;
+  }
+}
+
+export const app = new Application();

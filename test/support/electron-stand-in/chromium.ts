@@ -1,0 +1,75 @@
+/**
+ * Owns: the real Chromium under the stand-in, and the addresses of custom schemes in it.
+ * Called by: web-contents.ts, application.ts, parts.ts. Calls: playwright-core.
+ *
+ * Chromium cannot be taught a scheme from outside: `app://parley/x` is `https://parley.app.stand-in.invalid/x` there,
+ * and every request to it is answered by the handler that the program gave to `protocol.handle`.
+ */
+import { chromium, type Browser, type BrowserContext, type Route } from 'playwright-core';
+
+type SchemeHandler = (request: Request) => Response | Promise<Response>;
+interface RequestListener {
+  readonly urls: readonly string[];
+  readonly decide: (details: { url: string }, answer: (verdict: { cancel?: boolean }) => void) => void;
+}
+
+export const schemeHandlers = new Map<string, SchemeHandler>();
+export const requestListeners: RequestListener[] = [];
+const SUFFIX = 'stand-in.invalid';
+
+let browser: Browser | undefined;
+let context: Promise<BrowserContext> | undefined;
+
+/** The address in Chromium of one in the program. */
+export function inChromium(url: string): string {
+  const [, scheme = '', host = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]+)(.*)$/i.exec(url) ?? [];
+  return schemeHandlers.has(scheme) ? `https://${host}.${scheme}.${SUFFIX}${rest}` : url;
+}
+
+/** The address in the program of one in Chromium. */
+export function inProgram(url: string): string {
+  const [, host, scheme, rest = ''] =
+    /^https:\/\/([^/?#]+)\.([a-z0-9+-]+)\.stand-in\.invalid(.*)$/.exec(url) ?? [];
+  return host === undefined || scheme === undefined ? url : `${scheme}://${host}${rest}`;
+}
+
+export function openContext(): Promise<BrowserContext> {
+  context ??= launch();
+  return context;
+}
+
+export async function closeChromium(): Promise<void> {
+  await browser?.close();
+}
+
+async function launch(): Promise<BrowserContext> {
+  browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-background-networking', '--no-first-run'],
+  });
+  const created = await browser.newContext({ viewport: null });
+  await created.route('**/*', (route) => answer(route));
+  return created;
+}
+
+async function answer(route: Route): Promise<void> {
+  const request = route.request();
+  const url = inProgram(request.url());
+  const handler = schemeHandlers.get(new URL(url).protocol.slice(0, -1));
+  if (handler === undefined) {
+    for (const { urls, decide } of requestListeners) {
+      if (urls.some((pattern) => url.startsWith(pattern.slice(0, pattern.indexOf('*'))))) {
+        decide({ url }, () => undefined);
+      }
+    }
+    // Whatever the program decided: tests never leave this computer.
+    await route.abort('blockedbyclient');
+    return;
+  }
+  const response = await handler(new Request(url, { method: request.method(), headers: request.headers() }));
+  await route.fulfill({
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: Buffer.from(await response.arrayBuffer()),
+  });
+}

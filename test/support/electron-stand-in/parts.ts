@@ -1,0 +1,112 @@
+/**
+ * Owns: the parts of Electron without a window: IPC's main side, protocol, session, keyring, dialogs.
+ * Called by: electron.ts, web-contents.ts. Calls: chromium.ts.
+ */
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { app } from './application.ts';
+import { requestListeners, schemeHandlers } from './chromium.ts';
+
+type InvokeHandler = (event: object, ...args: unknown[]) => unknown;
+
+const invokeHandlers = new Map<string, InvokeHandler>();
+export const ipcMain = {
+  handle(channel: string, handler: InvokeHandler): void {
+    if (invokeHandlers.has(channel))
+      throw new Error(`Attempted to register a second handler for '${channel}'`);
+    invokeHandlers.set(channel, handler);
+  },
+  removeHandler(channel: string): void {
+    invokeHandlers.delete(channel);
+  },
+  /** Of the stand-in itself: a message from a page. */
+  async invoke(channel: string, event: object, args: readonly unknown[]): Promise<unknown> {
+    const handler = invokeHandlers.get(channel);
+    if (handler === undefined) throw new Error(`No handler registered for '${channel}'`);
+    return structuredClone(await handler(event, ...args));
+  },
+};
+
+export const privilegedSchemes: { scheme: string; privileges?: object }[] = [];
+export const protocol = {
+  registerSchemesAsPrivileged(schemes: { scheme: string; privileges?: object }[]): void {
+    if (app.isReady()) throw new Error('protocol.registerSchemesAsPrivileged has to come before ready');
+    privilegedSchemes.push(...schemes);
+  },
+  handle(scheme: string, handler: (request: Request) => Response | Promise<Response>): void {
+    if (!privilegedSchemes.some((known) => known.scheme === scheme)) {
+      throw new Error(`the scheme ${scheme} was not registered as privileged`);
+    }
+    schemeHandlers.set(scheme, handler);
+  },
+};
+
+/** What the program decides about permissions; without handlers Electron grants them all. */
+export const permissionHandlers: {
+  request?: (contents: object, permission: string, answer: (granted: boolean) => void) => void;
+  check?: (contents: object, permission: string) => boolean;
+} = {};
+
+class Session extends EventEmitter {
+  readonly webRequest = {
+    onBeforeRequest(
+      { urls }: { urls: string[] },
+      decide: (details: { url: string }, answer: (verdict: { cancel?: boolean }) => void) => void,
+    ): void {
+      requestListeners.push({ urls, decide });
+    },
+  };
+
+  setPermissionRequestHandler(handler: NonNullable<typeof permissionHandlers.request>): void {
+    permissionHandlers.request = handler;
+  }
+
+  setPermissionCheckHandler(handler: NonNullable<typeof permissionHandlers.check>): void {
+    permissionHandlers.check = handler;
+  }
+
+  setDevicePermissionHandler(): void {
+    // Chromium over CDP asks for no devices.
+  }
+}
+
+export const session = { defaultSession: new Session() };
+
+const key = randomBytes(32);
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+export const safeStorage = {
+  isEncryptionAvailable: () => true,
+  getSelectedStorageBackend: () => 'gnome_libsecret',
+  encryptString(text: string): Buffer {
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', key, iv);
+    return Buffer.concat([iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  },
+  decryptString(bytes: Buffer): string {
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES));
+    decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
+    return decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
+  },
+};
+
+export const shell = {
+  openExternal: (url: string) => Promise.reject(new Error(`not opened in tests: ${url}`)),
+};
+
+export const dialog = {
+  showErrorBox(title: string, content: string): void {
+    process.stderr.write(`${title}: ${content}\n`);
+  },
+};
+
+export const Menu = {
+  buildFromTemplate: (template: object[]) => ({ items: template, popup: () => undefined }),
+  setApplicationMenu: () => undefined,
+};
+
+export const nativeTheme = Object.assign(new EventEmitter(), { shouldUseDarkColors: false });
+
+export const screen = {
+  getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1_920, height: 1_080 } }],
+};
