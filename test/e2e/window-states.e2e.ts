@@ -1,28 +1,16 @@
-import { resolve } from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
-import { build } from 'vite';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { scenarios, type ScenarioName } from '../renderer/support/scenarios.ts';
 import { ScriptedBackend } from '../support/scripted-backend.ts';
+import { buildWindow, launchBrowser } from '../support/window-desk.ts';
 
 /** The window over a scripted backend, in a browser: what only a real layout and a real CSP can show. */
-const root = resolve(import.meta.dirname, '../..');
-const built = resolve(root, 'test/.artifacts/window');
 let browser: Browser;
 const complaints: string[] = [];
 
 beforeAll(async () => {
-  await build({ configFile: resolve(root, 'vite.config.ts'), logLevel: 'error', build: { outDir: built } });
-  browser = await chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--no-first-run',
-    ],
-  });
+  await buildWindow();
+  browser = await launchBrowser();
 });
 
 afterAll(() => browser.close());
@@ -41,7 +29,7 @@ async function open(
   scenario: ScenarioName,
   { width = 1240, height = 780, language }: Look = {},
 ): Promise<{ page: Page; server: ScriptedBackend }> {
-  const server = new ScriptedBackend(scenario, built);
+  const server = new ScriptedBackend(scenario);
   if (language !== undefined) {
     const { world } = server.backend;
     world.settings = { ...world.settings, 'appearance.language': language };

@@ -1,0 +1,388 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { WireRecord } from '../../main/base/wire-tap.ts';
+import {
+  buildWindow,
+  Desk,
+  domain,
+  launchBrowser,
+  Office,
+  passwordOf,
+  temporaryFolder,
+  type DeskOptions,
+} from '../support/window-desk.ts';
+
+/** The window over the real program: messenger, store, IM Server and sockets, as people use it. */
+let browser: Browser;
+const desks: Desk[] = [];
+
+beforeAll(async () => {
+  await buildWindow();
+  browser = await launchBrowser();
+});
+
+afterAll(() => browser.close());
+
+afterEach(() => {
+  for (const desk of desks.splice(0)) expect(desk.complaints, 'errors in the console').toEqual([]);
+});
+
+async function sitDown(options: DeskOptions = {}): Promise<Desk> {
+  const desk = await Desk.open(browser, options);
+  desks.push(desk);
+  return desk;
+}
+
+/** Bob and Tom, both signed in and known to each other, with the conversation open. */
+async function bobAndTom(): Promise<{ bob: Desk; tom: Desk; office: Office }> {
+  const office = await Office.open('bob', 'tom');
+  const [bob, tom] = await Promise.all([
+    sitDown({ person: { name: 'Bob', server: office.address, contacts: ['Tom'] } }),
+    sitDown({ person: { name: 'Tom', server: office.address, contacts: ['Bob'] } }),
+  ]);
+  await Promise.all([bob.row('Tom').click(), tom.row('Bob').click()]);
+  return { bob, tom, office };
+}
+
+/** Bob with a conversation with Tom, at a server that knows these users. */
+async function bobAlone(...users: string[]): Promise<{ bob: Desk; office: Office }> {
+  const office = await Office.open(...users);
+  const bob = await sitDown({ person: { name: 'Bob', server: office.address, contacts: ['Tom'] } });
+  await bob.row('Tom').click();
+  return { bob, office };
+}
+
+describe('first run', () => {
+  it('has three doors, and behind "Try it" Tom, who answers without a network', async () => {
+    const wire: WireRecord[] = [];
+    const bob = await sitDown({ tap: (record) => wire.push(record) });
+    await bob.page.getByRole('button', { name: 'Sign in to a server' }).waitFor();
+    await bob.page.getByRole('button', { name: 'Start a server on this computer' }).waitFor();
+    await bob.page.getByRole('button', { name: 'Try it' }).click();
+    await bob.sees(/Hi Bob, I am Tom/);
+    await bob.write('Hello Tom, what time is it?');
+    await bob.sees('Tom is typing…');
+    await bob.bubble('on my clock').waitFor();
+    await bob.state('Hello Tom', 'Read');
+    expect(wire.length).toBeGreaterThan(0);
+    expect(new Set(wire.map(({ remote }) => remote.replace(/:\d+$/, '')))).toEqual(new Set(['127.0.0.1']));
+
+    await bob.close();
+    await bob.start();
+    await bob.row('Tom').click();
+    await bob.bubble('Hello Tom').waitFor();
+    await bob.write('thanks');
+    await bob.bubble('You are welcome').waitFor();
+  });
+
+  it('starts a server for two people, who talk', async () => {
+    const [bob, tom] = await Promise.all([sitDown(), sitDown()]);
+    await bob.page.getByRole('button', { name: 'Start a server on this computer' }).click();
+    const you = bob.page.getByRole('group', { name: 'You' });
+    const other = bob.page.getByRole('group', { name: 'The other person' });
+    for (const [group, user] of [
+      [you, 'Bob'],
+      [other, 'Tom'],
+    ] as const) {
+      await group.getByLabel('User name').fill(user.toLowerCase());
+      await group.getByLabel('Password').fill(passwordOf(user));
+      await group.getByLabel('Name', { exact: true }).fill(user);
+    }
+    await bob.page.getByText('Reach and port').click();
+    await bob.page.getByText('This computer only').click();
+    await bob.page.getByLabel('Port').fill('0');
+    await bob.page.getByRole('button', { name: 'Start server' }).click();
+    await bob.sees('Your server is running');
+    await bob.sees('Give this to Tom.');
+    await bob.page.getByRole('button', { name: 'Copy' }).click();
+    await bob.page.getByRole('button', { name: 'Copied' }).waitFor();
+    const given = await bob.page.evaluate(() => navigator.clipboard.readText());
+    await bob.page.getByRole('button', { name: 'Continue' }).click();
+
+    await tom.page.getByRole('button', { name: 'Sign in to a server' }).click();
+    for (const line of given.split('\n')) {
+      const [label, value] = /^(\w+): (.*)$/.exec(line)!.slice(1) as [string, string];
+      await tom.page.getByLabel(label, { exact: true }).fill(value);
+    }
+    await tom.page.getByRole('button', { name: 'Sign in' }).click();
+    await tom.sees(`tom@${domain}`);
+    await tom.page.getByRole('button', { name: 'New conversation' }).first().click();
+    await tom.page.getByLabel('Address').fill('bob');
+    await tom.page.getByLabel('Name').fill('Bob');
+    await tom.page.getByRole('button', { name: 'Start conversation' }).click();
+
+    await bob.row('Tom').click();
+    await bob.write('Are you there?');
+    await tom.bubble('Are you there?').waitFor();
+    await bob.state('Are you there?', 'Read');
+    await tom.composer.pressSequentially('Yes, I');
+    await bob.sees('Tom is typing…');
+    await tom.write('Yes, I am.');
+    await bob.bubble('Yes, I am.').waitFor();
+    await tom.state('Yes, I am.', 'Read');
+
+    await bob.page.getByRole('button', { name: 'Settings' }).click();
+    await bob.page.getByText('signed in', { exact: true }).nth(1).waitFor();
+    await tom.close();
+    await bob.page.getByText('not signed in', { exact: true }).waitFor();
+  });
+});
+
+describe('two people', () => {
+  it('see unread messages counted in the list and the title until they look', async () => {
+    const { bob, tom } = await bobAndTom();
+    await tom.page.getByRole('button', { name: 'Settings' }).click();
+    await bob.write('One');
+    await bob.write('Two');
+    await tom.row('Bob').getByText('2 unread messages').waitFor();
+    await expect.poll(() => tom.page.title()).toBe('(2) Parley');
+    await bob.state('Two', 'Delivered');
+    await tom.page.getByRole('button', { name: 'Close' }).click();
+    await tom.row('Bob').click();
+    await bob.state('One', 'Read');
+    await bob.state('Two', 'Read');
+    await expect.poll(() => tom.page.title()).toBe('Parley');
+    expect(await tom.row('Bob').getByText('unread').count()).toBe(0);
+  });
+
+  it('end a session and open a new one with the next message', async () => {
+    const { bob, tom } = await bobAndTom();
+    await bob.write('Hello');
+    await tom.bubble('Hello').waitFor();
+    await bob.sees(/Session with Tom · direct · not encrypted · since \d\d:\d\d/);
+    await tom.sees(/Session with Bob · direct · not encrypted · since \d\d:\d\d/);
+    await bob.page.getByRole('button', { name: 'End session' }).click();
+    await bob.sees(/Session ended .* You ended the session\./);
+    await tom.sees(/Session ended .* Bob ended the session\./);
+    await tom.write('One more thing');
+    await bob.bubble('One more thing').waitFor();
+    await bob.sees(/Session with Tom · direct/);
+    await tom.state('One more thing', 'Read');
+  });
+
+  it('see every message of their session in the inspector, with the steps of the flow', async () => {
+    const { bob, tom } = await bobAndTom();
+    await bob.write('Look at this');
+    await tom.bubble('Look at this').waitFor();
+    await bob.state('Look at this', 'Read');
+    await bob.page.getByRole('button', { name: 'Session details' }).last().click();
+    const inspector = bob.page.getByRole('complementary', { name: 'Session inspector' });
+    const ladder = inspector.getByRole('region', { name: 'Ladder diagram of the session' });
+    await ladder
+      .getByRole('button', { name: /INVITE, from Bob to IM Server/ })
+      .first()
+      .waitFor();
+    await ladder.getByRole('button', { name: /SEND visit, from Tom to Bob/ }).click();
+    await inspector.getByText('Step 4').waitFor();
+    expect(await inspector.locator('pre').textContent()).toMatch(/^MSRP \S+ SEND/);
+    await bob.page.getByRole('button', { name: 'End session' }).click();
+    await ladder.getByRole('button', { name: /BYE, from Bob to IM Server/ }).waitFor();
+    await inspector.getByText('session ended').waitFor();
+    const steps = await ladder.locator('.step:not(.none)').allTextContents();
+    // Bob's own sockets: what the server and Tom say to each other is not seen there.
+    expect(steps.map((step) => step.trim())).toEqual(
+      expect.arrayContaining(['2', '4', '5', '8', '9', '11', '12', '15', '18']),
+    );
+    expect(steps).not.toContain('3');
+    expect(await inspector.textContent()).not.toContain('Look at this');
+  });
+});
+
+describe('when it cannot happen', () => {
+  it('says that a password is wrong, keeps nothing, and lets the user correct it', async () => {
+    const office = await Office.open('bob');
+    const bob = await sitDown();
+    await bob.page.getByRole('button', { name: 'Sign in to a server' }).click();
+    await bob.page.getByLabel('Address').fill(`bob@${domain}`);
+    await bob.page.getByLabel('Password').fill('guess');
+    await bob.page.getByLabel('Server', { exact: true }).fill(office.address);
+    await bob.page.getByRole('button', { name: 'Sign in' }).click();
+    await bob.page.getByRole('alert').getByText(`The password for bob@${domain} is not right.`).waitFor();
+    expect(await bob.call('account.list', {})).toEqual([]);
+    await bob.page.getByLabel('Password').fill(passwordOf('bob'));
+    await bob.page.getByRole('button', { name: 'Sign in' }).click();
+    await bob.sees('No conversations yet.');
+    await bob.sees(`bob@${domain}`);
+
+    await bob.close();
+    await office.addUser('bob', 'changed meanwhile');
+    await bob.start();
+    await bob.page.getByRole('alert').getByText(`The password for bob@${domain} is not right.`).waitFor();
+    await bob.sees('Not signed in');
+    await bob.page.getByLabel('Password').fill('changed meanwhile');
+    await bob.page.getByRole('button', { name: 'Sign in' }).click();
+    await bob.page.getByRole('alert').waitFor({ state: 'detached' });
+    await bob.sees(`bob@${domain}`);
+  });
+
+  it('says that no server answers at the address, and keeps nothing', async () => {
+    const bob = await sitDown();
+    await bob.page.getByRole('button', { name: 'Sign in to a server' }).click();
+    await bob.page.getByLabel('Address').fill(`bob@${domain}`);
+    await bob.page.getByLabel('Password').fill('whatever');
+    await bob.page.getByLabel('Server', { exact: true }).fill('127.0.0.1:9');
+    await bob.page.getByRole('button', { name: 'Sign in' }).click();
+    await bob.page.getByRole('alert').getByText('The server cannot be reached.').waitFor();
+    expect(await bob.call('account.list', {})).toEqual([]);
+  });
+
+  it('keeps what is written while the server is gone, and sends it by itself when it is back', async () => {
+    const { bob, tom, office } = await bobAndTom();
+    await bob.write('Before');
+    await bob.state('Before', 'Read');
+    await bob.page.getByRole('button', { name: 'End session' }).click();
+    await bob.sees(/Session ended/);
+    await office.close();
+    await bob.write('Meanwhile 1');
+    await bob.state('Meanwhile 1', 'Queued on this computer');
+    await bob.sees(`The server ${office.address} cannot be reached. Parley tries again by itself.`);
+    await bob.write('Meanwhile 2');
+    await bob.state('Meanwhile 2', 'Queued on this computer');
+    await bob.page.keyboard.press('Control+k');
+    await bob.page.keyboard.type('before');
+    await bob.page.getByRole('option').filter({ hasText: 'Before' }).waitFor();
+    await bob.page.keyboard.press('Escape');
+    await office.start();
+    await bob.state('Meanwhile 1', 'Read');
+    await bob.state('Meanwhile 2', 'Read');
+    const received = await tom.page.locator('[data-id] p').allTextContents();
+    expect(received).toEqual(['Before', 'Meanwhile 1', 'Meanwhile 2']);
+    await bob.page.getByText('cannot be reached').waitFor({ state: 'detached' });
+  });
+
+  it('reads and searches after a restart with no server at all', async () => {
+    const { bob, tom, office } = await bobAndTom();
+    await bob.write('The lantern is in the cellar');
+    await bob.state('The lantern is in the cellar', 'Read');
+    await tom.write('Thank you');
+    await bob.bubble('Thank you').waitFor();
+    await bob.close();
+    await office.close();
+    await bob.start();
+    await bob.sees(`The server ${office.address} cannot be reached.`);
+    await bob.row('Tom').click();
+    await bob.state('The lantern is in the cellar', 'Read');
+    await bob.bubble('Thank you').waitFor();
+    await bob.page.keyboard.press('Control+k');
+    await bob.page.keyboard.type('lantern');
+    await bob.page.getByRole('option').locator('mark').getByText('lantern').waitFor();
+  });
+
+  it('asks about a stranger before it shows a word of his', async () => {
+    const { bob, tom } = await strangers();
+    await tom.page.getByRole('button', { name: 'Accept' }).click();
+    await tom.bubble('You do not know me').waitFor();
+    await bob.state('You do not know me', 'Read');
+    await bob.sees(/Session with Tom · direct/);
+  });
+
+  it('tells a stranger that he is declined, and lets him in when Tom thinks better of it', async () => {
+    const { bob, tom } = await strangers();
+    await tom.page.getByRole('button', { name: 'Decline' }).click();
+    await tom.page.getByRole('heading', { name: 'You have declined the invitation of Bob.' }).waitFor();
+    await bob.bubble('You do not know me').getByText('Tom declined.').waitFor();
+    await bob.sees(/Session ended .* Tom declined\./);
+    await tom.page.getByRole('button', { name: 'Accept' }).click();
+    await tom.composer.waitFor();
+    expect(await tom.page.getByText('You do not know me').count()).toBe(0);
+    await bob.page.getByRole('button', { name: 'Retry' }).click();
+    await tom.bubble('You do not know me').waitFor();
+    await bob.state('You do not know me', 'Read');
+  });
+
+  /** Bob has written to Tom, who does not know him and has been asked. */
+  async function strangers(): Promise<{ bob: Desk; tom: Desk }> {
+    const { bob, office } = await bobAlone('bob', 'tom');
+    const tom = await sitDown({ person: { name: 'Tom', server: office.address } });
+    await tom.sees('No conversations yet.');
+    await bob.write('You do not know me');
+    await tom.row('Bob').getByText('Wants to talk to you').waitFor();
+    await bob.sees('Inviting Tom…');
+    await tom.row('Bob').click();
+    await tom.page.getByRole('heading', { name: 'Bob would like to talk to you' }).waitFor();
+    expect(await tom.page.getByText('You do not know me').count()).toBe(0);
+    return { bob, tom };
+  }
+
+  it('says that nobody has the address, and tries again when asked to', async () => {
+    const { bob, office } = await bobAlone('bob');
+    await bob.write('Anybody there?');
+    await bob
+      .bubble('Anybody there?')
+      .getByText('The server knows nobody with the address of Tom.')
+      .waitFor();
+    await bob.state('Anybody there?', 'Not sent');
+    await office.addUser('tom');
+    await bob.page.getByRole('button', { name: 'Retry' }).click();
+    await bob.bubble('Anybody there?').getByText('waiting for Tom').first().waitFor();
+  });
+
+  it('keeps a message for somebody who is not signed in until he is', async () => {
+    const { bob, office } = await bobAlone('bob', 'tom');
+    await bob.write('For later');
+    await bob.state('For later', 'waiting for Tom');
+    const tom = await sitDown({ person: { name: 'Tom', server: office.address } });
+    await bob.state('For later', 'Delivered');
+    await tom.row('Bob').click();
+    await tom.page.getByRole('button', { name: 'Accept' }).click();
+    await tom.bubble('For later').waitFor();
+    await bob.state('For later', 'Read');
+  });
+});
+
+describe('the window', () => {
+  it('finds a message, jumps to it and flashes it', async () => {
+    const { bob, tom } = await bobAndTom();
+    await bob.write('Where is the lantern?');
+    for (let count = 1; count <= 40; count += 1) await bob.call('message.send', await nextLine(bob, count));
+    await tom.bubble('Line 40').waitFor();
+    await tom.page.keyboard.press('Control+k');
+    await tom.page.keyboard.type('lant');
+    const found = tom.page.getByRole('option').filter({ hasText: 'Where is the lantern?' });
+    await found.locator('mark').getByText('lant').waitFor();
+    await tom.page.keyboard.press('Enter');
+    await tom.bubble('Where is the lantern?').locator('.flash').waitFor();
+    expect(await tom.bubble('Where is the lantern?').isVisible()).toBe(true);
+    await tom.page.keyboard.press('Control+k');
+    await tom.page.keyboard.type('nothing like it');
+    await tom.sees('Nothing found for “nothing like it”.');
+  });
+
+  async function nextLine(desk: Desk, count: number) {
+    const [conversation] = await desk.call('conversation.list', {});
+    return { conversationId: conversation!.id, text: `Line ${count}` };
+  }
+
+  it('applies its settings at once and keeps them', async () => {
+    const profile = await temporaryFolder();
+    const bob = await sitDown({ profile });
+    await bob.page.getByRole('button', { name: 'Try it' }).click();
+    await bob.page.getByRole('button', { name: 'Settings' }).click();
+    const background = () => bob.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const light = await background();
+    await bob.page.getByText('Dark', { exact: true }).click();
+    await expect.poll(background).not.toBe(light);
+    await bob.page.getByLabel('Language').selectOption('العربية');
+    await bob.page.getByRole('heading', { name: 'الإعدادات' }).waitFor();
+    expect(await bob.page.evaluate(() => getComputedStyle(document.body).direction)).toBe('rtl');
+    await bob.page.reload();
+    await bob.page.getByRole('button', { name: 'الإعدادات' }).waitFor();
+    expect(await background()).not.toBe(light);
+  });
+
+  it('opens only with its link, once, and says so', async () => {
+    const bob = await sitDown();
+    const url = bob.web.issueUrl();
+    const stranger = await browser.newContext();
+    const page = await stranger.newPage();
+    const refused = await page.goto(new URL('/', url).href);
+    expect(refused?.status()).toBe(403);
+    await page.getByText('Open this window by starting Parley.').waitFor();
+    await (await stranger.newPage()).goto(url);
+    await stranger.clearCookies();
+    const used = await page.goto(url);
+    expect(used?.status()).toBe(403);
+    await page.getByText('This link has been used already. Start Parley again to get a new one.').waitFor();
+    await stranger.close();
+  });
+});
