@@ -36,6 +36,7 @@ const SOCKET_FILES = [
   'main/sip/agent/agent\\.ts$',
   'main/msrp/(connection|listener|dialer)\\.ts$',
   'main/hosts/single-instance\\.ts$',
+  'main/hosts/headless/capture\\.ts$',
   'main/hosts/browser/',
 ];
 

@@ -7,8 +7,15 @@ import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const text = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
-const rows = [...text.matchAll(/^\| \d+ \| `([^`]+)` \| (?:`(\w+)`)? ?\|/gm)].map(([, file, name]) => ({ file: file!, name }));
-const files = [...new Set([...text.matchAll(/`((?:main|renderer|shared)\/[\w./-]+\.(?:ts|svelte))`/g)].map(([, file]) => file!))];
+const rows = [...text.matchAll(/^\| \d+ \| `([^`]+)` \| (?:`(\w+)`)? ?\|/gm)].map(([, file, name]) => ({
+  file: file!,
+  name,
+}));
+const files = [
+  ...new Set(
+    [...text.matchAll(/`((?:main|renderer|shared)\/[\w./-]+\.(?:ts|svelte))`/g)].map(([, file]) => file!),
+  ),
+];
 
 describe('ARCHITECTURE.md', () => {
   it('describes the way of a message in fourteen steps', () => {

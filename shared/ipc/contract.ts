@@ -173,7 +173,7 @@ export interface CallOutputs {
 }
 
 export type CallName = keyof typeof callInputs;
-export const callNames = Object.keys(callInputs) as CallName[];
+
 /** What a caller passes. */
 export type CallInput<Name extends CallName> = v.InferInput<(typeof callInputs)[Name]>;
 /** What the implementation gets after validation. */
@@ -196,5 +196,5 @@ export const eventData = {
 } as const;
 
 export type EventName = keyof typeof eventData;
-export const eventNames = Object.keys(eventData) as EventName[];
+
 export type EventData<Name extends EventName> = v.InferOutput<(typeof eventData)[Name]>;

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import type { EventData, EventName } from './contract.ts';
-import { errorCodes, type ErrorCode } from './error-codes.ts';
+import type { ErrorCode } from './error-codes.ts';
 
 /** `{"id":1,"call":"message.send","input":{…}}`; `id` comes back in the answer. */
 export const callEnvelopeSchema = v.object({
@@ -17,16 +17,6 @@ export type CallEnvelope = v.InferOutput<typeof callEnvelopeSchema>;
 export type AnswerEnvelope =
   | { readonly id: number | string; readonly ok: true; readonly value: unknown }
   | { readonly id: number | string; readonly ok: false; readonly code: ErrorCode; readonly message: string };
-
-export const answerEnvelopeSchema = v.variant('ok', [
-  v.object({ id: v.union([v.number(), v.string()]), ok: v.literal(true), value: v.unknown() }),
-  v.object({
-    id: v.union([v.number(), v.string()]),
-    ok: v.literal(false),
-    code: v.picklist(errorCodes),
-    message: v.string(),
-  }),
-]);
 
 /** `seq` grows by one with each event; a gap means that the subscriber has to read its state anew. */
 export type EventEnvelope = {
