@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const text = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
-const rows = [...text.matchAll(/^\| \d+ \| `([^`]+)` \| (?:`(\w+)`)? ?\|/gm)].map(([, file, name]) => ({
+const rows = [...text.matchAll(/^\|\s*\d+\s*\|\s*`([^`]+)`\s*\|\s*(?:`(\w+)`)?\s*\|/gm)].map(([, file, name]) => ({
   file: file!,
   name,
 }));
