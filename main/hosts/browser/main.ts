@@ -6,10 +6,10 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createLog, type LogLevel } from '../../base/log.ts';
 import { filePermissionSecrets } from '../../messenger/secrets.ts';
 import { StoreError } from '../../store/database.ts';
 import { App } from '../app.ts';
+import { openLog } from '../log-file.ts';
 import { defaultProfile } from '../profile.ts';
 import { takeInstanceLock } from '../single-instance.ts';
 import { openAppWindow } from './app-window.ts';
@@ -19,7 +19,8 @@ const HELP = `Parley in a browser window.
 
   main.ts [--profile FOLDER] [--browser PROGRAM [--snap]] [--because REASON] [--log debug|info|warn|error]
 
-Without --browser it prints a link, and why, and runs until it is stopped.
+Without --browser it prints a link, and why, and runs until it is stopped. Warnings go to parley.log in the profile,
+with --log to standard error.
 `;
 
 const RENDERER = fileURLToPath(new URL('../../../out/renderer', import.meta.url));
@@ -57,10 +58,7 @@ async function main(): Promise<void> {
     return;
   }
   await using lock = taken.lock;
-  const log = createLog({
-    level: (level ?? 'warn') as LogLevel,
-    sink: (line) => process.stderr.write(`${line}\n`),
-  });
+  const log = openLog(profile, level);
   await using app = await App.open({ profile, host: 'browser', secrets: filePermissionSecrets, log });
   await using web = await WebHost.start({ api: app.api, log, rendererFolder: RENDERER });
 

@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { app, dialog, ipcMain, protocol, safeStorage, session, shell } from 'electron';
 import { Lifetime } from '../../base/lifetime.ts';
-import { createLog, type Log, type LogLevel } from '../../base/log.ts';
+import type { Log } from '../../base/log.ts';
 import { App } from '../app.ts';
+import { openLog } from '../log-file.ts';
 import { defaultProfile } from '../profile.ts';
 import { takeInstanceLock } from '../single-instance.ts';
 import { appScheme, serveAppProtocol } from './app-protocol.ts';
@@ -25,7 +26,7 @@ const RENDERER = fileURLToPath(new URL('../../renderer', import.meta.url));
 
 interface Options {
   readonly profile: string;
-  readonly level: LogLevel;
+  readonly level: string | undefined;
 }
 
 /** Electron and Chromium have switches of their own on the same line: what is not ours is not an error. */
@@ -37,7 +38,7 @@ function readOptions(): Options {
   });
   return {
     profile: typeof values.profile === 'string' ? resolve(values.profile) : defaultProfile(),
-    level: (typeof values.log === 'string' ? values.log : 'warn') as LogLevel,
+    level: typeof values.log === 'string' ? values.log : undefined,
   };
 }
 
@@ -103,8 +104,8 @@ function closeBeforeQuit(lifetime: Lifetime, log: Log): void {
 
 async function main(): Promise<void> {
   const { profile, level } = readOptions();
-  const log = createLog({ level, sink: (line) => process.stderr.write(`${line}\n`) });
   mkdirSync(profile, { recursive: true, mode: 0o700 });
+  const log = openLog(profile, level);
   app.setPath('userData', join(profile, 'electron'));
   app.enableSandbox();
   protocol.registerSchemesAsPrivileged([appScheme]);

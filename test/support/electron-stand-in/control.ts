@@ -2,6 +2,7 @@
  * Owns: what a spec runs inside of the program, as Playwright's `electronApp.evaluate` does on the real Electron.
  * Called by: electron.ts. Calls: the parent process.
  */
+import { runInThisContext } from 'node:vm';
 
 interface Question {
   readonly id: number;
@@ -18,8 +19,7 @@ export function answerTests(electron: object): void {
 
 async function answer(electron: object, { id, source, argument }: Question): Promise<void> {
   try {
-    // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the source comes from our own spec
-    const run = new Function(`return (${source})`)() as (electron: object, argument: unknown) => unknown;
+    const run = runInThisContext(`(${source})`) as (electron: object, argument: unknown) => unknown;
     process.send?.({ id, value: (await run(electron, argument)) ?? null });
   } catch (error) {
     process.send?.({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
