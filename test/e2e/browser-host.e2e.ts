@@ -281,7 +281,7 @@ describe('when it cannot happen', () => {
     await tom.page.getByRole('button', { name: 'Decline' }).click();
     await tom.page.getByRole('heading', { name: 'You have declined the invitation of Bob.' }).waitFor();
     await bob.bubble('You do not know me').getByText('Tom declined.').waitFor();
-    await bob.sees(/Session ended .* Tom declined\./);
+    await bob.sees('No session with Tom · Tom declined.');
     await tom.page.getByRole('button', { name: 'Accept' }).click();
     await tom.composer.waitFor();
     expect(await tom.page.getByText('You do not know me').count()).toBe(0);
@@ -384,5 +384,18 @@ describe('the window', () => {
     expect(used?.status()).toBe(403);
     await page.getByText('This link has been used already. Start Parley again to get a new one.').waitFor();
     await stranger.close();
+  });
+
+  it('has its own place in a browser that shows two of them', async () => {
+    const [bob, tom] = await Promise.all([sitDown(), sitDown()]);
+    const browsing = await browser.newContext();
+    const [first, second] = await Promise.all([browsing.newPage(), browsing.newPage()]);
+    await first.goto(bob.web.issueUrl());
+    await second.goto(tom.web.issueUrl());
+    for (const page of [first, second]) {
+      await page.reload();
+      await page.getByRole('button', { name: 'Try it' }).waitFor();
+    }
+    await browsing.close();
   });
 });

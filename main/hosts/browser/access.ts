@@ -11,7 +11,11 @@ import type { IncomingMessage } from 'node:http';
 /** A link that was not used for this long is worth nothing. */
 const TOKEN_LIFE_MS = 5 * 60_000;
 const MAX_TOKENS = 32;
-const COOKIE = 'parley';
+
+/** Cookies are not kept apart by port: two programs in one browser need two names. */
+function cookieName(request: IncomingMessage): string {
+  return `parley-${request.socket.localPort ?? 0}`;
+}
 
 function secret(): string {
   return randomBytes(32).toString('base64url');
@@ -49,12 +53,12 @@ export class BrowserAccess {
   }
 
   /** The Set-Cookie value for a token, or undefined when it is unknown, used or too old. */
-  redeem(token: string): string | undefined {
+  redeem(token: string, request: IncomingMessage): string | undefined {
     for (const [known, expiry] of this.#tokens) {
       if (!same(known, token)) continue;
       this.#tokens.delete(known);
       if (expiry < this.#now()) return undefined;
-      return `${COOKIE}=${this.#cookie}; HttpOnly; SameSite=Strict; Path=/`;
+      return `${cookieName(request)}=${this.#cookie}; HttpOnly; SameSite=Strict; Path=/`;
     }
     return undefined;
   }
@@ -69,8 +73,9 @@ export class BrowserAccess {
   /** The request carries our cookie. */
   hasCookie(request: IncomingMessage): boolean {
     const cookies = (request.headers.cookie ?? '').split(';').map((cookie) => cookie.trim());
+    const start = `${cookieName(request)}=`;
     return cookies.some(
-      (cookie) => cookie.startsWith(`${COOKIE}=`) && same(cookie.slice(COOKIE.length + 1), this.#cookie),
+      (cookie) => cookie.startsWith(start) && same(cookie.slice(start.length), this.#cookie),
     );
   }
 

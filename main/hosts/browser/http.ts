@@ -83,7 +83,7 @@ async function receiveRequest(
   }
   const token = url.searchParams.get('token');
   if (url.pathname === '/' && token !== null) {
-    const cookie = access.redeem(token);
+    const cookie = access.redeem(token, request);
     if (cookie === undefined && !access.hasCookie(request)) {
       respond(response, 403, 'This link has been used already. Start Parley again to get a new one.');
       return;

@@ -48,9 +48,10 @@ export function sessionWords(
       return {
         icon: calm ? null : 'circle-alert',
         tone: calm ? 'plain' : 'warn',
-        title: locale.t('session.ended', {
-          time: locale.moment(session.endedMs ?? session.startedMs, nowMs),
-        }),
+        title:
+          session.openedMs === null
+            ? locale.t('session.none', { name })
+            : locale.t('session.ended', { time: locale.moment(session.endedMs ?? session.startedMs, nowMs) }),
         details: session.end === null ? [] : [locale.reason(session.end, name)],
       };
     }

@@ -3,6 +3,7 @@ import type { Catalogue, Entry, MessageKey } from '../../../renderer/i18n/catalo
 import { catalogues, Locale, preferredLanguage } from '../../../renderer/i18n/locale.svelte.ts';
 import { CallError } from '../../../shared/ipc/error-codes.ts';
 import { errorCodes } from '../../../shared/ipc/error-codes.ts';
+import { accountReasonCodes } from '../../../shared/domain/account.ts';
 import { sessionEndCodes } from '../../../shared/domain/conversation.ts';
 
 const keys = Object.keys(catalogues.en) as MessageKey[];
@@ -57,9 +58,10 @@ describe.each(Object.entries(catalogues) as [keyof typeof catalogues, Catalogue]
       }
     });
 
-    it('has words for every error code and every end of a session', () => {
+    it('has words for every error code, every end of a session and every reason not to be online', () => {
       for (const code of errorCodes) expect(catalogue).toHaveProperty([`error.${code}`]);
       for (const code of sessionEndCodes) expect(catalogue).toHaveProperty([`end.${code}`]);
+      for (const code of accountReasonCodes) expect(catalogue).toHaveProperty([`account.reason.${code}`]);
     });
   },
 );
@@ -105,5 +107,15 @@ describe('Locale', () => {
     const reason = { code: 'brand-new', message: 'Something new happened.' };
     expect(locale('zh').reason(reason, 'Tom')).toBe('Something new happened.');
     expect(locale('zh').reason({ code: 'busy', message: 'Busy.' }, 'Tom')).toBe('Tom正忙。');
+  });
+
+  it('says why a message failed by its protocol and status, or by its protocol alone', () => {
+    const german = locale('de');
+    const why = (code: string) => german.reason({ code, message: 'In English.' }, 'Tom');
+    expect(why('sip-404')).toBe('Der Server kennt diese Adresse nicht.');
+    expect(why('msrp-413')).toBe('Es ist zu groß für Tom, oder die Festplatte dort ist voll.');
+    expect(why('msrp-499')).toBe('Die Seite von Tom hat es abgelehnt.');
+    expect(why('imdn-failed')).toBe('Der Server konnte es nicht zustellen.');
+    expect(why('constructor')).toBe('In English.');
   });
 });

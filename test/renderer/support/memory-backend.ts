@@ -55,6 +55,8 @@ export class MemoryBackend {
   readonly refusals = new Map<string, { code: ErrorCode; message: string }>();
   /** While set, answers wait for it. */
   hold: Promise<void> | null = null;
+  /** What comes of signing in. */
+  signIn: Account['connection'] = { status: 'online' };
   readonly #listeners = new Set<(event: EventEnvelope) => void>();
   readonly #handlers: Handlers;
   #seq = 0;
@@ -219,12 +221,12 @@ export class MemoryBackend {
           displayName,
           server,
           kind: server.includes('127.0.0.1') ? 'embedded' : 'server',
-          connection: { status: 'online' },
+          connection: this.signIn,
         }),
       'account.signIn': ({ accountId }) => {
         const known = world.accounts.find(({ id }) => id === accountId);
         if (known === undefined) throw new Refusal('not-found', 'There is no such account.');
-        const account: Account = { ...known, connection: { status: 'online' } };
+        const account: Account = { ...known, connection: this.signIn };
         world.accounts = world.accounts.map((each) => (each.id === accountId ? account : each));
         this.publish('account.changed', { account });
         return account;

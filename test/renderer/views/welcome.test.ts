@@ -59,6 +59,59 @@ describe('Welcome', () => {
     expect(window.app.shell.welcome).toBe(true);
   });
 
+  const refused = {
+    status: 'refused',
+    code: 'wrong-password',
+    reason: 'The password for bob@example.com is not right. Sign in again with the right one.',
+  } as const;
+
+  it('keeps no account that its server does not let in, and all that was typed', async () => {
+    window.backend.signIn = refused;
+    await enter('Sign in');
+    fill(view, 'Address', 'bob@example.com');
+    fill(view, 'Password', 'wrong');
+    await submit();
+    expect(view.querySelector('[role="alert"]')?.textContent).toContain(refused.reason);
+    expect(window.backend.world.accounts).toEqual([]);
+    window.backend.signIn = { status: 'online' };
+    fill(view, 'Password', 'right');
+    await submit();
+    expect(window.app.shell.welcome).toBe(false);
+    expect(window.app.accounts.current?.connection).toEqual({ status: 'online' });
+  });
+
+  it('waits for the first answer of the server, and takes the account back when the user leaves before', async () => {
+    window.backend.signIn = { status: 'connecting' };
+    await enter('Sign in');
+    fill(view, 'Address', 'bob@example.com');
+    fill(view, 'Password', 'secret');
+    await submit();
+    expect(buttonNamed(view, 'Signing you in').disabled).toBe(true);
+    buttonNamed(view, 'Back').click();
+    await settle();
+    expect(made('account.remove')).toHaveLength(1);
+    expect(window.backend.world.accounts).toEqual([]);
+  });
+
+  it('says that no server is there', async () => {
+    window.backend.signIn = { status: 'connecting', code: 'unreachable', reason: 'Trying again.' };
+    await enter('Sign in');
+    fill(view, 'Address', 'bob@example.com');
+    fill(view, 'Password', 'secret');
+    await submit();
+    expect(view.querySelector('[role="alert"]')?.textContent).toContain('The server cannot be reached.');
+    expect(window.backend.world.accounts).toEqual([]);
+  });
+
+  it('does not start a server for two people with one name', async () => {
+    await enter('Start a server');
+    fill(view, 'User name', 'bob', 0);
+    fill(view, 'User name', 'bob', 1);
+    await settle();
+    expect(view.querySelector('[role="alert"]')?.textContent).toContain('different user names');
+    expect(buttonNamed(view, 'Start server').disabled).toBe(true);
+  });
+
   async function fillPeople(): Promise<void> {
     await enter('Start a server');
     for (const [nth, user] of ['bob', 'tom'].entries()) {
