@@ -7,10 +7,12 @@ import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const text = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
-const rows = [...text.matchAll(/^\|\s*\d+\s*\|\s*`([^`]+)`\s*\|\s*(?:`(\w+)`)?\s*\|/gm)].map(([, file, name]) => ({
-  file: file!,
-  name,
-}));
+const rows = [...text.matchAll(/^\|\s*\d+\s*\|\s*`([^`]+)`\s*\|\s*(?:`(\w+)`)?\s*\|/gm)].map(
+  ([, file, name]) => ({
+    file: file!,
+    name,
+  }),
+);
 const files = [
   ...new Set(
     [...text.matchAll(/`((?:main|renderer|shared)\/[\w./-]+\.(?:ts|svelte))`/g)].map(([, file]) => file!),
