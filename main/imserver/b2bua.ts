@@ -1,15 +1,16 @@
 /**
  * Owns: sessions through the server: one leg to the caller, one to each device of the called user, in the order of
- * the flow (10 after 9, 18 after 17). Called by: imserver.ts with each INVITE. Calls: registrar.ts, sip/agent/invite.ts.
+ * the flow (10 after 9, 18 after 17). Called by: imserver.ts with each INVITE. Calls: registrar.ts, bridged-session.ts, sip/agent/invite.ts.
  */
 import { systemClock, type Clock, type Timer } from '../base/clock.ts';
 import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
-import type { DialogDelegate, InviteDialog } from '../sip/agent/invite-dialog.ts';
 import { IncomingInvite, sendInvite, type InviteOutcome } from '../sip/agent/invite.ts';
+import { parseNameAddr } from '../sip/headers.ts';
 import type { Binding } from '../store/imserver-tables.ts';
+import { BridgedSession } from './bridged-session.ts';
 import type { Credentials } from './credentials.ts';
 import type { DeferredMessages } from './deferred-messages.ts';
 import { isWayLost } from './device-way.ts';
@@ -30,6 +31,8 @@ export interface B2buaOptions {
 }
 
 type Accepted = Extract<InviteOutcome, { kind: 'accepted' }>;
+/** `gone`: the device has signed off, or was started again, while it rang. */
+type LegOutcome = InviteOutcome | { readonly kind: 'gone' };
 
 /** Joins two legs. A session is forgotten when both are gone. */
 export class B2bua implements AsyncDisposable {
@@ -81,6 +84,11 @@ export class B2bua implements AsyncDisposable {
     }
   }
 
+  /** A device is gone: it does not ring any more, and a session with it is over, whether it could say so or not. */
+  receiveGone(contact: string): void {
+    for (const session of this.#sessions) session.receiveGone(contact);
+  }
+
   /** Ends every session: the server stops. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#audit?.[Symbol.dispose]();
@@ -110,6 +118,7 @@ export class B2bua implements AsyncDisposable {
       return;
     }
     session.callee = outcome.dialog;
+    session.contacts = [outcome.device.contact, contactOf(invite.request)];
     const caller = await invite.accept(outcome.sdp, session.callerDelegate, copied(outcome));
     if (caller === undefined) {
       // The caller gave up while the answer was on its way: the handshake is completed and the leg hung up.
@@ -136,36 +145,11 @@ export class B2bua implements AsyncDisposable {
     invite: IncomingInvite,
     called: string,
     devices: readonly Binding[],
-  ): Promise<InviteOutcome> {
-    const { agent, domain } = this.#options;
-    const { headers } = invite.request.message;
-    const from = (headers.get('from') ?? '').replace(/;tag=[^;]*/i, '');
-    const winner = Promise.withResolvers<Accepted>();
+  ): Promise<Exclude<LegOutcome, Accepted> | (Accepted & { device: Binding })> {
+    const winner = Promise.withResolvers<Accepted & { device: Binding }>();
     const stop = new AbortController();
-    const legs = devices.map(async (device): Promise<InviteOutcome> => {
-      const inviteBy = (nextHop: string) =>
-        sendInvite(agent, {
-          invite: {
-            uri: device.contact,
-            nextHop,
-            from,
-            to: `<sip:${called}@${domain}>`,
-            sdp: invite.sdp,
-            headers: {
-              'Max-Forwards': String(Math.max(0, Number(headers.get('max-forwards') ?? 70) - 1)),
-            },
-          },
-          delegate: session.calleeDelegate,
-          ringMs: this.#limits.ringMs,
-          signal: AbortSignal.any([stop.signal, invite.cancelled]),
-          onProvisional: (response) => {
-            if (response.status === 180) void session.ring(invite);
-          },
-          clock: this.#clock,
-        });
-      let outcome = await inviteBy(device.source);
-      if (outcome.kind === 'refused' && isWayLost(outcome.response, device))
-        outcome = await inviteBy(device.contact);
+    const legs = devices.map(async (device): Promise<Exclude<LegOutcome, Accepted>> => {
+      const outcome = await this.#ringAt(device, session, invite, called, stop.signal);
       if (outcome.kind !== 'accepted') {
         // RFC 3261 §16.7 step 5: he has said no on one device; it need not ring on the others.
         if (outcome.kind === 'refused' && outcome.status >= 600) stop.abort();
@@ -174,21 +158,68 @@ export class B2bua implements AsyncDisposable {
       if (stop.signal.aborted) {
         await outcome.sendAck();
         void outcome.dialog.sendBye();
-        return { kind: 'cancelled' };
+      } else {
+        stop.abort();
+        winner.resolve({ ...outcome, device });
       }
-      stop.abort();
-      winner.resolve(outcome);
-      return outcome;
+      return { kind: 'cancelled' };
     });
-    const all = Promise.all(legs.map((leg) => leg.catch((): InviteOutcome => ({ kind: 'no-answer' }))));
+    const all = Promise.all(legs.map((leg) => leg.catch(() => ({ kind: 'gone' }) as const)));
     return Promise.race([winner.promise, all.then((outcomes) => best(outcomes))]);
   }
 
+  /** Step 3, to one device. Rejects with EngineError. */
+  async #ringAt(
+    device: Binding,
+    session: BridgedSession,
+    invite: IncomingInvite,
+    called: string,
+    stop: AbortSignal,
+  ): Promise<LegOutcome> {
+    const { agent, domain } = this.#options;
+    const { headers } = invite.request.message;
+    const gone = session.goneWhileRinging(device.contact);
+    const send = (nextHop: string) =>
+      sendInvite(agent, {
+        invite: {
+          uri: device.contact,
+          nextHop,
+          from: (headers.get('from') ?? '').replace(/;tag=[^;]*/i, ''),
+          to: `<sip:${called}@${domain}>`,
+          sdp: invite.sdp,
+          headers: {
+            'Max-Forwards': String(Math.max(0, Number(headers.get('max-forwards') ?? 70) - 1)),
+          },
+        },
+        delegate: session.calleeDelegate,
+        ringMs: this.#limits.ringMs,
+        signal: AbortSignal.any([stop, gone, invite.cancelled]),
+        onProvisional: (response) => {
+          if (response.status === 180) void session.ring(invite);
+        },
+        clock: this.#clock,
+      });
+    const answered = send(device.source).then((outcome) =>
+      outcome.kind === 'refused' && isWayLost(outcome.response, device) ? send(device.contact) : outcome,
+    );
+    // A device that is gone does not answer the CANCEL either: it is not waited for.
+    const left = new Promise<LegOutcome>((resolve) => {
+      gone.addEventListener('abort', () => {
+        resolve({ kind: 'gone' });
+      });
+    });
+    return Promise.race([answered, left]);
+  }
+
   /** What the caller hears when nobody accepted. */
-  async #refuse(invite: IncomingInvite, outcome: Exclude<InviteOutcome, Accepted>): Promise<void> {
+  async #refuse(invite: IncomingInvite, outcome: Exclude<LegOutcome, Accepted>): Promise<void> {
     if (outcome.kind === 'cancelled') return;
     if (outcome.kind === 'no-answer') {
       await invite.reject(408, { reason: 'No answer' });
+      return;
+    }
+    if (outcome.kind === 'gone') {
+      await invite.reject(480, { reason: 'Not reachable' });
       return;
     }
     const { status, reason, response } = outcome;
@@ -214,106 +245,16 @@ function copied(outcome: Accepted): Record<string, string> {
 }
 
 /** The outcome that tells the caller most: a refusal by a person before one by a machine (RFC 3261 §16.7). */
-function best(outcomes: readonly InviteOutcome[]): InviteOutcome {
-  const rank = (outcome: InviteOutcome): number => {
-    if (outcome.kind === 'accepted') return 0;
-    if (outcome.kind !== 'refused') return outcome.kind === 'no-answer' ? 3 : 4;
+function best(outcomes: readonly Exclude<LegOutcome, Accepted>[]): Exclude<LegOutcome, Accepted> {
+  const rank = (outcome: Exclude<LegOutcome, Accepted>): number => {
+    if (outcome.kind !== 'refused') return { 'no-answer': 3, gone: 4, cancelled: 6 }[outcome.kind];
     if (outcome.response.source.address === '') return 5;
     return outcome.status >= 600 ? 1 : 2;
   };
   return [...outcomes].sort((a, b) => rank(a) - rank(b))[0] ?? { kind: 'no-answer' };
 }
 
-/** Two legs that live and end together. */
-class BridgedSession {
-  readonly caller: string;
-  readonly #clock: Clock;
-  readonly #byeMs: number;
-  readonly callerDelegate: DialogDelegate;
-  readonly calleeDelegate: DialogDelegate;
-  callerDialog: InviteDialog | undefined;
-  callee: InviteDialog | undefined;
-  onOver: () => void = () => undefined;
-  #ringing = false;
-
-  constructor(caller: string, clock: Clock, byeMs: number) {
-    this.caller = caller;
-    this.#clock = clock;
-    this.#byeMs = byeMs;
-    this.callerDelegate = this.#delegate(() => this.callee);
-    this.calleeDelegate = this.#delegate(() => this.callerDialog);
-  }
-
-  /** Passes the first ringing on. */
-  async ring(invite: IncomingInvite): Promise<void> {
-    if (this.#ringing) return;
-    this.#ringing = true;
-    await invite.sendRinging();
-  }
-
-  async end(): Promise<void> {
-    await Promise.all([this.#hangUp(this.callerDialog), this.#hangUp(this.callee)]);
-    this.over();
-  }
-
-  over(): void {
-    this.onOver();
-  }
-
-  /** Asks both legs whether they are still there; ends the session when one is not. */
-  async audit(): Promise<void> {
-    const legs = [this.callerDialog, this.callee].filter((leg) => leg?.state === 'confirmed');
-    const there = await Promise.all(
-      legs.map(async (leg) => {
-        try {
-          const response = await leg?.sendRequest('OPTIONS');
-          return response !== undefined && response.status !== 481 && response.source.address !== '';
-        } catch {
-          return false;
-        }
-      }),
-    );
-    if (there.includes(false)) await this.end();
-  }
-
-  /** Steps 16 and 17 happen before the BYE of step 15 is answered with step 18. */
-  #delegate(other: () => InviteDialog | undefined): DialogDelegate {
-    return {
-      receiveBye: async () => {
-        await this.#hangUp(other());
-        this.over();
-      },
-      receiveRequest: (request) => this.#passOn(request, other()),
-    };
-  }
-
-  /** BYE to a leg; after `byeMs` without an answer we go on all the same. */
-  async #hangUp(leg: InviteDialog | undefined): Promise<void> {
-    if (leg === undefined) return;
-    const late = Promise.withResolvers<void>();
-    using _limit = this.#clock.startTimer(this.#byeMs, () => {
-      late.resolve();
-    });
-    await Promise.race([leg.sendBye(), late.promise]);
-  }
-
-  /** Requests inside the session (re-INVITE, INFO, OPTIONS, UPDATE, MESSAGE) go through to the other leg. */
-  async #passOn(request: AgentServerRequest, other: InviteDialog | undefined): Promise<void> {
-    if (other?.state !== 'confirmed') {
-      await request.respond(481);
-      return;
-    }
-    const contentType = request.message.headers.get('content-type');
-    const response = await other.sendRequest(request.method, {
-      ...(contentType ? { headers: { 'Content-Type': contentType } } : {}),
-      ...(request.body === '' ? {} : { body: request.body }),
-    });
-    const answerType = response.message.headers.get('content-type');
-    await request.respond(response.status, {
-      reason: response.reason,
-      ...(answerType ? { headers: { 'Content-Type': answerType } } : {}),
-      ...(response.body === '' ? {} : { body: response.body }),
-    });
-    if (request.method === 'INVITE') await response.sendAck();
-  }
+function contactOf(request: AgentServerRequest): string {
+  const contact = request.message.headers.get('contact');
+  return contact === undefined ? '' : parseNameAddr(contact).uri;
 }

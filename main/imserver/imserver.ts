@@ -84,6 +84,9 @@ export class ImServer implements AsyncDisposable {
         receivePresent: (user) => {
           deferred.receivePresent(user);
         },
+        receiveGone: (contact) => {
+          b2bua.receiveGone(contact);
+        },
         receiveChange: () => {
           options.receivePresence?.();
         },

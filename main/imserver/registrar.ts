@@ -23,6 +23,8 @@ export interface RegistrarOptions {
   readonly clock?: Clock;
   /** A device of this user has come, or has said that it is still there. */
   readonly receivePresent: (user: string) => void;
+  /** This device is not there any more: it has signed off, or was started again and has another Contact. */
+  readonly receiveGone?: (contact: string) => void;
   /** A user has come, or has signed off. */
   readonly receiveChange?: () => void;
 }
@@ -64,8 +66,10 @@ export class Registrar {
 
   /** A user was taken out of the user file. */
   async forget(user: string): Promise<void> {
-    const wasOnline = this.isOnline(user);
+    const before = this.devicesOf(user);
+    const wasOnline = before.length > 0;
     this.#bindings.delete(user);
+    for (const { contact } of before) this.#options.receiveGone?.(contact);
     await this.#options.store.call('deleteBinding', { user });
     if (wasOnline) this.#options.receiveChange?.();
   }
@@ -145,6 +149,9 @@ export class Registrar {
     }
     // Known at once: another device of this user may register while this one is being written.
     this.#bindings.set(user, devices);
+    for (const contact of gone) {
+      if (!devices.some((device) => device.contact === contact)) this.#options.receiveGone?.(contact);
+    }
     const { store, log } = this.#options;
     await Promise.all([
       ...gone.map((contact) => store.call('deleteBinding', { user, contact })),
