@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runChecks } from './check.mjs';
+import { findBrowser } from './choose-host.mjs';
 import { installCommand, installPackages, mayInstallPackages } from './debian.mjs';
 import { fail, StepError } from './progress.mjs';
 import { toolScript } from './run.mjs';
@@ -69,7 +70,9 @@ async function runVitest(node, { name, projects }, filters) {
     '--passWithNoTests',
     ...filters,
   ];
-  const child = spawn(node, args, { cwd: ROOT, env: environmentFor(node), stdio: 'inherit' });
+  const browser = process.env['CHROMIUM'] ?? findBrowser();
+  const env = { ...environmentFor(node), ...(browser === undefined ? {} : { CHROMIUM: browser }) };
+  const child = spawn(node, args, { cwd: ROOT, env, stdio: 'inherit' });
   const code = await new Promise((done) =>
     child.on('close', (/** @type {number | null} */ value) => done(value ?? 1)),
   );
