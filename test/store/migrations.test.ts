@@ -1,0 +1,124 @@
+/**
+ * Each migration: the schema before is filled, migrated, and rows and query plans are looked at.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDatabase, StoreError, type Database } from '../../main/store/database.ts';
+import { imserverMigrations } from '../../main/store/migrations/imserver.ts';
+import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
+import { Store } from '../../main/store/store.ts';
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'parley-migrations-'));
+  path = join(folder, 'store.sqlite');
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+function planOf(database: Database, sql: string, ...values: unknown[]): string {
+  const rows = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values) as { detail: string }[];
+  return rows.map(({ detail }) => detail).join('; ');
+}
+
+function fill(database: Database): void {
+  database.exec(`
+    INSERT INTO conversations (id, account_id, peer_address, peer_name, standing, last_activity_ms)
+      VALUES ('a-1', 'account', 'tom@example.org', 'Tom', 'accepted', 1);
+    INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state)
+      VALUES ('m1', 'a-1', 'in', 'w1', 'Grüße aus Köln', 1, 1, 'received'),
+             ('m2', 'a-1', 'out', 'm2', 'second message', 2, 2, 'queued');`);
+}
+
+describe('the messenger store', () => {
+  it('counts its migrations from 1 without a gap', () => {
+    expect(messengerMigrations.map(({ version }) => version)).toEqual(
+      messengerMigrations.map((_, index) => index + 1),
+    );
+    expect(imserverMigrations.map(({ version }) => version)).toEqual(
+      imserverMigrations.map((_, index) => index + 1),
+    );
+  });
+
+  it('0001: pages by key, finds the outbox and the unread by an index', async () => {
+    const database = await openDatabase(path, messengerMigrations, 1);
+    fill(database);
+    const page =
+      'SELECT * FROM messages WHERE conversation_id = ? AND position < ? ORDER BY position DESC LIMIT 50';
+    expect(planOf(database, page, 'a-1', 9)).toMatch(
+      /messages_by_conversation \(conversation_id=\? AND position<\?\)/,
+    );
+    expect(planOf(database, page, 'a-1', 9)).not.toMatch(/TEMP B-TREE/);
+    const queued =
+      "SELECT * FROM messages WHERE conversation_id = ? AND state = 'queued' ORDER BY position LIMIT 9";
+    expect(planOf(database, queued, 'a-1')).toMatch(/messages_outbox/);
+    const unread =
+      "SELECT count(*) FROM messages WHERE conversation_id = ? AND direction = 'in' AND state = 'received'";
+    expect(planOf(database, unread, 'a-1')).toMatch(/messages_unread/);
+    database.close();
+  });
+
+  it('0002: what was stored before is found', async () => {
+    const before = await openDatabase(path, messengerMigrations, 1);
+    fill(before);
+    before.close();
+    const store = await Store.open(path);
+    const found = await store.call('searchMessages', { text: 'koln', limit: 10 });
+    expect(found.map(({ message }) => message.id)).toEqual(['m1']);
+    await store[Symbol.asyncDispose]();
+    const after = await openDatabase(path, messengerMigrations);
+    const search =
+      'SELECT rowid FROM message_search WHERE message_search MATCH ? ORDER BY rowid DESC LIMIT 50';
+    expect(planOf(after, search, 'second')).toMatch(/VIRTUAL TABLE INDEX/);
+    expect(planOf(after, search, 'second')).not.toMatch(/TEMP B-TREE/);
+    after.close();
+  });
+
+  it('refuses a file of a newer program and leaves every byte of it', async () => {
+    const database = await openDatabase(path, messengerMigrations);
+    database.pragma('user_version = 999');
+    database.pragma('journal_mode = DELETE');
+    database.close();
+    const before = await readFile(path);
+    await expect(Store.open(path)).rejects.toMatchObject({
+      code: 'STORE_TOO_NEW',
+      message: expect.stringContaining('Update Parley') as string,
+    });
+    expect((await readFile(path)).equals(before)).toBe(true);
+  });
+
+  it('says so when the file is no database', async () => {
+    await writeFile(path, Buffer.alloc(4_096, 'this is not a database '));
+    await expect(Store.open(path)).rejects.toMatchObject({ name: 'StoreError', code: 'STORE_DAMAGED' });
+  });
+
+  it('says so when the folder cannot be used', async () => {
+    const error = await Store.open(join(folder, 'missing', 'store.sqlite')).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(StoreError);
+    expect((error as StoreError).code).toMatch(/^STORE_(READ_ONLY|FAILED)$/);
+  });
+
+  it('commits to the disk, not to a cache: WAL with FULL', async () => {
+    const database = await openDatabase(path, messengerMigrations);
+    expect(database.pragma('journal_mode', { simple: true })).toBe('wal');
+    expect(database.pragma('synchronous', { simple: true })).toBe(2);
+    expect(database.pragma('foreign_keys', { simple: true })).toBe(1);
+    database.close();
+  });
+});
+
+it('the IM Server store finds what waits for a user by an index', async () => {
+  const database = await openDatabase(path, imserverMigrations);
+  const waiting = 'SELECT * FROM deferred_messages WHERE recipient = ? ORDER BY id LIMIT 20';
+  expect(planOf(database, waiting, 'tom')).toMatch(/deferred_by_recipient/);
+  expect(planOf(database, waiting, 'tom')).not.toMatch(/TEMP B-TREE/);
+  database.close();
+});
