@@ -92,6 +92,11 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     return this.#status.status === 'online';
   }
 
+  /** False until the server has answered for the first time. */
+  get knowsServer(): boolean {
+    return this.#registration.serverAddress !== undefined;
+  }
+
   /** Only our server may send us requests: not whoever finds our port. */
   isServer(address: string): boolean {
     return this.#registration.serverAddress === address;

@@ -380,6 +380,11 @@ export class Messenger implements AsyncDisposable {
       await request.respond(480, { reason: 'Not signed in here' });
       return undefined;
     }
+    if (!account.knowsServer) {
+      // Our registration is on its way: whether this is the server is known when it has answered. It tries again.
+      await request.respond(480, { reason: 'Not signed in yet' });
+      return undefined;
+    }
     if (!account.isServer(request.source.address)) {
       await request.respond(403, { reason: 'Only by way of the IM Server' });
       return undefined;
@@ -402,6 +407,11 @@ export class Messenger implements AsyncDisposable {
       from.displayName ?? userOf(peer),
     );
     const contact = await this.store.call('selectContact', { accountId: account.stored.id, address: peer });
+    if (contact === null && conversation.standing === 'declined') {
+      // The user has answered this already: he is not asked again and again, until he thinks better of it.
+      await request.respond(603);
+      return;
+    }
     const known = contact !== null || conversation.standing === 'accepted';
     const letIn = known && this.#settings['sessions.acceptContacts'];
     const asked = open.filter(({ session }) => session.state === 'asked').length;

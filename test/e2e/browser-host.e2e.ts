@@ -24,7 +24,8 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 afterEach(() => {
-  for (const desk of desks.splice(0)) expect(desk.complaints, 'errors in the console').toEqual([]);
+  const complaints = desks.splice(0).flatMap((desk) => desk.complaints);
+  expect(complaints.join('\n'), 'errors in the console').toBe('');
 });
 
 async function sitDown(options: DeskOptions = {}): Promise<Desk> {
@@ -282,6 +283,12 @@ describe('when it cannot happen', () => {
     await tom.page.getByRole('heading', { name: 'You have declined the invitation of Bob.' }).waitFor();
     await bob.bubble('You do not know me').getByText('Tom declined.').waitFor();
     await bob.sees('No session with Tom · Tom declined.');
+    const [before] = await bob.call('session.list', {});
+    await bob.page.getByRole('button', { name: 'Retry' }).click();
+    await expect.poll(() => bob.call('session.list', {})).not.toContainEqual(before);
+    await bob.bubble('You do not know me').getByText('Tom declined.').waitFor();
+    expect(await tom.row('Bob').getByText('Declined').count()).toBe(1);
+
     await tom.page.getByRole('button', { name: 'Accept' }).click();
     await tom.composer.waitFor();
     expect(await tom.page.getByText('You do not know me').count()).toBe(0);

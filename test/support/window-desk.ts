@@ -109,7 +109,7 @@ export class Desk {
       locale: 'en-GB',
       permissions: ['clipboard-read', 'clipboard-write'],
     });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(20_000);
     const desk = new Desk(profile, context, tap);
     onTestFinished(async () => {
       await desk.close();
@@ -118,6 +118,8 @@ export class Desk {
     await desk.startProgram();
     if (options.person !== undefined) await desk.#settle(options.person);
     await desk.openWindow();
+    // The account bar has the address only while the account is online.
+    if (options.person !== undefined) await desk.sees(addressOf(options.person.name));
     return desk;
   }
 
