@@ -1,5 +1,5 @@
 /**
- * Messages, conversations and search in the store, through its thread.
+ * Messages and conversations in the store, through its thread.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
@@ -152,53 +152,5 @@ describe('reading', () => {
     await fixture.store.call('markRead', { conversationId, position: message.position });
     const again = await fixture.store.call('markRead', { conversationId, position: message.position });
     expect(again).toEqual({ messages: [], reportWireIds: [] });
-  });
-});
-
-describe('search', () => {
-  const find = async (text: string, where?: ConversationId) => {
-    const found = await fixture.store.call('searchMessages', { text, conversationId: where, limit: 50 });
-    return found.map(({ message }) => message.text);
-  };
-
-  beforeEach(async () => {
-    const other = await fixture.conversation('9f-ana', 'ana');
-    await fixture.incoming(conversationId, 'The budget for the Zürich office', 'w1');
-    await fixture.incoming(conversationId, 'Budgets are due on Friday', 'w2');
-    await fixture.incoming(other, 'No budget here', 'w3');
-  });
-
-  it('finds the beginning of a word without regard to case and accents, newest first', async () => {
-    expect(await find('budg')).toEqual([
-      'No budget here',
-      'Budgets are due on Friday',
-      'The budget for the Zürich office',
-    ]);
-    expect(await find('ZURICH')).toEqual(['The budget for the Zürich office']);
-  });
-
-  it('wants every word', async () => {
-    expect(await find('budget office')).toEqual(['The budget for the Zürich office']);
-    expect(await find('budget holiday')).toEqual([]);
-  });
-
-  it('stays inside one conversation', async () => {
-    expect(await find('budget', '9f-ana' as ConversationId)).toEqual(['No budget here']);
-  });
-
-  it('marks the match in the snippet', async () => {
-    const [found] = await fixture.store.call('searchMessages', { text: 'office', limit: 1 });
-    expect(found?.snippet).toEqual(['The budget for the Zürich ', 'office', '']);
-  });
-
-  it.each(['', '   ', '"', '*', 'a AND', '(', "budget' OR 1=1 --", 'text : x', '-', '"unclosed'])(
-    'takes what is typed as words, never as a query: %j',
-    async (text) => {
-      await expect(find(text)).resolves.toBeInstanceOf(Array);
-    },
-  );
-
-  it('does not find what the index calls a conversation', async () => {
-    expect(await find('c9fana')).toEqual([]);
   });
 });
