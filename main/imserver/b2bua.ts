@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { IncomingInvite, sendInvite, type InviteOutcome } from '../sip/agent/invite.ts';
+import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import { parseNameAddr } from '../sip/headers.ts';
 import type { Binding } from '../store/imserver-tables.ts';
 import { BridgedSession } from './bridged-session.ts';
@@ -179,8 +180,9 @@ export class B2bua implements AsyncDisposable {
     const { agent, domain } = this.#options;
     const { headers } = invite.request.message;
     const gone = session.goneWhileRinging(device.contact);
-    const send = (nextHop: string) =>
-      sendInvite(agent, {
+    const send = (nextHop: string) => {
+      const call = newCallIdentity();
+      return sendInvite(agent, {
         invite: {
           uri: device.contact,
           nextHop,
@@ -191,7 +193,8 @@ export class B2bua implements AsyncDisposable {
             'Max-Forwards': String(Math.max(0, Number(headers.get('max-forwards') ?? 70) - 1)),
           },
         },
-        delegate: session.calleeDelegate,
+        call,
+        delegate: session.calleeDelegate(`${call.callId};from-tag=${call.fromTag}`),
         ringMs: this.#limits.ringMs,
         signal: AbortSignal.any([stop, gone, invite.cancelled]),
         onProvisional: (response) => {
@@ -199,6 +202,7 @@ export class B2bua implements AsyncDisposable {
         },
         clock: this.#clock,
       });
+    };
     const answered = send(device.source).then((outcome) =>
       outcome.kind === 'refused' && isWayLost(outcome.response, device) ? send(device.contact) : outcome,
     );

@@ -13,7 +13,6 @@ export class BridgedSession {
   readonly #clock: Clock;
   readonly #byeMs: number;
   readonly callerDelegate: DialogDelegate;
-  readonly calleeDelegate: DialogDelegate;
   callerDialog: InviteDialog | undefined;
   callee: InviteDialog | undefined;
   /** Contacts of both legs, once there are two. */
@@ -27,7 +26,11 @@ export class BridgedSession {
     this.#clock = clock;
     this.#byeMs = byeMs;
     this.callerDelegate = this.#delegate(() => this.callee);
-    this.calleeDelegate = this.#delegate(() => this.callerDialog);
+  }
+
+  /** For the leg whose dialog has this id. Of several devices that accepted, only the first one's BYE ends anything. */
+  calleeDelegate(dialogId: string): DialogDelegate {
+    return this.#delegate(() => (this.callee?.id === dialogId ? this.callerDialog : undefined));
   }
 
   /** Aborted when the device is gone while it rings. */
@@ -78,7 +81,9 @@ export class BridgedSession {
   #delegate(other: () => InviteDialog | undefined): DialogDelegate {
     return {
       receiveBye: async () => {
-        await this.#hangUp(other());
+        const leg = other();
+        if (leg === undefined) return;
+        await this.#hangUp(leg);
         this.over();
       },
       receiveRequest: (request) => this.#passOn(request, other()),

@@ -91,10 +91,16 @@ export class DeferredMessages {
     using _limit = this.#clock.startTimer(this.#limits.holdMs, () => {
       late.resolve();
     });
-    await Promise.race([
-      late.promise,
-      Promise.all(busy.flatMap((user) => this.#delivering.get(user)?.done.promise ?? [])),
-    ]);
+    await Promise.race([late.promise, Promise.all(busy.map((user) => this.#untilDelivered(user)))]);
+  }
+
+  /** One delivery may follow another: the device that is back has come while its old place was still being tried. */
+  async #untilDelivered(user: string): Promise<void> {
+    for (;;) {
+      const running = this.#delivering.get(user);
+      if (running === undefined) return;
+      await running.done.promise;
+    }
   }
 
   /** A device of the user is there: what waited goes out, oldest first, one after the other. */

@@ -42,6 +42,8 @@ export class ConversationLink implements AsyncDisposable {
   #conversation: Conversation;
   #chat: Chat | undefined;
   #asked: { chat: Chat; invite: IncomingInvite } | undefined;
+  /** A session that was there when the server took a message to keep: over it the next one would overtake that. */
+  #overtaking: Chat | undefined;
 
   constructor(host: ConversationHost, conversation: Conversation) {
     this.#host = host;
@@ -49,7 +51,7 @@ export class ConversationLink implements AsyncDisposable {
     this.#outbox = host.createOutbox(conversation.id, {
       openChat: () => this.#openChat(),
       sendOverChat: (chat, message) => host.delivery.sendOverChat(chat, message),
-      sendOverServer: (message) => host.sendOverServer(this.#conversation, message),
+      sendOverServer: (message) => this.#sendOverServer(message),
       receiveChange: (message) => {
         host.receiveMessageChange(message);
       },
@@ -190,6 +192,13 @@ export class ConversationLink implements AsyncDisposable {
     this.#outbox.send();
   }
 
+  async #sendOverServer(message: Message): Promise<number> {
+    const status = await this.#host.sendOverServer(this.#conversation, message);
+    // The server holds sessions that are set up from now on until it has delivered what it keeps.
+    if (status === 202) this.#overtaking = this.#chat;
+    return status;
+  }
+
   #invite(context: Omit<ChatContext, 'delegate'>): Chat {
     const chat = Chat.outgoing({ ...context, delegate: this.#chatDelegate() });
     this.#chat = chat;
@@ -202,6 +211,7 @@ export class ConversationLink implements AsyncDisposable {
   }
 
   async #openChat(): Promise<{ chat: Chat } | { end: ChatEnd }> {
+    if (this.#chat !== undefined && this.#chat === this.#overtaking) await this.#chat.end();
     if (this.#chat?.session.state === 'ending') await this.#chat.over;
     // Our user writes to somebody who waits for his answer: that is the answer.
     if (this.#chat === undefined && this.#conversation.standing === 'accepted') await this.answer(true);
