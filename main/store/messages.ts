@@ -142,12 +142,14 @@ export function messageProcedures(database: Database) {
       const older = (key: number, count: number) => before.all(conversationId, key, count).reverse();
       let rows: MessageRow[];
       if (input.around !== undefined) {
-        const half = Math.ceil(limit / 2);
+        const half = Math.floor(limit / 2);
         rows = [...older(input.around, half), ...after.all(conversationId, input.around - 1, limit - half)];
       } else if (input.after !== undefined) rows = after.all(conversationId, input.after, limit);
       else rows = older(input.before ?? Number.MAX_SAFE_INTEGER, limit);
-      const first = rows[0]?.position ?? input.before ?? 0;
-      const last = rows.at(-1)?.position ?? input.after ?? Number.MAX_SAFE_INTEGER;
+      // An empty page lies between what is before and what is after the place that was asked for.
+      const { before: end = Number.MAX_SAFE_INTEGER, after: start = end - 1 } = input;
+      const first = rows[0]?.position ?? start + 1;
+      const last = rows.at(-1)?.position ?? start;
       return {
         messages: rows.map(toMessage),
         hasBefore: before.get(conversationId, first, 1) !== undefined,
