@@ -82,6 +82,11 @@ export class StreamConnection implements Disposable {
     return this.#open;
   }
 
+  /** The port that the socket itself has; `localPort` is the one at which others reach us. */
+  get socketPort(): number {
+    return this.#socket.localPort ?? this.localPort;
+  }
+
   /** Runs `listener` once when the connection is gone; returns the unsubscribe. */
   onClose(listener: () => void): () => void {
     if (!this.#open) {

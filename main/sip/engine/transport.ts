@@ -94,7 +94,8 @@ export class SipTransport implements AsyncDisposable {
         this.#receiver.receiveMessage(message, this.flowOf(connection), bytes),
       receiveFault: (connection, fault) => this.#receiveFault(connection, fault),
       closed: (connection) => this.#forget(connection),
-      tap: (connection, direction, bytes) => this.#show(direction, this.flowOf(connection), bytes),
+      tap: (connection, direction, bytes) =>
+        this.#show(direction, { ...this.flowOf(connection), localPort: connection.socketPort }, bytes),
     };
     this.#lifetime.defer(() => this.#cutAll());
   }
