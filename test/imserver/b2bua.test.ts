@@ -1,0 +1,205 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ImServerLimits } from '../../main/base/limits.ts';
+import { DOMAIN, World } from '../support/im-world.ts';
+import { RawDevice } from '../support/raw-device.ts';
+import { newPeerId, type PeerMessage } from '../support/sip-peer.ts';
+
+let world: World;
+let bob: RawDevice;
+let tom: RawDevice;
+
+async function open(limits: Partial<ImServerLimits> = {}): Promise<void> {
+  // Devices that were left in a session do not answer the server's BYE when it stops.
+  world = await World.open(['bob', 'tom'], { limits: { byeMs: 200, ...limits } });
+  bob = world.own(await RawDevice.join('bob', world.port));
+  tom = world.own(await RawDevice.join('tom', world.port));
+}
+beforeEach(() => open());
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+const TO_TOM = { uri: `sip:tom@${DOMAIN}`, to: `<sip:tom@${DOMAIN}>`, body: 'v=0\r\no=bob\r\n' };
+
+/** Steps 2 to 8: Bob's INVITE and both answers. */
+async function callTom(): Promise<{ answer: PeerMessage; invite: PeerMessage }> {
+  const answered = bob.ask('INVITE', TO_TOM);
+  const invite = await tom.peer.request('INVITE');
+  await tom.peer.answer(invite, 200, { toTag: newPeerId(), body: 'v=0\r\no=tom\r\n' });
+  return { answer: await answered, invite };
+}
+
+/** A request of Bob's inside the session. */
+function inDialog(method: string, answer: PeerMessage, cseq: number, fields: { body?: string } = {}): string {
+  return bob.peer.build(method, {
+    uri: /<([^>]+)>/.exec(answer.header('Contact'))?.[1] ?? '',
+    from: answer.header('From'),
+    to: answer.header('To'),
+    callId: answer.header('Call-ID'),
+    cseq,
+    contact: bob.contact,
+    ...fields,
+  });
+}
+
+const numberOf = (message: PeerMessage) => Number.parseInt(message.header('CSeq'), 10);
+
+async function establish(): Promise<{ answer: PeerMessage; invite: PeerMessage }> {
+  const call = await callTom();
+  await bob.peer.send(inDialog('ACK', call.answer, numberOf(call.answer)), world.port);
+  await tom.peer.request('ACK');
+  return call;
+}
+
+describe('the order of the flow', () => {
+  it('offer and answer go through as they are (steps 3 and 8)', async () => {
+    const { answer, invite } = await callTom();
+    expect(invite.body).toBe('v=0\r\no=bob\r\n');
+    expect(invite.header('From')).toContain(`sip:bob@${DOMAIN}`);
+    expect(invite.startLine).toBe(`INVITE ${tom.contact.slice(1, -1)} SIP/2.0`);
+    expect(answer.body).toBe('v=0\r\no=tom\r\n');
+    expect(invite.header('Max-Forwards')).toBe('69');
+    expect(invite.header('Authorization')).toBe('');
+  });
+
+  it('Tom is sent the ACK (10) only after Bob has sent his (9)', async () => {
+    const { answer } = await callTom();
+    // Everything that the server had to say to Tom by now lies before the answer to this.
+    await tom.register();
+    expect(tom.peer.log.filter(({ startLine }) => startLine.startsWith('ACK '))).toEqual([]);
+    await bob.peer.send(inDialog('ACK', answer, numberOf(answer)), world.port);
+    await tom.peer.request('ACK');
+  });
+
+  it("Bob's BYE (15) is answered (18) only after Tom's 200 (17)", async () => {
+    await world[Symbol.asyncDispose]();
+    await open({ byeMs: 10_000 });
+    const { answer } = await establish();
+    await bob.peer.send(inDialog('BYE', answer, numberOf(answer) + 1), world.port);
+    const bye = await tom.peer.request('BYE');
+    await bob.register();
+    const answered = () => bob.peer.log.filter(({ status, method }) => status === 200 && method === 'BYE');
+    expect(answered()).toEqual([]);
+    await tom.peer.answer(bye, 200);
+    await bob.peer.response(200, 'BYE');
+    expect(answered()).toHaveLength(1);
+    expect(world.server.sessionCount).toBe(0);
+  });
+
+  it('or after its timeout, when Tom says nothing', async () => {
+    await world[Symbol.asyncDispose]();
+    await open({ byeMs: 300 });
+    const { answer } = await establish();
+    const began = performance.now();
+    await bob.peer.send(inDialog('BYE', answer, numberOf(answer) + 1), world.port);
+    await bob.peer.response(200, 'BYE');
+    expect(performance.now() - began).toBeGreaterThan(250);
+    expect(world.server.sessionCount).toBe(0);
+  });
+
+  it("Tom's BYE goes the other way round", async () => {
+    const { invite } = await establish();
+    const tag = /tag=([^;]+)/.exec(
+      tom.peer.log.find(({ startLine }) => startLine.startsWith('ACK '))?.header('To') ?? '',
+    )?.[1];
+    await tom.peer.send(
+      tom.peer.build('BYE', {
+        uri: /<([^>]+)>/.exec(invite.header('Contact'))?.[1] ?? '',
+        from: `${invite.header('To')};tag=${tag ?? ''}`,
+        to: invite.header('From'),
+        callId: invite.header('Call-ID'),
+        cseq: 1,
+      }),
+      world.port,
+    );
+    await bob.peer.answer(await bob.peer.request('BYE'), 200);
+    await tom.peer.response(200, 'BYE');
+    expect(world.server.sessionCount).toBe(0);
+  });
+
+  it('requests inside the session go through to the other leg', async () => {
+    const { answer } = await establish();
+    await bob.peer.send(inDialog('INFO', answer, numberOf(answer) + 1, { body: 'hello' }), world.port);
+    const info = await tom.peer.request('INFO');
+    expect(info.body).toBe('hello');
+    await tom.peer.answer(info, 488);
+    await bob.peer.response(488, 'INFO');
+  });
+});
+
+describe('a session that does not come about', () => {
+  it('CANCEL reaches the device that rings (RFC 3261 §9)', async () => {
+    const callId = newPeerId();
+    const answered = bob.ask('INVITE', { ...TO_TOM, callId });
+    const invite = await tom.peer.request('INVITE');
+    await tom.peer.answer(invite, 180);
+    const ringing = await bob.peer.response(180, 'INVITE');
+    await bob.peer.send(
+      bob.peer.build('CANCEL', {
+        uri: TO_TOM.uri,
+        from: ringing.header('From'),
+        to: TO_TOM.to,
+        callId,
+        cseq: numberOf(ringing),
+        branch: ringing.branch,
+        contact: null,
+      }),
+      world.port,
+    );
+    const cancel = await tom.peer.request('CANCEL');
+    expect(cancel.header('Call-ID')).toBe(invite.header('Call-ID'));
+    await tom.peer.answer(cancel, 200);
+    await tom.peer.answer(invite, 487);
+    expect((await answered).status).toBe(487);
+    await expect.poll(() => world.server.sessionCount).toBe(0);
+  });
+
+  it.each([
+    [486, 486],
+    [603, 603],
+    [488, 488],
+    [404, 480],
+    [500, 500],
+  ])('a device that answers %i: the caller hears %i', async (status, heard) => {
+    const answered = bob.ask('INVITE', TO_TOM);
+    await tom.peer.answer(await tom.peer.request('INVITE'), status, {
+      headers: ['Warning: 399 tom "because"'],
+    });
+    const answer = await answered;
+    expect(answer.status).toBe(heard);
+    if (heard === 488) expect(answer.header('Warning')).toBe('399 tom "because"');
+    expect(world.server.sessionCount).toBe(0);
+  });
+
+  it('nobody of that name: 404; not signed in: 480', async () => {
+    const to = (user: string) => ({ ...TO_TOM, uri: `sip:${user}@${DOMAIN}`, to: `<sip:${user}@${DOMAIN}>` });
+    expect((await bob.ask('INVITE', to('nobody'))).status).toBe(404);
+    await tom.register({ expires: 0 });
+    expect((await bob.ask('INVITE', to('tom'))).status).toBe(480);
+  });
+
+  it('more sessions than one user may have: 486', async () => {
+    await world[Symbol.asyncDispose]();
+    await open({ maxSessionsPerUser: 1 });
+    await establish();
+    expect((await bob.ask('INVITE', TO_TOM)).status).toBe(486);
+  });
+
+  it('a session whose legs are both gone without a word is found and forgotten', async () => {
+    await world[Symbol.asyncDispose]();
+    await open({ auditMs: 300, byeMs: 100 });
+    await establish();
+    for (const device of [bob, tom]) await device.peer.answer(await device.peer.request('OPTIONS'), 481);
+    await expect.poll(() => world.server.sessionCount, { timeout: 5_000 }).toBe(0);
+  });
+
+  it('a session whose legs are both there is kept', async () => {
+    await world[Symbol.asyncDispose]();
+    await open({ auditMs: 300 });
+    await establish();
+    for (let round = 0; round < 2; round++) {
+      for (const device of [bob, tom]) await device.peer.answer(await device.peer.request('OPTIONS'), 200);
+    }
+    expect(world.server.sessionCount).toBe(1);
+  });
+});

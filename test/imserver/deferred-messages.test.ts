@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { DOMAIN, World } from '../support/im-world.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { RawDevice } from '../support/raw-device.ts';
+
+let world: World;
+let clock: ManualClock;
+let bob: RawDevice;
+const DAY_MS = 24 * 60 * 60_000;
+
+beforeEach(async () => {
+  clock = new ManualClock();
+  world = await World.open(['bob', 'eve', 'tom'], {
+    clock,
+    limits: { maxDeferredPerUser: 4, maxDeferredPerSender: 3, maxDeferredBytes: 1_000 },
+  });
+  bob = world.own(await RawDevice.join('bob', world.port));
+});
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+const send = async (from: RawDevice, body: string, to = 'tom', contentType = 'text/plain') =>
+  (await from.ask('MESSAGE', { uri: `sip:${to}@${DOMAIN}`, to: `<sip:${to}@${DOMAIN}>`, body, contentType }))
+    .status;
+
+/** What a device is sent, each answered 200. */
+async function receive(device: RawDevice, count: number): Promise<string[]> {
+  const bodies = [];
+  for (let index = 0; index < count; index++) {
+    const message = await device.peer.request('MESSAGE');
+    bodies.push(message.body);
+    await device.peer.answer(message, 200);
+  }
+  return bodies;
+}
+
+it('keeps for the absent (202) and delivers oldest first, one after the other', async () => {
+  for (const text of ['one', 'two', 'three']) expect(await send(bob, text)).toBe(202);
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  const first = await tom.peer.request('MESSAGE');
+  expect(first.body).toBe('one');
+  expect(first.header('From')).toContain(`sip:bob@${DOMAIN}`);
+  expect(first.header('Content-Type')).toBe('text/plain');
+  // While the first is not answered nothing else is sent.
+  await tom.register();
+  expect(tom.peer.messages.waiting.filter(({ startLine }) => startLine.startsWith('MESSAGE'))).toEqual([]);
+  await tom.peer.answer(first, 200);
+  expect(await receive(tom, 2)).toEqual(['two', 'three']);
+});
+
+it('to the present goes directly (200)', async () => {
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  const [status, bodies] = await Promise.all([send(bob, 'direct'), receive(tom, 1)]);
+  expect([status, bodies]).toEqual([200, ['direct']]);
+});
+
+it('a new message goes behind those that wait, also when the device has just refused one', async () => {
+  expect(await send(bob, 'one')).toBe(202);
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  await tom.peer.answer(await tom.peer.request('MESSAGE'), 500);
+  const second = send(bob, 'two');
+  expect(await receive(tom, 2)).toEqual(['one', 'two']);
+  expect(await second).toBe(202);
+});
+
+it('outlives a restart of the server', async () => {
+  expect(await send(bob, 'one')).toBe(202);
+  await world.stopServer();
+  await world.startServer({ clock });
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  expect(await receive(tom, 1)).toEqual(['one']);
+});
+
+it('has a share for each sender, and one for each recipient', async () => {
+  const eve = world.own(await RawDevice.join('eve', world.port));
+  expect([await send(bob, '1'), await send(bob, '2'), await send(bob, '3'), await send(bob, '4')]).toEqual([
+    202, 202, 202, 480,
+  ]);
+  expect([await send(eve, '5'), await send(eve, '6')]).toEqual([202, 480]);
+});
+
+it('has a limit of size: at it 202, one more 413', async () => {
+  expect(await send(bob, 'x'.repeat(1_000))).toBe(202);
+  expect(await send(bob, 'x'.repeat(1_001))).toBe(413);
+});
+
+it('forgets after thirty days, and what has expired takes no share', async () => {
+  for (const text of ['1', '2', '3']) expect(await send(bob, text)).toBe(202);
+  clock.advance(30 * DAY_MS);
+  await bob.register();
+  expect(await send(bob, 'new')).toBe(202);
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  expect(await receive(tom, 1)).toEqual(['new']);
+});
+
+it('what a device will never take (415) is told to the sender who is there, and does not hold up the rest', async () => {
+  expect(await send(bob, 'picture', 'tom', 'image/png')).toBe(202);
+  expect(await send(bob, 'text')).toBe(202);
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  await tom.peer.answer(await tom.peer.request('MESSAGE'), 415);
+  expect(await receive(tom, 1)).toEqual(['text']);
+  const again = send(bob, 'picture', 'tom', 'image/png');
+  await tom.peer.answer(await tom.peer.request('MESSAGE'), 415);
+  expect(await again).toBe(415);
+});
+
+it('to nobody is 404', async () => {
+  expect(await send(bob, 'hello', 'nobody')).toBe(404);
+});
+
+it('one device that is dead does not hold the other up', async () => {
+  const dead = await RawDevice.join('tom', world.port);
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  await dead[Symbol.asyncDispose]();
+  const [status, bodies] = await Promise.all([send(bob, 'hello'), receive(tom, 1)]);
+  expect([status, bodies]).toEqual([200, ['hello']]);
+});
