@@ -7,7 +7,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
-import { DIGEST_ALGORITHMS, digestAlgorithm, digestResponse } from '../sip/digest.ts';
+import { DIGEST_ALGORITHMS, digestAlgorithm, digestResponse, type DigestAlgorithm } from '../sip/digest.ts';
 import { formatAuthValue, parseAuthValues, parseNameAddr, type AuthValue } from '../sip/headers.ts';
 import { tryParseSipUri } from '../sip/uri.ts';
 import type { UserFile } from './user-file.ts';
@@ -16,15 +16,24 @@ import type { UserFile } from './user-file.ts';
 export class Credentials {
   readonly #users: UserFile;
   readonly #realm: string;
+  readonly #algorithms: readonly DigestAlgorithm[];
   readonly #clock: Clock;
   readonly #limits: ImServerLimits;
   readonly #seal = randomBytes(32);
   /** Highest `nc` seen of each nonce: a repeated one is a replay. */
   readonly #counts = new Map<string, number>();
 
-  constructor(options: { users: UserFile; realm: string; limits?: ImServerLimits; clock?: Clock }) {
+  constructor(options: {
+    users: UserFile;
+    realm: string;
+    /** What is offered, in this order; default: all, the best first. */
+    algorithms?: readonly DigestAlgorithm[];
+    limits?: ImServerLimits;
+    clock?: Clock;
+  }) {
     this.#users = options.users;
     this.#realm = options.realm;
+    this.#algorithms = options.algorithms ?? DIGEST_ALGORITHMS;
     this.#clock = options.clock ?? systemClock;
     this.#limits = options.limits ?? IMSERVER_LIMITS;
   }
@@ -67,7 +76,8 @@ export class Credentials {
     if (value === undefined || user === undefined) return { kind: 'wrong' };
     const algorithm = digestAlgorithm(value);
     const known = await this.#users.find(user);
-    if (algorithm === undefined || known === undefined) return { kind: 'wrong' };
+    if (algorithm === undefined || !this.#algorithms.includes(algorithm) || known === undefined)
+      return { kind: 'wrong' };
     const nonce = value.params.get('nonce') ?? '';
     const nc = value.params.get('nc') ?? '';
     const expected = digestResponse({
@@ -100,7 +110,7 @@ export class Credentials {
   #challenges(stale: boolean): string[] {
     const text = `${this.#clock.now().toString(36)}.${randomBytes(9).toString('base64url')}`;
     const nonce = `${text}.${this.#sealOf(text)}`;
-    return DIGEST_ALGORITHMS.map((algorithm) =>
+    return this.#algorithms.map((algorithm) =>
       formatAuthValue(
         {
           scheme: 'Digest',

@@ -75,7 +75,12 @@ export class ImServer implements AsyncDisposable {
         ),
       );
       const users = new UserFile(config.data, config.domain);
-      const credentials = new Credentials({ users, realm: config.domain, ...timing });
+      const credentials = new Credentials({
+        users,
+        realm: config.domain,
+        algorithms: config.digest,
+        ...timing,
+      });
       const registrar = new Registrar({
         credentials,
         store,

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
+import { DIGEST_ALGORITHMS } from '../sip/digest.ts';
 
 const domain = v.pipe(
   v.string(),
@@ -22,6 +23,8 @@ export const serverConfigSchema = v.strictObject({
   host: v.optional(v.pipe(v.string(), v.maxLength(64)), '127.0.0.1'),
   /** 0: a free one. */
   port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)), 0),
+  /** Digest algorithms that are offered, in this order. Some older clients take the first only, and know MD5 only. */
+  digest: v.optional(v.pipe(v.array(v.picklist(DIGEST_ALGORITHMS)), v.minLength(1)), [...DIGEST_ALGORITHMS]),
   /** Folder of the user file, registrations and deferred messages. */
   data: v.pipe(v.string(), v.minLength(1)),
 });

@@ -34,6 +34,13 @@ export function passwordOf(user: string): string {
   return `secret of ${user}`;
 }
 
+/** How a test's server differs from a plain one. */
+export interface ServerOptions {
+  readonly limits?: Partial<ImServerLimits>;
+  readonly clock?: Clock;
+  readonly digest?: readonly string[];
+}
+
 /** A folder with a server and people in it. */
 export class World implements AsyncDisposable {
   readonly folder: string;
@@ -48,10 +55,7 @@ export class World implements AsyncDisposable {
   }
 
   /** A server with these users, running. */
-  static async open(
-    users: readonly string[],
-    options: { limits?: Partial<ImServerLimits>; clock?: Clock } = {},
-  ): Promise<World> {
+  static async open(users: readonly string[], options: ServerOptions = {}): Promise<World> {
     const world = new World(await mkdtemp(join(tmpdir(), 'parley-world-')));
     await world.startServer(options);
     for (const user of users) await world.server.users.add(user, passwordOf(user));
@@ -68,10 +72,15 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts it, on the port of last time. */
-  async startServer(options: { limits?: Partial<ImServerLimits>; clock?: Clock } = {}): Promise<void> {
+  async startServer({ digest, ...options }: ServerOptions = {}): Promise<void> {
     this.#server = await ImServer.start({
       config: checkServerConfig(
-        { domain: DOMAIN, port: this.port, data: join(this.folder, 'imserver') },
+        {
+          domain: DOMAIN,
+          port: this.port,
+          data: join(this.folder, 'imserver'),
+          ...(digest ? { digest } : {}),
+        },
         'test',
       ),
       log: silentLog,

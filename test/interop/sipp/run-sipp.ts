@@ -29,12 +29,16 @@ export async function freePort(): Promise<number> {
 }
 
 export interface SippOptions {
-  readonly scenario: 'uac' | 'uas';
+  readonly scenario: 'uac' | 'uas' | 'member';
   readonly transport: 'udp' | 'tcp';
   readonly calls: number;
   readonly port: number;
   /** For a caller: where it calls. */
   readonly target?: string;
+  /** Answers to challenges. */
+  readonly credentials?: { readonly user: string; readonly password: string };
+  /** What the scenario calls `[name]`. */
+  readonly keys?: Readonly<Record<string, string>>;
 }
 
 /** Runs sipp to its end. Rejects with its output when a call failed. */
@@ -54,6 +58,8 @@ export async function runSipp(options: SippOptions): Promise<void> {
       '-nostdin',
       '-trace_err',
     ],
+    ...(options.credentials ? ['-au', options.credentials.user, '-ap', options.credentials.password] : []),
+    ...Object.entries(options.keys ?? {}).flatMap(([name, value]) => ['-key', name, value]),
     ...(options.target === undefined ? [] : [options.target]),
   ];
   try {
