@@ -15,6 +15,7 @@ import type { WireTap } from '../../main/base/wire-tap.ts';
 import { App } from '../../main/hosts/app.ts';
 import { WebHost } from '../../main/hosts/browser/web-host.ts';
 import { ImServer } from '../../main/imserver/imserver.ts';
+import { checkServerConfig } from '../../main/imserver/server-config.ts';
 import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -256,7 +257,7 @@ export class Office {
   }
 
   async start(): Promise<void> {
-    const config = { domain, host: '127.0.0.1', port: this.#port, data: this.#data };
+    const config = checkServerConfig({ domain, port: this.#port, data: this.#data }, 'test');
     this.#server = await ImServer.start({ config, log: silentLog });
     this.#port = this.#server.port;
   }
