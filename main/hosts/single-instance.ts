@@ -1,20 +1,23 @@
 /**
  * Owns: that one profile has one program: a second copy asks the first to show its window, and ends.
- * Called by: browser/main.ts, headless/main.ts. Calls: a Unix socket or named pipe. (Electron has its own lock.)
+ * Called by: browser/main.ts, headless/main.ts. Calls: store/database.ts for the lock, a Unix socket or named pipe to ask.
+ * (Electron has its own lock.)
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { takeFileLock } from '../store/database.ts';
 
 const ASK_TIMEOUT_MS = 3_000;
 const MAX_ANSWER_BYTES = 4_096;
-const MAX_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 50;
+const ASK_AGAIN_MS = 100;
 
 /** What a second copy hears: an answer, silence of one that is there, or nobody. */
 type Answer = { readonly kind: 'shown'; readonly text: string } | { readonly kind: 'silent' | 'nobody' };
 
-function lockPath(profile: string): string {
+function socketPath(profile: string): string {
   const short = createHash('sha256').update(profile).digest('hex').slice(0, 16);
   if (process.platform === 'win32') return `\\\\.\\pipe\\parley-${short}`;
   // The path of a Unix socket is limited to about 100 characters.
@@ -31,44 +34,34 @@ export interface InstanceLock extends AsyncDisposable {
 }
 
 /**
- * Takes the lock of a profile. `{ shown }`: another copy has it, and this is what its `onShow` said.
+ * Takes the lock of a profile. `{ shown }`: another copy has it, and this is what its `onShow` said. Rejects when that
+ * copy says nothing.
  */
 export async function takeInstanceLock(profile: string): Promise<{ lock: InstanceLock } | { shown: string }> {
   await mkdir(profile, { recursive: true, mode: 0o700 });
-  const path = lockPath(profile);
-  for (let attempt = 0; ; attempt++) {
-    const lock = await listen(path);
-    if (lock !== undefined) return { lock };
+  const path = socketPath(profile);
+  for (let attempt = 1; ; attempt++) {
+    const file = await takeFileLock(join(profile, 'instance.lock'));
+    if (file !== undefined) return { lock: await listen(path, file) };
     const answer = await askFirst(path);
     if (answer.kind === 'shown') return { shown: answer.text };
-    if (answer.kind === 'silent' || attempt >= MAX_ATTEMPTS)
-      throw new Error(`The lock ${path} is held by a program that does not answer. End it first.`);
-    if (process.platform !== 'win32') await clearStale(path);
+    if (answer.kind === 'silent' || attempt >= MAX_ATTEMPTS) {
+      throw new Error(`The profile ${profile} is held by a program that does not answer. End it first.`);
+    }
+    // It is just starting, or just ending.
+    await new Promise((done) => setTimeout(done, ASK_AGAIN_MS));
   }
 }
 
-/**
- * A copy that was killed has left its socket behind. Only one that starts can take it away, and the socket of one that
- * has just started in its place is put back.
- */
-async function clearStale(path: string): Promise<void> {
-  const aside = `${path}.${randomBytes(4).toString('hex')}`;
-  try {
-    await rename(path, aside);
-  } catch {
-    return;
-  }
-  if ((await askFirst(aside)).kind !== 'nobody') await link(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
-}
-
-async function listen(path: string): Promise<InstanceLock | undefined> {
+/** The file is ours, so a socket that lies there was left behind by a copy that was killed. */
+async function listen(path: string, file: Disposable): Promise<InstanceLock> {
   const sockets = new Set<Socket>();
   const lock: InstanceLock = {
     onShow: () => '',
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((done) => server.close(() => done()));
+      file[Symbol.dispose]();
     },
   };
   const server = createServer((socket) => {
@@ -86,15 +79,17 @@ async function listen(path: string): Promise<InstanceLock | undefined> {
     })();
   });
   server.unref();
-  const { promise, resolve, reject } = Promise.withResolvers<InstanceLock | undefined>();
-  server.once('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EADDRINUSE') resolve(undefined);
-    else reject(error);
-  });
-  server.listen(path, () => {
-    resolve(lock);
-  });
-  return promise;
+  try {
+    if (process.platform !== 'win32') await rm(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, resolve);
+    });
+    return lock;
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
 }
 
 function askFirst(path: string): Promise<Answer> {

@@ -1,6 +1,6 @@
 /**
  * Owns: opening a database file: driver, pragmas, schema version, migrations. The only import of better-sqlite3.
- * Called by: worker.ts, tests. Calls: better-sqlite3.
+ * Called by: worker.ts, hosts/single-instance.ts, tests. Calls: better-sqlite3.
  */
 import { existsSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
@@ -95,6 +95,25 @@ export async function openDatabase(
     return database;
   } catch (error) {
     database?.close();
+    throw asStoreError(error);
+  }
+}
+
+/**
+ * A lock on a file that the system takes back when the program ends, however it ends. Undefined while somebody else has
+ * it. Throws StoreError when the file cannot be used.
+ */
+export async function takeFileLock(path: string): Promise<Disposable | undefined> {
+  driver ??= await loadDriver();
+  let database: Database | undefined;
+  try {
+    const held = new driver(path, { timeout: 0 });
+    database = held;
+    held.exec('BEGIN EXCLUSIVE');
+    return { [Symbol.dispose]: () => held.close() };
+  } catch (error) {
+    database?.close();
+    if (String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) return undefined;
     throw asStoreError(error);
   }
 }
