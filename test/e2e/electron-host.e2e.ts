@@ -7,7 +7,7 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CONTENT_SECURITY_POLICY } from '../../main/hosts/browser/http.ts';
+import { CONTENT_SECURITY_POLICY } from '../../main/hosts/window-files.ts';
 import {
   findElectronBinary,
   launchElectron,

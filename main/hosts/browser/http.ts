@@ -1,45 +1,12 @@
 /**
  * Owns: the loopback HTTP server of the browser host: the window's files, nothing else.
- * Called by: web-host.ts. Calls: access.ts, the built renderer.
+ * Called by: web-host.ts. Calls: access.ts, window-files.ts.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { extname, join, sep } from 'node:path';
 import type { Log } from '../../base/log.ts';
+import { SECURITY_HEADERS, windowFile } from '../window-files.ts';
 import type { BrowserAccess } from './access.ts';
-
-/** What the window may do: its own files and its own WebSocket. */
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data: blob:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "form-action 'none'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.ico': 'image/x-icon',
-  '.woff2': 'font/woff2',
-};
-
-const SECURITY_HEADERS = {
-  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
-  'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Permissions-Policy': 'camera=(), microphone=(), geolocation=(), usb=()',
-};
 
 export interface HttpOptions {
   readonly access: BrowserAccess;
@@ -113,33 +80,22 @@ async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const path = join(folder, pathname === '/' ? 'index.html' : decode(pathname));
-  const type = TYPES[extname(path)];
-  const inside = path.startsWith(folder + sep) && type !== undefined;
-  const found = inside && (await stat(path).catch(() => undefined))?.isFile();
+  const file = windowFile(folder, pathname);
+  const found = file !== undefined && (await stat(file.path).catch(() => undefined))?.isFile();
   if (!found) {
     respond(response, 404, 'There is no such file.');
     return;
   }
   // Built files carry a hash of their content in their name, the page itself does not.
   const cache = pathname.startsWith('/assets/') ? 'private, max-age=31536000, immutable' : 'no-store';
-  const content = await readFile(path);
+  const content = await readFile(file.path);
   response.writeHead(200, {
     ...SECURITY_HEADERS,
-    'Content-Type': type,
+    'Content-Type': file.type,
     'Content-Length': content.length,
     'Cache-Control': cache,
   });
   response.end(request.method === 'HEAD' ? undefined : content);
-}
-
-/** Percent-encoding undone; empty, which is no file, when it is malformed. */
-function decode(pathname: string): string {
-  try {
-    return decodeURIComponent(pathname);
-  } catch {
-    return '';
-  }
 }
 
 function respond(response: ServerResponse, status: number, text: string): void {

@@ -1,7 +1,7 @@
 import type { SafeStorage } from 'electron';
 import { describe, expect, it, vi } from 'vitest';
 import { createLog } from '../../../main/base/log.ts';
-import { pathInside } from '../../../main/hosts/electron/app-protocol.ts';
+import { windowFile } from '../../../main/hosts/window-files.ts';
 import { isOwnUrl } from '../../../main/hosts/electron/channels.ts';
 import { isOpenableLink } from '../../../main/hosts/electron/content-guard.ts';
 import { isTrustedSender, type Sender } from '../../../main/hosts/electron/ipc.ts';
@@ -50,17 +50,17 @@ describe('addresses', () => {
   });
 
   it('lead to files inside of the folder only', () => {
-    expect(pathInside('/out/renderer', '/')).toBe('/out/renderer/index.html');
-    expect(pathInside('/out/renderer', '/assets/a.js')).toBe('/out/renderer/assets/a.js');
+    expect(windowFile('/out/renderer', '/')?.path).toBe('/out/renderer/index.html');
+    expect(windowFile('/out/renderer', '/assets/a.js')?.path).toBe('/out/renderer/assets/a.js');
     for (const path of [
       '/../main.js',
       '/..%2fmain.js',
-      '/%2e%2e/x',
-      '/..%2frenderer-2/x',
+      '/%2e%2e/x.js',
+      '/..%2frenderer-2/x.js',
       '/a%00.js',
-      '/%E0%A4%A',
+      '/%E0%A4%A.js',
     ]) {
-      expect(pathInside('/out/renderer', path), path).toBeUndefined();
+      expect(windowFile('/out/renderer', path), path).toBeUndefined();
     }
   });
 
