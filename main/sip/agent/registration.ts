@@ -57,7 +57,8 @@ export class Registration implements AsyncDisposable {
   #registered = false;
   /** A REGISTER is under way. */
   #asking = false;
-  #localHost: string | undefined;
+  /** Our Contact as the engine wrote it. */
+  #contactUri: string | undefined;
   #serverAddress: string | undefined;
 
   constructor(options: RegistrationOptions) {
@@ -76,7 +77,8 @@ export class Registration implements AsyncDisposable {
 
   /** Our own address on the way to the server, as the engine wrote it into the Contact; undefined before. */
   get localHost(): string | undefined {
-    return this.#localHost;
+    const host = tryParseSipUri(this.#contactUri ?? '')?.host;
+    return host === undefined ? undefined : addressOfHost(host);
   }
 
   /** Where the server's answers come from; undefined before the first one. */
@@ -162,7 +164,8 @@ export class Registration implements AsyncDisposable {
       this.#call,
       (sent) => {
         void sent.sent.then((request) => {
-          this.#localHost = contactHost(request.headers) ?? this.#localHost;
+          const contact = request.headers.get('contact');
+          if (contact !== undefined) this.#contactUri = parseNameAddr(contact).uri;
         }, ignore);
       },
     );
@@ -174,7 +177,7 @@ export class Registration implements AsyncDisposable {
     if (status >= 200 && status < 300) {
       this.#registered = true;
       this.#retryMs = this.#limits.registrationRetryFirstMs;
-      const expiresS = grantedSeconds(message.headers, this.#expiresS);
+      const expiresS = grantedSeconds(message.headers, this.#contactUri, this.#expiresS);
       // Refresh at half of the time, so that one lost refresh costs nothing.
       this.#again(Math.max(1_000, expiresS * 500));
       this.#change({ status: 'registered', expiresS });
@@ -236,18 +239,14 @@ function ignore(): void {
   // The failure is told by the final response.
 }
 
-function contactHost(headers: SipHeaders): string | undefined {
-  const contact = headers.get('contact');
-  if (contact === undefined) return undefined;
-  const host = tryParseSipUri(parseNameAddr(contact).uri)?.host;
-  return host === undefined ? undefined : addressOfHost(host);
-}
-
 /** The lifetime that the server granted: our Contact's expires, else Expires, else what we asked for. */
-function grantedSeconds(headers: SipHeaders, asked: number): number {
+function grantedSeconds(headers: SipHeaders, ours: string | undefined, asked: number): number {
   const granted: number[] = [];
   try {
-    for (const contact of headers.getAll('contact').flatMap(parseNameAddrList)) {
+    const contacts = headers.getAll('contact').flatMap(parseNameAddrList);
+    // The other Contacts are other devices'; a server that writes ours in another way shows it among all.
+    const own = contacts.filter(({ uri }) => uri === ours);
+    for (const contact of own.length > 0 ? own : contacts) {
       const expires = Number(contact.params.get('expires'));
       if (Number.isInteger(expires) && expires > 0) granted.push(expires);
     }
