@@ -236,8 +236,10 @@ export class Chat {
       }
       this.#peerTypes = offer.acceptTypes;
       const visited = await this.#visit(invite, offer);
-      if (visited === 'refused' || this.#session.state !== 'opening') return;
-      await this.#answer(invite, offer, visited);
+      if (visited === 'refused') return;
+      if (this.#session.state === 'opening') await this.#answer(invite, offer, visited);
+      // Lost again before it was answered: whoever invited need not wait until nobody answers.
+      else await invite.reject(488);
     } catch (error) {
       if (!invite.request.answered) await invite.reject(488);
       await this.#fail(error);
@@ -338,7 +340,18 @@ export class Chat {
       this.#finish(chatEnd('media-lost', this.#context.peerName, 'the other side did not complete the call'));
       return;
     }
-    if (visited === 'unanswered') await this.#msrp.revisit();
+    if (this.#session.state !== 'opening') {
+      // It ended while it was being answered; only now may it be hung up (RFC 3261 §15).
+      await dialog.sendBye();
+      return;
+    }
+    if (visited === 'unanswered') {
+      const { status } = await this.#msrp.revisit({ signal: this.#abort.signal });
+      if (status !== 200) {
+        await this.#giveUp('media-failed', `the visit was answered with ${status || 'nothing'}`);
+        return;
+      }
+    }
     if (visited === 'passive') {
       await this.#msrp.acceptAnswer(offer.path, { connectToAnswerer: false, signal: this.#abort.signal });
     }

@@ -53,6 +53,33 @@ describe('Tom is not there', () => {
     expect(await bob.texts(ofBob, 'in')).toEqual(['I am back']);
   });
 
+  it('many requests at once, each with the credentials of one account, do not make it refused', async () => {
+    const bob = await world.join('bob');
+    const ofBob = await bob.meet('tom');
+    const texts = numbered(1, 60);
+    let last = await bob.send(ofBob, texts[0] ?? '');
+    for (const text of texts.slice(1)) last = await bob.send(ofBob, text);
+    await bob.becomes(last, 'waiting');
+    // Each that arrives is reported, and in the midst of it Tom writes himself.
+    const tom = await world.openPerson('tom');
+    await tom.addAccount(world.uri);
+    const ofTom = await tom.meet('bob');
+    await tom.received(ofTom, 20);
+    const reply = await tom.send(ofTom, 'So many!');
+    await tom.becomes(reply, 'delivered');
+    await bob.becomes(last, 'delivered');
+    expect(
+      tom.events.filter(
+        ({ event, data }) => event === 'account.changed' && data.account.connection.status === 'refused',
+      ),
+    ).toEqual([]);
+    const challenges = world.wire.filter(
+      ({ direction, text }) =>
+        direction === 'out' && text.startsWith('SIP/2.0 401') && text.includes('stale=true'),
+    );
+    expect(challenges).toEqual([]);
+  });
+
   it('a message that is too large for the server stays in the outbox, and those behind it', async () => {
     const bob = await world.join('bob');
     const ofBob = await bob.meet('tom');

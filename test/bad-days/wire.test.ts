@@ -365,6 +365,66 @@ describe('a store that cannot store', () => {
 });
 
 describe('a peer that is there and is not', () => {
+  /** Bob's hand-made invitation, with what his MSRP side does when it is visited. */
+  async function inviteTom(visited: (peer: MsrpPeer) => Promise<void>) {
+    const tom = await world.join('tom');
+    const ofTom = await tom.meet('bob');
+    const bob = world.own(await RawDevice.join('bob', world.port));
+    const listener = world.own(await MsrpPeerListener.listen());
+    const answered = bob.ask('INVITE', {
+      uri: 'sip:tom@chat.home.arpa',
+      to: '<sip:tom@chat.home.arpa>',
+      body: `v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=message ${portOf(listener.path)} TCP/MSRP *\r\na=path:${listener.path}\r\na=setup:actpass\r\na=accept-types:text/plain\r\n`,
+    });
+    const peer = await listener.accept();
+    await visited(peer);
+    const answer = await answered;
+    if (answer.status === 200) {
+      await bob.peer.send(
+        bob.peer.build('ACK', {
+          uri: `sip:tom@127.0.0.1:${world.port}`,
+          from: answer.header('From'),
+          to: answer.header('To'),
+          callId: answer.header('Call-ID'),
+          cseq: Number.parseInt(answer.header('CSeq'), 10),
+        }),
+        world.port,
+      );
+    }
+    return { tom, ofTom, bob, peer, answer };
+  }
+
+  it('refuses the visit before and after the answer: the session ends instead of being open without a way', async () => {
+    const { tom, ofTom, bob, peer } = await inviteTom(async (visited) => {
+      visited.answer(await visited.frame(), 481, 'Not yet');
+    });
+    peer.answer(await peer.frame(), 481, 'Not at all');
+    await bob.peer.answer(await bob.peer.request('BYE'), 200);
+    const { end } = await tom.session(ofTom, 'ended');
+    expect(end).toEqual({
+      code: 'media-failed',
+      message: 'No direct connection to bob came about (the visit was answered with 481).',
+    });
+  });
+
+  it('leaves the visit unanswered at first, as strict peers do: the session opens after the ACK', async () => {
+    const { tom, ofTom, peer } = await inviteTom(async (visited) => {
+      await visited.frame();
+    });
+    peer.answer(await peer.frame());
+    await tom.session(ofTom, 'open');
+  });
+
+  it('is gone as soon as it was visited: whoever invited hears of it, and nothing stays open', async () => {
+    const { tom, ofTom, bob, answer } = await inviteTom(async (visited) => {
+      visited.answer(await visited.frame());
+      visited.socket.destroy();
+    });
+    if (answer.status === 200) await bob.peer.answer(await bob.peer.request('BYE'), 200);
+    else expect(answer.status).toBe(488);
+    expect((await tom.session(ofTom, 'ended')).end?.code).toBe('media-lost');
+  });
+
   it('stops reading: the session is given up, and its messages go out in the next one, once', async () => {
     const msrpLimits = { responseMs: 400, drainMs: 200, finWaitMs: 100, stalledPeerMs: 500 };
     const bob = await world.join('bob', { msrpLimits });
