@@ -20,8 +20,8 @@ export class Credentials {
   readonly #clock: Clock;
   readonly #limits: ImServerLimits;
   readonly #seal = randomBytes(32);
-  /** Highest `nc` seen of each nonce: a repeated one is a replay. */
-  readonly #counts = new Map<string, number>();
+  /** The `nc` seen of each nonce: a repeated one is a replay. */
+  readonly #counts = new Map<string, SeenCounts>();
 
   constructor(options: {
     users: UserFile;
@@ -99,10 +99,11 @@ export class Credentials {
     const age = this.#clock.now() - Number.parseInt(issued, 36);
     if (!(age >= 0 && age <= this.#limits.nonceLifeMs)) return false;
     const count = Number.parseInt(nc, 16);
-    if (!(count > (this.#counts.get(nonce) ?? 0))) return false;
+    const seen = this.#counts.get(nonce) ?? { highest: 0, recent: new Set() };
+    if (!isNewCount(seen, count)) return false;
     const oldest = this.#counts.keys().next().value;
     if (this.#counts.size >= this.#limits.maxNonces && oldest !== undefined) this.#counts.delete(oldest);
-    this.#counts.set(nonce, count);
+    this.#counts.set(nonce, seen);
     return true;
   }
 
@@ -130,6 +131,22 @@ export class Credentials {
   #sealOf(text: string): string {
     return createHmac('sha256', this.#seal).update(text).digest('base64url').slice(0, 22);
   }
+}
+
+interface SeenCounts {
+  highest: number;
+  readonly recent: Set<number>;
+}
+
+/** Requests that left together may come in another order: so many counts behind the highest are still new. */
+const COUNT_WINDOW = 64;
+
+function isNewCount(seen: SeenCounts, count: number): boolean {
+  if (!(count > 0 && count > seen.highest - COUNT_WINDOW) || seen.recent.has(count)) return false;
+  seen.recent.add(count);
+  seen.highest = Math.max(seen.highest, count);
+  for (const old of seen.recent) if (old <= seen.highest - COUNT_WINDOW) seen.recent.delete(old);
+  return true;
 }
 
 function readCredentials(request: AgentServerRequest, realm: string): AuthValue | undefined {

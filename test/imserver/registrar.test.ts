@@ -144,6 +144,16 @@ describe('credentials', () => {
     expect((await register(device, callId, 4, answer(challenge, 2))).status).toBe(200);
   });
 
+  it('counts that come in another order than they left are new, up to a point (RFC 7616 §3.3)', async () => {
+    await using device = await RawDevice.open('tom', world.port);
+    const challenge = (await register(device, newPeerId(), 1)).header('WWW-Authenticate');
+    const statuses = [];
+    for (const nc of [3, 1, 2, 100, 37, 36, 2, 100]) {
+      statuses.push((await register(device, newPeerId(), 2, answer(challenge, nc))).status);
+    }
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 401, 401, 401]);
+  });
+
   it('a nonce that is too old is stale, not wrong; a wrong answer to it is wrong', async () => {
     await using device = await RawDevice.open('tom', world.port);
     const callId = newPeerId();

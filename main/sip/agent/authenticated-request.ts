@@ -8,7 +8,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { DigestClient } from '../digest.ts';
 import type { AgentRequest, AgentResponse } from './agent-request.ts';
 import type { SipAgent } from './agent.ts';
-import type { OutgoingHeaders } from './outgoing.ts';
+import { EngineError, type OutgoingHeaders } from './outgoing.ts';
 
 /** What identifies a call: it stays the same over repeats. */
 export interface CallIdentity {
@@ -41,7 +41,8 @@ const MAX_ATTEMPTS = 4;
 
 /**
  * Sends `request` and repeats it with credentials when challenged. `onSent` gets each transaction, for CANCEL and
- * provisional responses. Resolves with the final response; a 401/407 there means that the password is wrong.
+ * provisional responses. Resolves with the final response; a 401/407 there means that the password is wrong. Rejects with
+ * EngineError when nothing could be sent, or when the server calls every nonce stale: that says nothing of the password.
  */
 export async function sendAuthenticated(
   agent: SipAgent,
@@ -71,10 +72,13 @@ export async function sendAuthenticated(
     onSent(sent);
     const response = await sent.final;
     if (response.status !== 401 && response.status !== 407) return response;
-    if (digest === undefined || attempt >= MAX_ATTEMPTS) return response;
+    if (digest === undefined) return response;
     const challenge = digest.receiveChallenge(response.message);
     // Refused although the challenge was answered: the password is wrong, and trying again could lock the account.
     if (challenge === 'unknown' || (challenged && challenge === 'fresh')) return response;
     challenged = true;
+    if (attempt >= MAX_ATTEMPTS) {
+      throw new EngineError('ALWAYS_STALE', 'The server does not accept the answer to its own challenge.');
+    }
   }
 }

@@ -6,10 +6,10 @@
 /** Header lines of an outgoing message. An array makes one line of each value. */
 export type OutgoingHeaders = Readonly<Record<string, string | readonly string[]>>;
 
-/** The engine could not be used for a request; nothing went out. */
+/** The engine could not be used for a request and nothing went out, or the server takes no request of ours. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
-  readonly code: 'ENGINE_NOT_CONNECTED' | 'ENGINE_REFUSED' | 'NO_DIALOG';
+  readonly code: 'ENGINE_NOT_CONNECTED' | 'ENGINE_REFUSED' | 'NO_DIALOG' | 'ALWAYS_STALE';
 
   constructor(code: EngineError['code'], message: string) {
     super(message);
