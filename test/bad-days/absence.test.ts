@@ -107,6 +107,28 @@ describe('Tom is not there', () => {
     });
   });
 
+  it('a server that keeps no more for him (480): the rest waits here, is tried with growing pauses, and arrives in order', async () => {
+    await world.stopServer();
+    await world.startServer({ limits: { maxDeferredPerSender: 1 } });
+    const bob = await world.join('bob');
+    const ofBob = await bob.meet('tom');
+    const first = await bob.send(ofBob, 'message 1');
+    await bob.becomes(first, 'waiting');
+    const began = performance.now();
+    const second = await bob.send(ofBob, 'message 2');
+    const third = await bob.send(ofBob, 'message 3');
+    const attempts = () => bob.sessions(ofBob).filter(({ state }) => state === 'ended').length - 1;
+    await bob.until('five attempts', () => Promise.resolve(attempts() >= 5));
+    // One with each message, then three after pauses of 50, 100 and 200 ms.
+    expect(performance.now() - began).toBeGreaterThan(350);
+    expect((await bob.message(second)).state).toBe('queued');
+    const tom = await world.join('tom');
+    const ofTom = await tom.with('bob');
+    await tom.commands['conversation.answer']({ conversationId: ofTom.id, accept: true });
+    await bob.becomes(third, 'delivered');
+    expect(await tom.texts(ofTom, 'in')).toEqual(numbered(1, 3));
+  });
+
   it('no answer while it rings: the invitation is cancelled and the message deferred', async () => {
     const limits = { retryFirstMs: 50, ringMs: 300 };
     const bob = await world.join('bob', { limits });
