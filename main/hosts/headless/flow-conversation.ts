@@ -13,7 +13,6 @@ import { IpcClient } from './ipc-client.ts';
 export interface Cast {
   /** `address:port` of the IM Server's SIP socket. */
   readonly server: string;
-  readonly serverPorts: ReadonlySet<string>;
 }
 
 /** A messenger of its own process. */
@@ -147,5 +146,5 @@ export async function runConversation(folder: string, transport: 'tcp' | 'udp', 
   await bob.client.call('session.end', { sessionId: id });
   await bothEnded;
   const server = /^sip:([^;]+)/.exec(uri)?.[1] ?? '';
-  return { server, serverPorts: new Set([server]) };
+  return { server };
 }

@@ -99,16 +99,18 @@ function readMessages(
   cast: Cast,
 ): { messages: LadderMessage[]; faults: string[] } {
   const reader = new WireReader();
-  const parties = new Map<string, LadderParty>([[cast.server, 'server']]);
+  const parties = new Map<string, LadderParty>();
+  /** Where Bob listens for MSRP: the path of his offer. */
+  const hosts = new Set<string>();
   const messages: LadderMessage[] = [];
   const msrpEnds = new Map<string, number>();
   let lastMsrpUs = 0;
   for (const piece of pieces) {
-    const protocol = protocolOf(piece, parties);
+    const protocol = protocolOf(piece, cast, hosts);
     if (protocol === undefined) continue;
     if (protocol === 'msrp' && piece.fin) msrpEnds.set(piece.from, piece.timeUs);
     for (const message of reader.receive({ ...piece, protocol })) {
-      learnParties(message, parties, cast);
+      learnParties(message, parties, hosts, cast);
       const fromParty = parties.get(message.from);
       const toParty = parties.get(message.to);
       if (fromParty === undefined || toParty === undefined || message.method === 'REGISTER') continue;
@@ -119,45 +121,36 @@ function readMessages(
   return { messages, faults: checkClose(messages, msrpEnds, lastMsrpUs) };
 }
 
-const MSRP_START = Buffer.from('MSRP ');
-
-function protocolOf(
-  piece: TimedPiece,
-  parties: ReadonlyMap<string, LadderParty>,
-): 'sip' | 'msrp' | undefined {
-  if (piece.datagram) return parties.has(piece.from) || parties.has(piece.to) ? 'sip' : undefined;
-  const server = parties.get(piece.from) === 'server' || parties.get(piece.to) === 'server';
-  if (server) return 'sip';
-  const bytes = Buffer.from(piece.bytes);
-  const known = msrpStreams.has(`${piece.from}>${piece.to}`) || msrpStreams.has(`${piece.to}>${piece.from}`);
-  if (bytes.subarray(0, MSRP_START.length).equals(MSRP_START)) msrpStreams.add(`${piece.from}>${piece.to}`);
-  else if (!known) {
-    // A connection that the server made to a device: its first bytes are a request line.
-    return /^[A-Z]+ sips?:|^SIP\/2\.0 /.test(bytes.toString('latin1', 0, 32)) ? 'sip' : undefined;
-  }
-  return 'msrp';
+/**
+ * A capture shows everything on the loopback interface: ours is the SIP of our server and the MSRP of Bob's path.
+ */
+function protocolOf(piece: TimedPiece, cast: Cast, hosts: ReadonlySet<string>): 'sip' | 'msrp' | undefined {
+  if (piece.from === cast.server || piece.to === cast.server) return 'sip';
+  return !piece.datagram && (hosts.has(piece.from) || hosts.has(piece.to)) ? 'msrp' : undefined;
 }
 
-const msrpStreams = new Set<string>();
-
 /** Who sits behind a port is told by what he sends: his From, the server's INVITE to him, the path in his offer. */
-function learnParties(message: WireMessage, parties: Map<string, LadderParty>, cast: Cast): void {
-  if (message.protocol === 'sip') {
-    const outwards = parties.get(message.from) === 'server' || cast.serverPorts.has(message.from);
-    const peer = outwards ? message.to : message.from;
-    if (outwards) parties.set(message.from, 'server');
-    if (!parties.has(peer) && message.status === 0) {
-      const header = outwards ? 'To' : 'From';
-      const user = new RegExp(`^${header}:.*sip:(bob|tom)@`, 'im').exec(message.text)?.[1];
-      if (user === 'bob' || user === 'tom') parties.set(peer, user);
-    }
-    const path = /^a=path:msrps?:\/\/([^/\s]+)\//im.exec(message.sdp)?.[1];
-    const owner = message.method === 'INVITE' && message.status === 0 ? 'bob' : undefined;
-    if (path !== undefined && owner !== undefined) parties.set(path, owner);
+function learnParties(
+  message: WireMessage,
+  parties: Map<string, LadderParty>,
+  hosts: Set<string>,
+  cast: Cast,
+): void {
+  if (message.protocol === 'msrp') {
+    const toHost = hosts.has(message.to);
+    parties.set(toHost ? message.to : message.from, 'bob');
+    parties.set(toHost ? message.from : message.to, 'tom');
     return;
   }
-  if (parties.get(message.to) === 'bob' && !parties.has(message.from)) parties.set(message.from, 'tom');
-  if (parties.get(message.from) === 'bob' && !parties.has(message.to)) parties.set(message.to, 'tom');
+  parties.set(cast.server, 'server');
+  const outwards = message.from === cast.server;
+  const peer = outwards ? message.to : message.from;
+  if (message.status !== 0) return;
+  const header = outwards ? 'To' : 'From';
+  const user = new RegExp(`^${header}:.*sip:(bob|tom)@`, 'im').exec(message.text)?.[1];
+  if (!parties.has(peer) && (user === 'bob' || user === 'tom')) parties.set(peer, user);
+  const path = /^a=path:msrps?:\/\/([^/\s]+)\//im.exec(message.sdp)?.[1];
+  if (path !== undefined && message.method === 'INVITE' && !outwards) hosts.add(path);
 }
 
 /** The MSRP connection is closed with the session, and after its last transaction. */
