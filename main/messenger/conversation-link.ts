@@ -122,8 +122,14 @@ export class ConversationLink implements AsyncDisposable {
       return;
     }
     const ours = this.#chat;
+    const keepsOurs = context.address <= this.#conversation.peerAddress;
+    if (keepsOurs && ours !== undefined && isYoungInvitation(ours.session)) {
+      // His invitation was on its way while ours was answered: he has given way and takes it back.
+      await invite.reject(491);
+      return;
+    }
     if (ours?.session.state === 'inviting') {
-      if (context.address <= this.#conversation.peerAddress) {
+      if (keepsOurs) {
         // Both invited at once: the smaller address keeps its invitation, both sides decide alike (RFC 3261 §14.1).
         await invite.reject(491);
         return;
@@ -243,4 +249,15 @@ export class ConversationLink implements AsyncDisposable {
       },
     };
   }
+}
+
+/** How long an invitation that crossed ours may still be under way after ours was answered. */
+const CROSSING_MS = 1_000;
+
+/** Our own invitation, answered so lately that one of the other side may have crossed it. */
+function isYoungInvitation({ direction, state, openedMs }: Session): boolean {
+  if (direction !== 'outgoing') return false;
+  return (
+    state === 'opening' || (state === 'open' && openedMs !== null && Date.now() - openedMs < CROSSING_MS)
+  );
 }
