@@ -122,20 +122,13 @@ export class ConversationLink implements AsyncDisposable {
       return;
     }
     const ours = this.#chat;
+    // Both invited at once: the smaller address keeps its invitation, both sides decide alike (RFC 3261 §14.1).
     const keepsOurs = context.address <= this.#conversation.peerAddress;
-    if (keepsOurs && ours !== undefined && isYoungInvitation(ours.session)) {
-      // His invitation was on its way while ours was answered: he has given way and takes it back.
+    if (ours !== undefined && keepsOurs && mayBeCrossed(ours.session)) {
       await invite.reject(491);
       return;
     }
-    if (ours?.session.state === 'inviting') {
-      if (keepsOurs) {
-        // Both invited at once: the smaller address keeps its invitation, both sides decide alike (RFC 3261 §14.1).
-        await invite.reject(491);
-        return;
-      }
-      ours.drop();
-    }
+    if (ours?.session.state === 'inviting') ours.drop();
     await this.#accept(Chat.incoming({ ...context, delegate: this.#chatDelegate() }), invite);
   }
 
@@ -254,10 +247,9 @@ export class ConversationLink implements AsyncDisposable {
 /** How long an invitation that crossed ours may still be under way after ours was answered. */
 const CROSSING_MS = 1_000;
 
-/** Our own invitation, answered so lately that one of the other side may have crossed it. */
-function isYoungInvitation({ direction, state, openedMs }: Session): boolean {
+/** Our own invitation, unanswered or answered so lately that one of the other side may have crossed it. */
+function mayBeCrossed({ direction, state, openedMs }: Session): boolean {
   if (direction !== 'outgoing') return false;
-  return (
-    state === 'opening' || (state === 'open' && openedMs !== null && Date.now() - openedMs < CROSSING_MS)
-  );
+  if (state === 'inviting' || state === 'opening') return true;
+  return state === 'open' && openedMs !== null && Date.now() - openedMs < CROSSING_MS;
 }
