@@ -82,17 +82,24 @@ export class ControlFrameReader {
   }
 }
 
-/** Writes one frame with a new message id. */
-export function encodeFrame(tokens: readonly string[], sip?: Buffer): Buffer {
-  const line = Buffer.from([randomUUID(), ...tokens].join('|'), 'utf8');
-  const parts = sip === undefined ? [line] : [line, CRLF, sip];
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  return Buffer.concat([Buffer.from(`${length}#`, 'latin1'), ...parts]);
+/** Writes one frame with a new message id, as pieces that follow each other. */
+export function encodeFrame(tokens: readonly string[], sip?: Buffer): readonly Buffer[] {
+  const line = `${randomUUID()}|${tokens.join('|')}`;
+  const lineBytes = Buffer.byteLength(line, 'utf8');
+  if (sip === undefined) return [Buffer.from(`${lineBytes}#${line}`, 'utf8')];
+  return [Buffer.from(`${lineBytes + CRLF.length + sip.length}#${line}\r\n`, 'utf8'), sip];
 }
 
-/** `HH:MM:SS.micros`, UTC. */
+let shownMs = Number.NaN;
+let shownTime = '';
+
+/** `HH:MM:SS.micros`, UTC. Many frames share one millisecond: its text is made once. */
 export function frameTime(nowMs: number): string {
-  return `${new Date(nowMs).toISOString().slice(11, 23)}000`;
+  if (nowMs !== shownMs) {
+    shownMs = nowMs;
+    shownTime = `${new Date(nowMs).toISOString().slice(11, 23)}000`;
+  }
+  return shownTime;
 }
 
 /** What a `sip` frame says about where its message came from. */

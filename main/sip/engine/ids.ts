@@ -2,20 +2,33 @@
  * Owns: the making of identifiers: branches, tags, Call-IDs, transaction ids, and the growing CSeq.
  * Called by: the engine's builders and transactions. Calls: node:crypto.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomFillSync, randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
+
+/** Random bytes are asked of the system in blocks: one call for each identifier costs more than the identifier. */
+const pool = Buffer.alloc(8_192);
+let used = pool.length;
+
+function randomHex(bytes: number): string {
+  if (used + bytes > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += bytes;
+  return pool.toString('hex', used - bytes, used);
+}
 
 /** Begins each branch of an RFC 3261 element (§8.1.1.7). */
 export const BRANCH_COOKIE = 'z9hG4bK';
 
 /** A branch, unique across space and time (RFC 3261 §8.1.1.7). */
 export function newBranch(): string {
-  return BRANCH_COOKIE + randomBytes(12).toString('hex');
+  return BRANCH_COOKIE + randomHex(12);
 }
 
 /** A tag with more than 32 random bits (RFC 3261 §19.3). */
 export function newTag(): string {
-  return randomBytes(8).toString('hex');
+  return randomHex(8);
 }
 
 export function newCallId(): string {
