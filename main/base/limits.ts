@@ -173,6 +173,8 @@ export const MESSENGER_LIMITS = {
   /** How long we wait for the answer to our BYE, and at shutdown; longer than the server's `byeMs`. */
   byeMs: 6_000,
   shutdownByeMs: 1_500,
+  /** How long an invitation that crossed ours may still be under way after ours was answered. */
+  crossingMs: 1_000,
   /** Text of messages that are under way together: a larger one goes alone, or later ones would overtake it. */
   maxWindowTextBytes: 32 * 1024,
 } as const;

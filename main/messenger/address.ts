@@ -34,3 +34,8 @@ export function toNameAddr(address: string, displayName = ''): string {
   const name = displayName.replace(/["\\\r\n]/g, ' ').trim();
   return name === '' ? `<sip:${address}>` : `"${name}" <sip:${address}>`;
 }
+
+/** The part before the `@`. */
+export function userOf(address: string): string {
+  return address.slice(0, address.lastIndexOf('@'));
+}

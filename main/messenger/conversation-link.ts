@@ -6,7 +6,7 @@ import type { Conversation, Session } from '../../shared/domain/conversation.ts'
 import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
-
+import { MESSENGER_LIMITS } from '../base/limits.ts';
 import type { MsrpIncomingMessage, MsrpSessionReport } from '../msrp/session.ts';
 import type { IncomingInvite } from '../sip/agent/invite.ts';
 import { Chat, type ChatContext } from './chat.ts';
@@ -244,12 +244,9 @@ export class ConversationLink implements AsyncDisposable {
   }
 }
 
-/** How long an invitation that crossed ours may still be under way after ours was answered. */
-const CROSSING_MS = 1_000;
-
 /** Our own invitation, unanswered or answered so lately that one of the other side may have crossed it. */
 function mayBeCrossed({ direction, state, openedMs }: Session): boolean {
   if (direction !== 'outgoing') return false;
   if (state === 'inviting' || state === 'opening') return true;
-  return state === 'open' && openedMs !== null && Date.now() - openedMs < CROSSING_MS;
+  return state === 'open' && openedMs !== null && Date.now() - openedMs < MESSENGER_LIMITS.crossingMs;
 }

@@ -1,6 +1,6 @@
 /**
- * Owns: one profile's messenger: store, feed, network, accounts; where incoming requests find their account.
- * Called by: the hosts, commands.ts. Calls: account-link.ts, inbox.ts, delivery.ts, store, network.ts.
+ * Owns: one profile's messenger: store, feed, network, accounts.
+ * Called by: the hosts, commands.ts. Calls: account-link.ts, request-routing.ts, inbox.ts, delivery.ts, store, network.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
@@ -21,22 +21,19 @@ import { CallError } from '../../shared/ipc/error-codes.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import { MESSENGER_LIMITS, type MessengerLimits, type MsrpLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import { ProtocolError } from '../base/protocol-error.ts';
 import type { WireTap } from '../base/wire-tap.ts';
-import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
-import { IncomingInvite } from '../sip/agent/invite.ts';
-import { parseNameAddr, type NameAddr } from '../sip/headers.ts';
 import { addressOfHost, parseSipUri } from '../sip/uri.ts';
 import { Store } from '../store/store.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import { AccountLink, type AccountHost } from './account-link.ts';
-import { toAddress, toServerUri } from './address.ts';
+import { toServerUri, userOf } from './address.ts';
 import type { Chat } from './chat.ts';
 import { Delivery } from './delivery.ts';
 import { Feed } from './feed.ts';
 import { Inbox } from './inbox.ts';
 import { LadderRecorder } from './ladder-recorder.ts';
 import { Network } from './network.ts';
+import { RequestRouting } from './request-routing.ts';
 import type { SecretBox } from './secrets.ts';
 
 export interface MessengerOptions {
@@ -68,6 +65,7 @@ export class Messenger implements AsyncDisposable {
   readonly inbox: Inbox;
   readonly limits: MessengerLimits;
   readonly #options: MessengerOptions;
+  readonly #routing: RequestRouting;
   readonly #lifetime = new Lifetime();
   readonly #accounts = new Map<AccountId, AccountLink>();
   readonly #chats = new Map<SessionId, Chat>();
@@ -84,6 +82,7 @@ export class Messenger implements AsyncDisposable {
     this.store = store;
     this.log = options.log;
     this.limits = { ...MESSENGER_LIMITS, ...options.limits };
+    this.#routing = new RequestRouting(this);
     this.delivery = new Delivery({
       store,
       log: options.log,
@@ -152,14 +151,17 @@ export class Messenger implements AsyncDisposable {
 
   /** Sessions that are not over, and the last ended one of each conversation. */
   sessions(): Session[] {
-    const current = [...this.#chats.values()]
-      .map((chat) => chat.session)
-      .filter(({ state }) => state !== 'ended');
+    const current = this.openSessions();
     const busy = new Set(current.map((session) => session.conversationId));
     return [
       ...current,
       ...[...this.#lastSessions.values()].filter(({ conversationId }) => !busy.has(conversationId)),
     ];
+  }
+
+  /** Sessions that are not over. */
+  openSessions(): Session[] {
+    return [...this.#chats.values()].map((chat) => chat.session).filter(({ state }) => state !== 'ended');
   }
 
   chat(id: SessionId): Chat | undefined {
@@ -292,7 +294,7 @@ export class Messenger implements AsyncDisposable {
         ...(this.#options.msrpLimits ? { msrpLimits: this.#options.msrpLimits } : {}),
       });
       this.#networkBind = bind;
-      this.#serve(this.#network);
+      this.#routing.serve(this.#network.agent);
     }
     for (const account of accounts) {
       if (this.#accounts.has(account.id)) continue;
@@ -356,103 +358,6 @@ export class Messenger implements AsyncDisposable {
       this.log.error('session.not-stored', { error });
     });
   }
-
-  #serve({ agent }: Network): void {
-    agent.handle('INVITE', (request) => this.#receiveInvite(request));
-    agent.handle('MESSAGE', (request) => this.#receivePager(request));
-    agent.handle('OPTIONS', async (request) => {
-      await request.respond(200, {
-        headers: { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE', Accept: 'application/sdp' },
-      });
-    });
-  }
-
-  /** The account that a request is for, and who sends it; answered with an error when it is for nobody. */
-  async #addressee(
-    request: AgentServerRequest,
-  ): Promise<{ account: AccountLink; from: NameAddr; peer: string } | undefined> {
-    const to = toAddress(parseNameAddr(request.message.headers.get('to') ?? '').uri);
-    const from = parseNameAddr(request.message.headers.get('from') ?? '');
-    const peer = toAddress(from.uri);
-    const account = this.accounts().find(({ stored }) => stored.address === to);
-    if (account === undefined || peer === undefined) {
-      // Not 404: that he is not here does not mean that he does not exist. He may just have signed out.
-      await request.respond(480, { reason: 'Not signed in here' });
-      return undefined;
-    }
-    if (!account.knowsServer) {
-      // Our registration is on its way: whether this is the server is known when it has answered. It tries again.
-      await request.respond(480, { reason: 'Not signed in yet' });
-      return undefined;
-    }
-    if (!account.isServer(request.source.address)) {
-      await request.respond(403, { reason: 'Only by way of the IM Server' });
-      return undefined;
-    }
-    return { account, from, peer };
-  }
-
-  async #receiveInvite(request: AgentServerRequest): Promise<void> {
-    const addressee = await this.#addressee(request);
-    if (addressee === undefined) return;
-    const { account, from, peer } = addressee;
-    const open = [...this.#chats.values()].filter(({ session }) => session.state !== 'ended');
-    if (open.length >= this.limits.maxSessions) {
-      await request.respond(486);
-      return;
-    }
-    const conversation = await this.openConversation(
-      account.stored.id,
-      peer,
-      from.displayName ?? userOf(peer),
-    );
-    const contact = await this.store.call('selectContact', { accountId: account.stored.id, address: peer });
-    if (contact === null && conversation.standing === 'declined') {
-      // The user has answered this already: he is not asked again and again, until he thinks better of it.
-      await request.respond(603);
-      return;
-    }
-    const known = contact !== null || conversation.standing === 'accepted';
-    const letIn = known && this.#settings['sessions.acceptContacts'];
-    const asked = open.filter(({ session }) => session.state === 'asked').length;
-    if (!letIn && asked >= this.limits.maxPendingInvitations) {
-      await request.respond(486);
-      return;
-    }
-    await account.link(conversation).receiveInvite(new IncomingInvite(account.agent, request), letIn);
-  }
-
-  async #receivePager(request: AgentServerRequest): Promise<void> {
-    const addressee = await this.#addressee(request);
-    if (addressee === undefined) return;
-    const { account, from, peer } = addressee;
-    const conversation = await this.openConversation(
-      account.stored.id,
-      peer,
-      from.displayName ?? userOf(peer),
-    );
-    try {
-      await this.inbox.receivePagerMessage(conversation, {
-        contentType: request.message.headers.get('content-type') ?? 'text/plain',
-        body: request.message.body,
-        fallbackId: request.message.headers.get('call-id') ?? randomUUID(),
-      });
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      // Not stored: 500 keeps it at the server, anything else would say that it is of no use to us.
-      const status = error.code.startsWith('STORE_') ? 500 : error.answer === 415 ? 415 : 400;
-      await request.respond(
-        status,
-        status === 415 ? { headers: { Accept: 'message/cpim, text/plain' } } : {},
-      );
-      return;
-    }
-    await request.respond(200);
-  }
-}
-
-function userOf(address: string): string {
-  return address.slice(0, address.lastIndexOf('@'));
 }
 
 function nameOf(contact: Contact | null, theirName: string, peerAddress: string): string {
