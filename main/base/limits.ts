@@ -29,6 +29,11 @@ export const SIP_LIMITS = {
   applicationAnswerMs: 64_000,
   /** Open transactions of each kind; one more is refused with 503. */
   maxTransactions: 20_000,
+  /**
+   * Transactions of each kind that have their final response and only absorb repeats: 32 s of 3 000 calls a second.
+   * Above it the oldest are forgotten first.
+   */
+  maxFinishedTransactions: 200_000,
   /** Dialogs at once; one more is refused with 503. */
   maxDialogs: 20_000,
   /** Stream connections at once, and from one address. */
@@ -47,6 +52,69 @@ export const SIP_LIMITS = {
   datagramBufferBytes: 1024 * 1024,
   /** Local addresses and bindings of contacts to connections that are remembered. */
   maxCachedRoutes: 10_000,
+} as const;
+
+/** The SIP engine's side of the network: TLS, name look-up, failover, keep-alive. */
+export const SIP_NETWORK_LIMITS = {
+  /** From the first byte of a TLS handshake to its end; a peer that dawdles holds a socket and nothing else. */
+  tlsHandshakeMs: 5_000,
+  /** A request of more bytes leaves UDP for TCP: the path MTU is unknown (RFC 3261 §18.1.1). */
+  maxUdpRequestBytes: 1_300,
+  /** The TCP connection that is tried only for the size of a request: behind a NAT nobody answers. */
+  sizeConnectMs: 2_000,
+  /** How long a peer that took no TCP for a large request is sent such requests over UDP at once. */
+  sizeRefusalMs: 10 * 60_000,
+  /** The next address of a name is tried beside the first after this long (RFC 8305 §5). */
+  connectionAttemptDelayMs: 250,
+  /** Addresses of one name that are tried. */
+  maxAddresses: 8,
+  /** Targets of one request, over all records of its name (RFC 3263 §4.3). */
+  maxTargets: 8,
+  /** A target that failed comes last for this long. */
+  deadTargetMs: 30_000,
+  /** The longest Retry-After that is believed about a server that answered 503. */
+  maxRetryAfterMs: 10 * 60_000,
+  /** Targets that are remembered as dead. */
+  maxDeadTargets: 1_000,
+  /** One DNS query over UDP without answer, and over TCP. */
+  dnsTryMs: 1_500,
+  dnsTcpMs: 4_000,
+  /** Tries for each DNS server. */
+  dnsTries: 2,
+  /** DNS servers that are asked, one after the other. */
+  maxDnsServers: 3,
+  /** Questions under way at once; one more waits for nobody and fails. */
+  maxDnsQueries: 256,
+  /** Steps from one alias to the next. */
+  maxDnsAliases: 8,
+  /** Records of one answer that are looked at. */
+  maxDnsRecords: 64,
+  /** Answers that are remembered; the oldest goes first. */
+  maxDnsCache: 2_000,
+  /** How long answers are remembered at least and at most, whatever their TTL says. */
+  dnsMinTtlMs: 1_000,
+  dnsMaxTtlMs: 60 * 60_000,
+  /** The same for "there is no such name"; longer would hide a repaired zone. */
+  dnsMaxNegativeMs: 60_000,
+  /** What the hosts file says about names that DNS does not know. */
+  hostsFileMs: 30_000,
+  /**
+   * Pause between two keep-alives, of which 80 to 100 % are used (RFC 5626 §4.4.1); with `keepAliveAnswerMs` a dead
+   * network is noticed after at most 19 s.
+   */
+  keepAliveMs: 9_000,
+  /** A pong that does not come (RFC 5626 §4.4.1), or a STUN answer. */
+  keepAliveAnswerMs: 10_000,
+  /** First repeat of a STUN request, doubled each time (RFC 5389 §7.2.1). */
+  stunFirstRepeatMs: 500,
+  /** STUN requests without any answer, until the peer counts as one that knows no STUN. */
+  stunAttempts: 2,
+  /** CRLFCRLF on UDP keeps a NAT's binding, no more: 24 to 29 s (RFC 5626 §4.4.1). */
+  natBindingMs: 29_000,
+  /** Flows that are kept alive; registrations beyond it live without. */
+  maxKeptFlows: 1_000,
+  /** Accounts on one flow. */
+  maxAccountsPerFlow: 1_000,
 } as const;
 
 /** The control connection between engine and application (drachtio). */

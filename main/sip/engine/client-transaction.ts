@@ -44,7 +44,9 @@ export interface ClientTransactionOptions {
   readonly transport: SipTransport;
   readonly clock: Clock;
   readonly user: ClientTransactionUser;
-  readonly terminated: (transaction: ClientTransaction) => void;
+  /** It has its final response and only absorbs what comes again (Accepted or Completed). */
+  readonly finished: () => void;
+  readonly terminated: () => void;
 }
 
 /** One request on its way. */
@@ -183,11 +185,14 @@ export class ClientTransaction implements Disposable {
     if (!table[this.#state].includes(state))
       throw new Error(`client transaction: ${this.#state} to ${state}`);
     this.#state = state;
-    if (state === 'accepted' || state === 'completed') this.#resendTimer?.[Symbol.dispose]();
+    if (state === 'accepted' || state === 'completed') {
+      this.#resendTimer?.[Symbol.dispose]();
+      this.#options.finished();
+    }
     if (state !== 'terminated') return;
     this.#disarm();
     this.#ignoreClose?.();
-    this.#options.terminated(this);
+    this.#options.terminated();
   }
 
   /** The ACK for a 300-699 (RFC 3261 §17.1.1.3): same branch, To of the response, Route of the request. */

@@ -4,8 +4,6 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
-import type { SipRequest } from '../message.ts';
-import type { Flow } from './transport.ts';
 
 export type ServerState = 'trying' | 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated';
 
@@ -28,19 +26,19 @@ const OTHER_TRANSITIONS: Readonly<Record<ServerState, readonly ServerState[]>> =
 };
 
 export interface ServerTransactionOptions {
-  readonly request: SipRequest;
-  /** Where the request came from. */
-  readonly flow: Flow;
+  readonly method: string;
+  /** Over a transport that does not lose messages nothing is repeated. */
+  readonly reliable: boolean;
   readonly clock: Clock;
   /** Sends bytes to where the responses of this request go (RFC 3261 §18.2.2). */
   readonly send: (bytes: Buffer) => void;
-  readonly terminated: (transaction: ServerTransaction) => void;
+  /** It has its final response and only absorbs what comes again (Accepted or Completed). */
+  readonly finished: () => void;
+  readonly terminated: () => void;
 }
 
-/** One request that arrived. */
+/** One request that arrived. It holds no more than its last response: many of them wait out their 32 s. */
 export class ServerTransaction implements Disposable {
-  readonly request: SipRequest;
-  readonly flow: Flow;
   readonly #isInvite: boolean;
   readonly #reliable: boolean;
   readonly #options: ServerTransactionOptions;
@@ -54,10 +52,8 @@ export class ServerTransaction implements Disposable {
 
   constructor(options: ServerTransactionOptions) {
     this.#options = options;
-    this.request = options.request;
-    this.flow = options.flow;
-    this.#isInvite = options.request.method === 'INVITE';
-    this.#reliable = options.flow.transport !== 'udp';
+    this.#isInvite = options.method === 'INVITE';
+    this.#reliable = options.reliable;
     this.#state = this.#isInvite ? 'proceeding' : 'trying';
   }
 
@@ -141,9 +137,10 @@ export class ServerTransaction implements Disposable {
     if (!table[this.#state].includes(state))
       throw new Error(`server transaction: ${this.#state} to ${state}`);
     this.#state = state;
+    if (state === 'accepted' || state === 'completed') this.#options.finished();
     if (state !== 'terminated') return;
     this.#resendTimer?.[Symbol.dispose]();
     this.#stateTimer?.[Symbol.dispose]();
-    this.#options.terminated(this);
+    this.#options.terminated();
   }
 }

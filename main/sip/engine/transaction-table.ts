@@ -41,11 +41,25 @@ export function serverKey(request: SipRequest, via: Via, method: string = reques
   );
 }
 
+/** Moves a transaction to the finished ones; above their ceiling the oldest ends before its time. */
+function finish<T extends Disposable>(key: string, active: Map<string, T>, finished: Map<string, T>): void {
+  const transaction = active.get(key);
+  if (transaction === undefined) return;
+  active.delete(key);
+  finished.set(key, transaction);
+  if (finished.size <= SIP_LIMITS.maxFinishedTransactions) return;
+  const [oldest] = finished.values();
+  oldest?.[Symbol.dispose]();
+}
+
 /** All transactions. */
 export class TransactionTable implements Disposable {
   readonly #clock: Clock;
   readonly #clients = new Map<string, ClientTransaction>();
   readonly #servers = new Map<string, ServerTransaction>();
+  /** Those with a final response, in the order in which they got it: they absorb repeats until their time is over. */
+  readonly #finishedClients = new Map<string, ClientTransaction>();
+  readonly #finishedServers = new Map<string, ServerTransaction>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -59,9 +73,12 @@ export class TransactionTable implements Disposable {
     return this.#servers.size >= SIP_LIMITS.maxTransactions;
   }
 
-  /** How many there are: for tests and the log. */
+  /** How many there are, the finished ones included: for tests and the log. */
   get sizes(): { readonly clients: number; readonly servers: number } {
-    return { clients: this.#clients.size, servers: this.#servers.size };
+    return {
+      clients: this.#clients.size + this.#finishedClients.size,
+      servers: this.#servers.size + this.#finishedServers.size,
+    };
   }
 
   /** Makes a client transaction and sends its request. */
@@ -78,7 +95,8 @@ export class TransactionTable implements Disposable {
       transport,
       user,
       clock: this.#clock,
-      terminated: () => this.#clients.delete(key),
+      finished: () => finish(key, this.#clients, this.#finishedClients),
+      terminated: () => this.#clients.delete(key) || this.#finishedClients.delete(key),
     });
     this.#clients.set(key, transaction);
     transaction.start();
@@ -87,29 +105,31 @@ export class TransactionTable implements Disposable {
 
   /** The client transaction that a response belongs to. @throws ProtocolError 400 */
   clientOf(response: SipMessage): ClientTransaction | undefined {
-    return this.#clients.get(clientKey(response));
+    const key = clientKey(response);
+    return this.#clients.get(key) ?? this.#finishedClients.get(key);
   }
 
   /** Makes a server transaction. `send` sends bytes to where responses go. */
   addServer(key: string, request: SipRequest, flow: Flow, send: (bytes: Buffer) => void): ServerTransaction {
     const transaction = new ServerTransaction({
-      request,
-      flow,
+      method: request.method,
+      reliable: flow.transport !== 'udp',
       send,
       clock: this.#clock,
-      terminated: () => this.#servers.delete(key),
+      finished: () => finish(key, this.#servers, this.#finishedServers),
+      terminated: () => this.#servers.delete(key) || this.#finishedServers.delete(key),
     });
     this.#servers.set(key, transaction);
     return transaction;
   }
 
   server(key: string): ServerTransaction | undefined {
-    return this.#servers.get(key);
+    return this.#servers.get(key) ?? this.#finishedServers.get(key);
   }
 
   /** Ends everything, silently. */
   [Symbol.dispose](): void {
-    for (const transaction of [...this.#clients.values(), ...this.#servers.values()])
-      transaction[Symbol.dispose]();
+    const all = [this.#clients, this.#servers, this.#finishedClients, this.#finishedServers];
+    for (const table of all) for (const transaction of [...table.values()]) transaction[Symbol.dispose]();
   }
 }
