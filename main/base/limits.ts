@@ -34,8 +34,26 @@ export const SIP_LIMITS = {
    * Above it the oldest are forgotten first.
    */
   maxFinishedTransactions: 200_000,
+  /** Beyond `maxTransactions`: for requests inside dialogs, which get through when new ones are refused. */
+  maxTransactionsInDialogs: 30_000,
   /** Dialogs at once; one more is refused with 503. */
   maxDialogs: 20_000,
+  /** Early dialogs of one INVITE that we sent (forks); what further forks ring is not passed up. */
+  maxForks: 32,
+  /** Requests of one dialog that the application has not answered yet; one more is refused with 503. */
+  maxOpenRequestsPerDialog: 32,
+  /** Dialogs that SUBSCRIBE or REFER made (RFC 6665); one more is refused with 503. */
+  maxSubscriptions: 10_000,
+  /** Reliable provisional responses of one INVITE that wait for the PRACK of the one before (RFC 3262 §3). */
+  maxQueuedProvisionals: 8,
+  /** The shortest session interval that we agree to (RFC 4028 §4). */
+  minSessionExpiresS: 90,
+  /** A subscription whose length nobody has named (RFC 6665 §4.1.2.1 leaves it to the package). */
+  defaultSubscriptionS: 3_600,
+  /** The longest interval of a session or a subscription that a timer is kept for. */
+  maxIntervalS: 24 * 60 * 60,
+  /** Retry-After of a refusal for overload: this and up to as much again, so that not all come back at once. */
+  overloadRetryAfterS: 5,
   /** Stream connections at once, and from one address. */
   maxConnections: 4_000,
   maxConnectionsPerAddress: 200,
@@ -126,6 +144,8 @@ export const CONTROL_LIMITS = {
   maxConnections: 8,
   /** Bytes waiting for an application that does not read; then its connection is closed. */
   maxQueuedBytes: 64 * 1024 * 1024,
+  /** With so much unread an application gets no new requests (503); those inside dialogs still go to it. */
+  overloadedBytes: 8 * 1024 * 1024,
   /** First and longest wait before a listening application is dialled again. */
   redialFirstMs: 100,
   redialMaxMs: 2_000,
