@@ -107,6 +107,7 @@ describe('an INVITE from the network (RFC 3261 §13.3)', () => {
     clock.advance(20_000);
     await peer.fence(port);
     expect(peer.log.filter(({ status }) => status === 486)).toHaveLength(6);
+    await app.ask(['ping']);
     expect(app.log.some(({ startLine }) => startLine.startsWith('ACK'))).toBe(false);
     const late = await app.respond(frame.transactionId, 200);
     expect(late.tokens.slice(3)).toEqual(['NOK', 'Response not sent due to unknown transaction']);
@@ -149,6 +150,7 @@ describe('an INVITE from the network (RFC 3261 §13.3)', () => {
     await peer.send(text, port);
     await peer.response(180, 'INVITE');
     await peer.fence(port);
+    await app.ask(['ping']);
     expect(app.log.filter(({ startLine }) => startLine.startsWith('INVITE'))).toHaveLength(1);
   });
 
@@ -209,6 +211,7 @@ describe('an INVITE from the network (RFC 3261 §13.3)', () => {
   it('with Max-Forwards 0 gets 483 (§16.3)', async () => {
     await bench.peer.send(bench.peer.build('INVITE', { maxForwards: 0 }), bench.port);
     await bench.peer.response(483, 'INVITE');
+    await bench.app.ask(['ping']);
     expect(bench.app.log.some(({ type }) => type === 'sip')).toBe(false);
   });
 });
@@ -268,6 +271,7 @@ describe('CANCEL from the network (RFC 3261 §9.2)', () => {
     await peer.response(481, 'CANCEL');
     await peer.send(peer.build('ACK', call.fields), port);
     await app.sip('ACK');
+    await app.ask(['ping']);
     expect(app.log.some(({ startLine }) => startLine.startsWith('CANCEL'))).toBe(false);
   });
 

@@ -110,6 +110,7 @@ describe('an INVITE of the application (RFC 3261 §13.2)', () => {
       // A repeated final response is absorbed and acknowledged again.
       await peer.answer(invite, status);
       expect((await peer.request('ACK')).text).toBe(ack.text);
+      await app.ask(['ping']);
       expect(app.log.filter((frame) => frame.sip?.status === status)).toHaveLength(1);
     },
   );
@@ -138,6 +139,7 @@ describe('an INVITE of the application (RFC 3261 §13.2)', () => {
     const ack = await peer.request('ACK');
     await peer.answer(invite, 200, { body: SDP });
     expect((await peer.request('ACK')).text).toBe(ack.text);
+    await app.ask(['ping']);
     expect(app.log.filter(({ startLine }) => startLine.startsWith('SIP/2.0 200'))).toHaveLength(1);
   });
 
@@ -154,6 +156,7 @@ describe('an INVITE of the application (RFC 3261 §13.2)', () => {
     expect((await peer.request('ACK')).text).toBe(ack.text);
     await peer.fence(port);
     expect(peer.log.filter(({ startLine }) => startLine.startsWith('BYE'))).toHaveLength(1);
+    await app.ask(['ping']);
     expect(app.log.some(({ sip }) => sip?.tag('To') === 'fork2')).toBe(false);
   });
 
@@ -212,6 +215,7 @@ describe('CANCEL of the application (RFC 3261 §9.1)', () => {
     await peer.answer(invite, 487);
     expect((await app.sip('SIP/2.0 487')).transactionId).toBe(transactionId);
     await peer.request('ACK');
+    await app.ask(['ping']);
     expect(app.log.some(({ sip }) => sip?.method === 'CANCEL' && sip.status === 200)).toBe(false);
     const late = await app.ask(['sip', transactionId, ''], 'CANCEL sip:x SIP/2.0\r\n\r\n');
     expect(late.tokens.slice(3)).toEqual([
@@ -279,6 +283,7 @@ describe('CANCEL of the application (RFC 3261 §9.1)', () => {
     await peer.request('ACK');
     const bye = await peer.request('BYE');
     await peer.answer(bye, 200);
+    await app.ask(['ping']);
     expect(app.log.some(({ sip }) => sip?.status === 200)).toBe(false);
     clock.advance(64_000);
     expect(bench.engine.load).toEqual({ clientTransactions: 0, serverTransactions: 0, dialogs: 0 });

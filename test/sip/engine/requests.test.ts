@@ -184,6 +184,7 @@ describe('requests of the application outside a dialog (RFC 3261 §8.1.1)', () =
     await peer.answer(options, 200);
     await peer.answer(options, 200);
     await peer.fence(port);
+    await app.ask(['ping']);
     expect(app.log.filter(({ sip }) => sip?.status === 200)).toHaveLength(1);
     expect(bench.engine.load.clientTransactions).toBe(1);
     clock.advance(5_000);
@@ -196,6 +197,7 @@ describe('requests of the application outside a dialog (RFC 3261 §8.1.1)', () =
     const options = await peer.request('OPTIONS');
     await peer.send(peer.reply(options, 200).replace(options.branch, 'z9hG4bKother'), port);
     await peer.fence(port);
+    await app.ask(['ping']);
     expect(app.log.some(({ type }) => type === 'sip')).toBe(false);
   });
 });
@@ -228,6 +230,7 @@ describe('requests from the network outside a dialog', () => {
     const first = await peer.response(200, 'MESSAGE');
     await peer.send(text, port);
     expect((await peer.response(200, 'MESSAGE')).text).toBe(first.text);
+    await app.ask(['ping']);
     expect(app.log.filter(({ startLine }) => startLine.startsWith('MESSAGE'))).toHaveLength(1);
     clock.advance(32_000);
     expect(bench.engine.load.serverTransactions).toBe(0);
@@ -370,6 +373,7 @@ describe('requests inside a dialog (RFC 3261 §12.2)', () => {
     await peer.answer(invite, 487);
     await peer.request('ACK');
     await peer.fence(port);
+    await app.ask(['ping']);
     expect(app.log.some(({ sip }) => sip?.status === 487)).toBe(false);
   });
 

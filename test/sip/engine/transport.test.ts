@@ -205,6 +205,7 @@ describe('what a peer may not do', () => {
     const { app, peer, port } = bench;
     await peer.send(peer.build('INVITE', { contact: '<sip:broken' }), port);
     await peer.response(400, 'INVITE');
+    await app.ask(['ping']);
     expect(app.log.some(({ type }) => type === 'sip')).toBe(false);
   });
 
