@@ -11,12 +11,12 @@ import type { Log } from '../base/log.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
 import { buildMsrpAnswer, buildMsrpOffer, parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
 import { MsrpSessionError } from '../msrp/session-error.ts';
-
 import type { MsrpIncomingMessage, MsrpSession, MsrpSessionReport } from '../msrp/session.ts';
+import { formatMsrpPath } from '../msrp/uri.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import { EngineError } from '../sip/agent/outgoing.ts';
-import type { InviteDialog } from '../sip/agent/invite-dialog.ts';
+import type { DialogDelegate, InviteDialog } from '../sip/agent/invite-dialog.ts';
 import { sendInvite, type IncomingInvite } from '../sip/agent/invite.ts';
 import type { DigestClient } from '../sip/digest.ts';
 import { chatEnd, endOfInvite, type ChatEnd } from './chat-end.ts';
@@ -86,6 +86,8 @@ export class Chat {
   #idle: Timer | undefined;
   #peerTypes: readonly string[] = [];
   #callId: string | undefined;
+  /** The peer's path, and who of us connected: repeated when the peer refreshes the session. */
+  #agreed: { readonly path: MsrpDescription['path']; readonly setup: 'active' | 'passive' } | undefined;
 
   private constructor(context: ChatContext, direction: Session['direction'], state: SessionState) {
     this.#context = context;
@@ -188,9 +190,14 @@ export class Chat {
           nextHop,
           digest,
           headers: { Contact: contact },
-          sdp: buildMsrpOffer({ path: this.#msrp.localPath, acceptTypes: ACCEPT_TYPES, setup: 'actpass' }),
+          sdp: buildMsrpOffer({
+            path: this.#msrp.localPath,
+            acceptTypes: ACCEPT_TYPES,
+            setup: 'actpass',
+            origin: this.#origin(1),
+          }),
         },
-        delegate: { receiveBye: (bye) => this.#receiveBye(bye) },
+        delegate: this.#dialogDelegate(),
         call,
         ringMs: this.#limits.ringMs,
         signal: this.#abort.signal,
@@ -209,6 +216,7 @@ export class Chat {
         return;
       }
       this.#peerTypes = answer.acceptTypes;
+      this.#agreed = { path: answer.path, setup: answer.setup === 'active' ? 'passive' : 'active' };
       // An answer that is passive, or silent about who connects: we connect (RFC 6135; RFC 4975 §5.4).
       const connectToAnswerer = answer.setup !== 'active';
       await this.#msrp.acceptAnswer(answer.path, { connectToAnswerer, signal: this.#abort.signal });
@@ -318,16 +326,19 @@ export class Chat {
     visited: 'visited' | 'unanswered' | 'passive',
   ): Promise<void> {
     const setup = offer.setup === undefined ? undefined : visited === 'passive' ? 'passive' : 'active';
+    this.#agreed = { path: offer.path, setup: visited === 'passive' ? 'passive' : 'active' };
     const sdp = buildMsrpAnswer({
       offer,
       path: this.#msrp.localPath,
       acceptTypes: ACCEPT_TYPES,
+      origin: this.#origin(1),
       ...(setup ? { setup } : {}),
     });
     const dialog = await invite.accept(
       sdp,
-      { receiveBye: (bye) => this.#receiveBye(bye) },
+      this.#dialogDelegate(),
       { Contact: this.#context.contact },
+      { digest: this.#context.digest, clock: this.#clock },
     );
     if (dialog === undefined) {
       this.#finish(chatEnd('cancelled', this.#context.peerName));
@@ -394,6 +405,30 @@ export class Chat {
   async #receiveMessage(message: MsrpIncomingMessage): Promise<void> {
     this.#touch();
     await this.#context.delegate.receiveMessage(this, message);
+  }
+
+  #dialogDelegate(): DialogDelegate {
+    return {
+      receiveBye: (bye) => {
+        this.#receiveBye(bye);
+      },
+      receiveOffer: (sdp) => this.#answerOffer(sdp),
+    };
+  }
+
+  /** A refresh is confirmed. A session that is to move elsewhere is set up anew instead (RFC 3264 §8.3: refused). */
+  #answerOffer(sdp: string): string | undefined {
+    const offer = parseMsrpDescription(sdp);
+    if (offer === undefined || this.#agreed === undefined) return undefined;
+    if (formatMsrpPath(offer.path) !== formatMsrpPath(this.#agreed.path)) return undefined;
+    const setup = offer.setup === undefined ? {} : { setup: this.#agreed.setup };
+    const { localPath: path } = this.#msrp;
+    return buildMsrpAnswer({ offer, path, acceptTypes: ACCEPT_TYPES, origin: this.#origin(2), ...setup });
+  }
+
+  /** RFC 3264 §8: one session keeps its origin, and counts the versions of its description. */
+  #origin(version: number): { id: string; version: number } {
+    return { id: String(this.#session.startedMs), version };
   }
 
   /** The peer hangs up: its BYE is answered at once, the connection is closed after what is in flight. */

@@ -15,11 +15,11 @@ function hash(algorithm: string, text: string): string {
 /** The `Authorization` value that answers `challenge`: written from RFC 7616, not with the program's code. */
 export function answerChallenge(
   challenge: string,
-  who: { user: string; password: string; method: string; uri: string; nc?: number },
+  who: { user: string; password: string; method: string; uri: string; nc?: number; cnonce?: string },
 ): string {
   const param = (name: string) => new RegExp(`${name}="?([^",]*)"?`).exec(challenge)?.[1] ?? '';
   const [algorithm, realm, nonce] = [param('algorithm') || 'MD5', param('realm'), param('nonce')];
-  const [nc, cnonce] = [(who.nc ?? 1).toString(16).padStart(8, '0'), 'c0ffee'];
+  const [nc, cnonce] = [(who.nc ?? 1).toString(16).padStart(8, '0'), who.cnonce ?? 'c0ffee'];
   const ha1 = hash(algorithm, `${who.user}:${realm}:${who.password}`);
   const ha2 = hash(algorithm, `${who.method}:${who.uri}`);
   const response = hash(algorithm, `${ha1}:${nonce}:${nc}:${cnonce}:auth:${ha2}`);

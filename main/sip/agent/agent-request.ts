@@ -32,6 +32,7 @@ export class AgentRequest {
   #request: DrachtioRequest | undefined;
   #cancelWanted = false;
   #settled = false;
+  readonly #credentials: Record<string, readonly string[]> = {};
   /** Called for each provisional response but 100. */
   onProvisional: ((response: AgentResponse) => void) | undefined;
 
@@ -70,9 +71,14 @@ export class AgentRequest {
         this.#log.error('response.unreadable', { error });
       }
     });
-    this.#echo.resolve(
-      parseSipMessage(Buffer.from(request.msg.raw, 'utf8'), { contentLength: 'ignore' }) as SipRequest,
-    );
+    const sent = parseSipMessage(Buffer.from(request.msg.raw, 'utf8'), {
+      contentLength: 'ignore',
+    }) as SipRequest;
+    for (const name of ['Authorization', 'Proxy-Authorization']) {
+      const values = sent.headers.getAll(name);
+      if (values.length > 0) this.#credentials[name] = values;
+    }
+    this.#echo.resolve(sent);
     if (this.#cancelWanted) this.#sendCancel(request);
   }
 
@@ -97,7 +103,9 @@ export class AgentRequest {
       sendAck: (content) => {
         if (this.method !== 'INVITE' || message.status >= 300) return Promise.resolve();
         const { promise, resolve } = Promise.withResolvers<void>();
-        const options = content && { headers: toDrachtioHeaders(content.headers), body: content.body };
+        // RFC 3261 §22.1: the ACK shows the credentials of its INVITE, since nobody can ask for them.
+        const headers = { ...this.#credentials, ...content?.headers };
+        const options = { headers: toDrachtioHeaders(headers), ...(content ? { body: content.body } : {}) };
         try {
           ack(options, (error) => {
             if (error) this.#log.warn('ack.not-sent', { error });

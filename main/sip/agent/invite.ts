@@ -12,7 +12,7 @@ import {
   type CallIdentity,
   type OutOfDialogRequest,
 } from './authenticated-request.ts';
-import { InviteDialog, type DialogDelegate } from './invite-dialog.ts';
+import { InviteDialog, type DialogDelegate, type DialogOptions } from './invite-dialog.ts';
 import { parseNameAddr } from '../headers.ts';
 import type { OutgoingHeaders } from './outgoing.ts';
 
@@ -49,13 +49,20 @@ export interface OutgoingInviteOptions {
   readonly signal?: AbortSignal;
   readonly onProvisional?: (response: AgentResponse) => void;
   readonly clock?: Clock;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
 }
 
 /** Invites, waits, cancels when told or when nobody answers. Rejects with EngineError when nothing could be sent. */
 export async function sendInvite(agent: SipAgent, options: OutgoingInviteOptions): Promise<InviteOutcome> {
   const { invite, signal } = options;
   const { call = newCallIdentity() } = options;
-  const dialog = new InviteDialog(agent, `${call.callId};from-tag=${call.fromTag}`, options.delegate);
+  const dialog = new InviteDialog(agent, `${call.callId};from-tag=${call.fromTag}`, options.delegate, {
+    isCaller: true,
+    ...(invite.digest ? { digest: invite.digest } : {}),
+    ...(options.clock ? { clock: options.clock } : {}),
+    ...(options.random ? { random: options.random } : {}),
+  });
   dialog.localSdp = invite.sdp;
   let current: AgentRequest | undefined;
   let stopped: 'no-answer' | 'cancelled' | undefined;
@@ -139,12 +146,13 @@ export class IncomingInvite {
 
   /**
    * Accepts with `sdp`. Undefined when the caller has cancelled meanwhile. The dialog exists before the 200 leaves,
-   * so that not even an ACK that comes back in the same instant is missed.
+   * so that not even an ACK that comes back in the same instant is missed. `options` are the dialog's.
    */
   async accept(
     sdp: string,
     delegate: DialogDelegate,
     headers: OutgoingHeaders = {},
+    options: DialogOptions = {},
   ): Promise<InviteDialog | undefined> {
     const { message } = this.request;
     const fromTag = parseNameAddr(message.headers.get('from') ?? '').params.get('tag') ?? '';
@@ -152,6 +160,7 @@ export class IncomingInvite {
       this.#agent,
       `${message.headers.get('call-id') ?? ''};from-tag=${fromTag}`,
       delegate,
+      options,
     );
     dialog.localSdp = sdp;
     dialog.confirm();
