@@ -13,7 +13,7 @@ import {
   type SipResponse,
 } from '../message.ts';
 import { formatSipUri, hostOfAddress, tryParseSipUri } from '../uri.ts';
-import { newBranch } from './ids.ts';
+import { newBranch, newTag } from './ids.ts';
 import type { Flow } from './transport.ts';
 
 const NAMES: Readonly<Partial<Record<string, string>>> = {
@@ -155,9 +155,9 @@ export function buildRequest(parts: RequestParts): SipRequest {
 }
 
 /** From of a new request: the application's, or our own address; with a tag. @throws ProtocolError */
-export function fromOf(given: SipHeaders, flow: Flow, newTag: () => string): string {
+export function fromOf(given: SipHeaders, flow: Flow, makeTag: () => string): string {
   const value = replaceLocalhost(given.get('from') ?? `<${ownUri(flow)}>`, flow);
-  return parseNameAddr(value).params.has('tag') ? value : `${value};tag=${newTag()}`;
+  return parseNameAddr(value).params.has('tag') ? value : `${value};tag=${makeTag()}`;
 }
 
 /** To of a new request: the application's, or the Request-URI. @throws ProtocolError */
@@ -217,4 +217,14 @@ export function buildResponse(parts: ResponseParts): SipResponse {
   appendContentType(headers, given, body);
   headers.append('Content-Length', String(body.length));
   return { kind: 'response', status: parts.status, reason: parts.reason, headers, body };
+}
+
+/** A response that stands for what the network did not bring: 408, 487, 503. */
+export function buildMadeUpResponse(
+  request: SipRequest,
+  flow: Flow,
+  status: number,
+  reason: string,
+): SipResponse {
+  return buildResponse({ request, status, reason, flow, toTag: newTag(), server: undefined });
 }

@@ -1,0 +1,145 @@
+/**
+ * Owns: what the application sends inside dialogs: the route, the request, its responses (RFC 3261 §12.2.1).
+ * Called by: outbound-requests.ts. Calls: dialog-table.ts, dialog-requests.ts, outbound-invite.ts, transaction-table.ts.
+ */
+import { SIP_LIMITS } from '../../base/limits.ts';
+import { serialiseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
+import { tryParseSipUri } from '../uri.ts';
+import type { Application } from './application.ts';
+import type { ClientTransactionUser } from './client-transaction.ts';
+import type { EngineContext } from './context.ts';
+import {
+  fromNetwork,
+  madeUp,
+  requestEchoTokens,
+  sentOn,
+  sipTokens,
+  type FrameSource,
+} from './control-frame.ts';
+import type { Dialog } from './dialog.ts';
+import { buildDialogRequest, flowOfRoute } from './dialog-requests.ts';
+import { newTransactionId } from './ids.ts';
+import { buildMadeUpResponse, contactOf, ownUri } from './message-builder.ts';
+import { OutboundInvite } from './outbound-invite.ts';
+import { attemptToSend, OWN_ACK, refuseToSend, UNKNOWN_DIALOG } from './send-refusals.ts';
+import { whenReady } from './soon.ts';
+import type { Flow } from './transport.ts';
+
+/** Requests that refresh the target carry a Contact (RFC 3261 §12.2.1.1). */
+const WITH_CONTACT = new Set(['INVITE', 'SUBSCRIBE', 'UPDATE', 'REFER']);
+
+/** INVITEs without final response, by transaction id. */
+export type OpenInvites = Map<string, { readonly invite: OutboundInvite; readonly owner: Application }>;
+
+/** Requests of applications inside their dialogs. */
+export class OutboundInDialog {
+  readonly #context: EngineContext;
+  readonly #invites: OpenInvites;
+
+  constructor(context: EngineContext, invites: OpenInvites) {
+    this.#context = context;
+    this.#invites = invites;
+  }
+
+  /** A frame with a dialog id. */
+  sendRequest(owner: Application, msgId: string, dialogId: string, request: SipRequest): void {
+    const dialog = this.#context.dialogs.byId(dialogId, owner);
+    if (request.method === 'ACK') {
+      if (dialog?.lastInvite === undefined) owner.sendNok(msgId, OWN_ACK);
+      else dialog.lastInvite.sendAck(msgId, request.headers, request.body);
+      return;
+    }
+    if (dialog === undefined || request.method === 'CANCEL' || request.method === 'PRACK') {
+      owner.sendNok(msgId, UNKNOWN_DIALOG);
+      return;
+    }
+    const uri = tryParseSipUri(request.uri);
+    const isPlaceholder = uri === undefined || (uri.host === 'placeholder' && uri.user === undefined);
+    const route = dialog.route(isPlaceholder ? dialog.remoteTarget : request.uri);
+    const given = Number.parseInt(request.headers.get('cseq') ?? '', 10);
+    dialog.localSeq = Number.isSafeInteger(given) && given > 0 ? given : dialog.localSeq + 1;
+    const cseq = dialog.localSeq;
+    if (request.method === 'BYE' && dialog.lastInvite?.pending === true) dialog.lastInvite.drop();
+    whenReady(
+      flowOfRoute(this.#context, dialog, route),
+      (flow) => {
+        const needsContact = WITH_CONTACT.has(request.method) && !request.headers.has('contact');
+        const fallback = dialog.localContact === '' ? `<${ownUri(flow)}>` : dialog.localContact;
+        attemptToSend(owner, msgId, () => {
+          const built = buildDialogRequest(this.#context, dialog, {
+            method: request.method,
+            route,
+            flow,
+            cseq,
+            contact: needsContact ? fallback : contactOf(request.headers, flow, false),
+            given: request.headers,
+            body: request.body,
+          });
+          this.#send(owner, msgId, built, flow, dialog);
+        });
+      },
+      (error) => refuseToSend(owner, msgId, error),
+    );
+  }
+
+  /** Sends, and echoes before anything can come back. */
+  #send(owner: Application, msgId: string, request: SipRequest, flow: Flow, dialog: Dialog): void {
+    const { clock, transactions, transport } = this.#context;
+    const size = serialiseSipMessage(request).length;
+    if (flow.transport === 'udp' && size > SIP_LIMITS.maxDatagramBytes) {
+      owner.sendNok(msgId, 'message too large for udp');
+      return;
+    }
+    let id: string;
+    let bytes: Buffer;
+    if (request.method === 'INVITE') {
+      const invite = new OutboundInvite({
+        context: this.#context,
+        application: owner,
+        request,
+        flow,
+        dialog,
+        done: (done) => this.#invites.delete(done),
+      });
+      this.#invites.set(invite.id, { invite, owner });
+      id = invite.id;
+      bytes = invite.start();
+    } else {
+      id = newTransactionId();
+      const user = this.#userOf(owner, id, request, flow, dialog);
+      ({ bytes } = transactions.startClient(request, flow, transport, user));
+    }
+    owner.sendFrame(requestEchoTokens(msgId, sentOn(flow, bytes.length), clock.now(), id), bytes);
+  }
+
+  /** Passes the responses of a request other than INVITE up. */
+  #userOf(
+    owner: Application,
+    transactionId: string,
+    request: SipRequest,
+    sentFlow: Flow,
+    dialog: Dialog,
+  ): ClientTransactionUser {
+    const pass = (source: FrameSource, response: SipResponse): void => {
+      const tokens = sipTokens(source, this.#context.clock.now(), { transactionId, dialogId: dialog.id });
+      owner.sendFrame(tokens, serialiseSipMessage(response));
+      if (response.status < 200) return;
+      // A BYE ends the dialog whatever the answer is, unless it has to be sent again with credentials.
+      const challenged = response.status === 401 || response.status === 407;
+      if (request.method === 'BYE' && !challenged) this.#context.dialogs.remove(dialog);
+    };
+    const makeUp = (status: number, reason: string): void => {
+      pass(madeUp(sentFlow.transport), buildMadeUpResponse(request, sentFlow, status, reason));
+    };
+    return {
+      receiveResponse: (response, flow, bytes) => {
+        if (response.status > 100) pass(fromNetwork(flow, bytes), response);
+        if (request.method === 'UPDATE' && response.status >= 200 && response.status < 300) {
+          dialog.refreshTarget(response, flow);
+        }
+      },
+      receiveTimeout: () => makeUp(408, 'Request Timeout'),
+      receiveTransportError: () => makeUp(503, 'Service Unavailable'),
+    };
+  }
+}
