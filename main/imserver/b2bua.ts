@@ -58,6 +58,11 @@ export class B2bua implements AsyncDisposable {
     const { credentials, users, registrar } = this.#options;
     const caller = await credentials.authenticate(request);
     if (caller === undefined) return;
+    // RFC 3261 §16.3 and RFC 7332 §4: it would leave with less than nothing.
+    if (Number(request.message.headers.get('max-forwards') ?? 70) === 0) {
+      await request.respond(483);
+      return;
+    }
     const called = credentials.userOfUri(request.message.uri);
     if (called === undefined || (await users.find(called)) === undefined) {
       await request.respond(404);

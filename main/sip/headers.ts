@@ -50,7 +50,7 @@ function endOfQuoted(text: string, start: number): number {
   return -1;
 }
 
-/** Splits at `separator` outside quotes and angle brackets; trims; drops empty parts. Linear time. */
+/** Splits at `separator` outside quotes and angle brackets; trims. Linear time. */
 function splitOutside(text: string, separator: string): string[] {
   const parts: string[] = [];
   let start = 0;
@@ -69,12 +69,13 @@ function splitOutside(text: string, separator: string): string[] {
     }
   }
   parts.push(text.slice(start).trim());
-  return parts.filter((part) => part !== '');
+  return parts;
 }
 
 /** Splits a comma-separated header value; commas in quotes and angle brackets do not count (RFC 3261 §7.3.1). */
 export function splitHeaderList(text: string): string[] {
-  return text.includes(',') ? splitOutside(text, ',') : text.trim() === '' ? [] : [text.trim()];
+  if (text.includes(',')) return splitOutside(text, ',').filter((part) => part !== '');
+  return text.trim() === '' ? [] : [text.trim()];
 }
 
 /** `"a \"b\""` → `a "b"`; other text is returned as it is. */
@@ -88,10 +89,13 @@ export function quote(text: string): string {
   return `"${text.replace(/[\r\n]+/g, ' ').replace(/["\\]/g, '\\$&')}"`;
 }
 
-/** Parses `;a=b;c`. */
+/** Parses `;a=b;c`; nothing between two semicolons is a fault (RFC 4475 §3.1.2.1). */
 function parseParams(text: string, what: string): HeaderParams {
   const params = new Map<string, string>();
-  for (const part of splitOutside(text, ';')) {
+  if (text === '') return params;
+  const parts = splitOutside(text, ';');
+  for (let i = 1; i < parts.length; i += 1) {
+    const part = parts[i] ?? '';
     const equals = part.indexOf('=');
     const name = (equals < 0 ? part : part.slice(0, equals)).trim();
     const value = equals < 0 ? '' : part.slice(equals + 1).trim();
@@ -149,7 +153,8 @@ export function parseNameAddr(text: string): NameAddr {
     };
   }
   const uri = (semicolon < 0 ? rest : rest.slice(0, semicolon)).trim();
-  if (!/^[A-Za-z][A-Za-z0-9+.-]*:[^\s"<>,]+$/.test(uri)) bad('name-addr', text);
+  // What has a comma, a question mark or a semicolon in it needs the brackets (§20.10).
+  if (!/^[A-Za-z][A-Za-z0-9+.-]*:[^\s"<>,?]+$/.test(uri)) bad('name-addr', text);
   return { uri, params: semicolon < 0 ? new Map() : parseParams(rest.slice(semicolon), 'name-addr') };
 }
 
@@ -182,6 +187,22 @@ export function parseVia(text: string): Via {
     ...(port === undefined ? {} : { port }),
     params: parseParams(trimmed.slice(whole.length), 'Via'),
   };
+}
+
+/**
+ * Reads of a Via what an answer needs, whatever version it names and whatever stands in its parameters.
+ * @throws ProtocolError `SIP_BAD_HEADER` (400) when not even transport and host can be read
+ */
+export function parseViaLeniently(text: string): Via {
+  const [, transport, host, digits, rest = ''] =
+    /^SIP\s*\/\s*[\d.]+\s*\/\s*([\w\-.]+)\s+(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?(.*)$/is.exec(
+      text.trim(),
+    ) ?? [];
+  if (transport === undefined || host === undefined) bad('Via', text);
+  const branch = /;\s*branch\s*=\s*([\w\-.!%*+`'~]+)/i.exec(rest)?.[1];
+  const params = new Map(branch === undefined ? [] : [['branch', branch]]);
+  const port = digits === undefined ? {} : { port: Number(digits) };
+  return { transport: transport.toUpperCase(), host, ...port, params };
 }
 
 /** Writes one Via value. */

@@ -29,21 +29,26 @@ const COMPACT: Readonly<Partial<Record<string, string>>> = {
   y: 'identity',
 };
 
+/** Names that were seen: most messages are made of the same thirty. */
+const KEYS = new Map<string, string>();
+const MAX_KEYS = 1_000;
+
 /** The name under which a header is looked up: lower case, compact form expanded (RFC 3261 §7.3.3). */
 export function headerKey(name: string): string {
+  const known = KEYS.get(name);
+  if (known !== undefined) return known;
   const lower = name.toLowerCase();
-  return lower.length === 1 ? (COMPACT[lower] ?? lower) : lower;
-}
-
-interface HeaderLine {
-  readonly key: string;
-  readonly name: string;
-  value: string;
+  const key = lower.length === 1 ? (COMPACT[lower] ?? lower) : lower;
+  if (KEYS.size < MAX_KEYS && name.length <= 40) KEYS.set(name, key);
+  return key;
 }
 
 /** Header lines in order; names as received; lookups ignore case and know the compact forms. */
 export class SipHeaders implements Iterable<{ readonly name: string; readonly value: string }> {
-  readonly #lines: HeaderLine[] = [];
+  /** Three columns of one table. */
+  #keys: string[] = [];
+  #names: string[] = [];
+  #values: string[] = [];
 
   /** Builds from `[name, value]` pairs. */
   constructor(lines: Iterable<readonly [name: string, value: string]> = []) {
@@ -51,74 +56,122 @@ export class SipHeaders implements Iterable<{ readonly name: string; readonly va
   }
 
   get size(): number {
-    return this.#lines.length;
+    return this.#keys.length;
   }
 
   /** The first line of that name. */
   get(name: string): string | undefined {
-    const key = headerKey(name);
-    return this.#lines.find((line) => line.key === key)?.value;
+    const index = this.#keys.indexOf(headerKey(name));
+    return index < 0 ? undefined : this.#values[index];
   }
 
   /** Each line of that name, in order, not split at commas. */
   getAll(name: string): string[] {
     const key = headerKey(name);
-    return this.#lines.filter((line) => line.key === key).map((line) => line.value);
+    const found: string[] = [];
+    for (let i = this.#keys.indexOf(key); i >= 0; i = this.#keys.indexOf(key, i + 1)) {
+      found.push(this.#values[i] ?? '');
+    }
+    return found;
   }
 
   /** Each value of that name: all lines, split at commas (RFC 3261 §7.3.1). Not for Date or authentication headers. */
   list(name: string): string[] {
-    return this.getAll(name).flatMap(splitHeaderList);
+    const lines = this.getAll(name);
+    const [only] = lines;
+    if (lines.length === 1 && only !== undefined) return splitHeaderList(only);
+    return lines.flatMap(splitHeaderList);
   }
 
   has(name: string): boolean {
+    return this.#keys.includes(headerKey(name));
+  }
+
+  /** How many lines of that name there are. */
+  count(name: string): number {
     const key = headerKey(name);
-    return this.#lines.some((line) => line.key === key);
+    let count = 0;
+    for (const one of this.#keys) if (one === key) count += 1;
+    return count;
   }
 
   append(name: string, value: string): void {
-    this.#lines.push({ key: headerKey(name), name, value });
+    this.#keys.push(headerKey(name));
+    this.#names.push(name);
+    this.#values.push(value);
   }
 
   prepend(name: string, value: string): void {
-    this.#lines.unshift({ key: headerKey(name), name, value });
+    this.#keys.unshift(headerKey(name));
+    this.#names.unshift(name);
+    this.#values.unshift(value);
   }
 
   /** Replaces the first line of that name in its place and drops the others; appends when there is none. */
   set(name: string, value: string): void {
     const key = headerKey(name);
-    const first = this.#lines.find((line) => line.key === key);
-    if (first === undefined) {
+    const first = this.#keys.indexOf(key);
+    if (first < 0) {
       this.append(name, value);
       return;
     }
-    first.value = value;
-    const kept = this.#lines.filter((line) => line === first || line.key !== key);
-    if (kept.length !== this.#lines.length) this.#lines.splice(0, this.#lines.length, ...kept);
+    this.#values[first] = value;
+    this.#keep((index) => index <= first || this.#keys[index] !== key);
   }
 
   /** Replaces the first value of a list header, keeping the rest of its line (the top Via). */
   setFirst(name: string, value: string): void {
-    const key = headerKey(name);
-    const first = this.#lines.find((line) => line.key === key);
-    if (first === undefined) this.prepend(name, value);
-    else first.value = [value, ...splitHeaderList(first.value).slice(1)].join(', ');
+    const first = this.#keys.indexOf(headerKey(name));
+    if (first < 0) {
+      this.prepend(name, value);
+      return;
+    }
+    const line = this.#values[first] ?? '';
+    this.#values[first] = line.includes(',') ? [value, ...splitHeaderList(line).slice(1)].join(', ') : value;
   }
 
   remove(name: string): void {
     const key = headerKey(name);
-    const kept = this.#lines.filter((line) => line.key !== key);
-    if (kept.length !== this.#lines.length) this.#lines.splice(0, this.#lines.length, ...kept);
+    this.#keep((index) => this.#keys[index] !== key);
   }
 
   clone(): SipHeaders {
     const copy = new SipHeaders();
-    for (const line of this.#lines) copy.#lines.push({ ...line });
+    copy.#keys = [...this.#keys];
+    copy.#names = [...this.#names];
+    copy.#values = [...this.#values];
     return copy;
   }
 
   *[Symbol.iterator](): Iterator<{ readonly name: string; readonly value: string }> {
-    yield* this.#lines;
+    for (let i = 0; i < this.#keys.length; i += 1) {
+      yield { name: this.#names[i] ?? '', value: this.#values[i] ?? '' };
+    }
+  }
+
+  /**
+   * The lines as they stand on the wire, each with its line end. Content-Length is written once, with `bodyBytes`,
+   * whatever it says here (RFC 3261 §20.14).
+   */
+  format(bodyBytes: number): string {
+    let text = '';
+    let counted = false;
+    for (let i = 0; i < this.#keys.length; i += 1) {
+      if (this.#keys[i] !== 'content-length') text += `${this.#names[i] ?? ''}: ${this.#values[i] ?? ''}\r\n`;
+      else if (!counted) {
+        counted = true;
+        text += `${this.#names[i] ?? ''}: ${bodyBytes}\r\n`;
+      }
+    }
+    return counted ? text : `${text}Content-Length: ${bodyBytes}\r\n`;
+  }
+
+  #keep(wanted: (index: number) => boolean): void {
+    if (this.#keys.every((_, index) => wanted(index))) return;
+    const kept = [...this.#keys.keys()].filter(wanted);
+    this.#names = kept.map((index) => this.#names[index] ?? '');
+    this.#values = kept.map((index) => this.#values[index] ?? '');
+    this.#keys = kept.map((index) => this.#keys[index] ?? '');
   }
 }
 
@@ -150,7 +203,10 @@ export interface ParseOptions {
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n');
-const FORBIDDEN = /[\u0000\r\n]/;
+/** Line ends stand in pairs only; a NUL only behind a backslash in a quoted string (RFC 3261 §25.1, RFC 4475 §3.1.1.2). */
+function isForbidden(line: string): boolean {
+  return line.includes('\n') || line.includes('\r') || (line.includes('\0') && /(?<!\\)\u0000/.test(line));
+}
 
 function refuse(code: string, status: number, message: string): never {
   throw new ProtocolError(code, status, message);
@@ -182,27 +238,31 @@ function parseStartLine(line: string): StartLine {
 
 function parseHeaderLines(lines: readonly string[]): SipHeaders {
   const headers = new SipHeaders();
-  let name: string | undefined;
-  let parts: string[] = [];
-  const flush = (): void => {
-    if (name !== undefined) headers.append(name, parts.length === 1 ? (parts[0] ?? '') : parts.join(' '));
-  };
-  for (const line of lines) {
-    if (FORBIDDEN.test(line)) refuse('SIP_BAD_HEADER', 400, 'control character in a header');
-    if (line.startsWith(' ') || line.startsWith('\t')) {
-      // Folding (RFC 3261 §7.3.1): white space and the line end stand for one space.
-      if (name === undefined) refuse('SIP_BAD_HEADER', 400, 'continuation without a header');
-      parts.push(line.trim());
-      continue;
-    }
-    flush();
+  for (let i = 1; i < lines.length; i += 1) {
+    const line = lines[i] ?? '';
+    if (isForbidden(line)) refuse('SIP_BAD_HEADER', 400, 'control character in a header');
+    // Folding (RFC 3261 §7.3.1): white space and the line end stand for one space.
+    if (isContinuation(line)) refuse('SIP_BAD_HEADER', 400, 'continuation without a header');
     const colon = line.indexOf(':');
-    name = line.slice(0, Math.max(colon, 0)).trimEnd();
-    if (!TOKEN.test(name)) refuse('SIP_BAD_HEADER', 400, 'header line without a name');
-    parts = [line.slice(colon + 1).trim()];
+    const name = line.slice(0, Math.max(colon, 0)).trimEnd();
+    if (!KEYS.has(name) && !TOKEN.test(name)) refuse('SIP_BAD_HEADER', 400, 'header line without a name');
+    let value = line.slice(colon + 1).trim();
+    if (isContinuation(lines[i + 1])) {
+      const parts = [value];
+      for (; isContinuation(lines[i + 1]); i += 1) {
+        const more = lines[i + 1] ?? '';
+        if (isForbidden(more)) refuse('SIP_BAD_HEADER', 400, 'control character in a header');
+        parts.push(more.trim());
+      }
+      value = parts.join(' ');
+    }
+    headers.append(name, value);
   }
-  flush();
   return headers;
+}
+
+function isContinuation(line: string | undefined): boolean {
+  return line !== undefined && (line.startsWith(' ') || line.startsWith('\t'));
 }
 
 /**
@@ -219,15 +279,22 @@ export function contentLengthOf(headers: SipHeaders): number | undefined {
   return Number(first);
 }
 
+const NO_BODY = Buffer.alloc(0);
+
 /** Parses start line and headers, without the empty line that ends them. @throws ProtocolError */
 export function parseSipHead(head: Buffer): SipMessage {
   if (head.length > SIP_LIMITS.maxHeadBytes) refuse('SIP_HEAD_TOO_LARGE', 513, 'head too large');
-  const lines = head.toString('utf8').split('\r\n');
+  const text = head.toString('utf8');
+  const lines = text.split('\r\n');
   if (lines.length - 1 > SIP_LIMITS.maxHeaderLines)
     refuse('SIP_HEAD_TOO_LARGE', 513, 'too many header lines');
   const startLine = lines[0] ?? '';
-  if (FORBIDDEN.test(startLine)) refuse('SIP_BAD_START_LINE', 400, 'control character in the start line');
-  return { ...parseStartLine(startLine), headers: parseHeaderLines(lines.slice(1)), body: Buffer.alloc(0) };
+  if (isForbidden(startLine)) refuse('SIP_BAD_START_LINE', 400, 'control character in the start line');
+  const start = parseStartLine(startLine);
+  const headers = parseHeaderLines(lines);
+  return start.kind === 'request'
+    ? { kind: 'request', method: start.method, uri: start.uri, headers, body: NO_BODY }
+    : { kind: 'response', status: start.status, reason: start.reason, headers, body: NO_BODY };
 }
 
 /**
@@ -262,7 +329,7 @@ export function salvageRequest(bytes: Buffer): SipRequest | undefined {
   for (const line of lines) {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0)).trimEnd();
-    if (!TOKEN.test(name) || FORBIDDEN.test(line)) continue;
+    if (!TOKEN.test(name) || isForbidden(line)) continue;
     if (COPIED_INTO_RESPONSES.includes(headerKey(name))) headers.append(name, line.slice(colon + 1).trim());
   }
   if (!COPIED_INTO_RESPONSES.every((name) => headers.has(name))) return undefined;
@@ -278,20 +345,16 @@ export function cseqOf(message: SipMessage): ReturnType<typeof parseCSeq> {
 
 /** Writes a message. Content-Length is always there and always right (RFC 3261 §20.14). */
 export function serialiseSipMessage(message: SipMessage): Buffer {
-  const lines: string[] = [
+  const { body } = message;
+  const startLine =
     message.kind === 'request'
       ? `${message.method} ${message.uri} SIP/2.0`
-      : `SIP/2.0 ${message.status} ${message.reason}`,
-  ];
-  let counted = false;
-  for (const { name, value } of message.headers) {
-    if (headerKey(name) === 'content-length') {
-      if (counted) continue;
-      counted = true;
-      lines.push(`${name}: ${message.body.length}`);
-    } else lines.push(`${name}: ${value}`);
-  }
-  if (!counted) lines.push(`Content-Length: ${message.body.length}`);
-  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'utf8');
-  return message.body.length === 0 ? head : Buffer.concat([head, message.body]);
+      : `SIP/2.0 ${message.status} ${message.reason}`;
+  const head = `${startLine}\r\n${message.headers.format(body.length)}\r\n`;
+  if (body.length === 0) return Buffer.from(head, 'utf8');
+  const headBytes = Buffer.byteLength(head, 'utf8');
+  const bytes = Buffer.allocUnsafe(headBytes + body.length);
+  bytes.write(head, 0, 'utf8');
+  body.copy(bytes, headBytes);
+  return bytes;
 }

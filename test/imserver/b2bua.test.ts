@@ -62,6 +62,11 @@ describe('the order of the flow', () => {
     expect(invite.header('Authorization')).toBe('');
   });
 
+  it('a request that may not be forwarded any more gets 483 (RFC 3261 §16.3)', async () => {
+    const answer = await bob.ask('INVITE', { ...TO_TOM, maxForwards: 0 });
+    expect(answer.status).toBe(483);
+  });
+
   it('Tom is sent the ACK (10) only after Bob has sent his (9)', async () => {
     const { answer } = await callTom();
     // Everything that the server had to say to Tom by now lies before the answer to this.

@@ -2,8 +2,9 @@
  * Owns: the making of identifiers: branches, tags, Call-IDs, transaction ids, and the growing CSeq.
  * Called by: the engine's builders and transactions. Calls: node:crypto.
  */
-import { randomFillSync, randomUUID } from 'node:crypto';
+import { createHash, randomFillSync, randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
+import type { SipRequest } from '../message.ts';
 
 /** Random bytes are asked of the system in blocks: one call for each identifier costs more than the identifier. */
 const pool = Buffer.alloc(8_192);
@@ -29,6 +30,15 @@ export function newBranch(): string {
 /** A tag with more than 32 random bits (RFC 3261 §19.3). */
 export function newTag(): string {
   return randomHex(8);
+}
+
+const TAG_SEED = randomHex(16);
+
+/** The tag of an answer that is given without keeping a transaction: the same for each repeat (RFC 3261 §8.2.7). */
+export function statelessTag(request: SipRequest): string {
+  const hash = createHash('sha256').update(TAG_SEED);
+  for (const name of ['via', 'from', 'call-id', 'cseq']) hash.update(request.headers.get(name) ?? '');
+  return hash.digest('hex').slice(0, 16);
 }
 
 export function newCallId(): string {

@@ -4,15 +4,16 @@
  * of applications. Calls: transaction-table.ts, dialog-table.ts, inbound-request.ts.
  */
 import { ProtocolError } from '../../base/protocol-error.ts';
-import { parseNameAddr, parseNameAddrList, type Via } from '../headers.ts';
-import { cseqOf, serialiseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
+import { parseViaLeniently, type Via } from '../headers.ts';
+import { cseqOf, serialiseSipMessage, SipHeaders, type SipRequest, type SipResponse } from '../message.ts';
 import type { Application } from './application.ts';
 import { KNOWN_METHODS, type EngineContext } from './context.ts';
 import { fromNetwork, sipTokens, type ControlFrame } from './control-frame.ts';
 import { dialogIdOf, type Dialog } from './dialog.ts';
-import { newTag } from './ids.ts';
+import { newTag, statelessTag } from './ids.ts';
 import { InboundRequest } from './inbound-request.ts';
 import { buildResponse } from './message-builder.ts';
+import { refusalOf, type Refusal } from './request-checks.ts';
 import { responseSender, stampVia } from './response-route.ts';
 import type { ServerTransaction } from './server-transaction.ts';
 import { serverKey, tagOf, topViaOf } from './transaction-table.ts';
@@ -31,25 +32,6 @@ interface Arrival {
   readonly via: Via;
   readonly flow: Flow;
   readonly bytes: number;
-}
-
-/** @throws ProtocolError 400 when a header that every request needs is missing or bad (RFC 3261 §8.1.1) */
-function checkRequest(request: SipRequest): void {
-  tagOf(request, 'from');
-  tagOf(request, 'to');
-  const callId = request.headers.get('call-id') ?? '';
-  if (callId === '' || /\s/.test(callId))
-    throw new ProtocolError('SIP_BAD_HEADER', 400, 'Bad Call-ID Header');
-  if (cseqOf(request).method !== request.method) {
-    throw new ProtocolError('SIP_BAD_HEADER', 400, 'CSeq does not match the method');
-  }
-  const contact = request.headers.getAll('contact').join(', ');
-  if (contact.trim() !== '*') parseNameAddrList(contact);
-  request.headers.list('record-route').forEach(parseNameAddr);
-  const maxForwards = request.headers.get('max-forwards');
-  if (maxForwards !== undefined && !/^\d{1,3}$/.test(maxForwards)) {
-    throw new ProtocolError('SIP_BAD_HEADER', 400, 'Bad Max-Forwards Header');
-  }
 }
 
 /** All that arrives. */
@@ -80,24 +62,23 @@ export class InboundRequests implements Disposable {
     try {
       via = topViaOf(request);
     } catch {
-      // Without a usable Via there is nobody to answer.
+      this.#refuse(request, flow, { status: 400, reason: 'Bad Via Header' });
       return;
     }
-    try {
-      checkRequest(request);
-      stampVia(request, via, flow);
-      this.#receive({ request, via, flow, bytes });
-    } catch (error) {
-      if (!(error instanceof ProtocolError) || typeof error.answer !== 'number') throw error;
-      this.receiveBadRequest(request, error, flow);
+    const refusal = refusalOf(request);
+    if (refusal !== undefined) {
+      this.#refuse(request, flow, refusal);
+      return;
     }
+    stampVia(request, via, flow);
+    this.#receive({ request, via, flow, bytes });
   }
 
   /** A request that cannot be understood: answered without a transaction. */
   receiveBadRequest(request: SipRequest, error: ProtocolError, flow: Flow): void {
-    if (request.method === 'ACK' || typeof error.answer !== 'number') return;
+    if (typeof error.answer !== 'number') return;
     const reason = error.answer === 400 ? 'Bad Request' : (REASONS[error.answer] ?? 'Refused');
-    this.#answerStateless(request, flow, error.answer, reason);
+    this.#refuse(request, flow, { status: error.answer, reason });
   }
 
   /** The application answers. */
@@ -167,7 +148,7 @@ export class InboundRequests implements Disposable {
       return;
     }
     if (transactions.serversFull) {
-      this.#answerStateless(request, arrival.flow, 503, 'Service Unavailable');
+      this.#refuse(request, arrival.flow, { status: 503, reason: 'Service Unavailable' });
       return;
     }
     if (request.method === 'CANCEL') this.#receiveCancel(arrival);
@@ -215,10 +196,6 @@ export class InboundRequests implements Disposable {
     const isKnown = KNOWN_METHODS.has(method);
     if (hasToTag ? ONLY_IN_DIALOG.has(method) : NEVER_NEW.has(method)) {
       refuse(481, 'Call/Transaction Does Not Exist');
-      return;
-    }
-    if (request.headers.get('max-forwards') === '0') {
-      refuse(483, 'Too Many Hops');
       return;
     }
     const owner = control.applicationFor(method, isKnown);
@@ -354,23 +331,39 @@ export class InboundRequests implements Disposable {
     return this.#context.transactions.addServer(serverKey(request, via), request, flow, send);
   }
 
-  #answerStateless(request: SipRequest, flow: Flow, status: number, reason: string): void {
+  /** Answers without a transaction: the same request is answered in the same way again (RFC 3261 §8.2.7). */
+  #refuse(request: SipRequest, flow: Flow, refusal: Refusal): void {
+    if (request.method === 'ACK') return;
+    const { status, reason, header } = refusal;
     try {
-      const via = topViaOf(request);
+      const via = replyViaOf(request);
       stampVia(request, via, flow);
       const response = buildResponse({
         request,
         status,
         reason,
         flow,
-        toTag: newTag(),
+        toTag: statelessTag(request),
         server: this.#context.userAgent,
+        given: new SipHeaders(header === undefined ? [] : [header]),
       });
+      for (const name of ['From', 'To', 'Call-ID', 'CSeq']) {
+        if (!request.headers.has(name)) response.headers.remove(name);
+      }
       responseSender(this.#context.transport, via, flow)(serialiseSipMessage(response));
     } catch (error) {
-      // Not even its Via can be read.
+      // Without any Via there is nobody to answer.
       if (!(error instanceof ProtocolError)) throw error;
     }
+  }
+}
+
+/** The top Via, or as much of it as an answer needs: where it was sent from is known anyway. @throws ProtocolError */
+function replyViaOf(request: SipRequest): Via {
+  try {
+    return topViaOf(request);
+  } catch {
+    return parseViaLeniently(request.headers.list('via')[0] ?? '');
   }
 }
 
