@@ -97,6 +97,8 @@ export const SIP_NETWORK_LIMITS = {
   /** One DNS query over UDP without answer, and over TCP. */
   dnsTryMs: 1_500,
   dnsTcpMs: 4_000,
+  /** No DNS server has answered: for this long nobody waits for them again. */
+  dnsSilenceMs: 5_000,
   /** Tries for each DNS server. */
   dnsTries: 2,
   /** DNS servers that are asked, one after the other. */
@@ -255,9 +257,20 @@ export const MESSENGER_LIMITS = {
   registrationExpiresS: 120,
   /** The longest `Min-Expires` of a server that we go along with. */
   registrationExpiresMaxS: 24 * 60 * 60,
-  /** Waits after a failed registration. */
+  /** Back-off of RFC 5626 §4.5: while no flow works, while another one does, and the longest. */
+  registrationBaseAllFailedMs: 30_000,
+  registrationBaseSomeFailedMs: 90_000,
+  registrationMaxMs: 1_800_000,
+  /** When nobody answers at all: so long after the beginning of an outage the waits are short, first and longest. */
+  registrationEarlyMs: 60_000,
   registrationRetryFirstMs: 1_000,
-  registrationRetryMaxMs: 60_000,
+  registrationRetryMaxMs: 16_000,
+  /** A lost flow is set up anew within this time. */
+  registrationLostMs: 1_000,
+  /** The widest spread that a server may ask of us for the time after its restart. */
+  registrationWindowMaxMs: 600_000,
+  /** Everything registers anew within this time after the network has changed. */
+  networkChangeMs: 500,
   /** How long we wait for the answer to our BYE, and at shutdown; longer than the server's `byeMs`. */
   byeMs: 6_000,
   shutdownByeMs: 1_500,
@@ -286,6 +299,11 @@ export const IMSERVER_LIMITS = {
   deferredDays: 30,
   maxSessions: 5_000,
   maxSessionsPerUser: 64,
+  /** REGISTERs in a second that come by a new way; one more is asked to come later. Refreshes are not counted. */
+  registersPerS: 100,
+  /** The earliest and the latest that it is asked to come, drawn by lot. */
+  comeAgainMinS: 2,
+  comeAgainMaxS: 20,
   /** A leg that rings. */
   ringMs: 60_000,
   /** A leg that does not answer its BYE; then the other side is answered anyway. */

@@ -9,12 +9,13 @@ import type { Message } from '../../shared/domain/message.ts';
 import type { Settings } from '../../shared/settings.ts';
 import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
-import { Registration, type RegistrationStatus } from '../sip/agent/registration.ts';
+import type { RegistrationStatus, ServerWay } from '../sip/agent/registration-flow.ts';
+import { Registration } from '../sip/agent/registration.ts';
 import { DigestClient } from '../sip/digest.ts';
 import { parseSipUri } from '../sip/uri.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import type { Store } from '../store/store.ts';
-import { toNameAddr, toServerUri, transportOf } from './address.ts';
+import { toNameAddr, toServerUri, userOf } from './address.ts';
 import type { Chat, ChatContext } from './chat.ts';
 import { chatEnd, type ChatEnd } from './chat-end.ts';
 import { Composing } from './composing-state.ts';
@@ -62,8 +63,8 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       agent: host.network.agent,
       address: stored.address,
       displayName: stored.displayName,
-      contact: this.#contact,
-      nextHop: this.#serverUri,
+      contact: `<sip:${this.user}@localhost;ob>`,
+      flows: [[{ nextHop: this.#serverUri }]],
       digest: this.#digest,
       instanceId: stored.id,
       limits: host.limits,
@@ -75,7 +76,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   }
 
   get user(): string {
-    return this.stored.address.slice(0, this.stored.address.lastIndexOf('@'));
+    return userOf(this.stored.address);
   }
 
   /** The account as the window shows it. */
@@ -94,12 +95,12 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
 
   /** False until the server has answered for the first time. */
   get knowsServer(): boolean {
-    return this.#registration.serverAddress !== undefined;
+    return this.#registration.knowsServer;
   }
 
   /** Only our server may send us requests: not whoever finds our port. */
   isServer(address: string): boolean {
-    return this.#registration.serverAddress === address;
+    return this.#registration.isServer(address);
   }
 
   start(): void {
@@ -140,8 +141,8 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       displayName: this.stored.displayName,
       peerAddress: conversation.peerAddress,
       peerName: conversation.peerName,
-      contact: this.#contact,
-      nextHop: this.#serverUri,
+      contact: this.#registration.contact,
+      way: this.#registration.way,
       digest: this.#digest,
       advertisedHost,
       idleMs: this.#host.settings()['sessions.idleMinutes'] * 60_000,
@@ -190,12 +191,12 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   }
 
   /** How a request outside of a session goes to `peerAddress`. Undefined while offline. */
-  pagerRoute(): { agent: Network['agent']; nextHop: string; digest: DigestClient; from: string } | undefined {
+  pagerRoute(): { agent: Network['agent']; way: ServerWay; digest: DigestClient; from: string } | undefined {
     if (!this.online) return undefined;
     const { address, displayName } = this.stored;
     return {
       agent: this.#host.network.agent,
-      nextHop: this.#serverUri,
+      way: this.#registration.way,
       digest: this.#digest,
       from: toNameAddr(address, displayName),
     };
@@ -206,10 +207,6 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     this.#conversations.clear();
     await Promise.all(links.map((link) => link[Symbol.asyncDispose]()));
     await this.#registration[Symbol.asyncDispose]();
-  }
-
-  get #contact(): string {
-    return `<sip:${this.user}@localhost;transport=${transportOf(this.#serverUri)}>`;
   }
 
   #receiveRegistration(status: RegistrationStatus): void {

@@ -17,11 +17,6 @@ export function toServerUri(server: string, address: string): string {
   return formatSipUri({ ...uri, params });
 }
 
-/** The transport of a server URI, in lower case. */
-export function transportOf(serverUri: string): string {
-  return parseSipUri(serverUri).params.get('transport')?.toLowerCase() ?? 'udp';
-}
-
 /** `sip:Bob@Example.org;x=y` → `Bob@example.org`; undefined for anything without a user. */
 export function toAddress(uri: string): string | undefined {
   const parsed = tryParseSipUri(uri);

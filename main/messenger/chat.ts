@@ -18,6 +18,7 @@ import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import { EngineError } from '../sip/agent/outgoing.ts';
 import type { DialogDelegate, InviteDialog } from '../sip/agent/invite-dialog.ts';
 import { sendInvite, type IncomingInvite } from '../sip/agent/invite.ts';
+import type { ServerWay } from '../sip/agent/registration-flow.ts';
 import type { DigestClient } from '../sip/digest.ts';
 import { chatEnd, endOfInvite, type ChatEnd } from './chat-end.ts';
 import { toNameAddr } from './address.ts';
@@ -37,7 +38,7 @@ export interface ChatContext {
   readonly peerName: string;
   /** Our Contact as a name-addr. */
   readonly contact: string;
-  readonly nextHop: string;
+  readonly way: ServerWay;
   readonly digest: DigestClient;
   /** Our address as the peer can reach it: goes into the MSRP path. */
   readonly advertisedHost: string;
@@ -177,7 +178,7 @@ export class Chat {
 
   /** Steps 2 to 9: invites, and resolves when the chat is open or over. */
   async invite(): Promise<void> {
-    const { agent, peerAddress, address, displayName, contact, nextHop, digest } = this.#context;
+    const { agent, peerAddress, address, displayName, contact, way, digest } = this.#context;
     const peer = `sip:${peerAddress}`;
     const call = newCallIdentity();
     this.#callId = call.callId;
@@ -187,7 +188,7 @@ export class Chat {
           uri: peer,
           from: toNameAddr(address, displayName),
           to: `<${peer}>`,
-          nextHop,
+          ...way,
           digest,
           headers: { Contact: contact },
           sdp: buildMsrpOffer({

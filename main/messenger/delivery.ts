@@ -166,7 +166,7 @@ export class Delivery {
         uri: `sip:${peerAddress}`,
         from: route.from,
         to: `<sip:${peerAddress}>`,
-        nextHop: route.nextHop,
+        ...route.way,
         digest: route.digest,
         contentType: CPIM_TYPE,
         body: body.toString('utf8'),

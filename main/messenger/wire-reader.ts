@@ -74,7 +74,7 @@ export class WireReader {
     const framer = remember(this.#sip, `${piece.from}>${piece.to}`, () => new SipStreamFramer());
     const messages: WireMessage[] = [];
     for (const item of framer.push(Buffer.from(bytes))) {
-      if (item !== 'keep-alive') messages.push(toSipWireMessage(piece, item.message));
+      if (typeof item !== 'string') messages.push(toSipWireMessage(piece, item.message));
     }
     return messages;
   }

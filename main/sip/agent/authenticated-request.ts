@@ -32,6 +32,8 @@ export interface OutOfDialogRequest {
   readonly headers?: OutgoingHeaders;
   readonly body?: string;
   readonly nextHop?: string;
+  /** Route header, when an outbound proxy is the next hop (RFC 3261 §8.1.2). */
+  readonly route?: string;
   /** Answers challenges; shared by all requests to one server. */
   readonly digest?: DigestClient;
 }
@@ -86,6 +88,7 @@ export function sendAuthenticated(
       uri: request.uri,
       headers: {
         ...request.headers,
+        ...(request.route === undefined ? {} : { Route: request.route }),
         From: `${request.from};tag=${call.fromTag}`,
         To: request.to,
         'Call-ID': call.callId,

@@ -15,6 +15,7 @@ export interface PagerMessage {
   readonly contentType: string;
   readonly body: string;
   readonly nextHop: string;
+  readonly route?: string;
   readonly headers?: OutgoingHeaders;
   readonly digest?: DigestClient;
 }
@@ -29,6 +30,7 @@ export function sendPagerMessage(agent: SipAgent, message: PagerMessage): Promis
       from: message.from,
       to: message.to,
       nextHop: message.nextHop,
+      ...(message.route === undefined ? {} : { route: message.route }),
       body: message.body,
       headers: { ...message.headers, 'Content-Type': message.contentType },
       ...(message.digest ? { digest: message.digest } : {}),

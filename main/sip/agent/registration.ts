@@ -1,26 +1,15 @@
 /**
- * Owns: one registration (RFC 3261 §10): register, refresh, retry, unregister.
- * Called by: messenger.ts. Calls: authenticated-request.ts.
+ * Owns: one address's registration (RFC 3261 §10) over one or two flows (RFC 5626): where it stands as a whole.
+ * Called by: messenger/account-link.ts. Calls: registration-flow.ts.
  */
 import { randomUUID } from 'node:crypto';
+import { systemClock, type Clock } from '../../base/clock.ts';
 import { MESSENGER_LIMITS, type MessengerLimits } from '../../base/limits.ts';
-import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
 import { silentLog, type Log } from '../../base/log.ts';
 import type { DigestClient } from '../digest.ts';
-import { parseNameAddr, parseNameAddrList } from '../headers.ts';
-import type { SipHeaders } from '../message.ts';
-import { addressOfHost, tryParseSipUri } from '../uri.ts';
-import type { AgentResponse } from './agent-request.ts';
 import type { SipAgent } from './agent.ts';
-import { newCallIdentity, sendAuthenticated } from './authenticated-request.ts';
-
-/** `refused` is final until `start` is called again: no retry that could lock the account. */
-export type RegistrationStatus =
-  | { readonly status: 'stopped' }
-  | { readonly status: 'registering' }
-  | { readonly status: 'registered'; readonly expiresS: number }
-  | { readonly status: 'unreachable'; readonly reason: string; readonly retryMs: number }
-  | { readonly status: 'refused'; readonly code: number; readonly reason: string };
+import { RegistrationFlow, type RegistrationStatus, type ServerWay } from './registration-flow.ts';
+import type { Random } from './registration-retry.ts';
 
 export interface RegistrationOptions {
   readonly agent: SipAgent;
@@ -29,7 +18,11 @@ export interface RegistrationOptions {
   readonly displayName?: string;
   /** Contact as a name-addr; `@localhost` in it is replaced by the engine with its own address. */
   readonly contact: string;
-  readonly nextHop: string;
+  /**
+   * One flow for each (RFC 5626 §4.2: reg-id 1, 2, …), in the order in which requests use them. Each has its ways to
+   * the same place, the preferred one first: the next is taken when nobody listens at the one before.
+   */
+  readonly flows: readonly (readonly ServerWay[])[];
   readonly digest: DigestClient;
   /** The same in each run of one profile: a device that comes back replaces itself (RFC 5626 §4.1). Default: new. */
   readonly instanceId?: string;
@@ -37,223 +30,142 @@ export interface RegistrationOptions {
   /** Default: `MESSENGER_LIMITS`. */
   readonly limits?: MessengerLimits;
   readonly clock?: Clock;
+  /** Uniform in [0, 1). */
+  readonly random?: Random;
   readonly log?: Log;
   readonly onChange: (status: RegistrationStatus) => void;
 }
 
-/** Keeps one address registered. */
+/** How long we wait for the answer to the unregistering REGISTER at shutdown. */
+const UNREGISTER_MS = 1_000;
+
+/** Keeps one address registered. It is registered while one of its flows is. */
 export class Registration implements AsyncDisposable {
-  readonly #options: RegistrationOptions;
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #call = newCallIdentity();
-  readonly #instance: string;
-  readonly #limits: MessengerLimits;
+  readonly #flows: readonly RegistrationFlow[];
+  readonly #onChange: RegistrationOptions['onChange'];
   #status: RegistrationStatus = { status: 'stopped' };
-  #timer: Timer | undefined;
-  #expiresS: number;
-  #retryMs: number;
-  #generation = 0;
-  #registered = false;
-  /** A REGISTER is under way. */
-  #asking = false;
-  /** Our Contact as the engine wrote it. */
-  #contactUri: string | undefined;
-  #serverAddress: string | undefined;
 
   constructor(options: RegistrationOptions) {
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#log = options.log ?? silentLog;
-    this.#limits = options.limits ?? MESSENGER_LIMITS;
-    this.#instance = `urn:uuid:${options.instanceId ?? randomUUID()}`;
-    this.#expiresS = options.expiresS ?? this.#limits.registrationExpiresS;
-    this.#retryMs = this.#limits.registrationRetryFirstMs;
+    const { flows, instanceId = randomUUID(), limits = MESSENGER_LIMITS, ...rest } = options;
+    this.#onChange = options.onChange;
+    this.#flows = flows.map(
+      (ways, index) =>
+        new RegistrationFlow({
+          ...rest,
+          ways,
+          regId: index + 1,
+          instance: `urn:uuid:${instanceId}`,
+          limits,
+          clock: options.clock ?? systemClock,
+          random: options.random ?? Math.random,
+          log: options.log ?? silentLog,
+          expiresS: options.expiresS ?? limits.registrationExpiresS,
+          othersWork: () => this.#isLive(index),
+          onChange: (flow, status) => {
+            this.#receiveChange(flow, status);
+          },
+        }),
+    );
   }
 
   get status(): RegistrationStatus {
     return this.#status;
   }
 
-  /** Our own address on the way to the server, as the engine wrote it into the Contact; undefined before. */
+  /** The way of requests: that of the first flow that lives, else of the first one. */
+  get way(): ServerWay {
+    return this.#first.way;
+  }
+
+  /** Our Contact on that way, as the server sees us. */
+  get contact(): string {
+    return this.#first.contact;
+  }
+
+  /** Our own address on the way to the server; undefined before the first request. */
   get localHost(): string | undefined {
-    const host = tryParseSipUri(this.#contactUri ?? '')?.host;
-    return host === undefined ? undefined : addressOfHost(host);
+    return this.#first.localHost ?? this.#flows.find(({ localHost }) => localHost !== undefined)?.localHost;
   }
 
-  /** Where the server's answers come from; undefined before the first one. */
-  get serverAddress(): string | undefined {
-    return this.#serverAddress;
+  /** False until a server has answered for the first time. */
+  get knowsServer(): boolean {
+    return this.#flows.some(({ serverAddress }) => serverAddress !== undefined);
   }
 
-  /** Registers now, and stays registered. Also used to try at once after a network change. */
+  /** True for the address of a server or proxy over which we are registered, or have been a moment ago. */
+  isServer(address: string): boolean {
+    return this.#flows.some(({ serverAddress }) => serverAddress === address);
+  }
+
+  /** Registers now, and stays registered. The second flow follows when the first has had its answer. */
   start(): void {
-    this.#retryMs = this.#limits.registrationRetryFirstMs;
-    void this.#register();
+    for (const flow of this.#flows) if (flow.status.status !== 'stopped') flow.start();
+    if (this.#flows[0]?.status.status === 'stopped') this.#flows[0].start();
   }
 
   /** Something did not reach the server: asks at once whether it is there, instead of at the next refresh. */
   check(): void {
-    if (this.#status.status === 'registered' && !this.#asking) void this.#register();
+    for (const flow of this.#flows) flow.check();
+  }
+
+  /** A connection of the engine is gone. */
+  receiveFlowLost(lost: { remoteAddress: string; remotePort: number; reason: string }): void {
+    for (const flow of this.#flows) if (flow.runsOver(lost)) flow.receiveLost(lost.reason);
+  }
+
+  /** This computer has another network, or was asleep. */
+  receiveNetworkChange(): void {
+    for (const flow of this.#flows) flow.receiveNetworkChange();
   }
 
   /** The server has refused our credentials for another request: nothing more is tried with them. */
   receiveRefusal(code: number, reason: string): void {
     if (this.#status.status !== 'registered' && this.#status.status !== 'registering') return;
-    this.#generation += 1;
-    this.#timer?.[Symbol.dispose]();
-    this.#refuse(code, reason);
+    for (const flow of this.#flows) flow.refuse(code, reason);
   }
 
   /** Takes the registration back and stops. Resolves when the server has answered or cannot be reached. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#generation += 1;
-    this.#timer?.[Symbol.dispose]();
-    const { agent } = this.#options;
-    // One that is under way may yet be granted: it is taken back as well.
-    if ((this.#registered || this.#asking) && agent.connected) {
-      this.#registered = false;
-      const answered = this.#send(0).catch(() => undefined);
-      const waited = Promise.withResolvers<undefined>();
-      using _limit = this.#clock.startTimer(UNREGISTER_MS, () => {
-        waited.resolve(undefined);
-      });
-      await Promise.race([answered, waited.promise]);
+    await Promise.all(this.#flows.map((flow) => flow.stop(UNREGISTER_MS)));
+    this.#tell({ status: 'stopped' });
+  }
+
+  get #first(): RegistrationFlow {
+    const live = this.#flows.find(({ status }) => status.status === 'registered');
+    const first = live ?? this.#flows[0];
+    if (first === undefined) throw new Error('a registration needs a flow');
+    return first;
+  }
+
+  #isLive(except: number): boolean {
+    return this.#flows.some(({ status }, index) => index !== except && status.status === 'registered');
+  }
+
+  #receiveChange(changed: RegistrationFlow, status: RegistrationStatus): void {
+    if (status.status === 'refused' && (status.code === 401 || status.code === 407)) {
+      // The same password is not tried by way of the other proxy: that could lock the account.
+      for (const flow of this.#flows) {
+        if (flow.status.status !== 'refused') flow.refuse(status.code, status.reason);
+      }
+    } else if (changed === this.#flows[0] && !['registering', 'stopped'].includes(status.status)) {
+      for (const flow of this.#flows) if (flow.status.status === 'stopped') flow.start();
     }
-    this.#change({ status: 'stopped' });
+    this.#tell(this.#whole(status));
   }
 
-  async #register(): Promise<void> {
-    const generation = ++this.#generation;
-    this.#timer?.[Symbol.dispose]();
-    if (!this.#registered) this.#change({ status: 'registering' });
-    let response: AgentResponse | undefined;
-    let failure = '';
-    this.#asking = true;
-    try {
-      response = await this.#send(this.#expiresS);
-    } catch (error) {
-      failure = error instanceof Error ? error.message : String(error);
-    }
-    if (generation === this.#generation) this.#asking = false;
-    if (generation !== this.#generation) return;
-    if (response === undefined) this.#retryLater(failure);
-    else this.#receiveAnswer(response);
+  /** Where it stands as a whole: registered before trying, trying before refused. */
+  #whole(latest: RegistrationStatus): RegistrationStatus {
+    const all = this.#flows.map(({ status }) => status);
+    const registered = all.find(({ status }) => status === 'registered');
+    if (registered !== undefined) return registered;
+    if (latest.status === 'unreachable' || latest.status === 'registering') return latest;
+    return all.find(({ status }) => status === 'unreachable' || status === 'registering') ?? latest;
   }
 
-  #send(expiresS: number): Promise<AgentResponse> {
-    const { agent, address, displayName, contact, nextHop, digest } = this.#options;
-    const name =
-      displayName === undefined || displayName === '' ? '' : `"${displayName.replace(/["\\\r\n]/g, '')}" `;
-    const aor = `${name}<sip:${address}>`;
-    return sendAuthenticated(
-      agent,
-      {
-        method: 'REGISTER',
-        uri: `sip:${address.slice(address.lastIndexOf('@') + 1)}`,
-        from: aor,
-        to: aor,
-        nextHop,
-        digest,
-        headers: {
-          Contact: `${contact};expires=${expiresS};+sip.instance="<${this.#instance}>";reg-id=1`,
-          Expires: String(expiresS),
-          Supported: 'path, outbound',
-        },
-      },
-      this.#call,
-      (sent) => {
-        void sent.sent.then((request) => {
-          const contact = request.headers.get('contact');
-          if (contact !== undefined) this.#contactUri = parseNameAddr(contact).uri;
-        }, ignore);
-      },
-    );
-  }
-
-  #receiveAnswer(response: AgentResponse): void {
-    const { status, reason, message } = response;
-    if (response.source.address !== '') this.#serverAddress = response.source.address;
-    if (status >= 200 && status < 300) {
-      this.#registered = true;
-      this.#retryMs = this.#limits.registrationRetryFirstMs;
-      const expiresS = grantedSeconds(message.headers, this.#contactUri, this.#expiresS);
-      // Refresh at half of the time, so that one lost refresh costs nothing.
-      this.#again(Math.max(1_000, expiresS * 500));
-      this.#change({ status: 'registered', expiresS });
-      return;
-    }
-    if (status === 423 && this.#lengthen(message.headers)) {
-      void this.#register();
-      return;
-    }
-    const retryable = status === 408 || status === 480 || (status >= 500 && status < 600);
-    if (retryable) {
-      this.#retryLater(`${status} ${reason}`);
-      return;
-    }
-    this.#refuse(status, reason);
-  }
-
-  /** RFC 3261 §10.2.8: the server wants a longer lifetime. False when it asks for none, or for too much. */
-  #lengthen(headers: SipHeaders): boolean {
-    const wanted = Number(headers.get('min-expires') ?? NaN);
-    if (!Number.isInteger(wanted) || wanted <= this.#expiresS) return false;
-    if (wanted > this.#limits.registrationExpiresMaxS) return false;
-    this.#expiresS = wanted;
-    return true;
-  }
-
-  #refuse(code: number, reason: string): void {
-    this.#registered = false;
-    this.#log.warn('registration.refused', { status: code, reason });
-    this.#change({ status: 'refused', code, reason });
-  }
-
-  #retryLater(reason: string): void {
-    const retryMs = this.#retryMs;
-    this.#retryMs = Math.min(this.#retryMs * 2, this.#limits.registrationRetryMaxMs);
-    this.#registered = false;
-    this.#log.info('registration.unreachable', { reason, retryMs });
-    this.#again(retryMs);
-    this.#change({ status: 'unreachable', reason, retryMs });
-  }
-
-  #again(delayMs: number): void {
-    this.#timer?.[Symbol.dispose]();
-    this.#timer = this.#clock.startTimer(delayMs, () => void this.#register());
-  }
-
-  #change(status: RegistrationStatus): void {
+  #tell(status: RegistrationStatus): void {
     const before = this.#status;
     this.#status = status;
-    if (before.status === 'registered' && status.status === 'registered') return;
-    this.#options.onChange(status);
+    const same = before.status === status.status && status.status !== 'unreachable';
+    if (!same) this.#onChange(status);
   }
-}
-
-/** How long we wait for the answer to the unregistering REGISTER at shutdown. */
-const UNREGISTER_MS = 1_000;
-
-function ignore(): void {
-  // The failure is told by the final response.
-}
-
-/** The lifetime that the server granted: our Contact's expires, else Expires, else what we asked for. */
-function grantedSeconds(headers: SipHeaders, ours: string | undefined, asked: number): number {
-  const granted: number[] = [];
-  try {
-    const contacts = headers.getAll('contact').flatMap(parseNameAddrList);
-    // The other Contacts are other devices'; a server that writes ours in another way shows it among all.
-    const own = contacts.filter(({ uri }) => uri === ours);
-    for (const contact of own.length > 0 ? own : contacts) {
-      const expires = Number(contact.params.get('expires'));
-      if (Number.isInteger(expires) && expires > 0) granted.push(expires);
-    }
-  } catch {
-    // A Contact that cannot be read says nothing about the lifetime.
-  }
-  const header = Number(headers.get('expires') ?? NaN);
-  if (granted.length > 0) return Math.min(...granted, asked);
-  return Number.isInteger(header) && header > 0 ? Math.min(header, asked) : asked;
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../../../main/base/lifetime.ts';
 import type { SipAgent } from '../../../main/sip/agent/agent.ts';
-import { Registration, type RegistrationStatus } from '../../../main/sip/agent/registration.ts';
+import type { RegistrationStatus } from '../../../main/sip/agent/registration-flow.ts';
+import { Registration } from '../../../main/sip/agent/registration.ts';
 import { DigestClient } from '../../../main/sip/digest.ts';
 import { openEmbeddedAgent } from '../../../main/sip/embedded-agent.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -16,10 +17,12 @@ let server: SipPeer;
 let clock: ManualClock;
 let registration: Registration;
 let changes: RegistrationStatus[];
+let chance: number;
 
 beforeEach(async () => {
   lifetime = new Lifetime();
   clock = new ManualClock();
+  chance = 0;
   const told: RegistrationStatus[] = [];
   changes = told;
   server = lifetime.own(await SipPeer.udp());
@@ -31,12 +34,13 @@ beforeEach(async () => {
     agent,
     address: 'bob@example.org',
     displayName: 'Bob "the\r\nInjected: yes" Builder',
-    contact: '<sip:bob@localhost;transport=udp>',
-    nextHop: `sip:127.0.0.1:${server.port};transport=udp`,
+    contact: '<sip:bob@localhost>',
+    flows: [[{ nextHop: `sip:127.0.0.1:${server.port};transport=udp` }]],
     digest: new DigestClient({ user: 'bob', password: 'secret' }),
     instanceId: 'fixed',
     expiresS: 120,
     clock,
+    random: () => chance,
     onChange: (status) => told.push(status),
   });
 });
@@ -83,7 +87,9 @@ describe('a registration (RFC 3261 §10.2)', () => {
     await server.answer(request, 200, granted(request, 120));
     await until('registered');
     expect(registration.localHost).toBe('127.0.0.1');
-    expect(registration.serverAddress).toBe('127.0.0.1');
+    expect(registration.isServer('127.0.0.1')).toBe(true);
+    expect(registration.isServer('127.0.0.2')).toBe(false);
+    expect(request.header('Supported')).toBe('path, outbound');
   });
 
   it('is refreshed at half of what was granted, with the same Call-ID and a higher CSeq', async () => {
@@ -113,25 +119,42 @@ describe('a registration (RFC 3261 §10.2)', () => {
     await server.answer(refresh, 200, granted(refresh, 120));
   });
 
-  it('that fails is tried again after pauses that double, up to a minute', async () => {
+  it.each([
+    [0, [30_000, 60_000, 120_000, 240_000, 480_000, 900_000, 900_000]],
+    [0.5, [45_000, 90_000, 180_000, 360_000, 720_000, 1_350_000, 1_350_000]],
+  ])('that a server refuses for now waits as RFC 5626 §4.5 says (chance %d)', async (drawn, pauses) => {
+    chance = drawn;
     registration.start();
-    await server.answer(await register(), 503);
-    const pauses = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000];
+    await server.answer(await register(), 500);
     for (const [index, pause] of pauses.entries()) {
       await expect
         .poll(() => changes.filter(({ status }) => status === 'unreachable'))
         .toHaveLength(index + 1);
       expect(changes.findLast(({ status }) => status === 'unreachable')).toMatchObject({ retryMs: pause });
       const request = await expectAfter(pause);
-      if (index < pauses.length - 1) await server.answer(request, 503);
+      if (index < pauses.length - 1) await server.answer(request, 500);
       else await server.answer(request, 200, granted(request, 120));
     }
     await until('registered');
     // After a success the pauses begin anew.
     await server.answer(await expectAfter(60_000), 500);
     await until('unreachable');
-    expect(changes.at(-1)).toMatchObject({ retryMs: 1_000 });
+    expect(changes.at(-1)).toMatchObject({ retryMs: pauses[0] });
   });
+
+  it.each([
+    [0, 20_000],
+    [0.999_999_9, 30_000],
+  ])(
+    'comes back when the server asks for it, and up to half as long later (chance %d)',
+    async (drawn, ms) => {
+      chance = drawn;
+      registration.start();
+      await server.answer(await register(), 503, { headers: ['Retry-After: 20 (busy)'] });
+      await until('unreachable');
+      await expectAfter(ms);
+    },
+  );
 
   it('whose lifetime is too short asks for the one that is wanted (423, §10.2.8), but not for any', async () => {
     registration.start();
@@ -240,5 +263,237 @@ describe('challenges', () => {
       '00000002',
     ]);
     await server.answer(second, 200, granted(second, 120));
+  });
+});
+
+describe('a registration behind a NAT (RFC 3581 §4)', () => {
+  /** An answer as a server writes it that sees us at 203.0.113.5:40000. */
+  async function answerSeen(request: PeerMessage, more: readonly string[] = []): Promise<void> {
+    const reply = server.reply(request, 200, { ...granted(request, 120), headers: more });
+    const seen = reply.replace(/^(Via: [^\r\n]*?);rport[^;\r\n]*/m, '$1;received=203.0.113.5;rport=40000');
+    expect(seen).not.toBe(reply);
+    await server.send(seen, request.port);
+  }
+
+  it('learns its address and registers it at once, taking the other one back', async () => {
+    registration.start();
+    const first = await register();
+    const inside = /<([^>]+)>/.exec(first.header('Contact'))?.[1] ?? '';
+    await answerSeen(first);
+    const second = await register();
+    const contacts = second.header('Contact').split(', ');
+    expect(contacts[0]).toContain('<sip:bob@203.0.113.5:40000;transport=udp>;expires=120;');
+    expect(contacts.slice(1)).toEqual([`<${inside}>;expires=0`]);
+    await answerSeen(second);
+    await until('registered');
+    // Remembered: the refresh has it, and nothing else.
+    const refresh = await expectAfter(60_000);
+    expect(refresh.header('Contact')).not.toContain(', ');
+    expect(refresh.header('Contact')).toContain('203.0.113.5:40000');
+    await answerSeen(refresh);
+    expect(registration.contact).toContain('203.0.113.5:40000');
+    // Our own address for messages stays ours.
+    expect(registration.localHost).toBe('127.0.0.1');
+  });
+
+  it('not when the server goes back the way that we came (RFC 5626 §6: Require: outbound)', async () => {
+    registration.start();
+    const first = await register();
+    await answerSeen(first, ['Require: outbound']);
+    await until('registered');
+    const refresh = await expectAfter(60_000);
+    expect(refresh.header('Contact')).toContain('@127.0.0.1:');
+    await server.answer(refresh, 200, granted(refresh, 120));
+  });
+
+  it('forgets it when the network changes, and registers within half a second', async () => {
+    chance = 0.99;
+    registration.start();
+    await answerSeen(await register());
+    await answerSeen(await register());
+    await until('registered');
+    registration.receiveNetworkChange();
+    const after = await expectAfter(495);
+    expect(after.header('Contact')).toContain('@127.0.0.1:');
+    await server.answer(after, 200, granted(after, 120));
+  });
+
+  it('a server that sees another port each time does not get us into a loop', async () => {
+    registration.start();
+    for (const port of [1_001, 1_002]) {
+      const request = await register();
+      const reply = server.reply(request, 200, granted(request, 120));
+      await server.send(reply.replace(/;rport[^;\r\n]*/, `;rport=${port}`), request.port);
+    }
+    await until('registered');
+    await expect.poll(() => clock.pending).toBe(1);
+    expect(server.messages.waiting).toEqual([]);
+  });
+});
+
+describe('flows (RFC 5626 §4.2)', () => {
+  let second: SipPeer;
+  let both: Registration;
+
+  beforeEach(async () => {
+    second = lifetime.own(await SipPeer.udp());
+    const told = changes;
+    both = new Registration({
+      agent,
+      address: 'bob@example.org',
+      contact: '<sip:bob@localhost;ob>',
+      flows: [server, second].map(({ port }) => [
+        {
+          nextHop: `sip:127.0.0.1:${port};transport=udp`,
+          route: `<sip:127.0.0.1:${port};transport=udp;lr>`,
+        },
+      ]),
+      digest: new DigestClient({ user: 'bob', password: 'secret' }),
+      instanceId: 'fixed',
+      clock,
+      random: () => chance,
+      onChange: (status) => told.push(status),
+    });
+  });
+
+  async function grantAt(peer: SipPeer): Promise<PeerMessage> {
+    const request = await peer.request('REGISTER');
+    await peer.answer(request, 200, granted(request, 120));
+    return request;
+  }
+
+  it('two proxies: reg-id 1 and 2 of one instance, each by way of its proxy, each with a call of its own', async () => {
+    both.start();
+    const one = await grantAt(server);
+    const two = await grantAt(second);
+    expect(one.header('Contact')).toContain('+sip.instance="<urn:uuid:fixed>";reg-id=1');
+    expect(two.header('Contact')).toContain('+sip.instance="<urn:uuid:fixed>";reg-id=2');
+    expect(two.header('Contact')).toContain(';ob>');
+    expect(two.header('Route')).toBe(`<sip:127.0.0.1:${second.port};transport=udp;lr>`);
+    expect(two.header('Call-ID')).not.toBe(one.header('Call-ID'));
+    expect(both.way.nextHop).toContain(`:${server.port};`);
+  });
+
+  it('the loss of one does not take the address offline, and requests go by the other', async () => {
+    both.start();
+    await grantAt(server);
+    await grantAt(second);
+    await until('registered');
+    await expect.poll(() => clock.pending).toBe(2);
+    both.receiveFlowLost({ remoteAddress: '127.0.0.1', remotePort: server.port, reason: 'gone' });
+    expect(both.status.status).toBe('registered');
+    expect(both.way.nextHop).toContain(`:${second.port};`);
+    expect(changes.map(({ status }) => status)).toEqual(['registering', 'registered']);
+    // Chance 0: at once. A failure of one while the other works: the longer base (§4.5).
+    clock.advance(0);
+    await server.answer(await server.request('REGISTER'), 500);
+    await expect.poll(() => clock.pending).toBe(2);
+    clock.advance(60_000);
+    await grantAt(second);
+    await expect.poll(() => clock.pending).toBe(2);
+    clock.advance(29_999);
+    expect(server.messages.waiting).toEqual([]);
+    clock.advance(1);
+    await grantAt(server);
+    await expect.poll(() => both.way.nextHop).toContain(`:${server.port};`);
+  });
+
+  it('a wrong password is not tried by way of the other proxy', async () => {
+    both.start();
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await server.answer(await server.request('REGISTER'), 401, {
+        headers: ['WWW-Authenticate: Digest realm="example.org", nonce="n", qop="auth"'],
+      });
+    }
+    await until('refused');
+    expect([second.log, clock.pending]).toEqual([[], 0]);
+  });
+
+  it('a proxy that knows nothing of flows (439): registered without reg-id (§11.6)', async () => {
+    registration.start();
+    await server.answer(await register(), 439);
+    const plain = await register();
+    expect(plain.header('Contact')).not.toContain('reg-id');
+    expect(plain.header('Supported')).toBe('path');
+    await server.answer(plain, 200, granted(plain, 120));
+    await until('registered');
+  });
+
+  it('a lost flow is set up anew within a second; with many people at the server, spread as it says', async () => {
+    chance = 0.5;
+    registration.start();
+    const first = await register();
+    await server.answer(first, 200, granted(first, 120));
+    await until('registered');
+    registration.receiveFlowLost({ remoteAddress: '127.0.0.1', remotePort: server.port, reason: 'cut' });
+    expect(changes.at(-1)).toEqual({ status: 'unreachable', reason: 'cut', retryMs: 500 });
+    const again = await expectAfter(500);
+    await server.answer(again, 200, { ...granted(again, 120), headers: ['X-Return-Window: 40'] });
+    await until('registered');
+    registration.receiveFlowLost({ remoteAddress: '127.0.0.1', remotePort: server.port, reason: 'cut' });
+    await expectAfter(20_000);
+  });
+});
+
+describe('when nobody is there at all', () => {
+  it('the first minute has short waits that double; then those of RFC 5626 §4.5', async () => {
+    const nobody = await SipPeer.udp();
+    await nobody[Symbol.asyncDispose]();
+    const told: RegistrationStatus[] = [];
+    const lonely = new Registration({
+      agent,
+      address: 'bob@example.org',
+      contact: '<sip:bob@localhost>',
+      flows: [[{ nextHop: `sip:127.0.0.1:${nobody.port};transport=tcp` }]],
+      digest: new DigestClient({ user: 'bob', password: 'secret' }),
+      clock,
+      random: () => 0,
+      onChange: (status) => told.push(status),
+    });
+    lonely.start();
+    const waits: number[] = [];
+    for (let failures = 1; failures <= 10; failures += 1) {
+      await expect.poll(() => told.filter(({ status }) => status === 'unreachable')).toHaveLength(failures);
+      const last = told.at(-1);
+      const retryMs = last?.status === 'unreachable' ? last.retryMs : 0;
+      waits.push(retryMs);
+      clock.advance(retryMs);
+    }
+    const early = [500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000, 8_000, 8_000, 8_000];
+    expect(waits).toEqual(early);
+    for (let failures = 11; failures <= 14; failures += 1) {
+      await expect.poll(() => told.filter(({ status }) => status === 'unreachable')).toHaveLength(failures);
+      const last = told.at(-1);
+      const retryMs = last?.status === 'unreachable' ? last.retryMs : 0;
+      waits.push(retryMs);
+      clock.advance(retryMs);
+    }
+    expect(waits.slice(10)).toEqual([8_000, 30_000, 60_000, 120_000]);
+    await lonely[Symbol.asyncDispose]();
+  });
+
+  it('the next way is taken, and tried first from then on', async () => {
+    const nobody = await SipPeer.udp();
+    await nobody[Symbol.asyncDispose]();
+    const there = lifetime.own(await SipPeer.tcpListener());
+    const either = new Registration({
+      agent,
+      address: 'bob@example.org',
+      contact: '<sip:bob@localhost>',
+      flows: [[nobody.port, there.port].map((port) => ({ nextHop: `sip:127.0.0.1:${port};transport=tcp` }))],
+      digest: new DigestClient({ user: 'bob', password: 'secret' }),
+      clock,
+      onChange: () => undefined,
+    });
+    either.start();
+    const request = await there.request('REGISTER');
+    await there.answer(request, 200, granted(request, 120));
+    await expect.poll(() => either.status.status).toBe('registered');
+    expect(either.way.nextHop).toContain(`:${there.port};`);
+    const left = either[Symbol.asyncDispose]();
+    const leaving = await there.request('REGISTER');
+    expect(leaving.header('Contact')).toContain('transport=tcp');
+    await there.answer(leaving, 200);
+    await left;
   });
 });
