@@ -104,8 +104,9 @@ describe('whatever arrives, the engine goes on', () => {
     for (const [index, [build, edits]] of samples.entries()) {
       const damaged = damage(build(), edits);
       await peer.send(damaged, port);
-      // Lets the engine read: nothing may be lost in its buffer.
+      // Lets the engine and its application read: nothing may be lost in a buffer of the system.
       await new Promise((done) => setImmediate(done));
+      if (index % 10 === 0) await app.ask(['ping']);
       if (index % 50 !== 0) continue;
       const stream = await bench.tcpPeer();
       await stream.send(damaged);
