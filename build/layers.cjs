@@ -32,7 +32,7 @@ const PACKAGES = [
 ];
 
 const SOCKET_FILES = [
-  'main/sip/engine/(transport|stream-connection|local-addresses|control-server|resolver)\\.ts$',
+  'main/sip/engine/(transport|udp-socket|stream-flows|stream-listener|stream-dialer|tls-identity|stun|dns-client|local-addresses|control-server)\\.ts$',
   'main/sip/agent/agent\\.ts$',
   'main/msrp/(connection|listener|dialer)\\.ts$',
   'main/hosts/single-instance\\.ts$',

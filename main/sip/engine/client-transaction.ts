@@ -6,13 +6,14 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
 import { cseqOf, serialiseSipMessage, SipHeaders, type SipRequest, type SipResponse } from '../message.ts';
 import type { Flow, SipTransport } from './transport.ts';
+import { placeOf, socketSentence, Unreachable } from './unreachable.ts';
 
 /** Who sent the request. Nothing is called from within `start`. */
 export interface ClientTransactionUser {
   /** A provisional or final response; for INVITE each 2xx, repeats included (RFC 6026 §8.4). */
   receiveResponse(response: SipResponse, flow: Flow, bytes: number): void;
   /** No answer in time: timer B or F. */
-  receiveTimeout(): void;
+  receiveTimeout(error: Error): void;
   /** The request could not be sent, or its connection broke before any response. */
   receiveTransportError(error: Error): void;
 }
@@ -82,12 +83,19 @@ export class ClientTransaction implements Disposable {
 
   /** Sends the request for the first time. */
   start(): void {
-    this.#ignoreClose = this.flow.connection?.onClose(() => this.#receiveConnectionClosed());
+    this.#ignoreClose = this.flow.connection?.onClose(() =>
+      this.receiveFlowLost(this.flow.connection?.closeReason ?? 'connection lost'),
+    );
     this.#send();
     if (!this.#reliable) this.#armResend();
     this.#arm(SIP_LIMITS.transactionTimeoutMs, () => {
       this.#become('terminated');
-      this.#options.user.receiveTimeout();
+      const { remoteAddress, remotePort } = this.flow;
+      const waitedS = SIP_LIMITS.transactionTimeoutMs / 1_000;
+      const place = placeOf(remoteAddress, remotePort);
+      this.#options.user.receiveTimeout(
+        new Unreachable('connection', `${place} did not answer within ${waitedS} seconds`),
+      );
     });
   }
 
@@ -143,17 +151,19 @@ export class ClientTransaction implements Disposable {
     this.#options.user.receiveResponse(response, flow, bytes);
   }
 
-  #receiveConnectionClosed(): void {
+  /** The flow is gone. Whoever has answered may do so on another one; else nothing more will come. */
+  receiveFlowLost(reason: string): void {
     if (this.#state !== 'calling' && this.#state !== 'trying') return;
     this.#become('terminated');
-    this.#options.user.receiveTransportError(new Error('connection lost'));
+    this.#options.user.receiveTransportError(new Unreachable('connection', reason));
   }
 
   #send(): void {
     this.#options.transport.send(this.flow, this.bytes, (error) => {
       if (this.#state !== 'calling' && this.#state !== 'trying') return;
       this.#become('terminated');
-      this.#options.user.receiveTransportError(error);
+      const place = placeOf(this.flow.remoteAddress, this.flow.remotePort);
+      this.#options.user.receiveTransportError(new Unreachable('connection', socketSentence(error, place)));
     });
   }
 

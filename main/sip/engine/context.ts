@@ -5,8 +5,11 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { ContactBindings } from './contact-bindings.ts';
 import type { ControlServer } from './control-server.ts';
+import type { DeadTargets } from './dead-targets.ts';
 import type { DialogTable } from './dialog-table.ts';
 import type { CSeqSource } from './ids.ts';
+import type { KeepAlives } from './keep-alive.ts';
+import type { Resolver } from './resolver.ts';
 import type { TransactionTable } from './transaction-table.ts';
 import type { SipTransport } from './transport.ts';
 
@@ -22,6 +25,12 @@ export interface EngineContext {
   readonly control: ControlServer;
   readonly cseq: CSeqSource;
   readonly bindings: ContactBindings;
+  readonly resolver: Resolver;
+  /** Targets that failed lately. */
+  readonly dead: DeadTargets;
+  /** Peers that took no TCP for a large request. */
+  readonly refusals: DeadTargets;
+  readonly keepAlives: KeepAlives;
 }
 
 /** Methods of RFC 3261 and its extensions; others are answered 501 and never sent. */

@@ -11,9 +11,10 @@ import type { EngineContext } from './context.ts';
 import { sentOn, sipTokens } from './control-frame.ts';
 import type { Dialog, DialogRoute } from './dialog.ts';
 import { buildRequest } from './message-builder.ts';
-import { resolveTarget } from './resolver.ts';
+import { NextHops } from './next-hops.ts';
 import { whenReady, type Soon } from './soon.ts';
-import type { Flow } from './transport.ts';
+import type { Flow, Hop } from './transport.ts';
+import { Unreachable } from './unreachable.ts';
 
 /** For requests whose answer interests nobody. */
 export const SILENT_USER: ClientTransactionUser = {
@@ -41,15 +42,15 @@ export function flowOfRoute(context: EngineContext, dialog: Dialog, route: Dialo
   return flow;
 }
 
-/** The flow to a URI. A fault is always a rejection, never thrown. */
+/** The flow to a URI: the first of its targets that can be reached. A fault is always a rejection, never thrown. */
 export function flowOfUri(context: EngineContext, uri: string): Soon<Flow> {
+  const { resolver, transport, dead } = context;
+  const flowOver = (hops: readonly Hop[]): Soon<Flow> => new NextHops(transport, dead, hops).next();
   try {
-    const target = resolveTarget(parseSipUri(uri));
-    return target instanceof Promise
-      ? target.then((found) => context.transport.flowTo(found))
-      : context.transport.flowTo(target);
+    const hops = resolver.resolve(parseSipUri(uri));
+    return hops instanceof Promise ? hops.then(flowOver) : flowOver(hops);
   } catch (error) {
-    if (error instanceof ProtocolError) return Promise.reject(error);
+    if (error instanceof ProtocolError || error instanceof Unreachable) return Promise.reject(error);
     throw error;
   }
 }

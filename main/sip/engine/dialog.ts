@@ -215,10 +215,10 @@ export class Dialog {
   #flowTo(target: SipUri | undefined): Flow | undefined {
     const flow = this.#usable();
     if (flow === undefined || target === undefined) return flow;
-    if (flow.transport === 'tcp') {
-      const asked = target.params.get('transport')?.toLowerCase();
+    if (flow.transport !== 'udp') {
+      const asked = target.scheme === 'sips' ? 'tls' : target.params.get('transport')?.toLowerCase();
       const sameHost = addressOfHost(target.host) === flow.remoteAddress;
-      return asked === 'tcp' || !sameHost ? flow : undefined;
+      return asked === flow.transport || !sameHost ? flow : undefined;
     }
     if (addressOfHost(target.host) !== flow.remoteAddress) return flow;
     return this.role === 'uas' && (target.port ?? 5_060) !== flow.remotePort ? flow : undefined;
@@ -229,9 +229,8 @@ export class Dialog {
     if (flow === undefined) return undefined;
     const host = addressOfHost(route.host);
     if (host === flow.remoteAddress) {
-      return flow.transport === 'tcp' && route.params.get('transport')?.toLowerCase() === 'tcp'
-        ? flow
-        : undefined;
+      const asked = route.scheme === 'sips' ? 'tls' : route.params.get('transport')?.toLowerCase();
+      return flow.transport !== 'udp' && asked === flow.transport ? flow : undefined;
     }
     // The proxy named its address inside a private network and we saw it from outside of it.
     return isNumericHost(route.host) && isPrivate(host) && !isPrivate(flow.remoteAddress) ? flow : undefined;

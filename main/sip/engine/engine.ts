@@ -2,6 +2,7 @@
  * Owns: one SIP engine: builds, starts and stops its parts.
  * Called by: messenger.ts, imserver.ts, sip/engine/main.ts. Calls: transport.ts, control-server.ts and the cores.
  */
+import { networkInterfaces } from 'node:os';
 import { systemClock, type Clock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/lifetime.ts';
 import { silentLog, type Log } from '../../base/log.ts';
@@ -14,11 +15,15 @@ import { ContactBindings } from './contact-bindings.ts';
 import type { EngineContext } from './context.ts';
 import type { ControlFrame } from './control-frame.ts';
 import { ControlServer } from './control-server.ts';
+import { DeadTargets } from './dead-targets.ts';
 import { DialogTable } from './dialog-table.ts';
 import { CSeqSource } from './ids.ts';
 import { InboundRequests } from './inbound-requests.ts';
+import { KeepAlives, type LostFlow } from './keep-alive.ts';
 import { parseFrameMessage } from './message-builder.ts';
 import { OutboundRequests } from './outbound-requests.ts';
+import { Resolver } from './resolver.ts';
+import type { SipTlsOptions } from './tls-identity.ts';
 import { TransactionTable } from './transaction-table.ts';
 import { SipTransport, type Listening, type TransportName } from './transport.ts';
 
@@ -31,10 +36,22 @@ export interface SipEngineOptions {
   readonly tap?: WireTap;
   /** Put as User-Agent or Server when the application gave none. */
   readonly userAgent?: string;
+  /** Certificates and trust. Without it TLS is possible toward servers that the system trusts. */
+  readonly tls?: SipTlsOptions;
+  /** DNS servers as `address` or `address:port`; those of the machine unless given. */
+  readonly dnsServers?: readonly string[];
+  /** Values from 0 up to 1, for the draw among servers and the pauses of keep-alives. */
+  readonly random?: () => number;
+  /** The addresses that this machine has now; those of its interfaces unless given. */
+  readonly ownAddresses?: () => readonly string[];
 }
 
 /** How often a port is tried that is free for UDP but perhaps not for TCP. */
 const PORT_ATTEMPTS = 20;
+
+function interfaceAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
+}
 
 function startLineOf(sip: Buffer): string {
   const end = sip.indexOf('\r\n');
@@ -50,6 +67,7 @@ export class SipEngine implements AsyncDisposable {
   readonly #context: EngineContext;
   readonly #inbound: InboundRequests;
   readonly #outbound: OutboundRequests;
+  readonly #ownAddresses: () => readonly string[];
 
   constructor(options: SipEngineOptions) {
     const clock = options.clock ?? systemClock;
@@ -65,11 +83,30 @@ export class SipEngine implements AsyncDisposable {
       },
       receiveBadRequest: (...bad: Parameters<InboundRequests['receiveBadRequest']>) =>
         this.#inbound.receiveBadRequest(...bad),
+      receiveStun: (...answer: Parameters<KeepAlives['receiveStun']>) =>
+        this.#context.keepAlives.receiveStun(...answer),
     };
     const transport = this.#lifetime.own(
-      new SipTransport({ clock, log, receiver, ...(options.tap === undefined ? {} : { tap: options.tap }) }),
+      new SipTransport({
+        clock,
+        log,
+        receiver,
+        ...(options.tap === undefined ? {} : { tap: options.tap }),
+        ...(options.tls === undefined ? {} : { tls: options.tls }),
+      }),
+    );
+    const random = options.random ?? Math.random;
+    const resolver = this.#lifetime.own(
+      new Resolver({
+        clock,
+        random,
+        reaches: (name, address) => transport.reaches(name, address),
+        ...(options.dnsServers === undefined ? {} : { servers: options.dnsServers }),
+      }),
     );
     const transactions = this.#lifetime.own(new TransactionTable(clock));
+    const keepAlives = this.#lifetime.own(new KeepAlives({ clock, log, random, transport, transactions }));
+    this.#ownAddresses = options.ownAddresses ?? interfaceAddresses;
     const control = this.#lifetime.own(
       new ControlServer({ secret: options.secret, clock, log, handler: this.#handler() }),
     );
@@ -83,12 +120,19 @@ export class SipEngine implements AsyncDisposable {
       control,
       cseq: new CSeqSource(clock),
       bindings: new ContactBindings(),
+      resolver,
+      dead: new DeadTargets(clock),
+      refusals: new DeadTargets(clock),
+      keepAlives,
     };
     this.#inbound = this.#lifetime.own(new InboundRequests(this.#context));
     this.#outbound = this.#lifetime.own(new OutboundRequests(this.#context));
   }
 
-  /** Opens a SIP socket; may be called several times. @throws the error of the operating system (`EADDRINUSE`) */
+  /**
+   * Opens a SIP socket; may be called several times.
+   * @throws the error of the operating system (`EADDRINUSE`); Error for TLS without certificate and key
+   */
   async listen(where: { transport: TransportName; host: string; port: number }): Promise<Listening> {
     return this.#context.transport.listen(where);
   }
@@ -123,6 +167,34 @@ export class SipEngine implements AsyncDisposable {
   /** Inbound mode: waits for applications that connect (`srf.connect`). */
   async listenAdmin(where: { host: string; port: number }): Promise<{ host: string; port: number }> {
     return this.#context.control.listen(where);
+  }
+
+  /**
+   * Tells when a flow is gone over which our application had registered: closed by its peer, or without an answer to
+   * keep-alives. Returns the unsubscribe.
+   */
+  onFlowLost(listener: (flow: LostFlow) => void): () => void {
+    return this.#context.keepAlives.onFlowLost(listener);
+  }
+
+  /**
+   * The machine has another network, or has woken up: what is remembered about names and ways is forgotten,
+   * connections from an address that is gone are closed, and the others are asked whether they still lead somewhere.
+   */
+  receiveNetworkChange(): void {
+    const { transport, resolver, dead, refusals, keepAlives } = this.#context;
+    transport.forgetRoutes();
+    resolver.forget();
+    dead.clear();
+    refusals.clear();
+    const own = new Set(this.#ownAddresses());
+    for (const connection of transport.connections) {
+      const { outgoing, socketAddress } = connection;
+      if (outgoing && socketAddress !== undefined && !own.has(socketAddress)) {
+        connection.cut(`this machine no longer has the address ${socketAddress}`);
+      }
+    }
+    keepAlives.probe();
   }
 
   /** How much is going on: for tests, the log and the status view. */

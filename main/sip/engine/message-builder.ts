@@ -15,6 +15,7 @@ import {
 import { formatSipUri, hostOfAddress, tryParseSipUri } from '../uri.ts';
 import { newBranch, newTag } from './ids.ts';
 import type { Flow } from './transport.ts';
+import { warningValue } from './unreachable.ts';
 
 const NAMES: Readonly<Partial<Record<string, string>>> = {
   'call-id': 'Call-ID',
@@ -219,12 +220,15 @@ export function buildResponse(parts: ResponseParts): SipResponse {
   return { kind: 'response', status: parts.status, reason: parts.reason, headers, body };
 }
 
-/** A response that stands for what the network did not bring: 408, 487, 503. */
+/** A response that stands for what the network did not bring: 408, 487, 503. `sentence`: what failed. */
 export function buildMadeUpResponse(
   request: SipRequest,
   flow: Flow,
   status: number,
   reason: string,
+  sentence?: string,
 ): SipResponse {
-  return buildResponse({ request, status, reason, flow, toTag: newTag(), server: undefined });
+  const given = new SipHeaders();
+  if (sentence !== undefined) given.append('Warning', warningValue(flow.localAddress, sentence));
+  return buildResponse({ request, status, reason, flow, toTag: newTag(), server: undefined, given });
 }

@@ -2,8 +2,7 @@
  * Owns: what the application sends inside dialogs: the route, the request, its responses (RFC 3261 §12.2.1).
  * Called by: outbound-requests.ts. Calls: dialog-table.ts, dialog-requests.ts, outbound-invite.ts, transaction-table.ts.
  */
-import { SIP_LIMITS } from '../../base/limits.ts';
-import { serialiseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
+import { cseqOf, serialiseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
 import { tryParseSipUri } from '../uri.ts';
 import type { Application } from './application.ts';
 import type { ClientTransactionUser } from './client-transaction.ts';
@@ -21,7 +20,9 @@ import { buildDialogRequest, flowOfRoute } from './dialog-requests.ts';
 import { newTransactionId } from './ids.ts';
 import { buildMadeUpResponse, contactOf, ownUri } from './message-builder.ts';
 import { OutboundInvite } from './outbound-invite.ts';
+import { RequestAttempts, type OtherWays } from './request-attempts.ts';
 import { attemptToSend, OWN_ACK, refuseToSend, UNKNOWN_DIALOG } from './send-refusals.ts';
+import { flowForSize, isTooLargeForDatagram } from './size-rule.ts';
 import { whenReady } from './soon.ts';
 import type { Flow } from './transport.ts';
 
@@ -57,36 +58,50 @@ export class OutboundInDialog {
     const isPlaceholder = uri === undefined || (uri.host === 'placeholder' && uri.user === undefined);
     const route = dialog.route(isPlaceholder ? dialog.remoteTarget : request.uri);
     const given = Number.parseInt(request.headers.get('cseq') ?? '', 10);
-    dialog.localSeq = Number.isSafeInteger(given) && given > 0 ? given : dialog.localSeq + 1;
-    const cseq = dialog.localSeq;
     if (request.method === 'BYE' && dialog.lastInvite?.pending === true) dialog.lastInvite.drop();
+    const build = (flow: Flow): SipRequest => {
+      const needsContact = WITH_CONTACT.has(request.method) && !request.headers.has('contact');
+      const fallback = dialog.localContact === '' ? `<${ownUri(flow)}>` : dialog.localContact;
+      return buildDialogRequest(this.#context, dialog, {
+        method: request.method,
+        route,
+        flow,
+        cseq: Number.isSafeInteger(given) && given > 0 ? given : dialog.localSeq + 1,
+        contact: needsContact ? fallback : contactOf(request.headers, flow, false),
+        given: request.headers,
+        body: request.body,
+      });
+    };
+    const fail = (error: unknown): void => refuseToSend(owner, msgId, error);
+    const sendOn = (first: Flow, flow: Flow): void =>
+      attemptToSend(owner, msgId, () => {
+        // The number is taken when the request leaves: those that wait for a connection do not leave a gap behind.
+        const built = build(flow);
+        dialog.localSeq = cseqOf(built).number;
+        this.#send(owner, msgId, built, flow, dialog, first === flow ? {} : { fallback: first });
+      });
     whenReady(
       flowOfRoute(this.#context, dialog, route),
-      (flow) => {
-        const needsContact = WITH_CONTACT.has(request.method) && !request.headers.has('contact');
-        const fallback = dialog.localContact === '' ? `<${ownUri(flow)}>` : dialog.localContact;
+      (flow) =>
         attemptToSend(owner, msgId, () => {
-          const built = buildDialogRequest(this.#context, dialog, {
-            method: request.method,
-            route,
-            flow,
-            cseq,
-            contact: needsContact ? fallback : contactOf(request.headers, flow, false),
-            given: request.headers,
-            body: request.body,
-          });
-          this.#send(owner, msgId, built, flow, dialog);
-        });
-      },
-      (error) => refuseToSend(owner, msgId, error),
+          const bytes = serialiseSipMessage(build(flow)).length;
+          whenReady(flowForSize(this.#context, flow, bytes), (other) => sendOn(flow, other), fail);
+        }),
+      fail,
     );
   }
 
   /** Sends, and echoes before anything can come back. */
-  #send(owner: Application, msgId: string, request: SipRequest, flow: Flow, dialog: Dialog): void {
-    const { clock, transactions, transport } = this.#context;
-    const size = serialiseSipMessage(request).length;
-    if (flow.transport === 'udp' && size > SIP_LIMITS.maxDatagramBytes) {
+  #send(
+    owner: Application,
+    msgId: string,
+    request: SipRequest,
+    flow: Flow,
+    dialog: Dialog,
+    ways: OtherWays,
+  ): void {
+    const { clock } = this.#context;
+    if (isTooLargeForDatagram(flow, serialiseSipMessage(request).length)) {
       owner.sendNok(msgId, 'message too large for udp');
       return;
     }
@@ -98,6 +113,7 @@ export class OutboundInDialog {
         application: owner,
         request,
         flow,
+        ways,
         dialog,
         done: (done) => this.#invites.delete(done),
       });
@@ -107,7 +123,8 @@ export class OutboundInDialog {
     } else {
       id = newTransactionId();
       const user = this.#userOf(owner, id, request, flow, dialog);
-      ({ bytes } = transactions.startClient(request, flow, transport, user));
+      const attempts = new RequestAttempts({ context: this.#context, user, ways });
+      ({ bytes } = attempts.start(request, flow));
     }
     owner.sendFrame(requestEchoTokens(msgId, sentOn(flow, bytes.length), clock.now(), id), bytes);
   }
@@ -128,8 +145,9 @@ export class OutboundInDialog {
       const challenged = response.status === 401 || response.status === 407;
       if (request.method === 'BYE' && !challenged) this.#context.dialogs.remove(dialog);
     };
-    const makeUp = (status: number, reason: string): void => {
-      pass(madeUp(sentFlow.transport), buildMadeUpResponse(request, sentFlow, status, reason));
+    const makeUp = (status: number, reason: string, error: Error): void => {
+      const response = buildMadeUpResponse(request, sentFlow, status, reason, error.message);
+      pass(madeUp(sentFlow.transport), response);
     };
     return {
       receiveResponse: (response, flow, bytes) => {
@@ -138,8 +156,8 @@ export class OutboundInDialog {
           dialog.refreshTarget(response, flow);
         }
       },
-      receiveTimeout: () => makeUp(408, 'Request Timeout'),
-      receiveTransportError: () => makeUp(503, 'Service Unavailable'),
+      receiveTimeout: (error) => makeUp(408, 'Request Timeout', error),
+      receiveTransportError: (error) => makeUp(503, 'Service Unavailable', error),
     };
   }
 }

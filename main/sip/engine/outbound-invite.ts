@@ -19,8 +19,9 @@ import type { EngineContext } from './context.ts';
 import { fromNetwork, madeUp, requestEchoTokens, sentOn, sipTokens } from './control-frame.ts';
 import { Dialog, dialogIdOf, type AckSender } from './dialog.ts';
 import { flowOfRoute, sendOwnBye, SILENT_USER } from './dialog-requests.ts';
-import { newTag, newTransactionId } from './ids.ts';
-import { buildRequest, buildResponse, prettyName } from './message-builder.ts';
+import { newTransactionId } from './ids.ts';
+import { buildMadeUpResponse, buildRequest, prettyName } from './message-builder.ts';
+import { RequestAttempts, type OtherWays } from './request-attempts.ts';
 import { whenReady } from './soon.ts';
 import { tagOf } from './transaction-table.ts';
 import type { Flow } from './transport.ts';
@@ -58,8 +59,10 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
   readonly id = newTransactionId();
   readonly dialogId: string;
   readonly #context: EngineContext;
-  readonly #request: SipRequest;
-  readonly #flow: Flow;
+  /** Those of the attempt that counts: a target that fails is followed by another one. */
+  #request: SipRequest;
+  #flow: Flow;
+  readonly #ways: OtherWays;
   /** For a re-INVITE the dialog, else the first fork that answered 2xx. */
   #dialog: Dialog | undefined;
   readonly #isInitial: boolean;
@@ -80,6 +83,7 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
     readonly application: Application;
     readonly request: SipRequest;
     readonly flow: Flow;
+    readonly ways?: OtherWays;
     readonly dialog?: Dialog;
     /** The INVITE has its final response and takes no CANCEL any more. */
     readonly done: (id: string) => void;
@@ -88,6 +92,7 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
     this.#owner = options.application;
     this.#request = options.request;
     this.#flow = options.flow;
+    this.#ways = options.ways ?? {};
     this.#dialog = options.dialog;
     this.#isInitial = options.dialog === undefined;
     this.#done = options.done;
@@ -102,8 +107,18 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
 
   /** Sends the INVITE; returns its bytes. */
   start(): Buffer {
-    const { transactions, transport } = this.#context;
-    this.#transaction = transactions.startClient(this.#request, this.#flow, transport, this);
+    const attempts = new RequestAttempts({
+      context: this.#context,
+      user: this,
+      ways: this.#ways,
+      wanted: () => this.#cancel === 'none' && !this.#finished,
+      begun: (transaction) => {
+        this.#transaction = transaction;
+        this.#request = transaction.request;
+        this.#flow = transaction.flow;
+      },
+    });
+    this.#transaction = attempts.start(this.#request, this.#flow);
     return this.#transaction.bytes;
   }
 
@@ -117,13 +132,13 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
     }
   }
 
-  receiveTimeout(): void {
-    if (this.#cancel === 'none') this.#finishMadeUp(408, 'Request Timeout');
+  receiveTimeout(error: Error): void {
+    if (this.#cancel === 'none') this.#finishMadeUp(408, 'Request Timeout', error.message);
     else this.#finishMadeUp(487, 'Request Terminated');
   }
 
-  receiveTransportError(): void {
-    this.#finishMadeUp(503, 'Service Unavailable');
+  receiveTransportError(error: Error): void {
+    this.#finishMadeUp(503, 'Service Unavailable', error.message);
   }
 
   /** The application cancels; `given` are the headers of its CANCEL (RFC 3261 §9.1). */
@@ -319,19 +334,12 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
     this.#done(this.id);
   }
 
-  #finishMadeUp(status: number, reason: string): void {
+  #finishMadeUp(status: number, reason: string, sentence?: string): void {
     if (this.#finished) return;
     this.#finish();
     if (this.#muted) return;
     const { clock } = this.#context;
-    const response = buildResponse({
-      request: this.#request,
-      status,
-      reason,
-      flow: this.#flow,
-      toTag: newTag(),
-      server: undefined,
-    });
+    const response = buildMadeUpResponse(this.#request, this.#flow, status, reason, sentence);
     const ids = { transactionId: this.id, dialogId: this.dialogId };
     const source = madeUp(this.#flow.transport);
     this.#owner.sendFrame(sipTokens(source, clock.now(), ids), serialiseSipMessage(response));

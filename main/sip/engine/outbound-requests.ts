@@ -2,8 +2,6 @@
  * Owns: what the application sends: new requests, requests in dialogs, ACK, CANCEL (RFC 3261 §8.1, §12.2.1).
  * Called by: engine.ts with each `sip` frame that holds a request. Calls: transaction-table.ts, outbound-invite.ts.
  */
-import { SIP_LIMITS } from '../../base/limits.ts';
-import { ProtocolError } from '../../base/protocol-error.ts';
 import { serialiseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
 import { tryParseSipUri, type SipUri } from '../uri.ts';
 import type { Application } from './application.ts';
@@ -23,10 +21,13 @@ import { newCallId, newTag, newTransactionId } from './ids.ts';
 import { buildMadeUpResponse, buildRequest, contactOf, fromOf, toOf } from './message-builder.ts';
 import { OutboundInDialog, type OpenInvites } from './outbound-in-dialog.ts';
 import { OutboundInvite } from './outbound-invite.ts';
-import { resolveTarget, transportOf } from './resolver.ts';
+import { NextHops } from './next-hops.ts';
+import { RequestAttempts, type OtherWays } from './request-attempts.ts';
 import { attemptToSend, OWN_ACK, refuseToSend, UNKNOWN_DIALOG } from './send-refusals.ts';
+import { flowForSize, isTooLargeForDatagram } from './size-rule.ts';
 import { whenReady, type Soon } from './soon.ts';
-import type { Flow } from './transport.ts';
+import type { Flow, Hop } from './transport.ts';
+import { sentenceOf, Unreachable } from './unreachable.ts';
 
 /** Out of dialog the engine adds a Contact to these. */
 const NEW_WITH_CONTACT = new Set(['INVITE', 'SUBSCRIBE']);
@@ -100,40 +101,61 @@ export class OutboundRequests implements Disposable {
       owner.sendNok(msgId, 'too many transactions or dialogs');
       return;
     }
-    if (nextHop.scheme !== 'sip') {
-      // No transport for tel: and sips: (RFC 3261 §8.2.2.1 has the status).
+    if (nextHop.scheme === 'tel') {
+      // A number without a server that knows where it is (RFC 3261 §8.2.2.1 has the status).
       attemptToSend(owner, msgId, () =>
         this.#answerUnsent(owner, msgId, request, 416, 'Unsupported URI Scheme'),
       );
       return;
     }
+    const bound =
+      routeUrl === '' && TO_BINDINGS.has(method) ? this.#context.bindings.flowTo(target) : undefined;
+    // RFC 3261 §26.2.2: a sips Request-URI wants TLS on this hop, whoever it is.
+    const isSecure = target.scheme === 'sips';
+    const send = (flow: Flow, hops?: NextHops): void =>
+      attemptToSend(owner, msgId, () => this.#sendNewOn(owner, msgId, request, flow, hops));
     attemptToSend(owner, msgId, () => {
-      const bound =
-        routeUrl === '' && TO_BINDINGS.has(method) ? this.#context.bindings.flowTo(target) : undefined;
+      if (bound !== undefined && (!isSecure || bound.transport === 'tls')) {
+        send(bound);
+        return;
+      }
+      const fail = (error: unknown): void => this.#failToReach(owner, msgId, request, error);
+      const begin = (hops: readonly Hop[]): void => {
+        const { transport, dead } = this.#context;
+        const left = new NextHops(transport, dead, hops);
+        whenReady(
+          orRejection(() => left.next()),
+          (flow) => send(flow, left),
+          fail,
+        );
+      };
       whenReady(
-        bound ?? this.#flowTo(nextHop),
-        (flow) => attemptToSend(owner, msgId, () => this.#sendNewOn(owner, msgId, request, flow)),
-        (error) => this.#failToResolve(owner, msgId, request, error),
+        this.#context.resolver.resolve(isSecure ? { ...nextHop, scheme: 'sips' } : nextHop),
+        begin,
+        fail,
       );
     });
   }
 
-  /** @throws ProtocolError when there is no such transport */
-  #flowTo(uri: SipUri): Soon<Flow> {
-    const { transport } = this.#context;
-    transportOf(uri);
-    const target = resolveTarget(uri);
-    return target instanceof Promise
-      ? target.then((found) => transport.flowTo(found))
-      : transport.flowTo(target);
-  }
-
-  #sendNewOn(owner: Application, msgId: string, request: SipRequest, flow: Flow): void {
+  /** Sends on the first flow. A request that is too large for it may take another one (RFC 3261 §18.1.1). */
+  #sendNewOn(owner: Application, msgId: string, request: SipRequest, flow: Flow, hops?: NextHops): void {
     if (this.#context.transport.isOwn(flow)) {
       owner.sendNok(msgId, 'can not send request to myself');
       return;
     }
-    this.#send(owner, msgId, this.#buildNew(request, flow), flow);
+    const built = this.#buildNew(request, flow);
+    const contactFor = (other: Flow): string | undefined =>
+      contactOf(request.headers, other, NEW_WITH_CONTACT.has(request.method));
+    const ways: OtherWays = { contactFor, ...(hops === undefined ? {} : { hops }) };
+    whenReady(
+      flowForSize(this.#context, flow, serialiseSipMessage(built).length),
+      (other) =>
+        attemptToSend(owner, msgId, () => {
+          if (other === flow) this.#send(owner, msgId, built, flow, ways);
+          else this.#send(owner, msgId, this.#buildNew(request, other), other, { ...ways, fallback: flow });
+        }),
+      (error) => refuseToSend(owner, msgId, error),
+    );
   }
 
   /** @throws ProtocolError */
@@ -148,6 +170,8 @@ export class OutboundRequests implements Disposable {
       to: toOf(headers, request.uri, flow),
       callId: headers.get('call-id') ?? newCallId(),
       cseq: Number.isSafeInteger(given) && given >= 0 ? given : this.#context.cseq.next(),
+      // What the application has preloaded (RFC 3261 §8.1.2: an outbound proxy).
+      routes: headers.getAll('route'),
       contact: contactOf(headers, flow, NEW_WITH_CONTACT.has(method)),
       userAgent: this.#context.userAgent,
       given: headers,
@@ -156,10 +180,9 @@ export class OutboundRequests implements Disposable {
   }
 
   /** Sends, and echoes before anything can come back. */
-  #send(owner: Application, msgId: string, request: SipRequest, flow: Flow): void {
-    const { clock, transactions, transport } = this.#context;
-    const size = serialiseSipMessage(request).length;
-    if (flow.transport === 'udp' && size > SIP_LIMITS.maxDatagramBytes) {
+  #send(owner: Application, msgId: string, request: SipRequest, flow: Flow, ways: OtherWays): void {
+    const { clock } = this.#context;
+    if (isTooLargeForDatagram(flow, serialiseSipMessage(request).length)) {
       owner.sendNok(msgId, 'message too large for udp');
       return;
     }
@@ -171,6 +194,7 @@ export class OutboundRequests implements Disposable {
         application: owner,
         request,
         flow,
+        ways,
         done: (done) => this.#invites.delete(done),
       });
       this.#invites.set(invite.id, { invite, owner });
@@ -179,7 +203,8 @@ export class OutboundRequests implements Disposable {
     } else {
       id = newTransactionId();
       const user = this.#userOf(owner, id, request, flow);
-      ({ bytes } = transactions.startClient(request, flow, transport, user));
+      const attempts = new RequestAttempts({ context: this.#context, user, ways });
+      ({ bytes } = attempts.start(request, flow));
     }
     owner.sendFrame(requestEchoTokens(msgId, sentOn(flow, bytes.length), clock.now(), id), bytes);
   }
@@ -196,26 +221,33 @@ export class OutboundRequests implements Disposable {
       const tokens = sipTokens(source, this.#context.clock.now(), { transactionId, dialogId });
       owner.sendFrame(tokens, serialiseSipMessage(response));
     };
-    const makeUp = (status: number, reason: string): void => {
-      pass(madeUp(sentFlow.transport), buildMadeUpResponse(request, sentFlow, status, reason));
+    const makeUp = (status: number, reason: string, error: Error): void => {
+      const response = buildMadeUpResponse(request, sentFlow, status, reason, error.message);
+      pass(madeUp(sentFlow.transport), response);
     };
     return {
       receiveResponse: (response, flow, bytes) => {
+        if (request.method === 'REGISTER' && response.status >= 200 && response.status < 300) {
+          this.#context.keepAlives.receiveRegistered(request, response, flow);
+        }
         if (response.status > 100) pass(fromNetwork(flow, bytes), response);
       },
-      receiveTimeout: () => makeUp(408, 'Request Timeout'),
-      receiveTransportError: () => makeUp(503, 'Service Unavailable'),
+      receiveTimeout: (error) => makeUp(408, 'Request Timeout', error),
+      receiveTransportError: (error) => makeUp(503, 'Service Unavailable', error),
     };
   }
 
-  /** A name that does not resolve: the request counts as sent and answered 503, as drachtio does it. */
-  #failToResolve(owner: Application, msgId: string, request: SipRequest, error: unknown): void {
-    if (error instanceof ProtocolError) {
+  /** Nothing to send to, or nobody there: the request counts as sent and answered 503, as drachtio does it. */
+  #failToReach(owner: Application, msgId: string, request: SipRequest, error: unknown): void {
+    if (!(error instanceof Unreachable)) {
       refuseToSend(owner, msgId, error);
       return;
     }
-    this.#context.log.info('sip.resolve.failed', { error });
-    attemptToSend(owner, msgId, () => this.#answerUnsent(owner, msgId, request, 503, 'DNS Error'));
+    this.#context.log.info('sip.reach.failed', { error });
+    const reason = error.kind === 'name' ? 'DNS Error' : 'Service Unavailable';
+    attemptToSend(owner, msgId, () =>
+      this.#answerUnsent(owner, msgId, request, 503, reason, sentenceOf(error)),
+    );
   }
 
   #answerUnsent(
@@ -224,6 +256,7 @@ export class OutboundRequests implements Disposable {
     request: SipRequest,
     status: number,
     reason: string,
+    sentence?: string,
   ): void {
     const built = this.#buildNew(request, NOWHERE);
     built.headers.remove('via');
@@ -231,12 +264,22 @@ export class OutboundRequests implements Disposable {
     const now = this.#context.clock.now();
     const nowhere: FrameSource = { ...madeUp('unknown'), source: 'application' };
     owner.sendFrame(requestEchoTokens(msgId, nowhere, now, id), serialiseSipMessage(built));
-    const response = buildMadeUpResponse(built, NOWHERE, status, reason);
+    const response = buildMadeUpResponse(built, NOWHERE, status, reason, sentence);
     const dialogId = request.method === 'INVITE' ? dialogIdOf(built) : '';
     owner.sendFrame(
       sipTokens(madeUp('unknown'), now, { transactionId: id, dialogId }),
       serialiseSipMessage(response),
     );
+  }
+}
+
+/** The first flow, where a fault is a rejection. */
+function orRejection(find: () => Soon<Flow>): Soon<Flow> {
+  try {
+    return find();
+  } catch (error) {
+    if (error instanceof Unreachable) return Promise.reject(error);
+    throw error;
   }
 }
 

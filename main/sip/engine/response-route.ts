@@ -6,6 +6,7 @@ import { ProtocolError } from '../../base/protocol-error.ts';
 import { formatVia, type Via } from '../headers.ts';
 import type { SipRequest } from '../message.ts';
 import { addressOfHost, isNumericHost } from '../uri.ts';
+import { defaultPortOf } from './resolver.ts';
 import { whenReady, type Soon } from './soon.ts';
 import type { Flow, SipTransport } from './transport.ts';
 
@@ -48,9 +49,14 @@ export function responseSender(transport: SipTransport, via: Via, flow: Flow): (
       return;
     }
     // RFC 3261 §18.2.2: the connection is gone, a new one to the source address and the port of sent-by.
-    const target = { transport: flow.transport, address: flow.remoteAddress, port: via.port ?? 5_060 };
+    const hop = {
+      transport: flow.transport,
+      addresses: [flow.remoteAddress],
+      port: via.port ?? defaultPortOf(flow.transport),
+      domain: addressOfHost(via.host),
+    };
     whenReady(
-      orRejection(() => transport.flowTo(target)),
+      orRejection(() => transport.flowTo(hop)),
       (again) => {
         if (!transport.isOwn(again)) transport.send(again, bytes);
       },

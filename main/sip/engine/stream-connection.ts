@@ -1,95 +1,172 @@
 /**
- * Owns: one TCP connection: bytes in to messages, bytes out with a ceiling, keep-alive answers, timers.
- * Called by: transport.ts. Calls: stream-framing.ts and the sink that it was given.
+ * Owns: one TCP or TLS connection: bytes in to messages, bytes out with a ceiling, keep-alive answers, timers.
+ * Called by: transport.ts, connection-table.ts, keep-alive.ts. Calls: stream-framing.ts and the sink that it was given.
  */
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../base/clock.ts';
-import { SIP_LIMITS } from '../../base/limits.ts';
+import { SIP_LIMITS, SIP_NETWORK_LIMITS } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { SipMessage } from '../message.ts';
 import { SipStreamFramer, type StreamFault } from './stream-framing.ts';
+import { tlsSentence } from './tls-identity.ts';
+import { placeOf, socketSentence, Unreachable } from './unreachable.ts';
 
 /** What a connection tells its owner. */
 export interface StreamSink {
   receiveMessage(connection: StreamConnection, message: SipMessage, bytes: number): void;
   receiveFault(connection: StreamConnection, fault: StreamFault): void;
   closed(connection: StreamConnection): void;
-  /** Sees each segment read or written. */
+  /** Sees each segment read or written, in plain text. */
   tap(connection: StreamConnection, direction: 'in' | 'out', bytes: Buffer): void;
+}
+
+/** How a socket becomes usable. */
+export interface StreamOpening {
+  /** `secureConnect` or `secure` for TLS, `connect` for TCP; `undefined`: it is usable. */
+  readonly event: 'connect' | 'secureConnect' | 'secure' | undefined;
+  /** Says in one sentence what is wrong with the peer; `undefined` when nothing is. */
+  readonly check?: () => string | undefined;
 }
 
 export interface StreamConnectionOptions {
   readonly socket: Socket;
+  readonly transport: 'tcp' | 'tls';
+  /** Did we open it? */
+  readonly outgoing: boolean;
+  readonly opening: StreamOpening;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  /** The listening port that peers use to reach this side. */
-  readonly localPort: number;
-  /** The local address; for an outgoing connection as the routing table says it. */
-  readonly localAddress: string;
-  readonly connecting: boolean;
+  /** For outgoing TLS the domain that the peer has proved; `''` otherwise. */
+  readonly domain: string;
+  /** The port at which others reach this side; `undefined`: the socket's own (TLS without a listener). */
+  readonly localPort: number | undefined;
+  /** The local address as the routing table says it; `undefined`: as the socket says it when it is connected. */
+  readonly localAddress: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly sink: StreamSink;
 }
 
+const KEEP_ALIVE = Buffer.from('\r\n\r\n');
 const KEEP_ALIVE_ANSWER = Buffer.from('\r\n');
 
-/** A TCP connection in either direction. */
+/** A connection in either direction. What is sent before it is usable waits, unseen by a peer that is not checked. */
 export class StreamConnection implements Disposable {
+  readonly transport: 'tcp' | 'tls';
+  readonly outgoing: boolean;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  readonly localAddress: string;
-  readonly localPort: number;
+  readonly domain: string;
+  readonly #localAddress: string | undefined;
+  readonly #localPort: number | undefined;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #sink: StreamSink;
   readonly #framer = new SipStreamFramer();
   readonly #closeListeners = new Set<() => void>();
-  #connectTimer: Timer | undefined;
+  readonly #ready: Promise<void>;
+  #settleReady: { done: () => void; fail: (error: Unreachable) => void } | undefined;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #openingTimer: Timer | undefined;
   #partialTimer: Timer | undefined;
   #idleTimer: Timer | undefined;
   #lastActivityMs: number;
-  #open = true;
+  #state: 'opening' | 'open' | 'ended' = 'opening';
+  #closeReason: string | undefined;
+  #received = 0;
+  #ponged = false;
 
   constructor(options: StreamConnectionOptions) {
     this.#socket = options.socket;
+    this.transport = options.transport;
+    this.outgoing = options.outgoing;
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
-    this.localAddress = options.localAddress;
-    this.localPort = options.localPort;
+    this.domain = options.domain;
+    this.#localAddress = options.localAddress;
+    this.#localPort = options.localPort;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#sink = options.sink;
     this.#lastActivityMs = options.clock.now();
-    if (options.connecting) {
-      this.#connectTimer = options.clock.startTimer(SIP_LIMITS.connectTimeoutMs, () =>
-        this.#fail('connect timeout'),
-      );
-    }
+    this.#ready = new Promise((done, fail) => {
+      this.#settleReady = { done, fail };
+    });
+    // Nobody has to wait for it.
+    this.#ready.catch(() => undefined);
     this.#armIdle(SIP_LIMITS.idleConnectionMs);
     this.#socket.setNoDelay(true);
-    this.#socket.on('connect', () => this.#connectTimer?.[Symbol.dispose]());
-    this.#socket.on('data', (chunk) => this.#receiveBytes(chunk));
-    this.#socket.on('error', (error) => this.#log.debug('sip.connection.error', { error }));
+    this.#socket.on('error', (error) => this.#receiveError(error));
     this.#socket.on('close', () => this.#finish());
     // Half-open connections are of no use to SIP: when the peer ends, we end.
-    this.#socket.on('end', () => this.#socket.end());
+    this.#socket.on('end', () => {
+      this.#closeReason ??= `${this.place} closed the connection`;
+      this.#socket.end();
+    });
+    this.#open(options.opening);
   }
 
-  /** May messages be written? */
+  /** Is it alive? Messages may be written, also before it is usable. */
   get open(): boolean {
-    return this.#open;
+    return this.#state !== 'ended';
   }
 
-  /** The port that the socket itself has; `localPort` is the one at which others reach us. */
+  /** Is it connected, and its peer checked? */
+  get usable(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** `address:port` of the peer. */
+  get place(): string {
+    return placeOf(this.remoteAddress, this.remotePort);
+  }
+
+  /** Where others reach us: see {@link StreamConnectionOptions}. */
+  get localPort(): number {
+    return this.#localPort ?? this.socketPort;
+  }
+
+  /** The address that others see, as far as it is known. */
+  get localAddress(): string {
+    return this.#localAddress ?? this.#socket.localAddress ?? '';
+  }
+
+  /** The port that the socket itself has. */
   get socketPort(): number {
-    return this.#socket.localPort ?? this.localPort;
+    return this.#socket.localPort ?? this.#localPort ?? 0;
+  }
+
+  /** The address that the socket itself has; `undefined` before it is connected. */
+  get socketAddress(): string | undefined {
+    return this.#socket.localAddress;
+  }
+
+  /** Why it ended, as one plain sentence. */
+  get closeReason(): string {
+    return this.#closeReason ?? `connection to ${this.place} lost`;
+  }
+
+  /** Bytes that have come so far: a sign of life. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Has the peer ever answered a keep-alive of ours (RFC 5626 §4.4.1)? */
+  get ponged(): boolean {
+    return this.#ponged;
+  }
+
+  /** Resolves when it is usable; rejects with {@link Unreachable} when it never will be. */
+  async whenUsable(): Promise<this> {
+    await this.#ready;
+    return this;
   }
 
   /** Runs `listener` once when the connection is gone; returns the unsubscribe. */
   onClose(listener: () => void): () => void {
-    if (!this.#open) {
+    if (!this.open) {
       queueMicrotask(listener);
       return () => undefined;
     }
@@ -99,11 +176,23 @@ export class StreamConnection implements Disposable {
 
   /** Writes bytes; a peer that does not read is cut off at the ceiling. */
   send(bytes: Buffer): void {
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#lastActivityMs = this.#clock.now();
-    this.#sink.tap(this, 'out', bytes);
-    this.#socket.write(bytes);
-    if (this.#socket.writableLength > SIP_LIMITS.maxQueuedBytes) this.#fail('peer does not read');
+    if (this.#state === 'opening') {
+      this.#waiting.push(bytes);
+      this.#waitingBytes += bytes.length;
+    } else this.#write(bytes);
+    if (this.#waitingBytes + this.#socket.writableLength > SIP_LIMITS.maxQueuedBytes) {
+      this.cut(`${this.place} does not read`);
+    }
+  }
+
+  /** CRLFCRLF; its CRLF makes {@link ponged} true (RFC 5626 §4.4.1). */
+  sendKeepAlive(): void {
+    if (!this.usable) return;
+    this.#lastActivityMs = this.#clock.now();
+    this.#framer.expectPong();
+    this.#write(KEEP_ALIVE);
   }
 
   /** Sends what is queued, then closes. */
@@ -115,16 +204,74 @@ export class StreamConnection implements Disposable {
     this.#socket.resume();
   }
 
+  /** Closes at once; `reason` is a sentence. */
+  cut(reason: string): void {
+    this.#closeReason ??= reason;
+    this.#log.info('sip.connection.cut', { reason, remote: this.remoteAddress });
+    this[Symbol.dispose]();
+  }
+
   [Symbol.dispose](): void {
     this.#socket.destroy();
     this.#finish();
   }
 
+  #open(opening: StreamOpening): void {
+    const secure = this.transport === 'tls';
+    const slow = secure
+      ? `${this.place} did not finish the TLS handshake in time`
+      : `no answer from ${this.place}`;
+    const arm = (delayMs: number, reason: string): void => {
+      this.#openingTimer?.[Symbol.dispose]();
+      this.#openingTimer = this.#clock.startTimer(delayMs, () => this.cut(reason));
+    };
+    if (opening.event === undefined) {
+      this.#becomeUsable(opening);
+      return;
+    }
+    if (this.outgoing) {
+      arm(SIP_LIMITS.connectTimeoutMs, `no answer from ${this.place}`);
+      if (secure) this.#socket.once('connect', () => arm(SIP_NETWORK_LIMITS.tlsHandshakeMs, slow));
+    } else arm(SIP_NETWORK_LIMITS.tlsHandshakeMs, slow);
+    this.#socket.once(opening.event, () => this.#becomeUsable(opening));
+  }
+
+  #becomeUsable(opening: StreamOpening): void {
+    if (this.#state !== 'opening') return;
+    const fault = opening.check?.();
+    if (fault !== undefined) {
+      this.cut(fault);
+      return;
+    }
+    this.#openingTimer?.[Symbol.dispose]();
+    this.#state = 'open';
+    this.#socket.on('data', (chunk) => this.#receiveBytes(chunk));
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (const bytes of waiting) this.#write(bytes);
+    this.#settleReady?.done();
+  }
+
+  #write(bytes: Buffer): void {
+    this.#sink.tap(this, 'out', bytes);
+    this.#socket.write(bytes);
+  }
+
+  #receiveError(error: Error): void {
+    this.#log.debug('sip.connection.error', { error });
+    this.#closeReason ??=
+      this.transport === 'tls' ? tlsSentence(error, this.place) : socketSentence(error, this.place);
+  }
+
   #receiveBytes(chunk: Buffer): void {
+    if (this.#state === 'ended') return;
     this.#lastActivityMs = this.#clock.now();
+    this.#received += chunk.length;
     this.#sink.tap(this, 'in', chunk);
     for (const item of this.#framer.push(chunk)) {
       if (item === 'keep-alive') this.send(KEEP_ALIVE_ANSWER);
+      else if (item === 'pong') this.#ponged = true;
       else this.#sink.receiveMessage(this, item.message, item.bytes);
       this.#partialTimer?.[Symbol.dispose]();
       this.#partialTimer = undefined;
@@ -132,35 +279,34 @@ export class StreamConnection implements Disposable {
     const { fault } = this.#framer;
     if (fault !== undefined) {
       this.#partialTimer?.[Symbol.dispose]();
+      this.#closeReason ??= `${this.place} sent what is not SIP`;
       this.#log.info('sip.connection.fault', { code: fault.error.code, remote: this.remoteAddress });
       this.#sink.receiveFault(this, fault);
       this.end();
     } else if (this.#framer.partial) {
       this.#partialTimer ??= this.#clock.startTimer(SIP_LIMITS.partialMessageMs, () =>
-        this.#fail('partial message'),
+        this.cut(`${this.place} began a message and did not end it`),
       );
     }
   }
 
   #armIdle(delayMs: number): void {
     this.#idleTimer?.[Symbol.dispose]();
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#idleTimer = this.#clock.startTimer(delayMs, () => {
       const idleMs = this.#clock.now() - this.#lastActivityMs;
-      if (this.#socket.writableEnded || idleMs >= SIP_LIMITS.idleConnectionMs) this.#fail('idle');
+      if (this.#socket.writableEnded || idleMs >= SIP_LIMITS.idleConnectionMs)
+        this.cut(`nothing was said to ${this.place} for long`);
       else this.#armIdle(SIP_LIMITS.idleConnectionMs - idleMs);
     });
   }
 
-  #fail(reason: string): void {
-    this.#log.info('sip.connection.cut', { reason, remote: this.remoteAddress });
-    this[Symbol.dispose]();
-  }
-
   #finish(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    for (const timer of [this.#connectTimer, this.#partialTimer, this.#idleTimer]) timer?.[Symbol.dispose]();
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    for (const timer of [this.#openingTimer, this.#partialTimer, this.#idleTimer]) timer?.[Symbol.dispose]();
+    this.#waiting = [];
+    this.#settleReady?.fail(new Unreachable('connection', this.closeReason));
     this.#sink.closed(this);
     const listeners = [...this.#closeListeners];
     this.#closeListeners.clear();

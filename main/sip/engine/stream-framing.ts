@@ -6,8 +6,11 @@ import { SIP_LIMITS } from '../../base/limits.ts';
 import { ProtocolError } from '../../base/protocol-error.ts';
 import { contentLengthOf, parseSipHead, type SipMessage } from '../message.ts';
 
-/** What the stream contained: a message with its size on the wire, or a keep-alive (CRLFCRLF between messages). */
-export type StreamItem = { readonly message: SipMessage; readonly bytes: number } | 'keep-alive';
+/**
+ * What the stream contained: a message with its size on the wire, a keep-alive (CRLFCRLF between messages), or the
+ * answer to one of ours (CRLF).
+ */
+export type StreamItem = { readonly message: SipMessage; readonly bytes: number } | 'keep-alive' | 'pong';
 
 /** A fault that ends the stream. `request` is there when it can still be answered with `error.answer`. */
 export interface StreamFault {
@@ -34,6 +37,7 @@ export class SipStreamFramer {
   #beginningSeen = false;
   #head: { message: SipMessage; bodyStart: number; bodyEnd: number } | undefined;
   #lineEnds = 0;
+  #pongExpected = false;
   #fault: StreamFault | undefined;
 
   /** Has a message begun and not ended? */
@@ -43,6 +47,11 @@ export class SipStreamFramer {
 
   get fault(): StreamFault | undefined {
     return this.#fault;
+  }
+
+  /** We have sent a keep-alive: a single CRLF is its answer. */
+  expectPong(): void {
+    this.#pongExpected = true;
   }
 
   /** Takes a chunk and returns what became whole. Check {@link fault} afterwards. */
@@ -95,15 +104,26 @@ export class SipStreamFramer {
     return { message: { ...head.message, body }, bytes };
   }
 
-  /** Line ends between messages; each second one in a row completes a keep-alive. */
+  /**
+   * Line ends between messages; each second one in a row completes a keep-alive. Two that come together are one
+   * (RFC 5626 §4.4.1) even while an answer to ours is open.
+   */
   #skipLineEnds(): StreamItem | undefined {
-    while (this.#end - this.#start >= 2) {
-      if (this.#buffer[this.#start] !== CR || this.#buffer[this.#start + 1] !== LF) return undefined;
+    while (this.#hasLineEnd(this.#start)) {
+      const isPong = this.#pongExpected && this.#lineEnds % 2 === 0 && !this.#hasLineEnd(this.#start + 2);
       this.#consumeTo(this.#start + 2);
+      if (isPong) {
+        this.#pongExpected = false;
+        return 'pong';
+      }
       this.#lineEnds += 1;
       if (this.#lineEnds % 2 === 0) return 'keep-alive';
     }
     return undefined;
+  }
+
+  #hasLineEnd(offset: number): boolean {
+    return this.#end - offset >= 2 && this.#buffer[offset] === CR && this.#buffer[offset + 1] === LF;
   }
 
   #readHead(): boolean {

@@ -109,6 +109,15 @@ export class TransactionTable implements Disposable {
     return this.#clients.get(key) ?? this.#finishedClients.get(key);
   }
 
+  /** A UDP flow to there is dead: what waits for an answer on it has waited long enough. */
+  failUdp(remoteAddress: string, remotePort: number, reason: string): void {
+    for (const transaction of [...this.#clients.values()]) {
+      const { flow } = transaction;
+      const isThere = flow.remoteAddress === remoteAddress && flow.remotePort === remotePort;
+      if (flow.transport === 'udp' && isThere) transaction.receiveFlowLost(reason);
+    }
+  }
+
   /** Makes a server transaction. `send` sends bytes to where responses go. */
   addServer(key: string, request: SipRequest, flow: Flow, send: (bytes: Buffer) => void): ServerTransaction {
     const transaction = new ServerTransaction({

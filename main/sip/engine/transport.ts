@@ -1,26 +1,27 @@
 /**
- * Owns: the UDP and TCP sockets of the engine: listening, sending on a flow, the table of connections (RFC 3261 §18).
- * Called by: engine.ts (listen), transactions and cores (flowTo, send). Calls: stream-connection.ts, sip/message, and
- * the receiver it was given.
+ * Owns: the sockets of the engine: listening, the flow to a hop, sending on a flow (RFC 3261 §18).
+ * Called by: engine.ts (listen), transactions and cores (flowTo, send). Calls: udp-socket.ts, stream-flows.ts,
+ * sip/message, and the receiver it was given.
  */
-import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { connect, createServer, isIPv6, type Server, type Socket } from 'node:net';
+import { isIPv6 } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/lifetime.ts';
-import { SIP_LIMITS } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import { ProtocolError } from '../../base/protocol-error.ts';
 import type { WireTap } from '../../base/wire-tap.ts';
 import { parseSipMessage, salvageRequest, type SipMessage, type SipRequest } from '../message.ts';
 import { hostOfAddress } from '../uri.ts';
 import { LocalAddresses } from './local-addresses.ts';
-import type { Target } from './resolver.ts';
 import type { Soon } from './soon.ts';
-import { StreamConnection, type StreamSink } from './stream-connection.ts';
+import type { StreamConnection } from './stream-connection.ts';
+import { StreamFlows } from './stream-flows.ts';
 import type { StreamFault } from './stream-framing.ts';
+import type { StreamListener } from './stream-listener.ts';
+import type { StunMessage } from './stun.ts';
+import type { SipTlsOptions } from './tls-identity.ts';
+import { UdpSocket } from './udp-socket.ts';
 
-export type TransportName = 'udp' | 'tcp';
+export type TransportName = 'udp' | 'tcp' | 'tls';
 
 /** A bound socket. */
 export interface Listening {
@@ -29,13 +30,25 @@ export interface Listening {
   readonly port: number;
 }
 
+/** Where a message may go: numeric addresses that serve the same name, any of which will do. */
+export interface Hop {
+  readonly transport: TransportName;
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** The host that was looked up: over TLS its certificate has to speak for it. */
+  readonly domain: string;
+}
+
 /** The way to a peer or from it: both ends, and the socket. */
 export interface Flow {
   readonly transport: TransportName;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;
-  /** The port on which we listen (not the ephemeral port of an outgoing connection). */
+  /**
+   * The port on which we listen. Over TLS without a listener it is the port of the connection itself: nobody could
+   * open another one to us, and a peer that looks for address and port of our Contact finds the one that is there.
+   */
   readonly localPort: number;
   readonly connection?: StreamConnection;
   readonly socket?: UdpSocket;
@@ -46,25 +59,16 @@ export interface TransportReceiver {
   receiveMessage(message: SipMessage, flow: Flow, bytes: number): void;
   /** A request that does not parse but can be answered with `error.answer`. */
   receiveBadRequest(request: SipRequest, error: ProtocolError, flow: Flow): void;
+  /** An answer to a STUN binding request. */
+  receiveStun(answer: StunMessage, remoteAddress: string, remotePort: number): void;
 }
 
-interface UdpListener extends Listening {
-  readonly transport: 'udp';
-  readonly socket: UdpSocket;
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
 }
 
-interface TcpListener extends Listening {
-  readonly transport: 'tcp';
-  readonly server: Server;
-}
-
-function connectionKey(address: string, port: number): string {
-  return `${address} ${port}`;
-}
-
-/** `::ffff:127.0.0.1` is 127.0.0.1. */
-function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+function noSocket(transport: TransportName, address: string): never {
+  throw new ProtocolError('SIP_TRANSPORT', 503, `no ${transport} socket for ${address}`);
 }
 
 /** All sockets that speak SIP. */
@@ -75,81 +79,114 @@ export class SipTransport implements AsyncDisposable {
   readonly #receiver: TransportReceiver;
   readonly #lifetime = new Lifetime();
   readonly #addresses: LocalAddresses;
-  readonly #udp: UdpListener[] = [];
-  readonly #tcp: TcpListener[] = [];
-  /** By remote address and port: where the next message to it goes. */
-  readonly #connections = new Map<string, StreamConnection>();
-  readonly #open = new Set<StreamConnection>();
-  readonly #perAddress = new Map<string, number>();
-  readonly #sink: StreamSink;
+  readonly #udp: UdpSocket[] = [];
+  readonly #streams: StreamFlows;
 
-  constructor(options: { clock: Clock; log: Log; tap?: WireTap; receiver: TransportReceiver }) {
+  constructor(options: {
+    clock: Clock;
+    log: Log;
+    tap?: WireTap;
+    tls?: SipTlsOptions;
+    receiver: TransportReceiver;
+  }) {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#tap = options.tap;
     this.#receiver = options.receiver;
     this.#addresses = this.#lifetime.own(new LocalAddresses());
-    this.#sink = {
-      receiveMessage: (connection, message, bytes) =>
-        this.#receiver.receiveMessage(message, this.flowOf(connection), bytes),
-      receiveFault: (connection, fault) => this.#receiveFault(connection, fault),
-      closed: (connection) => this.#forget(connection),
-      tap: (connection, direction, bytes) =>
-        this.#show(direction, { ...this.flowOf(connection), localPort: connection.socketPort }, bytes),
-    };
-    this.#lifetime.defer(() => this.#cutAll());
-  }
-
-  /** Binds one socket. @throws the error of the operating system (`EADDRINUSE`, `EACCES`). */
-  async listen(where: Listening): Promise<Listening> {
-    return where.transport === 'udp' ? this.#listenUdp(where) : this.#listenTcp(where);
-  }
-
-  /** Closes a listening TCP socket again. */
-  async unlisten(where: Listening): Promise<void> {
-    const index = this.#tcp.findIndex(({ host, port }) => host === where.host && port === where.port);
-    const [listener] = index < 0 ? [] : this.#tcp.splice(index, 1);
-    if (listener !== undefined) await new Promise<void>((done) => listener.server.close(() => done()));
-  }
-
-  /** What is bound, TCP first, as drachtio lists it. */
-  get listening(): Listening[] {
-    return [...this.#tcp, ...this.#udp].map(({ transport, host, port }) => ({ transport, host, port }));
+    this.#streams = this.#lifetime.own(
+      new StreamFlows({
+        clock: options.clock,
+        log: options.log,
+        tls: options.tls ?? {},
+        addresses: this.#addresses,
+        isOwnPlace: (...place) => this.#isOwnPlace(...place),
+        sink: {
+          receiveMessage: (connection, message, bytes) =>
+            this.#receiver.receiveMessage(message, this.#streams.flowOf(connection), bytes),
+          receiveFault: (connection, fault) => this.#receiveFault(connection, fault),
+          closed: () => undefined,
+          tap: (connection, direction, bytes) => {
+            const flow = { ...this.#streams.flowOf(connection), localPort: connection.socketPort };
+            this.#show(direction, flow, bytes);
+          },
+        },
+      }),
+    );
   }
 
   /**
-   * The flow to a numeric address. For TCP an open connection to that address and port is taken, whoever opened it
-   * (RFC 5923 §4), else a new one is begun: messages may be sent at once and wait for it.
-   * @throws ProtocolError `SIP_TRANSPORT` when no socket of that transport and address family is bound.
+   * Binds one socket.
+   * @throws the error of the operating system (`EADDRINUSE`, `EACCES`); Error for TLS without certificate and key
    */
-  flowTo(target: Target): Soon<Flow> {
-    if (this.#lifetime.ended) throw new ProtocolError('SIP_TRANSPORT', 503, 'engine closed');
-    const listener = this.#listenerToward(target);
-    const local = this.#addresses.toward(target.address, listener.host);
-    if (local instanceof Promise) return local.then((address) => this.#flow(target, listener, address));
-    return this.#flow(target, listener, local);
+  async listen(where: Listening): Promise<Listening> {
+    const { transport, host, port } = where;
+    if (transport === 'udp') {
+      const socket = this.#lifetime.own(
+        await UdpSocket.open(where, this.#log, {
+          receiveDatagram: (...datagram) => this.#receiveDatagram(...datagram),
+          receiveStun: (...answer) => this.#receiver.receiveStun(...answer),
+        }),
+      );
+      this.#udp.push(socket);
+      return { transport, host: socket.host, port: socket.port };
+    }
+    const listener = await this.#streams.listen(transport, host, port);
+    return { transport, host: listener.host, port: listener.port };
   }
 
-  /** The flow of an existing connection. */
-  flowOf(connection: StreamConnection): Flow {
-    const { remoteAddress, remotePort, localAddress, localPort } = connection;
-    return { transport: 'tcp', remoteAddress, remotePort, localAddress, localPort, connection };
+  /** Closes a listening TCP or TLS socket again. */
+  async unlisten(where: Listening): Promise<void> {
+    await this.#streams.unlisten(where);
   }
 
-  /** An open connection to that address and port. */
-  connectionTo(address: string, port: number): StreamConnection | undefined {
-    return this.#connections.get(connectionKey(address, port));
+  /** What is bound, streams first, as drachtio lists it. */
+  get listening(): Listening[] {
+    return [...this.#streams.listeners, ...this.#udp].map(({ transport, host, port }) => ({
+      transport,
+      host,
+      port,
+    }));
+  }
+
+  /** Is the engine closing? Then nothing new is begun. */
+  get ended(): boolean {
+    return this.#lifetime.ended;
+  }
+
+  /** All stream connections, in either direction. */
+  get connections(): readonly StreamConnection[] {
+    return this.#streams.connections;
+  }
+
+  /** Can a message leave by that transport to an address of that family? */
+  reaches(transport: TransportName, address: string): boolean {
+    return transport === 'tls' || this.#listenerToward(transport, address) !== undefined;
+  }
+
+  /**
+   * The flow to a hop. For streams an open connection to one of its addresses is taken, whoever opened it
+   * (RFC 5923 §4), else a new one is begun. With one address over TCP messages may be sent at once and wait for it;
+   * with several of them, and over TLS, the flow comes when the connection is usable.
+   * @throws ProtocolError `SIP_TRANSPORT` when no socket of that transport and address family is bound. Rejects with
+   * Unreachable when no address answers.
+   */
+  flowTo(hop: Hop): Soon<Flow> {
+    this.#checkOpen();
+    if (hop.port === 0) throw new ProtocolError('SIP_TRANSPORT', 503, 'port 0');
+    const addresses = hop.addresses.filter((address) => this.reaches(hop.transport, address));
+    const [first] = addresses;
+    if (first === undefined) noSocket(hop.transport, hop.addresses[0] ?? hop.domain);
+    if (hop.transport === 'udp') return this.#udpFlow(addresses, first, hop.port);
+    const listener = this.#listenerToward(hop.transport, first);
+    const stream = listener instanceof UdpSocket ? undefined : listener;
+    return this.#streams.flowTo(hop, hop.transport, addresses, stream);
   }
 
   /** Would a message on this flow arrive at our own socket? */
   isOwn(flow: Flow): boolean {
-    const listeners: readonly Listening[] = flow.transport === 'udp' ? this.#udp : this.#tcp;
-    return listeners.some(({ host, port }) => {
-      const same =
-        host === flow.remoteAddress ||
-        ((host === '0.0.0.0' || host === '::') && flow.remoteAddress === flow.localAddress);
-      return same && port === flow.remotePort;
-    });
+    const { transport, remoteAddress, remotePort, localAddress } = flow;
+    return this.#isOwnPlace(transport, remoteAddress, remotePort, localAddress);
   }
 
   /** Sends one message. `fail` is called later, never from within, when the bytes cannot leave. */
@@ -159,181 +196,83 @@ export class SipTransport implements AsyncDisposable {
       flow.connection.send(bytes);
       return;
     }
-    if (flow.remotePort === 0) {
-      // Port 0 comes from a peer's Via or Contact; the socket would throw.
-      queueMicrotask(() => fail?.(new Error('port 0')));
-      return;
-    }
-    this.#show('out', flow, bytes);
-    flow.socket?.send(bytes, flow.remotePort, flow.remoteAddress, (error) => {
-      if (error === null || this.#lifetime.ended) return;
-      this.#log.info('sip.udp.send-failed', { error, remote: flow.remoteAddress });
-      fail?.(error);
-    });
+    if (flow.remotePort !== 0) this.#show('out', flow, bytes);
+    flow.socket?.send(bytes, flow.remotePort, flow.remoteAddress, fail);
+  }
+
+  /** The network has changed: what is remembered about ways may be wrong. */
+  forgetRoutes(): void {
+    this.#addresses.forget();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lifetime[Symbol.asyncDispose]();
   }
 
-  #cutAll(): void {
-    for (const connection of [...this.#open]) connection[Symbol.dispose]();
-  }
-
-  #listenerToward(target: Target): UdpListener | TcpListener {
-    const v6 = isIPv6(target.address);
-    const listeners = (target.transport === 'udp' ? this.#udp : this.#tcp).filter(
-      ({ host }) => isIPv6(host) === v6,
-    );
-    const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';
-    const exact = listeners.find(({ host }) => isLoopback(host) === isLoopback(target.address));
-    const listener = exact ?? listeners[0];
-    if (listener === undefined) {
-      throw new ProtocolError('SIP_TRANSPORT', 503, `no ${target.transport} socket for ${target.address}`);
-    }
-    return listener;
-  }
-
-  #flow(target: Target, listener: UdpListener | TcpListener, localAddress: string): Flow {
-    const { address, port } = target;
-    if (listener.transport === 'udp') {
-      const { socket, port: localPort } = listener;
-      return { transport: 'udp', remoteAddress: address, remotePort: port, localAddress, localPort, socket };
-    }
-    const known = this.#connections.get(connectionKey(address, port));
-    if (known?.open === true) return this.flowOf(known);
-    const flow = { transport: 'tcp' as const, remoteAddress: address, remotePort: port, localAddress };
-    // Never dial ourselves: the caller refuses such a flow.
-    const probe: Flow = { ...flow, localPort: listener.port };
-    if (this.isOwn(probe)) return probe;
-    return this.flowOf(this.#connect(target, localAddress, listener.port));
-  }
-
-  /** @throws ProtocolError when the engine has closed meanwhile */
-  #connect(target: Target, localAddress: string, localPort: number): StreamConnection {
+  #checkOpen(): void {
     if (this.#lifetime.ended) throw new ProtocolError('SIP_TRANSPORT', 503, 'engine closed');
-    const socket = connect({ host: target.address, port: target.port });
-    return this.#adopt(socket, {
-      remoteAddress: target.address,
-      remotePort: target.port,
-      localAddress,
-      localPort,
-      connecting: true,
+  }
+
+  #listenerToward(transport: TransportName, address: string): UdpSocket | StreamListener | undefined {
+    const listeners: readonly (UdpSocket | StreamListener)[] =
+      transport === 'udp' ? this.#udp : this.#streams.listeners.filter((one) => one.transport === transport);
+    const ofFamily = listeners.filter(({ host }) => isIPv6(host) === isIPv6(address));
+    return ofFamily.find(({ host }) => isLoopback(host) === isLoopback(address)) ?? ofFamily[0];
+  }
+
+  #isOwnPlace(transport: TransportName, address: string, port: number, localAddress: string): boolean {
+    return this.listening.some((own) => {
+      const isAny = own.host === '0.0.0.0' || own.host === '::';
+      const same = own.host === address || (isAny && address === localAddress);
+      return own.transport === transport && same && port === own.port;
     });
   }
 
-  #adopt(
-    socket: Socket,
-    ends: Pick<StreamConnection, 'remoteAddress' | 'remotePort' | 'localAddress' | 'localPort'> & {
-      readonly connecting: boolean;
-    },
-  ): StreamConnection {
-    const connection = new StreamConnection({
-      socket,
-      ...ends,
-      clock: this.#clock,
-      log: this.#log,
-      sink: this.#sink,
-    });
-    this.#open.add(connection);
-    this.#connections.set(connectionKey(ends.remoteAddress, ends.remotePort), connection);
-    this.#perAddress.set(ends.remoteAddress, (this.#perAddress.get(ends.remoteAddress) ?? 0) + 1);
-    return connection;
+  #udpFlow(addresses: readonly string[], first: string, port: number): Soon<Flow> {
+    const toward = (address: string): Soon<Flow> => {
+      const socket = this.#listenerToward('udp', address);
+      if (!(socket instanceof UdpSocket)) noSocket('udp', address);
+      const flow = {
+        transport: 'udp' as const,
+        remoteAddress: address,
+        remotePort: port,
+        localPort: socket.port,
+        socket,
+      };
+      const local = this.#addresses.toward(address, socket.host);
+      return local instanceof Promise
+        ? local.then((localAddress) => ({ ...flow, localAddress }))
+        : { ...flow, localAddress: local };
+    };
+    if (addresses.length === 1) return toward(first);
+    return this.#firstWithRoute(addresses, first).then(toward);
   }
 
-  #forget(connection: StreamConnection): void {
-    this.#open.delete(connection);
-    const { remoteAddress, remotePort } = connection;
-    const key = connectionKey(remoteAddress, remotePort);
-    if (this.#connections.get(key) === connection) this.#connections.delete(key);
-    const count = (this.#perAddress.get(remoteAddress) ?? 1) - 1;
-    if (count === 0) this.#perAddress.delete(remoteAddress);
-    else this.#perAddress.set(remoteAddress, count);
+  async #firstWithRoute(addresses: readonly string[], first: string): Promise<string> {
+    for (const address of addresses) if (await this.#addresses.hasRoute(address)) return address;
+    return first;
   }
 
-  async #listenUdp(where: Listening): Promise<Listening> {
-    const v6 = isIPv6(where.host);
-    const socket = createSocket({
-      type: v6 ? 'udp6' : 'udp4',
-      recvBufferSize: SIP_LIMITS.datagramBufferBytes,
-      ipv6Only: v6,
-    });
-    try {
-      const bound = once(socket, 'listening');
-      socket.bind(where.port, where.host);
-      await bound;
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
-    this.#lifetime.defer(() => new Promise((done) => socket.close(done)));
-    const { address, port } = socket.address();
-    const listener: UdpListener = { transport: 'udp', host: address, port, socket };
-    socket.on('error', (error) => this.#log.warn('sip.udp.error', { error }));
-    socket.on('message', (bytes, from) => this.#receiveDatagram(listener, bytes, from));
-    this.#udp.push(listener);
-    return { transport: 'udp', host: address, port };
-  }
-
-  async #listenTcp(where: Listening): Promise<Listening> {
-    const server = createServer({ noDelay: true, allowHalfOpen: true });
-    server.maxConnections = SIP_LIMITS.maxConnections;
-    const bound = once(server, 'listening');
-    server.listen({ port: where.port, host: where.host, ipv6Only: isIPv6(where.host) });
-    await bound;
-    this.#lifetime.defer(async () => {
-      const closed = new Promise<void>((done) => server.close(() => done()));
-      // A server is closed only when its connections are.
-      this.#cutAll();
-      await closed;
-    });
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('TCP server without an address');
-    const listener: TcpListener = { transport: 'tcp', host: address.address, port: address.port, server };
-    server.on('error', (error) => this.#log.warn('sip.tcp.error', { error }));
-    server.on('connection', (socket) => this.#receiveConnection(listener, socket));
-    this.#tcp.push(listener);
-    return { transport: 'tcp', host: address.address, port: address.port };
-  }
-
-  #receiveConnection(listener: TcpListener, socket: Socket): void {
-    const { remoteAddress, remotePort, localAddress } = socket;
-    if (remoteAddress === undefined || remotePort === undefined || localAddress === undefined) {
-      socket.destroy();
-      return;
-    }
-    const from = plainAddress(remoteAddress);
-    if ((this.#perAddress.get(from) ?? 0) >= SIP_LIMITS.maxConnectionsPerAddress) {
-      this.#log.warn('sip.tcp.too-many-connections', { remote: from });
-      socket.on('error', () => undefined);
-      socket.destroy();
-      return;
-    }
-    const ends = { remoteAddress: from, remotePort, localAddress: plainAddress(localAddress) };
-    this.#adopt(socket, { ...ends, localPort: listener.port, connecting: false });
-  }
-
-  #receiveDatagram(listener: UdpListener, bytes: Buffer, from: RemoteInfo): void {
-    const remoteAddress = plainAddress(from.address);
-    const local = this.#addresses.toward(remoteAddress, listener.host);
+  #receiveDatagram(socket: UdpSocket, bytes: Buffer, remoteAddress: string, remotePort: number): void {
+    const local = this.#addresses.toward(remoteAddress, socket.host);
     const receive = (localAddress: string): void => {
       const flow: Flow = {
         transport: 'udp',
         remoteAddress,
-        remotePort: from.port,
+        remotePort,
         localAddress,
-        localPort: listener.port,
-        socket: listener.socket,
+        localPort: socket.port,
+        socket,
       };
       this.#show('in', flow, bytes);
       if (!this.#lifetime.ended) this.#receivePacket(flow, bytes);
     };
-    if (local instanceof Promise) void local.then(receive, () => receive(listener.host));
+    if (local instanceof Promise) void local.then(receive, () => receive(socket.host));
     else receive(local);
   }
 
   #receivePacket(flow: Flow, bytes: Buffer): void {
-    // Keep-alives and probes on UDP are ignored (RFC 5626 §4.4.2 knows STUN only).
+    // Line ends keep a NAT's binding and want no answer; what is this short is no SIP.
     if (bytes.length < 8 || (bytes[0] ?? 0) <= 0x0a) return;
     let message: SipMessage;
     try {
@@ -348,7 +287,7 @@ export class SipTransport implements AsyncDisposable {
   }
 
   #receiveFault(connection: StreamConnection, fault: StreamFault): void {
-    if (fault.head !== undefined) this.#salvage(fault.head, fault.error, this.flowOf(connection));
+    if (fault.head !== undefined) this.#salvage(fault.head, fault.error, this.#streams.flowOf(connection));
   }
 
   #salvage(bytes: Buffer, error: ProtocolError, flow: Flow): void {

@@ -102,7 +102,8 @@ describe('requests of the application outside a dialog (RFC 3261 §8.1.1)', () =
     ['OPTIONS foo', 'invalid request-uri: OPTIONS foo SIP/2.0'],
     ['OPTIONS sip:a b@127.0.0.1', 'invalid request-uri: OPTIONS sip:a b@127.0.0.1 SIP/2.0'],
     ['FROB sip:x@127.0.0.1', 'invalid request-uri: FROB sip:x@127.0.0.1 SIP/2.0'],
-    ['OPTIONS sip:x@127.0.0.1;transport=tls', 'requested protocol/transport not available'],
+    ['OPTIONS sip:x@127.0.0.1;transport=sctp', 'requested protocol/transport not available'],
+    ['OPTIONS sips:x@127.0.0.1;transport=udp', 'requested protocol/transport not available'],
     ['OPTIONS sip:x@[::1]', 'requested protocol/transport not available'],
   ])('%s is refused', async (startLine, text) => {
     expect((await bench.app.request(startLine)).tokens.slice(3)).toEqual(['NOK', text]);
@@ -125,7 +126,8 @@ describe('requests of the application outside a dialog (RFC 3261 §8.1.1)', () =
   });
 
   it.each([
-    ['OPTIONS sips:x@127.0.0.1', '416 Unsupported URI Scheme'],
+    ['OPTIONS sips:x@127.0.0.1:1', '503 Service Unavailable'],
+    ['OPTIONS sip:x@127.0.0.1:1;transport=tls', '503 Service Unavailable'],
     ['MESSAGE tel:+1555', '416 Unsupported URI Scheme'],
     ['INVITE tel:+1555', '416 Unsupported URI Scheme'],
     ['OPTIONS sip:x@no-such-host.invalid', '503 DNS Error'],
