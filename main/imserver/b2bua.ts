@@ -14,7 +14,7 @@ import type { Binding } from '../store/imserver-tables.ts';
 import { BridgedSession } from './bridged-session.ts';
 import type { Credentials } from './credentials.ts';
 import type { DeferredMessages } from './deferred-messages.ts';
-import { isWayLost } from './device-way.ts';
+import { isFlowFailed, isWayLost } from './device-way.ts';
 import type { Registrar } from './registrar.ts';
 import type { UserFile } from './user-file.ts';
 
@@ -69,7 +69,7 @@ export class B2bua implements AsyncDisposable {
       return;
     }
     await this.#options.deferred.settled([caller, called]);
-    const devices = registrar.devicesOf(called);
+    const devices = registrar.waysTo(called);
     if (devices.length === 0) {
       await request.respond(480, { reason: 'Not signed in' });
       return;
@@ -115,7 +115,7 @@ export class B2bua implements AsyncDisposable {
     session: BridgedSession,
     invite: IncomingInvite,
     called: string,
-    devices: readonly Binding[],
+    devices: readonly (readonly Binding[])[],
   ): Promise<void> {
     const outcome = await this.#fork(session, invite, called, devices);
     if (outcome.kind !== 'accepted') {
@@ -150,12 +150,12 @@ export class B2bua implements AsyncDisposable {
     session: BridgedSession,
     invite: IncomingInvite,
     called: string,
-    devices: readonly Binding[],
+    devices: readonly (readonly Binding[])[],
   ): Promise<Exclude<LegOutcome, Accepted> | (Accepted & { device: Binding })> {
     const winner = Promise.withResolvers<Accepted & { device: Binding }>();
     const stop = new AbortController();
-    const legs = devices.map(async (device): Promise<Exclude<LegOutcome, Accepted>> => {
-      const outcome = await this.#ringAt(device, session, invite, called, stop.signal);
+    const legs = devices.map(async (ways): Promise<Exclude<LegOutcome, Accepted>> => {
+      const { outcome, device } = await this.#ringByWays(ways, session, invite, called, stop.signal);
       if (outcome.kind !== 'accepted') {
         // RFC 3261 §16.7 step 5: he has said no on one device; it need not ring on the others.
         if (outcome.kind === 'refused' && outcome.status >= 600) stop.abort();
@@ -172,6 +172,22 @@ export class B2bua implements AsyncDisposable {
     });
     const all = Promise.all(legs.map((leg) => leg.catch(() => ({ kind: 'gone' }) as const)));
     return Promise.race([winner.promise, all.then((outcomes) => best(outcomes))]);
+  }
+
+  /** One device by one of its flows; by the next when that one has failed (RFC 5626 §5.3). Rejects with EngineError. */
+  async #ringByWays(
+    ways: readonly Binding[],
+    session: BridgedSession,
+    invite: IncomingInvite,
+    called: string,
+    stop: AbortSignal,
+  ): Promise<{ outcome: LegOutcome; device: Binding }> {
+    const [device, ...others] = ways;
+    if (device === undefined) throw new RangeError('a device without a way');
+    const outcome = await this.#ringAt(device, session, invite, called, stop);
+    const isFailed = outcome.kind === 'refused' && isFlowFailed(outcome.response);
+    if (!isFailed || others.length === 0 || stop.aborted) return { outcome, device };
+    return this.#ringByWays(others, session, invite, called, stop);
   }
 
   /** Step 3, to one device. Rejects with EngineError. */

@@ -6,11 +6,12 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
+import type { AgentResponse } from '../sip/agent/agent-request.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { sendPagerMessage } from '../sip/agent/pager-message.ts';
 import type { Binding } from '../store/imserver-tables.ts';
 import type { Credentials } from './credentials.ts';
-import { isWayLost } from './device-way.ts';
+import { isFlowFailed, isWayLost } from './device-way.ts';
 import type { ImServerStore } from './imserver-store.ts';
 import type { Registrar } from './registrar.ts';
 import type { UserFile } from './user-file.ts';
@@ -162,11 +163,11 @@ export class DeferredMessages {
 
   /** To each device; the first that takes it is enough. `useless`: none will ever take it (400, 415). */
   async #deliver(parcel: Parcel): Promise<'taken' | 'useless' | 'later'> {
-    const devices = this.#options.registrar.devicesOf(parcel.recipient);
+    const devices = this.#options.registrar.waysTo(parcel.recipient);
     if (devices.length === 0) return 'later';
     const taken = Promise.withResolvers<'taken'>();
-    const sent = devices.map(async (device) => {
-      const status = await this.#sendTo(device, parcel);
+    const sent = devices.map(async (ways) => {
+      const status = await this.#sendByWays(ways, parcel);
       if (status >= 200 && status < 300) taken.resolve('taken');
       return status;
     });
@@ -176,7 +177,20 @@ export class DeferredMessages {
     return Promise.race([taken.promise, all]);
   }
 
-  async #sendTo(device: Binding, parcel: Parcel): Promise<number> {
+  /** By one flow of the device; by the next when that one has failed (RFC 5626 §5.3). */
+  async #sendByWays(ways: readonly Binding[], parcel: Parcel): Promise<number> {
+    let status = 503;
+    for (const way of ways) {
+      const response = await this.#sendTo(way, parcel);
+      if (response === undefined) continue;
+      ({ status } = response);
+      if (!isFlowFailed(response)) break;
+    }
+    return status;
+  }
+
+  /** Undefined when it could not be sent. */
+  async #sendTo(device: Binding, parcel: Parcel): Promise<AgentResponse | undefined> {
     const { agent, domain, log } = this.#options;
     const send = (nextHop: string) =>
       sendPagerMessage(agent, {
@@ -190,10 +204,10 @@ export class DeferredMessages {
     try {
       const response = await send(device.source);
       const again = isWayLost(response, device);
-      return again ? (await send(device.contact)).status : response.status;
+      return again ? await send(device.contact) : response;
     } catch (error) {
       log.info('deferred.not-sent', { error });
-      return 503;
+      return undefined;
     }
   }
 }

@@ -11,3 +11,8 @@ import type { Binding } from '../store/imserver-tables.ts';
 export function isWayLost({ status, source }: AgentResponse, device: Binding): boolean {
   return status === 503 && source.address === '' && /;transport=tcp\b/i.test(device.source);
 }
+
+/** RFC 5626 §5.3: this flow leads nowhere (430), or nobody answers on it; another flow of the device may. */
+export function isFlowFailed({ status, source }: AgentResponse): boolean {
+  return status === 430 || (source.address === '' && (status === 408 || status === 503));
+}

@@ -7,11 +7,13 @@ import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
+import { RETURN_WINDOW_HEADER } from '../sip/agent/registration-answer.ts';
 import { parseNameAddr, type NameAddr } from '../sip/headers.ts';
 import { cseqOf } from '../sip/message.ts';
 import { hostOfAddress } from '../sip/uri.ts';
 import type { Binding } from '../store/imserver-tables.ts';
 import type { Credentials } from './credentials.ts';
+import { Crowd } from './crowd.ts';
 import type { ImServerStore } from './imserver-store.ts';
 
 export interface RegistrarOptions {
@@ -21,6 +23,8 @@ export interface RegistrarOptions {
   /** Default: `IMSERVER_LIMITS`. */
   readonly limits?: ImServerLimits;
   readonly clock?: Clock;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
   /** A device of this user has come, or has said that it is still there. */
   readonly receivePresent: (user: string) => void;
   /** This device is not there any more: it has signed off, or was started again and has another Contact. */
@@ -35,11 +39,13 @@ export class Registrar {
   readonly #clock: Clock;
   readonly #limits: ImServerLimits;
   readonly #bindings = new Map<string, Binding[]>();
+  readonly #crowd: Crowd;
 
   constructor(options: RegistrarOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#limits = options.limits ?? IMSERVER_LIMITS;
+    this.#crowd = new Crowd(this.#limits, this.#clock, options.random ?? Math.random);
   }
 
   /** Reads what the last run of the server knew: a restart costs nobody his registration. */
@@ -53,6 +59,20 @@ export class Registrar {
   devicesOf(user: string): readonly Binding[] {
     const nowMs = this.#clock.now();
     return (this.#bindings.get(user) ?? []).filter(({ expiresMs }) => expiresMs > nowMs);
+  }
+
+  /**
+   * The devices at which a user can be reached now, each with its ways, the newest first: of the flows of one instance
+   * only one is used, the others when it fails (RFC 5626 §5.3).
+   */
+  waysTo(user: string): readonly (readonly Binding[])[] {
+    const devices = new Map<string, Binding[]>();
+    for (const binding of this.devicesOf(user)) {
+      const [instance = ''] = binding.instance.split(' ');
+      const key = instance === '' ? `contact ${binding.contact}` : `instance ${instance}`;
+      devices.set(key, [binding, ...(devices.get(key) ?? [])]);
+    }
+    return [...devices.values()];
   }
 
   /** Users who have a device now. */
@@ -75,6 +95,7 @@ export class Registrar {
   }
 
   async receiveRegister(request: AgentServerRequest): Promise<void> {
+    if (await this.#isCrowded(request)) return;
     const user = await this.#options.credentials.authenticate(request);
     if (user === undefined) return;
     const { headers } = request.message;
@@ -104,9 +125,27 @@ export class Registrar {
       headers: {
         ...(devices.length > 0 ? { Contact: devices.map((device) => this.#describe(device)) } : {}),
         Date: new Date(this.#clock.now()).toUTCString(),
+        [RETURN_WINDOW_HEADER]: String(this.#crowd.windowS(this.#bindings.size)),
       },
     });
     if (devices.length > 0) this.#options.receivePresent(user);
+  }
+
+  /**
+   * Too many come at once by a new way, as they do after a restart: answered 503, and when to come again is drawn by
+   * lot. Whoever refreshes over the way that we know is not counted.
+   */
+  async #isCrowded(request: AgentServerRequest): Promise<boolean> {
+    const user = this.#options.credentials.userOf(request.message.headers.get('to')) ?? '';
+    const source = sourceUri(request);
+    if (this.devicesOf(user).some((device) => device.source === source)) return false;
+    const waitS = this.#crowd.receive();
+    if (waitS === undefined) return false;
+    await request.respond(503, {
+      reason: 'Many are coming back at once',
+      headers: { 'Retry-After': String(waitS) },
+    });
+    return true;
   }
 
   /** Applies the Contacts of one REGISTER (RFC 3261 §10.3 step 7). Returns why it cannot. */
@@ -131,12 +170,16 @@ export class Registrar {
       if (asked > 0 && asked < this.#limits.minExpiresS) {
         return { status: 423, headers: { 'Min-Expires': String(this.#limits.minExpiresS) } };
       }
-      const before = devices.find((device) => device.contact === contact.uri);
+      const before = devices.find(
+        (device) => device.contact === contact.uri && !isOtherFlow(device.instance, instanceOf(contact)),
+      );
       if (before?.callId === callId && before.cseq >= cseq) return { status: 500 };
       const instance = instanceOf(contact);
       // RFC 5626 §6: a device that was started again has another Contact, and takes the place of its old one.
       const isReplaced = (device: Binding) =>
-        device.contact === contact.uri || (instance !== '' && device.instance === instance);
+        instance !== '' && device.instance === instance
+          ? true
+          : device.contact === contact.uri && !isOtherFlow(device.instance, instance);
       gone.push(...devices.filter(isReplaced).map((device) => device.contact));
       devices = devices.filter((device) => !isReplaced(device));
       if (asked === 0) continue;
@@ -171,6 +214,11 @@ export class Registrar {
 function sourceUri(request: AgentServerRequest): string {
   const { address, port, transport } = request.source;
   return `sip:${hostOfAddress(address)}:${port};transport=${transport}`;
+}
+
+/** Two flows of one device, which may well have the same Contact (RFC 5626 §4.2). */
+function isOtherFlow(a: string, b: string): boolean {
+  return a !== b && a !== '' && a.split(' ')[0] === b.split(' ')[0];
 }
 
 /** Which device a Contact belongs to: `+sip.instance` and `reg-id`; empty when it does not say. */

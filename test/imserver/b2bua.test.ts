@@ -176,6 +176,24 @@ describe('a session that does not come about', () => {
     expect(world.server.sessionCount).toBe(0);
   });
 
+  it('a device with two flows is called over one, and over the other when that has failed (430, RFC 5626 §5.3)', async () => {
+    await tom.register({ expires: 0 });
+    const { contact } = tom;
+    for (const flow of [1, 2]) {
+      await tom.register({
+        contact: `${contact.replace('>', `;flow=${flow}>`)};+sip.instance="<urn:uuid:1>";reg-id=${flow}`,
+      });
+    }
+    const answered = bob.ask('INVITE', TO_TOM);
+    const first = await tom.peer.request('INVITE');
+    expect(first.startLine).toContain(';flow=2');
+    await tom.peer.answer(first, 430);
+    const second = await tom.peer.request('INVITE');
+    expect(second.startLine).toContain(';flow=1');
+    await tom.peer.answer(second, 486);
+    expect((await answered).status).toBe(486);
+  });
+
   it('nobody of that name: 404; not signed in: 480', async () => {
     const to = (user: string) => ({ ...TO_TOM, uri: `sip:${user}@${DOMAIN}`, to: `<sip:${user}@${DOMAIN}>` });
     expect((await bob.ask('INVITE', to('nobody'))).status).toBe(404);

@@ -50,6 +50,22 @@ describe('registrations', () => {
     expect(devices()).toEqual(['sip:tom@127.0.0.1:1001', 'sip:tom@127.0.0.1:1002']);
   });
 
+  it('two flows of one instance are one device: tried one after the other (RFC 5626 §5.3)', async () => {
+    await using device = await RawDevice.open('tom', world.port);
+    await using other = await RawDevice.join('tom', world.port);
+    const flow = (regId: number) => `${device.contact};+sip.instance="<urn:uuid:1>";reg-id=${regId}`;
+    await device.register({ contact: flow(1) });
+    await device.register({ contact: flow(2) });
+    await device.register({ contact: flow(2) });
+    expect(devices()).toHaveLength(3);
+    const ways = world.server.registrar.waysTo('tom');
+    expect(ways.map((one) => one.map(({ instance }) => instance))).toEqual([
+      [''],
+      ['<urn:uuid:1> 2', '<urn:uuid:1> 1'],
+    ]);
+    expect(ways[0]?.[0]?.contact).toBe(other.contact.slice(1, -1));
+  });
+
   it('end with their time', async () => {
     await using device = await RawDevice.open('tom', world.port);
     await device.register({ expires: 60 });
