@@ -2,9 +2,9 @@
  * Owns: `npm test`: everything that can be checked on this machine, and one line at its end that says how it went.
  * Called by: package.json, .ci/run. Calls: setup.mjs, debian.mjs, check.mjs, vitest.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runChecks } from './check.mjs';
 import { findBrowser } from './choose-host.mjs';
@@ -14,11 +14,18 @@ import { toolScript } from './run.mjs';
 import { environmentFor, ROOT, setUp } from './setup.mjs';
 import { addUp, readReport, summary } from './test-report.mjs';
 
-/** What the tests talk to besides ourselves: program and Debian package. */
+const KAMAILIO_MODULES = '/usr/lib/x86_64-linux-gnu/kamailio/modules';
+
+/** What the tests talk to besides ourselves: program (or file) and Debian package. */
 const PEERS = [
   ['chromium', 'chromium'],
   ['tshark', 'tshark'],
   ['sipp', 'sip-tester'],
+  ['openssl', 'openssl'],
+  ['kamailio', 'kamailio'],
+  [`${KAMAILIO_MODULES}/tls.so`, 'kamailio-tls-modules'],
+  [`${KAMAILIO_MODULES}/outbound.so`, 'kamailio-outbound-modules'],
+  ['baresip', 'baresip-core'],
   ['Xvfb', 'xvfb'],
 ];
 
@@ -30,6 +37,7 @@ const RUNS = [
 
 /** @param {string} program */
 function isOnPath(program) {
+  if (isAbsolute(program)) return existsSync(program);
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
@@ -40,6 +48,10 @@ async function providePeers() {
   if (mayInstallPackages()) {
     try {
       await installPackages(missing);
+      // Its package starts a server for everybody; the tests start their own.
+      if (missing.includes('kamailio') && existsSync('/run/systemd/system')) {
+        spawnSync('systemctl', ['disable', '--now', 'kamailio'], { stdio: 'ignore' });
+      }
       return;
     } catch (error) {
       if (!(error instanceof StepError)) throw error;
