@@ -11,6 +11,8 @@ import { silentLog, type Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { SipAgent } from './agent/agent.ts';
 import { SipEngine } from './engine/engine.ts';
+import type { LostFlow } from './engine/keep-alive.ts';
+import type { SipTlsOptions } from './engine/tls-identity.ts';
 
 export interface EmbeddedAgentOptions {
   /** A folder that only this user can enter: the control socket lies in it. Made when it is missing. */
@@ -21,6 +23,19 @@ export interface EmbeddedAgentOptions {
   readonly tap?: WireTap;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** Certificates and trust for SIP over TLS; without it servers that the system trusts can be reached. */
+  readonly tls?: SipTlsOptions;
+}
+
+/** What the application has to do with the network beside requests and responses. */
+export interface EmbeddedNetwork {
+  /**
+   * Tells when a flow is gone over which the agent had registered: its peer closed it, or no longer answers
+   * keep-alives. `reason` is one plain sentence. Returns the unsubscribe.
+   */
+  onFlowLost(listener: (flow: LostFlow) => void): () => void;
+  /** The machine has another network or has woken up: old ways are forgotten, dead ones closed, others asked. */
+  receiveNetworkChange(): void;
 }
 
 /** Path of the control socket: a named pipe on Windows, elsewhere a Unix socket (whose path has a short limit). */
@@ -36,7 +51,7 @@ function controlSocketPath(runFolder: string): string {
 export async function openEmbeddedAgent(
   options: EmbeddedAgentOptions,
   lifetime: Lifetime,
-): Promise<{ agent: SipAgent; port: number }> {
+): Promise<{ agent: SipAgent; port: number; network: EmbeddedNetwork }> {
   const { runFolder, host, log = silentLog } = options;
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
   const path = controlSocketPath(runFolder);
@@ -48,11 +63,16 @@ export async function openEmbeddedAgent(
       log,
       ...(options.tap ? { tap: options.tap } : {}),
       ...(options.clock ? { clock: options.clock } : {}),
+      ...(options.tls ? { tls: options.tls } : {}),
     }),
   );
   await agent.open();
   const { port } = await engine.listenBoth(host, options.port);
   await engine.dialApplication(path);
   await agent.whenConnected;
-  return { agent, port };
+  const network: EmbeddedNetwork = {
+    onFlowLost: (listener) => engine.onFlowLost(listener),
+    receiveNetworkChange: () => engine.receiveNetworkChange(),
+  };
+  return { agent, port, network };
 }

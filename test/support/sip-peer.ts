@@ -1,11 +1,17 @@
 /**
- * Owns: a bare SIP peer over UDP or TCP that knows nothing of the program's own parser: text out, text in.
- * Called by: tests of SIP. Calls: node:dgram, node:net.
+ * Owns: a bare SIP peer over UDP, TCP or TLS that knows nothing of the program's own parser: text out, text in.
+ * Called by: tests of SIP. Calls: node:dgram, node:net, node:tls.
  */
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import {
+  connect as connectTls,
+  createServer as createTlsServer,
+  type ConnectionOptions,
+  type TlsOptions,
+} from 'node:tls';
 import { Inbox } from './inbox.ts';
 
 /** One message as it came. */
@@ -93,32 +99,39 @@ export function newPeerId(): string {
 
 /** A SIP peer with one UDP socket, or one TCP connection, or a TCP listener with its last connection. */
 export class SipPeer implements AsyncDisposable {
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: 'udp' | 'tcp' | 'tls';
   readonly messages = new Inbox<PeerMessage>(({ startLine, method }) => `${startLine} (${method})`);
   /** Everything that came, in order; nothing is taken from it. */
   readonly log: PeerMessage[] = [];
   /** Bytes outside of messages on a stream (keep-alive answers). */
   pings = '';
   port = 0;
+  /** Bytes of a stream that are no message (yet). */
+  get bytes(): number {
+    return this.#stream.length;
+  }
   connections = 0;
+  /** Connections that were opened, usable or not. */
+  dialled = 0;
   closed = false;
   #udp: UdpSocket | undefined;
   #server: Server | undefined;
   #socket: Socket | undefined;
+  readonly #sockets = new Set<Socket>();
   #stream = Buffer.alloc(0);
 
-  private constructor(transport: 'udp' | 'tcp') {
+  private constructor(transport: 'udp' | 'tcp' | 'tls') {
     this.transport = transport;
   }
 
-  static async udp(): Promise<SipPeer> {
+  static async udp(port = 0): Promise<SipPeer> {
     const peer = new SipPeer('udp');
     const socket = createSocket('udp4');
     peer.#udp = socket;
     socket.on('message', (bytes, from) =>
       peer.#receive(new PeerMessage(bytes.toString('utf8'), from.address, from.port)),
     );
-    socket.bind(0, '127.0.0.1');
+    socket.bind(port, '127.0.0.1');
     await once(socket, 'listening');
     peer.port = socket.address().port;
     return peer;
@@ -134,16 +147,42 @@ export class SipPeer implements AsyncDisposable {
     return peer;
   }
 
+  /** Connects to an engine with TLS. */
+  static async tls(port: number, options: ConnectionOptions = {}): Promise<SipPeer> {
+    const peer = new SipPeer('tls');
+    const socket = connectTls({ rejectUnauthorized: false, ...options, port, host: '127.0.0.1' });
+    await once(socket, 'secureConnect');
+    peer.#adopt(socket);
+    peer.port = socket.localPort ?? 0;
+    return peer;
+  }
+
   /** Waits for connections of an engine. */
-  static async tcpListener(): Promise<SipPeer> {
+  static async tcpListener(port = 0, host = '127.0.0.1'): Promise<SipPeer> {
     const peer = new SipPeer('tcp');
-    const server = createServer((socket) => peer.#adopt(socket));
-    peer.#server = server;
-    server.listen(0, '127.0.0.1');
+    return peer.#listen(
+      createServer((socket) => peer.#adopt(socket)),
+      port,
+      host,
+    );
+  }
+
+  /** Waits for connections of an engine with TLS. */
+  static async tlsListener(options: TlsOptions, host = '127.0.0.1'): Promise<SipPeer> {
+    const peer = new SipPeer('tls');
+    const server = createTlsServer(options, (socket) => peer.#adopt(socket));
+    server.on('tlsClientError', () => undefined);
+    return peer.#listen(server, 0, host);
+  }
+
+  async #listen(server: Server, port: number, host: string): Promise<this> {
+    this.#server = server;
+    server.on('connection', () => (this.dialled += 1));
+    server.listen(port, host);
     await once(server, 'listening');
     const address = server.address();
-    peer.port = typeof address === 'object' && address !== null ? address.port : 0;
-    return peer;
+    this.port = typeof address === 'object' && address !== null ? address.port : 0;
+    return this;
   }
 
   /** Sends text as it is; over UDP to `port`. */
@@ -176,7 +215,7 @@ export class SipPeer implements AsyncDisposable {
   build(method: string, fields: RequestFields = {}): string {
     const { body = '', callId = newPeerId(), cseq = 1, maxForwards = 70 } = fields;
     const here = `127.0.0.1:${this.port}`;
-    const tcp = this.transport === 'tcp' ? ';transport=tcp' : '';
+    const tcp = this.transport === 'udp' ? '' : `;transport=${this.transport}`;
     const to = fields.to ?? `<sip:app@127.0.0.1>${fields.toTag === undefined ? '' : `;tag=${fields.toTag}`}`;
     const contact = fields.contact === undefined ? `<sip:peer@${here}${tcp}>` : fields.contact;
     return [
@@ -203,7 +242,7 @@ export class SipPeer implements AsyncDisposable {
     fields: { toTag?: string; contact?: string | null; headers?: readonly string[]; body?: string } = {},
   ): string {
     const { body = '' } = fields;
-    const tcp = this.transport === 'tcp' ? ';transport=tcp' : '';
+    const tcp = this.transport === 'udp' ? '' : `;transport=${this.transport}`;
     const contact = fields.contact === undefined ? `<sip:peer@127.0.0.1:${this.port}${tcp}>` : fields.contact;
     const tagged = request.tag('To') !== '' || status === 100;
     return [
@@ -247,7 +286,7 @@ export class SipPeer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#socket?.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     const server = this.#server;
     if (server !== undefined) await new Promise<void>((done) => server.close(() => done()));
     const udp = this.#udp;
@@ -262,6 +301,7 @@ export class SipPeer implements AsyncDisposable {
   #adopt(socket: Socket): void {
     this.connections += 1;
     this.#socket = socket;
+    this.#sockets.add(socket);
     this.#stream = Buffer.alloc(0);
     socket.on('error', () => undefined);
     socket.on('close', () => {

@@ -66,7 +66,7 @@ export interface OutboundCall {
 
 /** The application calls the peer; the INVITE has arrived. */
 export async function callPeer(bench: Bench, peer: SipPeer = bench.peer): Promise<OutboundCall> {
-  const tcp = peer.transport === 'tcp' ? ';transport=tcp' : '';
+  const tcp = peer.transport === 'udp' ? '' : `;transport=${peer.transport}`;
   const echo = await bench.app.request(`INVITE sip:callee@127.0.0.1:${peer.port}${tcp}`, [], SDP);
   const invite = await peer.request('INVITE');
   const dialogId = `${invite.header('Call-ID')};from-tag=${invite.tag('From')}`;

@@ -1,8 +1,12 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { hasOpenssl, selfSigned } from '../../support/certificates.ts';
 import { ControlPeer } from '../../support/control-peer.ts';
 import { SipPeer } from '../../support/sip-peer.ts';
 
@@ -54,11 +58,32 @@ describe('the engine alone', () => {
     [['--secret', 's', '--sip', 'nowhere'], '--sip takes HOST:PORT, not nowhere'],
     [['--secret', 's', '--admin', '127.0.0.1:70000'], '--admin takes HOST:PORT'],
     [['--secret', 's', '--log', 'loud'], '--log takes'],
+    [['--secret', 's', '--tls', '127.0.0.1:0'], '--tls needs --cert and --key'],
+    [['--secret', 's', '--cert', 'x'], '--cert and --key belong together'],
+    [['--secret', 's', '--ca', '/no/such/file'], '--ca: ENOENT'],
     [['--what'], '--what'],
   ])('%j is a usage error', async (args, text) => {
     const { code, errors } = await outcome(start(...args));
     expect(code).toBe(2);
     expect(errors).toContain(text);
+  });
+
+  it.skipIf(!hasOpenssl())('speaks TLS with --tls, --cert and --key', async () => {
+    const { cert, key } = selfSigned(['IP:127.0.0.1']);
+    const folder = await mkdtemp(join(tmpdir(), 'engine-'));
+    const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    await writeFile(certFile, cert);
+    await writeFile(keyFile, key);
+    const places = ['--admin', '127.0.0.1:0', '--sip', '127.0.0.1:0', '--tls', '127.0.0.1:0'];
+    const child = start('--secret', 's', ...places, '--cert', certFile, '--key', keyFile, '--ca', certFile);
+    const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+    const { sip } = JSON.parse(line) as Ready;
+    const tls = sip.find(({ transport }) => transport === 'tls');
+    await using peer = await SipPeer.tls(tls?.port ?? 0, { ca: cert, rejectUnauthorized: true });
+    await peer.fence(0);
+    child.kill('SIGTERM');
+    expect(await outcome(child)).toEqual({ code: 0, errors: '' });
+    await rm(folder, { recursive: true });
   });
 
   it('a port in use is said in one line', async () => {
