@@ -78,6 +78,11 @@ export class Application implements Disposable {
     return this.#refused;
   }
 
+  /** Has it so much unread that it gets nothing new? */
+  get overloaded(): boolean {
+    return this.#socket.writableLength + this.#unwrittenBytes > CONTROL_LIMITS.overloadedBytes;
+  }
+
   /** Does it take new requests of this method? `known` methods go to a dialled application without being routed. */
   routes(method: string, known: boolean): boolean {
     if (this.#state !== 'authenticated') return false;

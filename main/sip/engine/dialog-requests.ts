@@ -29,16 +29,10 @@ export const SILENT_USER: ClientTransactionUser = {
  */
 export function flowOfRoute(context: EngineContext, dialog: Dialog, route: DialogRoute): Soon<Flow> {
   if (route.flow !== undefined) return route.flow;
-  const shared = dialog.lookUps.get(route.nextHop);
+  const shared = dialog.lookUp(route.nextHop);
   if (shared !== undefined) return shared;
   const flow = flowOfUri(context, route.nextHop);
-  if (flow instanceof Promise) {
-    dialog.lookUps.set(route.nextHop, flow);
-    const forget = (): void => {
-      dialog.lookUps.delete(route.nextHop);
-    };
-    flow.then(forget, forget);
-  }
+  if (flow instanceof Promise) dialog.shareLookUp(route.nextHop, flow);
   return flow;
 }
 

@@ -24,22 +24,47 @@ export interface AckSender {
   readonly pending: boolean;
 }
 
+/** An INVITE of ours that was made a dialog or lies in one. */
+export interface OwnInvite extends AckSender, Disposable {
+  /** Does the fork of that dialog wait for the PRACK of response `rseq` (RFC 3262 §4)? */
+  isAt(dialog: Dialog, rseq: number): boolean;
+  /** It has an SDP offer that nobody has answered yet. */
+  readonly offerPending: boolean;
+}
+
 /** A 2xx of ours that is repeated until its ACK comes. */
-export interface AcceptedInvite {
+export interface UnacknowledgedInvite extends Disposable {
   /** CSeq of the INVITE. */
   readonly cseq: number;
+  /** It carries our offer, whose answer comes with the ACK. */
+  readonly offerPending: boolean;
   /** Returns the transaction id under which the application learns of the ACK. */
   receiveAck(): string;
-  stop(): void;
 }
 
 /** A request in the dialog that the application has not answered yet. */
 export interface OpenRequest {
+  readonly method: string;
+  /** It has an SDP offer that the application has not answered yet. */
+  readonly offerPending: boolean;
   /** The dialog is over: answers 487. */
   terminate(): void;
 }
 
+/** The reliable provisional responses that wait for their PRACK (RFC 3262). */
+export interface PrackReceiver {
+  /** Returns what to do with the PRACK: it belongs to nothing, the application has asked for it, or it has not. */
+  receivePrack(rack: string): 'unknown' | 'wanted' | 'own';
+  /** Sends what had to wait for the PRACK; called when that has been dealt with. */
+  release(): void;
+  /** An offer of ours in such a response has no answer yet. */
+  readonly offerPending: boolean;
+}
+
 export type DialogState = 'early' | 'confirmed' | 'ended';
+
+/** What made the dialog: it ends with a BYE, or with its subscription (RFC 6665; REFER is one, RFC 3515 §2.4.4). */
+export type DialogUsage = 'invite' | 'subscribe';
 
 /** Where a request inside a dialog goes: its request line, its Route headers, and the next hop. */
 export interface DialogRoute {
@@ -73,17 +98,49 @@ function recordRoutesOf(message: SipMessage): string[] {
   return message.headers.list('record-route').filter((route) => tryParseNameAddr(route) !== undefined);
 }
 
-/** One dialog. */
+/**
+ * A copy with a memory of its own. What a parser cuts out of a message keeps the whole message alive, and a dialog
+ * lives much longer than the message that made it.
+ */
+function own(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
+}
+
+function usageOf(request: SipRequest): DialogUsage {
+  return request.method === 'INVITE' ? 'invite' : 'subscribe';
+}
+
+type DialogFields = Pick<
+  Dialog,
+  | 'role'
+  | 'usage'
+  | 'callId'
+  | 'localTag'
+  | 'remoteTag'
+  | 'local'
+  | 'remote'
+  | 'routeSet'
+  | 'owner'
+  | 'localContact'
+  | 'state'
+  | 'localSeq'
+  | 'remoteSeq'
+  | 'remoteTarget'
+  | 'flow'
+>;
+
+/** One dialog. There may be thousands, idle for hours: what most of them do not need is made when it is needed. */
 export class Dialog {
   readonly id: string;
   readonly role: 'uac' | 'uas';
+  readonly usage: DialogUsage;
   readonly callId: string;
   readonly localTag: string;
   readonly remoteTag: string;
   /** From (or To) as we write it, with our tag. */
   readonly local: string;
   readonly remote: string;
-  readonly routeSet: readonly string[];
+  routeSet: readonly string[];
   readonly owner: Application;
   /** The Contact with which we set it up. */
   localContact: string;
@@ -94,53 +151,44 @@ export class Dialog {
   remoteTarget: string;
   /** The way on which the peer was last seen. */
   flow: Flow;
-  /** Our last INVITE in this dialog. */
-  lastInvite: AckSender | undefined;
-  /** Our last 2xx to an INVITE of the peer. */
-  accepted: AcceptedInvite | undefined;
-  readonly open = new Set<OpenRequest>();
-  /** Address look-ups that are under way, by URI. */
-  readonly lookUps = new Map<string, Promise<Flow>>();
+  /** Our last INVITE in this dialog, as long as an ACK may have to be sent for it. */
+  lastInvite: OwnInvite | undefined;
+  /** Our UPDATEs with an offer that have no final response yet. */
+  ownUpdateOffers = 0;
+  /** Our 2xx to INVITEs of the peer whose ACK is missing or may come again. */
+  accepted: UnacknowledgedInvite[] | undefined;
+  reliable: PrackReceiver | undefined;
+  /** The session's or the subscription's time (RFC 4028, RFC 6665 §4.1.2). */
+  expiry: Disposable | undefined;
+  /** The peer has said that it takes UPDATE. */
+  takesUpdate = false;
+  #open: Set<OpenRequest> | undefined;
+  #lookUps: Map<string, Promise<Flow>> | undefined;
 
-  private constructor(fields: {
-    readonly id: string;
-    readonly role: 'uac' | 'uas';
-    readonly callId: string;
-    readonly localTag: string;
-    readonly remoteTag: string;
-    readonly local: string;
-    readonly remote: string;
-    readonly routeSet: readonly string[];
-    readonly owner: Application;
-    readonly localContact: string;
-    readonly state: DialogState;
-    readonly localSeq: number;
-    readonly remoteSeq: number | undefined;
-    readonly remoteTarget: string;
-    readonly flow: Flow;
-  }) {
-    this.id = fields.id;
+  private constructor(fields: DialogFields) {
     this.role = fields.role;
-    this.callId = fields.callId;
-    this.localTag = fields.localTag;
-    this.remoteTag = fields.remoteTag;
-    this.local = fields.local;
-    this.remote = fields.remote;
-    this.routeSet = fields.routeSet;
+    this.usage = fields.usage;
+    this.callId = own(fields.callId);
+    this.localTag = own(fields.localTag);
+    this.remoteTag = own(fields.remoteTag);
+    this.local = own(fields.local);
+    this.remote = own(fields.remote);
+    this.routeSet = fields.routeSet.map(own);
     this.owner = fields.owner;
-    this.localContact = fields.localContact;
+    this.localContact = own(fields.localContact);
     this.state = fields.state;
     this.localSeq = fields.localSeq;
     this.remoteSeq = fields.remoteSeq;
-    this.remoteTarget = fields.remoteTarget;
+    this.remoteTarget = own(fields.remoteTarget);
     this.flow = fields.flow;
+    this.id = `${this.callId};from-tag=${this.role === 'uac' ? this.localTag : this.remoteTag}`;
   }
 
   /** The dialog of the caller (RFC 3261 §12.1.2). @throws ProtocolError when the response cannot make one */
   static ofCaller(request: SipRequest, response: SipResponse, flow: Flow, owner: Application): Dialog {
-    return new Dialog({
-      id: dialogIdOf(request),
+    const dialog = new Dialog({
       role: 'uac',
+      usage: usageOf(request),
       callId: request.headers.get('call-id') ?? '',
       localTag: tagOf(request, 'from'),
       remoteTag: tagOf(response, 'to'),
@@ -155,13 +203,36 @@ export class Dialog {
       remoteTarget: contactUriOf(response) ?? request.uri,
       flow,
     });
+    dialog.noteAllow(response);
+    return dialog;
+  }
+
+  /** The dialog of a subscriber whose NOTIFY is there before the 2xx (RFC 6665 §4.1.2.4). @throws ProtocolError */
+  static ofNotify(subscribe: SipRequest, notify: SipRequest, flow: Flow, owner: Application): Dialog {
+    return new Dialog({
+      role: 'uac',
+      usage: 'subscribe',
+      callId: subscribe.headers.get('call-id') ?? '',
+      localTag: tagOf(subscribe, 'from'),
+      remoteTag: tagOf(notify, 'from'),
+      local: subscribe.headers.get('from') ?? '',
+      remote: notify.headers.get('from') ?? '',
+      routeSet: recordRoutesOf(notify),
+      owner,
+      localContact: subscribe.headers.get('contact') ?? '',
+      state: 'confirmed',
+      localSeq: cseqOf(subscribe).number,
+      remoteSeq: undefined,
+      remoteTarget: contactUriOf(notify) ?? subscribe.uri,
+      flow,
+    });
   }
 
   /** The dialog of the called side (RFC 3261 §12.1.1). `response` is ours, with our tag and Contact. */
   static ofCallee(request: SipRequest, response: SipResponse, flow: Flow, owner: Application): Dialog {
-    return new Dialog({
-      id: dialogIdOf(request),
+    const dialog = new Dialog({
       role: 'uas',
+      usage: usageOf(request),
       callId: request.headers.get('call-id') ?? '',
       localTag: tagOf(response, 'to'),
       remoteTag: tagOf(request, 'from'),
@@ -176,12 +247,69 @@ export class Dialog {
       remoteTarget: contactUriOf(request) ?? tryParseNameAddr(request.headers.get('from'))?.uri ?? '',
       flow,
     });
+    dialog.noteAllow(request);
+    return dialog;
+  }
+
+  /** The 2xx of the fork whose provisional response made this dialog: its route set counts (§13.2.2.4). */
+  settleRoute(response: SipResponse, flow: Flow): void {
+    this.routeSet = recordRoutesOf(response).reverse().map(own);
+    this.refreshTarget(response, flow);
+  }
+
+  /** Remembers whether the peer takes UPDATE (RFC 3311 §4). */
+  noteAllow(message: SipMessage): void {
+    const allow = message.headers.list('allow');
+    if (allow.length > 0) this.takesUpdate = allow.some((method) => method.toUpperCase() === 'UPDATE');
+  }
+
+  /** Requests that the application has not answered yet. */
+  get open(): readonly OpenRequest[] {
+    return this.#open === undefined ? [] : [...this.#open];
+  }
+
+  get openCount(): number {
+    return this.#open?.size ?? 0;
+  }
+
+  addOpen(request: OpenRequest): void {
+    this.#open ??= new Set();
+    this.#open.add(request);
+  }
+
+  removeOpen(request: OpenRequest): void {
+    this.#open?.delete(request);
+    if (this.#open?.size === 0) this.#open = undefined;
+  }
+
+  /** An address look-up that is under way, so that requests leave in the order in which they were asked for. */
+  lookUp(uri: string): Promise<Flow> | undefined {
+    return this.#lookUps?.get(uri);
+  }
+
+  shareLookUp(uri: string, flow: Promise<Flow>): void {
+    const lookUps = (this.#lookUps ??= new Map());
+    lookUps.set(uri, flow);
+    const forget = (): void => {
+      lookUps.delete(uri);
+      if (lookUps.size === 0) this.#lookUps = undefined;
+    };
+    flow.then(forget, forget);
+  }
+
+  addAccepted(invite: UnacknowledgedInvite): void {
+    this.accepted = [...(this.accepted ?? []), invite];
+  }
+
+  removeAccepted(invite: UnacknowledgedInvite): void {
+    const kept = this.accepted?.filter((other) => other !== invite) ?? [];
+    this.accepted = kept.length === 0 ? undefined : kept;
   }
 
   /** A target refresh request or its 2xx: Contact and way may have changed (RFC 3261 §12.2). */
   refreshTarget(message: SipMessage, flow: Flow): void {
     const uri = contactUriOf(message);
-    if (uri !== undefined) this.remoteTarget = uri;
+    if (uri !== undefined) this.remoteTarget = own(uri);
     this.flow = flow;
   }
 

@@ -3,19 +3,23 @@
  * (RFC 3261 §8.2, §9.2, §12.2.2, §15.1.2). Called by: transport.ts by way of engine.ts, and engine.ts with the responses
  * of applications. Calls: transaction-table.ts, dialog-table.ts, inbound-request.ts.
  */
+import { SIP_LIMITS } from '../../base/limits.ts';
 import { ProtocolError } from '../../base/protocol-error.ts';
 import { parseViaLeniently, type Via } from '../headers.ts';
 import { cseqOf, serialiseSipMessage, SipHeaders, type SipRequest, type SipResponse } from '../message.ts';
 import type { Application } from './application.ts';
 import { KNOWN_METHODS, type EngineContext } from './context.ts';
 import { fromNetwork, sipTokens, type ControlFrame } from './control-frame.ts';
-import { dialogIdOf, type Dialog } from './dialog.ts';
+import { Dialog, dialogIdOf } from './dialog.ts';
 import { newTag, statelessTag } from './ids.ts';
-import { InboundRequest } from './inbound-request.ts';
+import { INTERVAL_TOO_SMALL, NOT_IMPLEMENTED, overloaded, refuseInDialog } from './inbound-in-dialog.ts';
+import { InboundRequest, UNKNOWN_TRANSACTION } from './inbound-request.ts';
 import { buildResponse } from './message-builder.ts';
 import { refusalOf, type Refusal } from './request-checks.ts';
 import { responseSender, stampVia } from './response-route.ts';
 import type { ServerTransaction } from './server-transaction.ts';
+import { asksTooLittle } from './session-timer.ts';
+import { dialogOfNotify } from './subscriptions.ts';
 import { serverKey, tagOf, topViaOf } from './transaction-table.ts';
 import type { Flow } from './transport.ts';
 
@@ -23,8 +27,8 @@ import type { Flow } from './transport.ts';
 const ONLY_IN_DIALOG = new Set(['INVITE', 'BYE', 'UPDATE', 'PRACK', 'REFER']);
 /** The same without a To tag. */
 const NEVER_NEW = new Set(['BYE', 'UPDATE', 'PRACK']);
-const TARGET_REFRESH = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE']);
-const UNKNOWN_TRANSACTION = 'Response not sent due to unknown transaction';
+const TARGET_REFRESH = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY']);
+const SUBSCRIBES = new Set(['SUBSCRIBE', 'REFER']);
 
 /** A request with what was found out about it. */
 interface Arrival {
@@ -98,10 +102,6 @@ export class InboundRequests implements Disposable {
       );
       return;
     }
-    if (response.status < 200 && /\b100rel\b/i.test(response.headers.get('require') ?? '')) {
-      owner.sendNok(msgId, 'Remote endpoint does not support 100rel');
-      return;
-    }
     try {
       const { reason, headers: given, body } = response;
       pending.answer(msgId, response.status, { reason, given, body });
@@ -132,7 +132,7 @@ export class InboundRequests implements Disposable {
   /** Ends all waiting, silently. */
   [Symbol.dispose](): void {
     for (const pending of this.#pending.values()) pending.stop();
-    for (const dialog of this.#context.dialogs.all()) dialog.accepted?.stop();
+    this.#context.dialogs[Symbol.dispose]();
   }
 
   #receive(arrival: Arrival): void {
@@ -147,11 +147,13 @@ export class InboundRequests implements Disposable {
       known.receiveRepeat();
       return;
     }
-    if (transactions.serversFull) {
-      this.#refuse(request, arrival.flow, { status: 503, reason: 'Service Unavailable' });
-      return;
-    }
-    if (request.method === 'CANCEL') this.#receiveCancel(arrival);
+    // What belongs to something that exists gets through when nothing new does.
+    const belongs = request.method === 'CANCEL' || this.#context.dialogs.ofRequest(request) !== undefined;
+    const tooMany = belongs
+      ? this.#pending.size >= SIP_LIMITS.maxTransactionsInDialogs
+      : transactions.serversFull;
+    if (tooMany) this.#refuse(request, arrival.flow, overloaded());
+    else if (request.method === 'CANCEL') this.#receiveCancel(arrival);
     else if (request.method === 'INVITE') this.#receiveInvite(arrival);
     else this.#dispatch(arrival, this.#open(arrival));
   }
@@ -176,16 +178,9 @@ export class InboundRequests implements Disposable {
     const { request, flow } = arrival;
     const { method } = request;
     const { dialogs, control } = this.#context;
-    const refuse = (status: number, reason: string): void => {
-      const response = buildResponse({
-        request,
-        status,
-        reason,
-        flow,
-        toTag: newTag(),
-        server: this.#context.userAgent,
-      });
-      transaction.sendResponse(status, serialiseSipMessage(response));
+    const refuse = (refusal: Refusal): void => {
+      const bytes = serialiseSipMessage(this.#refusalOf(request, flow, refusal, newTag()));
+      transaction.sendResponse(refusal.status, bytes);
     };
     const hasToTag = tagOf(request, 'to') !== '';
     const dialog = hasToTag ? dialogs.ofRequest(request) : undefined;
@@ -194,39 +189,42 @@ export class InboundRequests implements Disposable {
       return;
     }
     const isKnown = KNOWN_METHODS.has(method);
-    if (hasToTag ? ONLY_IN_DIALOG.has(method) : NEVER_NEW.has(method)) {
-      refuse(481, 'Call/Transaction Does Not Exist');
-      return;
+    const notified =
+      method === 'NOTIFY' && hasToTag ? dialogOfNotify(this.#context, request, flow) : undefined;
+    if (notified instanceof Dialog) this.#receiveInDialog(arrival, transaction, notified, refuse);
+    else if (notified === 'fork' || (hasToTag ? ONLY_IN_DIALOG.has(method) : NEVER_NEW.has(method)))
+      refuse({ status: 481, reason: 'Call/Transaction Does Not Exist' });
+    else if (asksTooLittle(request)) refuse(INTERVAL_TOO_SMALL);
+    else {
+      const owner = control.applicationFor(method, isKnown);
+      const isFull =
+        (method === 'INVITE' && dialogs.full) || (SUBSCRIBES.has(method) && dialogs.subscriptionsFull);
+      if (owner === undefined && !isKnown) refuse(NOT_IMPLEMENTED);
+      else if (owner === undefined) refuse({ status: 503, reason: 'Service Unavailable' });
+      else if (isFull || owner.overloaded) refuse(overloaded());
+      else this.#handUp(arrival, transaction, owner, undefined);
     }
-    const owner = control.applicationFor(method, isKnown);
-    if (owner === undefined) {
-      if (isKnown) refuse(503, 'Service Unavailable');
-      else refuse(501, 'Not Implemented');
-    } else if (method === 'INVITE' && dialogs.full) refuse(503, 'Service Unavailable');
-    else this.#handUp(arrival, transaction, owner, undefined);
   }
 
   #receiveInDialog(
     arrival: Arrival,
     transaction: ServerTransaction,
     dialog: Dialog,
-    refuse: (status: number, reason: string) => void,
+    refuse: (refusal: Refusal) => void,
   ): void {
     const { request, flow } = arrival;
-    const { number } = cseqOf(request);
-    // RFC 3261 §12.2.2: out of order.
-    if (dialog.remoteSeq !== undefined && number < dialog.remoteSeq) {
-      refuse(500, 'Server Internal Error');
+    const refusal = refuseInDialog(dialog, request);
+    dialog.remoteSeq = Math.max(dialog.remoteSeq ?? 0, cseqOf(request).number);
+    if (refusal !== undefined) {
+      refuse(refusal);
       return;
     }
-    dialog.remoteSeq = number;
-    if (!KNOWN_METHODS.has(request.method)) {
-      refuse(501, 'Not Implemented');
-      return;
-    }
-    if (TARGET_REFRESH.has(request.method)) dialog.refreshTarget(request, flow);
-    else if (flow.transport === dialog.flow.transport) dialog.flow = flow;
-    if (request.method !== 'BYE') {
+    if (TARGET_REFRESH.has(request.method)) {
+      dialog.refreshTarget(request, flow);
+      dialog.noteAllow(request);
+    } else if (flow.transport === dialog.flow.transport) dialog.flow = flow;
+    if (request.method === 'PRACK') this.#receivePrack(arrival, transaction, dialog, refuse);
+    else if (request.method !== 'BYE') {
       this.#handUp(arrival, transaction, dialog.owner, dialog);
     } else if (dialog.state === 'early') {
       this.#receiveEarlyBye(arrival, dialog, refuse);
@@ -236,9 +234,25 @@ export class InboundRequests implements Disposable {
     }
   }
 
+  /** RFC 3262 §3: a PRACK that matches ends the repeats; the application answers it when the reliability was its wish. */
+  #receivePrack(
+    arrival: Arrival,
+    transaction: ServerTransaction,
+    dialog: Dialog,
+    refuse: (refusal: Refusal) => void,
+  ): void {
+    const { request } = arrival;
+    const verdict = dialog.reliable?.receivePrack(request.headers.get('rack') ?? '') ?? 'unknown';
+    if (verdict === 'unknown') refuse({ status: 481, reason: 'Call/Transaction Does Not Exist' });
+    else if (verdict === 'wanted' || request.body.length > 0) {
+      this.#handUp(arrival, transaction, dialog.owner, dialog);
+    } else refuse({ status: 200, reason: 'OK' });
+    dialog.reliable?.release();
+  }
+
   /** The caller gives up with BYE instead of CANCEL (RFC 3261 §15): the application learns of it as of a CANCEL. */
-  #receiveEarlyBye(arrival: Arrival, dialog: Dialog, refuse: (status: number, reason: string) => void): void {
-    refuse(200, 'OK');
+  #receiveEarlyBye(arrival: Arrival, dialog: Dialog, refuse: (refusal: Refusal) => void): void {
+    refuse({ status: 200, reason: 'OK' });
     const invite = [...this.#pending.values()].find(
       ({ request, owner }) =>
         request.method === 'INVITE' && owner === dialog.owner && dialogIdOf(request) === dialog.id,
@@ -260,8 +274,10 @@ export class InboundRequests implements Disposable {
       return;
     }
     const dialog = this.#context.dialogs.ofRequest(request);
-    if (dialog?.accepted?.cseq !== cseqOf(request).number) return;
-    const transactionId = dialog.accepted.receiveAck();
+    const { number } = cseqOf(request);
+    const accepted = dialog?.accepted?.find(({ cseq }) => cseq === number);
+    if (dialog === undefined || accepted === undefined) return;
+    const transactionId = accepted.receiveAck();
     const ids = { transactionId, dialogId: dialog.id };
     const tokens = sipTokens(fromNetwork(flow, bytes), this.#context.clock.now(), ids);
     dialog.owner.sendFrame(tokens, serialiseSipMessage(request));
@@ -331,22 +347,27 @@ export class InboundRequests implements Disposable {
     return this.#context.transactions.addServer(serverKey(request, via), request, flow, send);
   }
 
+  #refusalOf(request: SipRequest, flow: Flow, refusal: Refusal, toTag: string): SipResponse {
+    const { status, reason, header } = refusal;
+    const given = new SipHeaders(header === undefined ? [] : [header]);
+    return buildResponse({
+      request,
+      status,
+      reason,
+      flow,
+      toTag,
+      server: this.#context.userAgent,
+      given,
+    });
+  }
+
   /** Answers without a transaction: the same request is answered in the same way again (RFC 3261 §8.2.7). */
   #refuse(request: SipRequest, flow: Flow, refusal: Refusal): void {
     if (request.method === 'ACK') return;
-    const { status, reason, header } = refusal;
     try {
       const via = replyViaOf(request);
       stampVia(request, via, flow);
-      const response = buildResponse({
-        request,
-        status,
-        reason,
-        flow,
-        toTag: statelessTag(request),
-        server: this.#context.userAgent,
-        given: new SipHeaders(header === undefined ? [] : [header]),
-      });
+      const response = this.#refusalOf(request, flow, refusal, statelessTag(request));
       for (const name of ['From', 'To', 'Call-ID', 'CSeq']) {
         if (!request.headers.has(name)) response.headers.remove(name);
       }

@@ -99,11 +99,35 @@ const OWN_HEADERS = new Set([
   'content-type',
 ]);
 
-/** Appends what the application gave beyond the headers that the engine writes. */
+const NUMBERS = new Set(['expires', 'min-expires', 'session-expires', 'min-se', 'retry-after']);
+const NAME_ADDRS = new Set(['contact', 'refer-to', 'referred-by', 'reply-to', 'from', 'to']);
+
+/** Can the value of a well-known header be read? Others are not judged. */
+function isReadable(key: string, value: string): boolean {
+  if (NUMBERS.has(key)) return /^\s*\d{1,10}\s*(?:[;(].*)?$/.test(value);
+  if (!NAME_ADDRS.has(key) || value.trim() === '*') return true;
+  try {
+    splitHeaderList(value).forEach(parseNameAddr);
+    return true;
+  } catch (error) {
+    if (error instanceof ProtocolError) return false;
+    throw error;
+  }
+}
+
+/** The headers of a response as the application gave them. @throws ProtocolError when one cannot be read */
+export function checkGivenHeaders(given: SipHeaders): void {
+  for (const { name, value } of given) {
+    if (isReadable(headerKey(name), value)) continue;
+    throw new ProtocolError('SIP_BAD_HEADER', 400, `bad ${name}`);
+  }
+}
+
+/** Appends what the application gave beyond the headers that the engine writes. What cannot be read is left out. */
 function appendOthers(into: SipHeaders, from: SipHeaders, flow: Flow): void {
   for (const { name, value } of from) {
     const key = headerKey(name);
-    if (OWN_HEADERS.has(key)) continue;
+    if (OWN_HEADERS.has(key) || !isReadable(key, value)) continue;
     into.append(prettyName(name), LOCALHOST_HEADERS.has(key) ? replaceLocalhost(value, flow) : value);
   }
 }
@@ -155,22 +179,26 @@ export function buildRequest(parts: RequestParts): SipRequest {
   return { kind: 'request', method: parts.method, uri: parts.uri, headers, body: parts.body };
 }
 
+/** In angle brackets, so that nobody takes a parameter of the URI for one of the header. @throws ProtocolError */
+function bracketed(value: string): string {
+  const parsed = parseNameAddr(value);
+  return value.includes('<') ? value : formatNameAddr(parsed);
+}
+
 /** From of a new request: the application's, or our own address; with a tag. @throws ProtocolError */
 export function fromOf(given: SipHeaders, flow: Flow, makeTag: () => string): string {
-  const value = replaceLocalhost(given.get('from') ?? `<${ownUri(flow)}>`, flow);
+  const value = bracketed(replaceLocalhost(given.get('from') ?? `<${ownUri(flow)}>`, flow));
   return parseNameAddr(value).params.has('tag') ? value : `${value};tag=${makeTag()}`;
 }
 
 /** To of a new request: the application's, or the Request-URI. @throws ProtocolError */
 export function toOf(given: SipHeaders, uri: string, flow: Flow): string {
-  const value = replaceLocalhost(given.get('to') ?? `<${uri}>`, flow);
-  parseNameAddr(value);
-  return value;
+  return bracketed(replaceLocalhost(given.get('to') ?? `<${uri}>`, flow));
 }
 
 /** Contact: the application's with `@localhost` replaced, or our own address where one is needed. */
 export function contactOf(given: SipHeaders, flow: Flow, needed: boolean): string | undefined {
-  const values = given.getAll('contact');
+  const values = given.getAll('contact').filter((value) => isReadable('contact', value));
   if (values.length > 0) return replaceLocalhost(values.join(', '), flow);
   return needed ? `<${ownUri(flow)}>` : undefined;
 }
@@ -211,7 +239,8 @@ export function buildResponse(parts: ResponseParts): SipResponse {
   const { toTag } = parts;
   headers.append('To', toTag === undefined || hasTag(to) ? to : `${to};tag=${toTag}`);
   headers.append('Call-ID', request.headers.get('call-id') ?? '');
-  headers.append('CSeq', request.headers.get('cseq') ?? '');
+  const cseq = request.headers.get('cseq');
+  if (cseq !== undefined) headers.append('CSeq', cseq);
   if (parts.contact !== undefined) headers.append('Contact', parts.contact);
   appendOthers(headers, given, parts.flow);
   if (parts.status > 100) appendAgent(headers, 'Server', parts.server);

@@ -22,12 +22,18 @@ import { buildMadeUpResponse, contactOf, ownUri } from './message-builder.ts';
 import { OutboundInvite } from './outbound-invite.ts';
 import { RequestAttempts, type OtherWays } from './request-attempts.ts';
 import { attemptToSend, OWN_ACK, refuseToSend, UNKNOWN_DIALOG } from './send-refusals.ts';
+import { beginAsCaller, sessionTimerHeaders } from './session-timer.ts';
 import { flowForSize, isTooLargeForDatagram } from './size-rule.ts';
 import { whenReady } from './soon.ts';
+import { followResponse } from './subscriptions.ts';
 import type { Flow } from './transport.ts';
 
 /** Requests that refresh the target carry a Contact (RFC 3261 §12.2.1.1). */
 const WITH_CONTACT = new Set(['INVITE', 'SUBSCRIBE', 'UPDATE', 'REFER']);
+
+const REFRESHES_SESSION = new Set(['INVITE', 'UPDATE']);
+/** Their 2xx may name another Contact (RFC 3261 §12.2.1.2, RFC 6665 §4.1.2). */
+const TARGET_REFRESH = new Set(['UPDATE', 'SUBSCRIBE']);
 
 /** INVITEs without final response, by transaction id. */
 export type OpenInvites = Map<string, { readonly invite: OutboundInvite; readonly owner: Application }>;
@@ -44,21 +50,36 @@ export class OutboundInDialog {
 
   /** A frame with a dialog id. */
   sendRequest(owner: Application, msgId: string, dialogId: string, request: SipRequest): void {
-    const dialog = this.#context.dialogs.byId(dialogId, owner);
+    const dialog = this.#dialogFor(owner, dialogId, request);
     if (request.method === 'ACK') {
       if (dialog?.lastInvite === undefined) owner.sendNok(msgId, OWN_ACK);
       else dialog.lastInvite.sendAck(msgId, request.headers, request.body);
       return;
     }
-    if (dialog === undefined || request.method === 'CANCEL' || request.method === 'PRACK') {
+    if (dialog === undefined || request.method === 'CANCEL') {
       owner.sendNok(msgId, UNKNOWN_DIALOG);
       return;
     }
+    if (request.method === 'INVITE' && dialog.lastInvite?.pending === true) {
+      // RFC 3261 §14.1: one at a time. The ACK of the first would be lost.
+      owner.sendNok(msgId, 'an INVITE is in progress in this dialog');
+      return;
+    }
     const uri = tryParseSipUri(request.uri);
-    const isPlaceholder = uri === undefined || (uri.host === 'placeholder' && uri.user === undefined);
+    const isPlaceholder =
+      request.method === 'PRACK' ||
+      uri === undefined ||
+      (uri.host === 'placeholder' && uri.user === undefined);
     const route = dialog.route(isPlaceholder ? dialog.remoteTarget : request.uri);
     const given = Number.parseInt(request.headers.get('cseq') ?? '', 10);
-    if (request.method === 'BYE' && dialog.lastInvite?.pending === true) dialog.lastInvite.drop();
+    if (request.method === 'BYE' && dialog.state === 'confirmed' && dialog.lastInvite?.pending === true) {
+      dialog.lastInvite.drop();
+    }
+    if (REFRESHES_SESSION.has(request.method)) {
+      for (const [name, value] of sessionTimerHeaders(dialog, request.headers)) {
+        request.headers.append(name, value);
+      }
+    }
     const build = (flow: Flow): SipRequest => {
       const needsContact = WITH_CONTACT.has(request.method) && !request.headers.has('contact');
       const fallback = dialog.localContact === '' ? `<${ownUri(flow)}>` : dialog.localContact;
@@ -91,6 +112,21 @@ export class OutboundInDialog {
     );
   }
 
+  /**
+   * The dialog that a frame means. A PRACK goes to the fork whose response it names (RFC 3262 §4); the called side sends
+   * no BYE before it has answered (RFC 3261 §15).
+   */
+  #dialogFor(owner: Application, dialogId: string, request: SipRequest): Dialog | undefined {
+    const { dialogs } = this.#context;
+    if (request.method === 'PRACK') {
+      const rseq = Number.parseInt(request.headers.get('rack') ?? '', 10);
+      return dialogs.forks(dialogId, owner).find((dialog) => dialog.lastInvite?.isAt(dialog, rseq) === true);
+    }
+    const dialog = dialogs.byId(dialogId, owner);
+    const tooEarly = request.method === 'BYE' && dialog?.state === 'early' && dialog.role === 'uas';
+    return tooEarly ? undefined : dialog;
+  }
+
   /** Sends, and echoes before anything can come back. */
   #send(
     owner: Application,
@@ -116,6 +152,7 @@ export class OutboundInDialog {
         ways,
         dialog,
         done: (done) => this.#invites.delete(done),
+        accepted: (_dialog, response) => beginAsCaller(this.#context, dialog, request, response),
       });
       this.#invites.set(invite.id, { invite, owner });
       id = invite.id;
@@ -137,6 +174,8 @@ export class OutboundInDialog {
     sentFlow: Flow,
     dialog: Dialog,
   ): ClientTransactionUser {
+    const offers = request.method === 'UPDATE' && request.body.length > 0;
+    if (offers) dialog.ownUpdateOffers += 1;
     const pass = (source: FrameSource, response: SipResponse): void => {
       const tokens = sipTokens(source, this.#context.clock.now(), { transactionId, dialogId: dialog.id });
       owner.sendFrame(tokens, serialiseSipMessage(response));
@@ -144,6 +183,8 @@ export class OutboundInDialog {
       // A BYE ends the dialog whatever the answer is, unless it has to be sent again with credentials.
       const challenged = response.status === 401 || response.status === 407;
       if (request.method === 'BYE' && !challenged) this.#context.dialogs.remove(dialog);
+      else followResponse(this.#context, dialog, request, response);
+      if (offers) dialog.ownUpdateOffers -= 1;
     };
     const makeUp = (status: number, reason: string, error: Error): void => {
       const response = buildMadeUpResponse(request, sentFlow, status, reason, error.message);
@@ -152,9 +193,9 @@ export class OutboundInDialog {
     return {
       receiveResponse: (response, flow, bytes) => {
         if (response.status > 100) pass(fromNetwork(flow, bytes), response);
-        if (request.method === 'UPDATE' && response.status >= 200 && response.status < 300) {
-          dialog.refreshTarget(response, flow);
-        }
+        if (response.status < 200 || response.status >= 300) return;
+        if (TARGET_REFRESH.has(request.method)) dialog.refreshTarget(response, flow);
+        if (request.method === 'UPDATE') beginAsCaller(this.#context, dialog, request, response);
       },
       receiveTimeout: (error) => makeUp(408, 'Request Timeout', error),
       receiveTransportError: (error) => makeUp(503, 'Service Unavailable', error),

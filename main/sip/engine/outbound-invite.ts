@@ -1,61 +1,52 @@
 /**
- * Owns: one INVITE that the application sent: forks, CANCEL, ACK and its repeats, timer C (RFC 3261 §9.1, §13.2, §16.6).
- * Called by: outbound-requests.ts, its client transaction. Calls: dialog-table.ts, transport.ts, the application.
+ * Owns: one INVITE that we sent: forks and their early dialogs, CANCEL, ACK and its repeats, timer C
+ * (RFC 3261 §9.1, §12.1, §13.2, §16.6; RFC 3262 §4). Called by: outbound-requests.ts, outbound-in-dialog.ts,
+ * session-refresh.ts, its client transaction. Calls: dialog-table.ts, outbound-ack.ts, the application.
  */
 import type { Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
-import { ProtocolError } from '../../base/protocol-error.ts';
-import {
-  cseqOf,
-  headerKey,
-  serialiseSipMessage,
-  SipHeaders,
-  type SipRequest,
-  type SipResponse,
-} from '../message.ts';
+import { cseqOf, serialiseSipMessage, SipHeaders, type SipRequest, type SipResponse } from '../message.ts';
 import type { Application } from './application.ts';
 import type { ClientTransaction, ClientTransactionUser } from './client-transaction.ts';
 import type { EngineContext } from './context.ts';
 import { fromNetwork, madeUp, requestEchoTokens, sentOn, sipTokens } from './control-frame.ts';
-import { Dialog, dialogIdOf, type AckSender } from './dialog.ts';
-import { flowOfRoute, sendOwnBye, SILENT_USER } from './dialog-requests.ts';
+import { Dialog, dialogIdOf, type OwnInvite } from './dialog.ts';
+import { sendOwnBye, SILENT_USER } from './dialog-requests.ts';
 import { newTransactionId } from './ids.ts';
-import { buildMadeUpResponse, buildRequest, prettyName } from './message-builder.ts';
+import { buildMadeUpResponse } from './message-builder.ts';
+import { buildCancel, sendAckOf, type SentAck } from './outbound-ack.ts';
+import { OWN_ACK } from './send-refusals.ts';
 import { RequestAttempts, type OtherWays } from './request-attempts.ts';
-import { whenReady } from './soon.ts';
 import { tagOf } from './transaction-table.ts';
 import type { Flow } from './transport.ts';
 
-interface SentAck {
-  readonly bytes: Buffer;
-  readonly flow: Flow;
-}
-
-/** What the 2xx of one fork led to. */
-interface Answer {
+/** One answering side, by its To tag. */
+interface Fork {
   readonly dialog: Dialog;
+  /** The last reliable provisional response (RFC 3262 §4). */
+  rseq: number | undefined;
+  answered: boolean;
   ack: SentAck | undefined;
 }
 
-const NOT_IN_CANCEL = new Set([
-  'via',
-  'route',
-  'record-route',
-  'max-forwards',
-  'from',
-  'to',
-  'call-id',
-  'cseq',
-  'contact',
-  'p-asserted-identity',
-  'require',
-  'proxy-require',
-  'content-type',
-  'content-length',
-]);
+export interface OutboundInviteOptions {
+  readonly context: EngineContext;
+  readonly application: Application;
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  readonly ways?: OtherWays;
+  /** The dialog of a re-INVITE. */
+  readonly dialog?: Dialog;
+  /** The INVITE has its final response and takes no CANCEL any more. */
+  readonly done: (id: string) => void;
+  /** A 2xx has confirmed this dialog; called before the application hears of it. */
+  readonly accepted?: (dialog: Dialog, response: SipResponse) => void;
+  /** The engine sends it on its own account: it acknowledges by itself, and the final response goes here. */
+  readonly ownUse?: (response: SipResponse) => void;
+}
 
 /** An INVITE on its way, outside or inside a dialog. */
-export class OutboundInvite implements ClientTransactionUser, AckSender, Disposable {
+export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposable {
   readonly id = newTransactionId();
   readonly dialogId: string;
   readonly #context: EngineContext;
@@ -63,31 +54,23 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
   #request: SipRequest;
   #flow: Flow;
   readonly #ways: OtherWays;
-  /** For a re-INVITE the dialog, else the first fork that answered 2xx. */
+  readonly #options: OutboundInviteOptions;
+  readonly #owner: Application;
+  /** For a re-INVITE the dialog, else that of the first fork that answered 2xx. */
   #dialog: Dialog | undefined;
   readonly #isInitial: boolean;
-  readonly #done: (id: string) => void;
-  /** By To tag. */
-  readonly #answers = new Map<string, Answer>();
-  readonly #owner: Application;
+  readonly #forks = new Map<string, Fork>();
   /** The application wants to hear nothing more of it. */
   #muted = false;
   #transaction: ClientTransaction | undefined;
   #cancel: 'none' | 'held' | 'sent' = 'none';
   #cancelRequest: SipRequest | undefined;
   #finished = false;
+  #offerPending: boolean;
   #timer: Timer | undefined;
 
-  constructor(options: {
-    readonly context: EngineContext;
-    readonly application: Application;
-    readonly request: SipRequest;
-    readonly flow: Flow;
-    readonly ways?: OtherWays;
-    readonly dialog?: Dialog;
-    /** The INVITE has its final response and takes no CANCEL any more. */
-    readonly done: (id: string) => void;
-  }) {
+  constructor(options: OutboundInviteOptions) {
+    this.#options = options;
     this.#context = options.context;
     this.#owner = options.application;
     this.#request = options.request;
@@ -95,7 +78,7 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
     this.#ways = options.ways ?? {};
     this.#dialog = options.dialog;
     this.#isInitial = options.dialog === undefined;
-    this.#done = options.done;
+    this.#offerPending = options.request.body.length > 0;
     this.dialogId = options.dialog?.id ?? dialogIdOf(options.request);
     if (options.dialog !== undefined) options.dialog.lastInvite = this;
   }
@@ -103,6 +86,10 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
   /** Is there no final response yet? */
   get pending(): boolean {
     return !this.#finished;
+  }
+
+  get offerPending(): boolean {
+    return this.#offerPending && !this.#finished;
   }
 
   /** Sends the INVITE; returns its bytes. */
@@ -157,25 +144,18 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
 
   sendAck(msgId: string, given: SipHeaders, body: Buffer): void {
     const dialog = this.#dialog;
-    const answer = dialog === undefined ? undefined : this.#answers.get(dialog.remoteTag);
-    if (dialog === undefined || answer === undefined) {
-      this.#owner.sendNok(
-        msgId,
-        'Server error: ACK for non-success final response is automatically generated by server',
-      );
+    const fork = dialog === undefined ? undefined : this.#forks.get(dialog.remoteTag);
+    if (dialog === undefined || fork?.answered !== true || this.#options.ownUse !== undefined) {
+      this.#owner.sendNok(msgId, OWN_ACK);
       return;
     }
     this.#acknowledge(
-      answer,
+      fork,
       given,
       body,
       (ack) => {
-        const tokens = requestEchoTokens(
-          msgId,
-          sentOn(ack.flow, ack.bytes.length),
-          this.#context.clock.now(),
-          newTransactionId(),
-        );
+        const source = sentOn(ack.flow, ack.bytes.length);
+        const tokens = requestEchoTokens(msgId, source, this.#context.clock.now(), newTransactionId());
         this.#owner.sendFrame(tokens, ack.bytes);
         if (this.#isInitial && this.#cancel !== 'none' && dialog.state === 'confirmed') {
           sendOwnBye(this.#context, dialog, 'ACK-BYE due to cancel race condition');
@@ -190,6 +170,11 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
     if (!this.#finished && this.#cancel === 'none') this.#startCancel(new SipHeaders());
   }
 
+  /** Does that fork wait for the PRACK of response `rseq` (RFC 3262 §4)? */
+  isAt(dialog: Dialog, rseq: number): boolean {
+    return this.#forks.get(dialog.remoteTag)?.rseq === rseq;
+  }
+
   /** Stops its timers. */
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
@@ -197,107 +182,109 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
 
   #receiveProvisional(response: SipResponse, flow: Flow, bytes: number): void {
     if (this.#finished) return;
-    if (response.status > 100) this.#passUp(response, flow, bytes);
     if (this.#cancel === 'held') this.#releaseCancel();
     else if (this.#cancel === 'none') this.#armTimerC();
+    if (response.status === 100) return;
+    const fork = this.#forkOf(response, flow);
+    if (fork === 'too many' || !isNext(fork, response)) return;
+    if (response.body.length > 0) this.#offerPending = false;
+    this.#passUp(response, flow, bytes);
+  }
+
+  /** The early dialog of a provisional response; none without a To tag (RFC 3261 §12.1). */
+  #forkOf(response: SipResponse, flow: Flow): Fork | 'too many' | undefined {
+    const toTag = tagOf(response, 'to');
+    const known = this.#forks.get(toTag);
+    if (known !== undefined || toTag === '') return known;
+    const { dialogs } = this.#context;
+    let dialog = this.#isInitial ? undefined : this.#dialog;
+    if (dialog === undefined) {
+      if (this.#forks.size >= SIP_LIMITS.maxForks || dialogs.full) return 'too many';
+      dialog = Dialog.ofCaller(this.#request, response, flow, this.#owner);
+      dialog.lastInvite = this;
+      if (!this.#muted) dialogs.add(dialog);
+    }
+    const fork: Fork = { dialog, rseq: undefined, answered: false, ack: undefined };
+    this.#forks.set(toTag, fork);
+    return fork;
   }
 
   #receiveSuccess(response: SipResponse, flow: Flow, bytes: number): void {
     const toTag = tagOf(response, 'to');
-    const known = this.#answers.get(toTag);
-    if (known !== undefined) {
+    const known = this.#forks.get(toTag);
+    if (known?.answered === true) {
       if (known.ack !== undefined) this.#context.transport.send(known.ack.flow, known.ack.bytes);
       return;
     }
-    if (this.#finished || this.#muted) {
+    if (this.#finished || this.#muted || known?.dialog.state === 'ended') {
       this.#receiveUnwanted(response, flow, toTag);
       return;
     }
+    const dialog = this.#confirm(response, flow, known);
+    const fork: Fork = { dialog, rseq: undefined, answered: true, ack: undefined };
+    this.#forks.set(toTag, fork);
+    this.#finish(dialog);
+    this.#options.accepted?.(dialog, response);
+    if (this.#options.ownUse === undefined) this.#passUp(response, flow, bytes);
+    else {
+      const done = this.#options.ownUse;
+      this.#acknowledge(fork, new SipHeaders(), Buffer.alloc(0), () => done(response), ignore);
+    }
+  }
+
+  /** The dialog of the fork that has won. */
+  #confirm(response: SipResponse, flow: Flow, early: Fork | undefined): Dialog {
+    const { dialogs } = this.#context;
     let dialog = this.#dialog;
-    if (dialog === undefined) {
+    if (dialog !== undefined) dialog.refreshTarget(response, flow);
+    else if (early !== undefined) {
+      ({ dialog } = early);
+      dialog.settleRoute(response, flow);
+      dialogs.confirm(dialog);
+    } else {
       dialog = Dialog.ofCaller(this.#request, response, flow, this.#owner);
-      dialog.lastInvite = this;
-      this.#dialog = dialog;
-      this.#context.dialogs.add(dialog);
-    } else dialog.refreshTarget(response, flow);
-    this.#answers.set(toTag, { dialog, ack: undefined });
-    this.#finish();
-    this.#passUp(response, flow, bytes);
+      dialogs.add(dialog);
+    }
+    dialog.noteAllow(response);
+    dialog.lastInvite = this;
+    this.#dialog = dialog;
+    return dialog;
   }
 
   /** A further fork, or nobody is there any more: acknowledge and hang up (RFC 3261 §13.2.2.4). */
   #receiveUnwanted(response: SipResponse, flow: Flow, toTag: string): void {
     const ended = this.#isInitial ? undefined : this.#dialog;
     const dialog = ended ?? Dialog.ofCaller(this.#request, response, flow, this.#owner);
-    const answer: Answer = { dialog, ack: undefined };
-    this.#answers.set(toTag, answer);
+    const early = this.#forks.get(toTag)?.dialog;
+    // What was sent in the early dialog has used up its numbers.
+    if (early !== undefined) dialog.localSeq = Math.max(dialog.localSeq, early.localSeq);
+    const fork: Fork = { dialog, rseq: undefined, answered: true, ack: undefined };
+    this.#forks.set(toTag, fork);
     this.#finish();
     const hangUp = (): void => {
       if (ended === undefined) sendOwnBye(this.#context, dialog);
     };
-    this.#acknowledge(answer, new SipHeaders(), Buffer.alloc(0), hangUp, () => undefined);
+    this.#acknowledge(fork, new SipHeaders(), Buffer.alloc(0), hangUp, ignore);
   }
 
-  /** Sends the ACK of a 2xx and keeps it for repeats (RFC 3261 §13.2.2.4): own branch, CSeq number of the INVITE. */
+  /** Sends the ACK of a 2xx and keeps it for repeats (RFC 3261 §13.2.2.4). */
   #acknowledge(
-    answer: Answer,
+    fork: Fork,
     given: SipHeaders,
     body: Buffer,
     sent: (ack: SentAck) => void,
     failed: (text: string) => void,
   ): void {
-    const { dialog } = answer;
-    const route = dialog.route();
-    const send = (flow: Flow): void => {
-      const request = buildRequest({
-        method: 'ACK',
-        uri: route.requestUri,
-        flow,
-        routes: route.routes,
-        from: dialog.local,
-        to: dialog.remote,
-        callId: dialog.callId,
-        cseq: cseqOf(this.#request).number,
-        userAgent: this.#context.userAgent,
-        given,
-        body,
-      });
-      answer.ack = { bytes: serialiseSipMessage(request), flow };
-      this.#context.transport.send(flow, answer.ack.bytes);
-      sent(answer.ack);
+    const keep = (ack: SentAck): void => {
+      fork.ack = ack;
+      sent(ack);
     };
-    whenReady(
-      flowOfRoute(this.#context, dialog, route),
-      (flow) => {
-        try {
-          send(flow);
-        } catch (error) {
-          if (!(error instanceof ProtocolError)) throw error;
-          failed(error.message);
-        }
-      },
-      (error) => failed(error instanceof Error ? error.message : 'no way to the peer'),
-    );
+    const cseq = cseqOf(this.#request).number;
+    sendAckOf(this.#context, fork.dialog, { cseq, given, body }, keep, failed);
   }
 
   #startCancel(given: SipHeaders): SipRequest {
-    const { headers } = this.#request;
-    const cancel = new SipHeaders([['Via', headers.getAll('via')[0] ?? '']]);
-    for (const route of headers.getAll('route')) cancel.append('Route', route);
-    cancel.append('Max-Forwards', '70');
-    for (const name of ['From', 'To', 'Call-ID']) cancel.append(name, headers.get(name) ?? '');
-    cancel.append('CSeq', `${cseqOf(this.#request).number} CANCEL`);
-    for (const { name, value } of given) {
-      if (!NOT_IN_CANCEL.has(headerKey(name))) cancel.append(prettyName(name), value);
-    }
-    const { uri } = this.#request;
-    const request: SipRequest = {
-      kind: 'request',
-      method: 'CANCEL',
-      uri,
-      headers: cancel,
-      body: Buffer.alloc(0),
-    };
+    const request = buildCancel(this.#request, given);
     this.#cancelRequest = request;
     this.#cancel = 'held';
     // RFC 3261 §9.1: without a provisional response the CANCEL has to wait.
@@ -327,28 +314,61 @@ export class OutboundInvite implements ClientTransactionUser, AckSender, Disposa
     });
   }
 
-  #finish(): void {
+  /** There is a final response: early dialogs but that of the `winner` are over (RFC 3261 §12.3, §13.2.2.4). */
+  #finish(winner?: Dialog): void {
     this.#timer?.[Symbol.dispose]();
     if (this.#finished) return;
     this.#finished = true;
-    this.#done(this.id);
+    for (const { dialog } of this.#forks.values()) {
+      if (this.#isInitial && dialog !== winner && dialog.state === 'early') {
+        this.#context.dialogs.remove(dialog);
+      }
+    }
+    // Later no 2xx can come again: the dialog need not hold what its INVITE was.
+    if (winner !== undefined) {
+      this.#timer = this.#context.clock.startTimer(SIP_LIMITS.transactionTimeoutMs, () => {
+        if (winner.lastInvite === this) winner.lastInvite = undefined;
+      });
+    }
+    this.#options.done(this.id);
   }
 
   #finishMadeUp(status: number, reason: string, sentence?: string): void {
     if (this.#finished) return;
     this.#finish();
-    if (this.#muted) return;
-    const { clock } = this.#context;
     const response = buildMadeUpResponse(this.#request, this.#flow, status, reason, sentence);
-    const ids = { transactionId: this.id, dialogId: this.dialogId };
-    const source = madeUp(this.#flow.transport);
-    this.#owner.sendFrame(sipTokens(source, clock.now(), ids), serialiseSipMessage(response));
+    if (this.#options.ownUse !== undefined) this.#options.ownUse(response);
+    else if (!this.#muted) {
+      const ids = { transactionId: this.id, dialogId: this.dialogId };
+      const tokens = sipTokens(madeUp(this.#flow.transport), this.#context.clock.now(), ids);
+      this.#owner.sendFrame(tokens, serialiseSipMessage(response));
+    }
   }
 
   #passUp(response: SipResponse, flow: Flow, bytes: number): void {
+    if (this.#options.ownUse !== undefined) {
+      if (response.status >= 200) this.#options.ownUse(response);
+      return;
+    }
     if (this.#muted) return;
     const ids = { transactionId: this.id, dialogId: this.dialogId };
     const tokens = sipTokens(fromNetwork(flow, bytes), this.#context.clock.now(), ids);
     this.#owner.sendFrame(tokens, serialiseSipMessage(response));
   }
+}
+
+function ignore(): void {
+  // Nobody waits for it.
+}
+
+/** Not a reliable response that came again or before its turn (RFC 3262 §4). */
+function isNext(fork: Fork | undefined, response: SipResponse): boolean {
+  const text = response.headers.get('rseq');
+  const reliable = response.headers.list('require').some((tag) => tag.toLowerCase() === '100rel');
+  if (!reliable || text === undefined) return true;
+  if (fork === undefined || !/^\d{1,10}$/.test(text)) return false;
+  const rseq = Number(text);
+  if (fork.rseq !== undefined && rseq !== fork.rseq + 1) return false;
+  fork.rseq = rseq;
+  return true;
 }

@@ -24,13 +24,15 @@ import { OutboundInvite } from './outbound-invite.ts';
 import { NextHops } from './next-hops.ts';
 import { RequestAttempts, type OtherWays } from './request-attempts.ts';
 import { attemptToSend, OWN_ACK, refuseToSend, UNKNOWN_DIALOG } from './send-refusals.ts';
+import { beginAsCaller } from './session-timer.ts';
 import { flowForSize, isTooLargeForDatagram } from './size-rule.ts';
 import { whenReady, type Soon } from './soon.ts';
+import { followSubscription } from './subscriptions.ts';
 import type { Flow, Hop } from './transport.ts';
 import { sentenceOf, Unreachable } from './unreachable.ts';
 
 /** Out of dialog the engine adds a Contact to these. */
-const NEW_WITH_CONTACT = new Set(['INVITE', 'SUBSCRIBE']);
+const NEW_WITH_CONTACT = new Set(['INVITE', 'SUBSCRIBE', 'REFER']);
 /** Requests that follow a registered contact to its connection. */
 const TO_BINDINGS = new Set(['INVITE', 'OPTIONS', 'NOTIFY', 'MESSAGE']);
 
@@ -97,7 +99,8 @@ export class OutboundRequests implements Disposable {
       return;
     }
     const { transactions, dialogs } = this.#context;
-    if (transactions.clientsFull || (method === 'INVITE' && dialogs.full)) {
+    const isFull = method === 'INVITE' ? dialogs.full : method === 'SUBSCRIBE' && dialogs.subscriptionsFull;
+    if (transactions.clientsFull || isFull) {
       owner.sendNok(msgId, 'too many transactions or dialogs');
       return;
     }
@@ -196,13 +199,15 @@ export class OutboundRequests implements Disposable {
         flow,
         ways,
         done: (done) => this.#invites.delete(done),
+        accepted: (dialog, response) => beginAsCaller(this.#context, dialog, request, response),
       });
       this.#invites.set(invite.id, { invite, owner });
       id = invite.id;
       bytes = invite.start();
     } else {
       id = newTransactionId();
-      const user = this.#userOf(owner, id, request, flow);
+      const passUp = this.#userOf(owner, id, request, flow);
+      const user = followSubscription(this.#context, owner, request, passUp);
       const attempts = new RequestAttempts({ context: this.#context, user, ways });
       ({ bytes } = attempts.start(request, flow));
     }
