@@ -14,7 +14,7 @@ import type { Binding } from '../store/imserver-tables.ts';
 import { BridgedSession } from './bridged-session.ts';
 import type { Credentials } from './credentials.ts';
 import type { DeferredMessages } from './deferred-messages.ts';
-import { isFlowFailed, isWayLost } from './device-way.ts';
+import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
 import type { Registrar } from './registrar.ts';
 import type { UserFile } from './user-file.ts';
 
@@ -201,8 +201,9 @@ export class B2bua implements AsyncDisposable {
     const { agent, domain } = this.#options;
     const { headers } = invite.request.message;
     const gone = session.goneWhileRinging(device.contact);
-    const send = (nextHop: string) => {
+    const send = (way: string) => {
       const call = newCallIdentity();
+      const { nextHop, headers: route } = wayTo(way);
       return sendInvite(agent, {
         invite: {
           uri: device.contact,
@@ -211,6 +212,7 @@ export class B2bua implements AsyncDisposable {
           to: `<sip:${called}@${domain}>`,
           sdp: invite.sdp,
           headers: {
+            ...route,
             'Max-Forwards': String(Math.max(0, Number(headers.get('max-forwards') ?? 70) - 1)),
           },
         },

@@ -11,7 +11,7 @@ import type { SipAgent } from '../sip/agent/agent.ts';
 import { sendPagerMessage } from '../sip/agent/pager-message.ts';
 import type { Binding } from '../store/imserver-tables.ts';
 import type { Credentials } from './credentials.ts';
-import { isFlowFailed, isWayLost } from './device-way.ts';
+import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
 import type { ImServerStore } from './imserver-store.ts';
 import type { Registrar } from './registrar.ts';
 import type { UserFile } from './user-file.ts';
@@ -192,10 +192,10 @@ export class DeferredMessages {
   /** Undefined when it could not be sent. */
   async #sendTo(device: Binding, parcel: Parcel): Promise<AgentResponse | undefined> {
     const { agent, domain, log } = this.#options;
-    const send = (nextHop: string) =>
+    const send = (way: string) =>
       sendPagerMessage(agent, {
         uri: device.contact,
-        nextHop,
+        ...wayTo(way),
         from: `<sip:${parcel.sender}@${domain}>`,
         to: `<sip:${parcel.recipient}@${domain}>`,
         contentType: parcel.contentType,

@@ -8,7 +8,7 @@ import type { Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import { RETURN_WINDOW_HEADER } from '../sip/agent/registration-answer.ts';
-import { parseNameAddr, type NameAddr } from '../sip/headers.ts';
+import { formatNameAddr, parseNameAddr, type NameAddr } from '../sip/headers.ts';
 import { cseqOf } from '../sip/message.ts';
 import { hostOfAddress } from '../sip/uri.ts';
 import type { Binding } from '../store/imserver-tables.ts';
@@ -32,6 +32,10 @@ export interface RegistrarOptions {
   /** A user has come, or has signed off. */
   readonly receiveChange?: () => void;
 }
+
+/** Proxies between a device and us, and the characters of their URIs. */
+const MAX_PATH_VALUES = 8;
+const MAX_PATH_CHARS = 2_000;
 
 /** The table of devices, in memory and on disk. */
 export class Registrar {
@@ -124,6 +128,8 @@ export class Registrar {
     await request.respond(200, {
       headers: {
         ...(devices.length > 0 ? { Contact: devices.map((device) => this.#describe(device)) } : {}),
+        // RFC 3327 §5.3: the device may see by which way it is reached.
+        ...(headers.has('path') ? { Path: headers.getAll('path') } : {}),
         Date: new Date(this.#clock.now()).toUTCString(),
         [RETURN_WINDOW_HEADER]: String(this.#crowd.windowS(this.#bindings.size)),
       },
@@ -137,7 +143,7 @@ export class Registrar {
    */
   async #isCrowded(request: AgentServerRequest): Promise<boolean> {
     const user = this.#options.credentials.userOf(request.message.headers.get('to')) ?? '';
-    const source = sourceUri(request);
+    const source = wayBack(request);
     if (this.devicesOf(user).some((device) => device.source === source)) return false;
     const waitS = this.#crowd.receive();
     if (waitS === undefined) return false;
@@ -161,7 +167,7 @@ export class Registrar {
     let devices = [...this.devicesOf(user)];
     const gone: string[] = [];
     const bound: Binding[] = [];
-    const source = sourceUri(request);
+    const source = wayBack(request);
     for (const text of contacts) {
       const contact = readContact(text);
       if (contact === undefined) return { status: 400 };
@@ -210,8 +216,18 @@ export class Registrar {
   }
 }
 
-/** The way back to a device is the way that its REGISTER came: a Contact behind a NAT leads nowhere. */
-function sourceUri(request: AgentServerRequest): string {
+/**
+ * The way back to a device is the way that its REGISTER came: a Contact behind a NAT leads nowhere. Proxies that want
+ * to stay on that way have written themselves into Path (RFC 3327 §5.3).
+ * @throws ProtocolError 400 for a Path that nobody can follow
+ */
+function wayBack(request: AgentServerRequest): string {
+  const path = request.message.headers.list('path');
+  if (path.length > 0) {
+    const tooLong = path.length > MAX_PATH_VALUES || path.join().length > MAX_PATH_CHARS;
+    if (tooLong) throw new ProtocolError('SIP_BAD_HEADER', 400, 'the Path is too long');
+    return path.map((value) => formatNameAddr(parseNameAddr(value))).join(', ');
+  }
   const { address, port, transport } = request.source;
   return `sip:${hostOfAddress(address)}:${port};transport=${transport}`;
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DOMAIN, passwordOf, World, type Person } from '../../support/im-world.ts';
 import { kamailioMissing, startKamailio, type Kamailio } from './kamailio.ts';
+import { Steps } from './steps.ts';
 
 if (kamailioMissing !== undefined) console.log(`skipped: ${kamailioMissing}`);
 
@@ -18,15 +19,16 @@ describe.skipIf(kamailioMissing !== undefined)('Kamailio is registrar and proxy,
     await kamailio[Symbol.asyncDispose]();
   });
 
-  async function join(user: string, name: string, transport: string): Promise<Person> {
-    const person = await world.openPerson(user, { name });
+  async function join(user: 'bob' | 'tom', transport: string, steps: Steps): Promise<Person> {
+    const person = await world.openPerson(user, { name: `${user}-${transport}`, tap: steps.tap(user) });
     await person.signIn(`sip:127.0.0.1:${kamailio.port};transport=${transport}`);
     return person;
   }
 
   it.each(['udp', 'tcp'])('two people talk in peer mode over %s, and either ends it', async (transport) => {
-    await using bob = await join('bob', `bob-${transport}`, transport);
-    await using tom = await join('tom', `tom-${transport}`, transport);
+    const steps = new Steps();
+    await using bob = await join('bob', transport, steps);
+    await using tom = await join('tom', transport, steps);
     const ofBob = await bob.meet('tom');
     const ofTom = await tom.meet('bob');
     const sent = await bob.send(ofBob, 'through a proxy that knows nothing of us');
@@ -37,6 +39,8 @@ describe.skipIf(kamailioMissing !== undefined)('Kamailio is registrar and proxy,
     const { id } = await bob.session(ofBob, 'open');
     await bob.commands['session.end']({ sessionId: id });
     await tom.session(ofTom, 'ended');
+    await bob.session(ofBob, 'ended');
+    expect(steps.faults()).toEqual([]);
   });
 
   it('a wrong password is said once, and not tried again', async () => {
@@ -45,3 +49,52 @@ describe.skipIf(kamailioMissing !== undefined)('Kamailio is registrar and proxy,
     await eve.until('refused', async () => (await eve.account()).connection.status === 'refused');
   });
 });
+
+describe.skipIf(kamailioMissing !== undefined)(
+  'Kamailio is a proxy in front of the IM Server (Path, Record-Route)',
+  () => {
+    let kamailio: Kamailio;
+    let world: World;
+    beforeAll(async () => {
+      world = await World.open(['bob', 'tom']);
+      kamailio = await startKamailio({ domain: 'edge.home.arpa', server: world.uri });
+    });
+    afterAll(async () => {
+      await world[Symbol.asyncDispose]();
+      await kamailio[Symbol.asyncDispose]();
+    });
+
+    it.each(['udp', 'tcp'])(
+      'two people talk over %s; who is absent gets his messages later',
+      async (transport) => {
+        const uri = `sip:127.0.0.1:${kamailio.port};transport=${transport}`;
+        const steps = new Steps();
+        await using bob = await world.openPerson('bob', { name: `bob-${transport}`, tap: steps.tap('bob') });
+        await bob.signIn(uri);
+        const ofBob = await bob.meet('tom');
+        const early = await bob.send(ofBob, 'are you there?');
+        await bob.becomes(early, 'waiting');
+        await using tom = await world.openPerson('tom', { name: `tom-${transport}`, tap: steps.tap('tom') });
+        await tom.signIn(uri);
+        const ofTom = await tom.meet('bob');
+        expect(await tom.received(ofTom, 1)).toContain('are you there?');
+        const sent = await bob.send(ofBob, 'through a proxy and a server');
+        await bob.becomes(sent, 'delivered', 'displayed');
+        const answer = await tom.send(ofTom, 'and back');
+        await tom.becomes(answer, 'delivered', 'displayed');
+        const { id } = await bob.session(ofBob, 'open');
+        await bob.commands['session.end']({ sessionId: id });
+        await tom.session(ofTom, 'ended');
+        await bob.session(ofBob, 'ended');
+        expect(steps.faults()).toEqual([]);
+        // The way to Tom was that of his Path: through the proxy, not to his Contact.
+        const invites = world.wire.filter(
+          ({ direction, text }) => direction === 'out' && text.startsWith('INVITE '),
+        );
+        expect(invites.length).toBeGreaterThan(0);
+        for (const { text } of invites)
+          expect(text).toMatch(/\r\nRoute: <sip:[^>@]*@?127\.0\.0\.1:\d+[^>]*;lr/);
+      },
+    );
+  },
+);
