@@ -124,6 +124,7 @@ export class DnsClient implements Disposable {
   /** What ends each running exchange. */
   readonly #running = new Set<(error: Error) => void>();
   #queries = 0;
+  #ended = false;
 
   constructor(options: { clock: Clock; servers?: readonly string[] }) {
     this.#clock = options.clock;
@@ -145,6 +146,7 @@ export class DnsClient implements Disposable {
 
   /** Ends what is running. */
   [Symbol.dispose](): void {
+    this.#ended = true;
     for (const end of [...this.#running]) end(new Error('closed'));
   }
 
@@ -167,6 +169,7 @@ export class DnsClient implements Disposable {
       .map(parseServer);
     for (let attempt = 0; attempt < SIP_NETWORK_LIMITS.dnsTries; attempt += 1) {
       for (const server of servers) {
+        if (this.#ended) break;
         const packet = await this.#askServer(server, name, type).catch(() => undefined);
         if (packet === undefined) continue;
         const code = (packet.flags ?? 0) & RCODE_MASK;

@@ -204,6 +204,7 @@ export class RequestAttempts implements ClientTransactionUser {
       return;
     }
     context.log.info('sip.failover', { remote: placeOf(flow.remoteAddress, flow.remotePort) });
-    begun?.(this.start(request, flow));
+    const transaction = this.start(request, flow);
+    begun?.(transaction);
   }
 }
