@@ -105,6 +105,12 @@ export class SipPeer implements AsyncDisposable {
   readonly log: PeerMessage[] = [];
   /** Bytes outside of messages on a stream (keep-alive answers). */
   pings = '';
+  /** STUN requests that came, whether they are answered, and with which address. */
+  stun = 0;
+  answersStun = false;
+  stunAddress: string | undefined;
+  /** STUN answers that came. */
+  readonly stunAnswers: Buffer[] = [];
   port = 0;
   /** Bytes of a stream that are no message (yet). */
   get bytes(): number {
@@ -128,9 +134,11 @@ export class SipPeer implements AsyncDisposable {
     const peer = new SipPeer('udp');
     const socket = createSocket('udp4');
     peer.#udp = socket;
-    socket.on('message', (bytes, from) =>
-      peer.#receive(new PeerMessage(bytes.toString('utf8'), from.address, from.port)),
-    );
+    socket.on('message', (bytes, from) => {
+      if (bytes.toString() === '\r\n\r\n') peer.pings += '\r\n\r\n';
+      else if ((bytes[0] ?? 0xff) < 2) peer.#receiveStun(bytes, from.address, from.port);
+      else peer.#receive(new PeerMessage(bytes.toString('utf8'), from.address, from.port));
+    });
     socket.bind(port, '127.0.0.1');
     await once(socket, 'listening');
     peer.port = socket.address().port;
@@ -291,6 +299,22 @@ export class SipPeer implements AsyncDisposable {
     if (server !== undefined) await new Promise<void>((done) => server.close(() => done()));
     const udp = this.#udp;
     if (udp !== undefined) await new Promise<void>((done) => udp.close(done));
+  }
+
+  /** RFC 5389 by hand, IPv4 only: the address is masked by the cookie. */
+  #receiveStun(bytes: Buffer, address: string, port: number): void {
+    if (bytes.readUInt16BE(0) !== 1) {
+      this.stunAnswers.push(bytes);
+      return;
+    }
+    this.stun += 1;
+    if (!this.answersStun) return;
+    const answer = Buffer.from('0101000c2112a4420000000000000000000000000020000800010000', 'hex');
+    bytes.copy(answer, 8, 8, 20);
+    answer.writeUInt16BE(port ^ 0x2112, 26);
+    const seen = (this.stunAddress ?? address).split('.').map(Number);
+    const masked = Buffer.from([0x21, 0x12, 0xa4, 0x42].map((mask, index) => mask ^ (seen[index] ?? 0)));
+    this.#udp?.send(Buffer.concat([answer, masked]), port, address);
   }
 
   #receive(message: PeerMessage): void {
