@@ -28,6 +28,7 @@ const ONLY_IN_DIALOG = new Set(['INVITE', 'BYE', 'UPDATE', 'PRACK', 'REFER']);
 /** The same without a To tag. */
 const NEVER_NEW = new Set(['BYE', 'UPDATE', 'PRACK']);
 const TARGET_REFRESH = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY']);
+const NO_DIALOG: Refusal = { status: 481, reason: 'Call/Transaction Does Not Exist' };
 const SUBSCRIBES = new Set(['SUBSCRIBE', 'REFER']);
 
 /** A request with what was found out about it. */
@@ -193,14 +194,16 @@ export class InboundRequests implements Disposable {
       method === 'NOTIFY' && hasToTag ? dialogOfNotify(this.#context, request, flow) : undefined;
     if (notified instanceof Dialog) this.#receiveInDialog(arrival, transaction, notified, refuse);
     else if (notified === 'fork' || (hasToTag ? ONLY_IN_DIALOG.has(method) : NEVER_NEW.has(method)))
-      refuse({ status: 481, reason: 'Call/Transaction Does Not Exist' });
+      refuse(NO_DIALOG);
     else if (asksTooLittle(request)) refuse(INTERVAL_TOO_SMALL);
     else {
       const owner = control.applicationFor(method, isKnown);
       const isFull =
         (method === 'INVITE' && dialogs.full) || (SUBSCRIBES.has(method) && dialogs.subscriptionsFull);
       if (owner === undefined && !isKnown) refuse(NOT_IMPLEMENTED);
-      else if (owner === undefined) refuse({ status: 503, reason: 'Service Unavailable' });
+      // Whoever knew the dialog is gone, or nobody has asked for such requests.
+      else if (owner === undefined)
+        refuse(hasToTag ? NO_DIALOG : { status: 503, reason: 'Service Unavailable' });
       else if (isFull || owner.overloaded) refuse(overloaded());
       else this.#handUp(arrival, transaction, owner, undefined);
     }
@@ -243,7 +246,7 @@ export class InboundRequests implements Disposable {
   ): void {
     const { request } = arrival;
     const verdict = dialog.reliable?.receivePrack(request.headers.get('rack') ?? '') ?? 'unknown';
-    if (verdict === 'unknown') refuse({ status: 481, reason: 'Call/Transaction Does Not Exist' });
+    if (verdict === 'unknown') refuse(NO_DIALOG);
     else if (verdict === 'wanted' || request.body.length > 0) {
       this.#handUp(arrival, transaction, dialog.owner, dialog);
     } else refuse({ status: 200, reason: 'OK' });

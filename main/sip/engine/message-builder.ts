@@ -193,7 +193,8 @@ export function fromOf(given: SipHeaders, flow: Flow, makeTag: () => string): st
 
 /** To of a new request: the application's, or the Request-URI. @throws ProtocolError */
 export function toOf(given: SipHeaders, uri: string, flow: Flow): string {
-  return bracketed(replaceLocalhost(given.get('to') ?? `<${uri}>`, flow));
+  const to = given.get('to');
+  return bracketed(to === undefined ? `<${uri}>` : replaceLocalhost(to, flow));
 }
 
 /** Contact: the application's with `@localhost` replaced, or our own address where one is needed. */
