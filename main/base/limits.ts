@@ -271,6 +271,11 @@ export const MESSENGER_LIMITS = {
   registrationWindowMaxMs: 600_000,
   /** Everything registers anew within this time after the network has changed. */
   networkChangeMs: 500,
+  /** A drachtio server that does not answer: the accounts go on without waiting for it. */
+  engineConnectMs: 3_000,
+  /** First and longest wait before the network is opened again that could not be opened. */
+  networkRetryFirstMs: 1_000,
+  networkRetryMaxMs: 60_000,
   /** How long we wait for the answer to our BYE, and at shutdown; longer than the server's `byeMs`. */
   byeMs: 6_000,
   shutdownByeMs: 1_500,

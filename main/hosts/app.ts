@@ -1,6 +1,7 @@
 /**
  * Owns: what every host builds: messenger, embedded IM Server, commands, the border to the window.
- * Called by: browser/main.ts, headless/main.ts, electron/main.ts. Calls: messenger, embedded-imserver.ts, api-server.ts.
+ * Called by: browser/main.ts, headless/main.ts, electron/main.ts. Calls: messenger, embedded-imserver.ts, api-server.ts,
+ * network-watch.ts.
  */
 import type { AppInfo } from '../../shared/ipc/contract.ts';
 import { Lifetime } from '../base/lifetime.ts';
@@ -11,6 +12,7 @@ import { Messenger } from '../messenger/messenger.ts';
 import type { SecretBox } from '../messenger/secrets.ts';
 import { ApiServer } from './api-server.ts';
 import { EmbeddedImServer } from './embedded-imserver.ts';
+import { NetworkWatch } from './network-watch.ts';
 import { VERSION } from './version.ts';
 
 export interface AppOptions {
@@ -19,6 +21,8 @@ export interface AppOptions {
   readonly secrets: SecretBox;
   readonly log: Log;
   readonly tap?: WireTap;
+  /** Authorities that are trusted beside those of the system, as PEM text. */
+  readonly ca?: readonly string[];
 }
 
 /** The program without its window. */
@@ -35,10 +39,10 @@ export class App implements AsyncDisposable {
 
   /** Opens the profile. Rejects with StoreError. Servers and accounts come up in the background. */
   static async open(options: AppOptions): Promise<App> {
-    const { profile, host, secrets, log, tap } = options;
+    const { profile, host, secrets, log, tap, ca = [] } = options;
     const lifetime = new Lifetime();
     try {
-      const messenger = await Messenger.open({ profile, secrets, log, ...(tap ? { tap } : {}) });
+      const messenger = await Messenger.open({ profile, secrets, log, ca, ...(tap ? { tap } : {}) });
       const imServer = lifetime.own(
         new EmbeddedImServer({
           profile,
@@ -50,6 +54,15 @@ export class App implements AsyncDisposable {
       );
       // Owned after the server: closed before it, so that it can still sign off there.
       lifetime.own(messenger);
+      const watch = lifetime.own(
+        new NetworkWatch({
+          receiveChange: () => {
+            log.info('network.changed');
+            messenger.receiveNetworkChange();
+          },
+        }),
+      );
+      watch.start();
       const resumed = imServer.resume().then(() => reconnectDemo(messenger, imServer));
       lifetime.defer(() => resumed.catch(() => undefined));
       const commands = createCommands({

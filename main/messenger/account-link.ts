@@ -12,10 +12,9 @@ import type { Log } from '../base/log.ts';
 import type { RegistrationStatus, ServerWay } from '../sip/agent/registration-flow.ts';
 import { Registration } from '../sip/agent/registration.ts';
 import { DigestClient } from '../sip/digest.ts';
-import { parseSipUri } from '../sip/uri.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import type { Store } from '../store/store.ts';
-import { toNameAddr, toServerUri, userOf } from './address.ts';
+import { toNameAddr, userOf } from './address.ts';
 import type { Chat, ChatContext } from './chat.ts';
 import { chatEnd, type ChatEnd } from './chat-end.ts';
 import { Composing } from './composing-state.ts';
@@ -25,6 +24,7 @@ import type { Feed } from './feed.ts';
 import type { Inbox } from './inbox.ts';
 import type { Network } from './network.ts';
 import { Outbox } from './outbox.ts';
+import { serverFlows, serverName, transportOfWay } from './server-ways.ts';
 
 /** What an account needs of the messenger. */
 export interface AccountHost {
@@ -47,24 +47,25 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   readonly delivery: Delivery;
   readonly #host: AccountHost;
   readonly #digest: DigestClient;
-  readonly #serverUri: string;
   readonly #registration: Registration;
   readonly #conversations = new Map<ConversationId, ConversationLink>();
   #status: AccountStatus = { status: 'offline' };
+  #remembered: string | undefined;
 
   constructor(host: AccountHost, stored: StoredAccount, password: string) {
     this.stored = stored;
     this.inbox = host.inbox;
     this.delivery = host.delivery;
     this.#host = host;
+    this.#remembered = stored.lastTransport;
     this.#digest = new DigestClient({ user: this.user, password });
-    this.#serverUri = toServerUri(stored.server, stored.address);
     this.#registration = new Registration({
       agent: host.network.agent,
       address: stored.address,
       displayName: stored.displayName,
       contact: `<sip:${this.user}@localhost;ob>`,
-      flows: [[{ nextHop: this.#serverUri }]],
+      flows: serverFlows(stored),
+      keepsAlive: !host.network.watchesFlows,
       digest: this.#digest,
       instanceId: stored.id,
       limits: host.limits,
@@ -81,8 +82,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
 
   /** The account as the window shows it. */
   get account(): Account {
-    const { id, address, displayName, server, kind } = this.stored;
-    return { id, address, displayName, server, kind, connection: this.#status };
+    return shownAccount(this.stored, this.#status);
   }
 
   get agent(): Network['agent'] {
@@ -107,6 +107,19 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     this.#registration.start();
   }
 
+  /** A connection of the engine is gone: if it was ours, we register anew. */
+  receiveFlowLost(flow: { remoteAddress: string; remotePort: number; reason: string }): void {
+    this.#registration.receiveFlowLost(flow);
+  }
+
+  receiveEngineLost(): void {
+    this.#registration.receiveEngineLost('the SIP engine is not connected');
+  }
+
+  receiveNetworkChange(): void {
+    this.#registration.receiveNetworkChange();
+  }
+
   /** The link of a conversation, made when it is first needed. */
   link(conversation: Conversation): ConversationLink {
     const known = this.#conversations.get(conversation.id);
@@ -127,9 +140,11 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     return this.#conversations.values();
   }
 
-  chatContext(conversation: Conversation): Omit<ChatContext, 'delegate'> | undefined {
+  chatContext(conversation: Conversation, called?: 'called'): Omit<ChatContext, 'delegate'> | undefined {
     const advertisedHost = this.#registration.localHost;
-    if (!this.online || advertisedHost === undefined) return undefined;
+    // A lost connection to the server is no reason to refuse whom it calls for by another one.
+    const ready = this.online || (called !== undefined && this.#status.status === 'connecting');
+    if (!ready || advertisedHost === undefined) return undefined;
     const { network, log, limits } = this.#host;
     return {
       agent: network.agent,
@@ -210,8 +225,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   }
 
   #receiveRegistration(status: RegistrationStatus): void {
-    const { host, port } = parseSipUri(this.#serverUri);
-    const server = port === undefined ? host : `${host}:${port}`;
+    const server = serverName(this.stored);
     switch (status.status) {
       case 'stopped':
         this.#change({ status: 'offline' });
@@ -222,22 +236,37 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
         return;
       case 'registered':
         this.#change({ status: 'online' });
+        this.#rememberTransport();
         void this.#sendQueued();
         return;
       case 'unreachable':
         this.#change({
           status: 'connecting',
           code: 'unreachable',
-          reason: `The server ${server} cannot be reached. Parley tries again by itself.`,
+          reason: `The server ${server} cannot be reached (${status.reason}). Parley tries again by itself.`,
         });
         return;
       case 'refused':
         this.#change({
           status: 'refused',
           code: REASON_OF_STATUS[status.code] ?? 'refused',
-          reason: refusalInWords(status.code, status.reason, this.stored.address),
+          reason:
+            status.code === 0
+              ? `The server ${server} does not prove who it is: ${status.reason}. Parley does not go there without encryption instead.`
+              : refusalInWords(status.code, status.reason, this.stored.address),
         });
     }
+  }
+
+  /** What worked is tried first by the next run. */
+  #rememberTransport(): void {
+    const transport = transportOfWay(this.#registration.way);
+    if (this.#remembered === transport) return;
+    this.#remembered = transport;
+    const { store, log } = this.#host;
+    store.call('updateAccountTransport', { id: this.stored.id, transport }).catch((error: unknown) => {
+      log.warn('account.transport-not-stored', { error });
+    });
   }
 
   #change(status: AccountStatus): void {
@@ -255,7 +284,14 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   }
 }
 
+/** An account with its connection, without its secret. */
+export function shownAccount(stored: StoredAccount, connection: AccountStatus): Account {
+  const { id, address, displayName, server, transport = 'auto', proxies = [], kind } = stored;
+  return { id, address, displayName, server, transport, proxies: [...proxies], kind, connection };
+}
+
 const REASON_OF_STATUS: Readonly<Record<number, AccountReasonCode>> = {
+  0: 'certificate',
   401: 'wrong-password',
   403: 'forbidden',
   404: 'unknown-address',

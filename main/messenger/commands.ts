@@ -9,12 +9,12 @@ import type { AccountId, ConversationId, SessionId } from '../../shared/domain/i
 import type { AppInfo, CallName, CallOutput, CheckedInput } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
-import { toServerUri } from './address.ts';
 import { markRead, sendText } from './conversation-actions.ts';
 import type { ConversationLink } from './conversation-link.ts';
 import type { ImServerControl } from './im-server-control.ts';
 import type { Messenger } from './messenger.ts';
 import type { SecretBox } from './secrets.ts';
+import { serverFlows, type ServerPlace } from './server-ways.ts';
 
 /** A handler for every call: a missing one does not compile. */
 export type Commands = {
@@ -59,19 +59,14 @@ function accountCommands({
       const accounts = await messenger.store.call('selectAccounts', null);
       return { ...app, profile: messenger.profile, firstRun: accounts.length === 0 };
     },
-    'account.add': async ({ address, password, displayName, server }) => {
-      await refuseSecondAccount(messenger, address);
-      return addAccount(messenger, secrets, { address, password, displayName, server, kind: 'server' });
+    'account.add': async (input) => {
+      await refuseSecondAccount(messenger, input.address);
+      return addAccount(messenger, secrets, { ...input, kind: 'server' });
     },
-    'account.signIn': async ({ accountId, password }) =>
-      (await messenger.signInAgain(accountId, password)).account,
+    'account.signIn': ({ accountId, password }) => messenger.signInAgain(accountId, password),
     'account.list': async () => {
       const stored = await messenger.store.call('selectAccounts', null);
-      return stored.map((account) => {
-        const { id, address, displayName, server, kind } = account;
-        const running = messenger.accounts().find((link) => link.stored.id === id)?.account;
-        return running ?? { id, address, displayName, server, kind, connection: { status: 'offline' } };
-      });
+      return stored.map((account) => messenger.shown(account));
     },
     'account.remove': async ({ accountId }) => {
       await messenger.removeAccount(accountId);
@@ -251,7 +246,7 @@ function serverCommands({
               server,
               kind: 'demo',
             })
-          : messenger.account(known.id).account;
+          : messenger.shown(known);
       await messenger.store.call('upsertContact', {
         accountId: account.id,
         address: demo.peerAddress,
@@ -267,28 +262,32 @@ function serverCommands({
 async function addAccount(
   messenger: Messenger,
   secrets: SecretBox,
-  input: { address: string; password: string; displayName: string; server: string; kind: Account['kind'] },
+  input: ServerPlace & { password: string; displayName: string; kind: Account['kind'] },
 ): Promise<Account> {
-  const { address, password, displayName, server, kind } = input;
-  try {
-    toServerUri(server, address);
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    throw new CallError(
-      'invalid-input',
-      `"${server}" is not a server: write a name or address, or name:port.`,
-    );
-  }
-  const link = await messenger.addAccount({
+  const { password, ...place } = input;
+  checkPlace(place);
+  return messenger.addAccount({
     id: randomUUID() as AccountId,
-    address,
-    displayName,
-    server,
-    kind,
+    ...place,
     secret: secrets.protect(password),
     secretBackend: secrets.backend,
   });
-  return link.account;
+}
+
+/** Rejects with CallError when server or proxies cannot be read. */
+function checkPlace(place: ServerPlace): void {
+  const { server, proxies = [] } = place;
+  for (const one of [server, ...proxies]) {
+    try {
+      serverFlows({ ...place, server: one, proxies: [] });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      throw new CallError(
+        'invalid-input',
+        `"${one}" is not a server: write a name or address, or name:port.`,
+      );
+    }
+  }
 }
 
 async function refuseSecondAccount(messenger: Messenger, address: string): Promise<void> {

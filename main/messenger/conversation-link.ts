@@ -20,8 +20,11 @@ import { Outbox } from './outbox.ts';
 export interface ConversationHost {
   readonly inbox: Inbox;
   readonly delivery: Delivery;
-  /** Undefined while the account cannot reach its server; then `unavailable` says why. */
-  chatContext(conversation: Conversation): Omit<ChatContext, 'delegate'> | undefined;
+  /**
+   * Undefined while the account cannot reach its server; then `unavailable` says why. For a chat to which the server
+   * calls us (`called`) it need not be reached.
+   */
+  chatContext(conversation: Conversation, called?: 'called'): Omit<ChatContext, 'delegate'> | undefined;
   unavailable(peerName: string): ChatEnd;
   createOutbox(
     conversationId: ConversationId,
@@ -112,7 +115,7 @@ export class ConversationLink implements AsyncDisposable {
 
   /** Steps 3 to 10 of the flow, with Tom's rules: contacts are let in, strangers are asked about. */
   async receiveInvite(invite: IncomingInvite, letIn: boolean): Promise<void> {
-    const context = this.#host.chatContext(this.#conversation);
+    const context = this.#host.chatContext(this.#conversation, 'called');
     if (context === undefined) {
       await invite.reject(480);
       return;

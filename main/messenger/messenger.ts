@@ -7,6 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import type { Account } from '../../shared/domain/account.ts';
 import type { Contact, Conversation, Session } from '../../shared/domain/conversation.ts';
 import type { AccountId, ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
@@ -22,19 +23,20 @@ import { Lifetime } from '../base/lifetime.ts';
 import { MESSENGER_LIMITS, type MessengerLimits, type MsrpLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
-import { addressOfHost, parseSipUri } from '../sip/uri.ts';
 import { Store } from '../store/store.ts';
 import type { StoredAccount } from '../store/accounts.ts';
-import { AccountLink, type AccountHost } from './account-link.ts';
-import { toServerUri, userOf } from './address.ts';
+import { AccountLink, shownAccount, type AccountHost } from './account-link.ts';
+import { userOf } from './address.ts';
 import type { Chat } from './chat.ts';
 import { Delivery } from './delivery.ts';
 import { Feed } from './feed.ts';
 import { Inbox } from './inbox.ts';
 import { LadderRecorder } from './ladder-recorder.ts';
-import { Network } from './network.ts';
+import type { Network } from './network.ts';
+import { NetworkKeeper } from './network-keeper.ts';
 import { RequestRouting } from './request-routing.ts';
 import type { SecretBox } from './secrets.ts';
+import { isLocalPlace } from './server-ways.ts';
 
 export interface MessengerOptions {
   /** Folder of this profile; made when it is missing. */
@@ -47,6 +49,8 @@ export interface MessengerOptions {
   readonly limits?: Partial<MessengerLimits>;
   /** Replaces single ceilings and timers of `MSRP_LIMITS`. */
   readonly msrpLimits?: Partial<MsrpLimits>;
+  /** Authorities that are trusted beside those of the system, as PEM text. */
+  readonly ca?: readonly string[];
 }
 
 /** Sessions whose ladder can still be asked for. */
@@ -71,8 +75,7 @@ export class Messenger implements AsyncDisposable {
   readonly #chats = new Map<SessionId, Chat>();
   readonly #lastSessions = new Map<ConversationId, Session>();
   #settings: Settings = initialSettings();
-  #network: Network | undefined;
-  #networkBind = '';
+  readonly #keeper: NetworkKeeper;
   /** Changes of the network are made one after the other. */
   #networkTurn: Promise<void> = Promise.resolve();
 
@@ -83,6 +86,7 @@ export class Messenger implements AsyncDisposable {
     this.log = options.log;
     this.limits = { ...MESSENGER_LIMITS, ...options.limits };
     this.#routing = new RequestRouting(this);
+    this.#keeper = this.#createKeeper();
     this.delivery = new Delivery({
       store,
       log: options.log,
@@ -142,7 +146,25 @@ export class Messenger implements AsyncDisposable {
     return [...this.#accounts.values()];
   }
 
-  /** Rejects with CallError when it does not exist. */
+  /** An account as it lies on disk. Rejects with CallError when it does not exist. */
+  async storedAccount(id: AccountId): Promise<StoredAccount> {
+    const stored = (await this.store.call('selectAccounts', null)).find((account) => account.id === id);
+    if (stored === undefined) throw new CallError('not-found', 'This account does not exist any more.');
+    return stored;
+  }
+
+  /** An account as the window shows it, whether it runs or cannot. */
+  shown(stored: StoredAccount): Account {
+    const running = this.#accounts.get(stored.id);
+    if (running !== undefined) return running.account;
+    const reason = this.#keeper.problem;
+    return shownAccount(
+      stored,
+      reason === undefined ? { status: 'offline' } : { status: 'connecting', code: 'unreachable', reason },
+    );
+  }
+
+  /** Rejects with CallError when it does not run. */
   account(id: AccountId): AccountLink {
     const account = this.#accounts.get(id);
     if (account === undefined) throw new CallError('not-found', 'This account does not exist any more.');
@@ -223,16 +245,17 @@ export class Messenger implements AsyncDisposable {
   }
 
   /** Adds an account to disk and starts it. */
-  async addAccount(account: StoredAccount): Promise<AccountLink> {
+  async addAccount(account: StoredAccount): Promise<Account> {
     await this.store.call('insertAccount', { ...account, createdMs: Date.now() });
     await this.startNetwork(await this.store.call('selectAccounts', null));
-    return this.account(account.id);
+    return this.shown(account);
   }
 
   async removeAccount(id: AccountId): Promise<void> {
-    const account = this.account(id);
+    await this.storedAccount(id);
+    const account = this.#accounts.get(id);
     this.#accounts.delete(id);
-    await account[Symbol.asyncDispose]();
+    await account?.[Symbol.asyncDispose]();
     await this.store.call('deleteAccount', { id });
     this.feed.publish('account.removed', { accountId: id });
   }
@@ -244,16 +267,16 @@ export class Messenger implements AsyncDisposable {
   }
 
   /** An account gets another password and registers with it at once. Rejects with CallError. */
-  async signInAgain(id: AccountId, password: string): Promise<AccountLink> {
+  async signInAgain(id: AccountId, password: string): Promise<Account> {
     const { secrets } = this.#options;
-    this.account(id);
+    await this.storedAccount(id);
     await this.store.call('updateAccountSecret', {
       id,
       secret: secrets.protect(password),
       secretBackend: secrets.backend,
     });
     await this.#restartAccount(id);
-    return this.account(id);
+    return this.shown(await this.storedAccount(id));
   }
 
   async #restartAccount(id: AccountId): Promise<void> {
@@ -270,46 +293,88 @@ export class Messenger implements AsyncDisposable {
     return turn;
   }
 
+  /** This computer has another network, or has woken up: everything registers anew, from where it is now. */
+  receiveNetworkChange(): void {
+    const { network } = this.#keeper;
+    if (network === undefined) {
+      this.#retryNetwork();
+      return;
+    }
+    network.receiveNetworkChange();
+    for (const account of this.#accounts.values()) account.receiveNetworkChange();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#networkTurn;
-    await this.#stopNetwork();
+    await this.#keeper[Symbol.asyncDispose]();
     await this.#lifetime[Symbol.asyncDispose]();
   }
 
   async #startNetwork(accounts: readonly StoredAccount[]): Promise<void> {
-    if (this.#lifetime.ended) return;
-    const bindAddress = this.#settings['network.bindAddress'] || bindAddressFor(accounts);
-    const bind = JSON.stringify([bindAddress, this.#settings['network.engine']]);
-    if (this.#network === undefined || bind !== this.#networkBind) {
-      await this.#stopNetwork();
-      this.#network = await Network.open({
-        runFolder: runFolderOf(this.profile),
-        engine: this.#settings['network.engine'],
-        bindAddress,
-        tap: (record) => {
-          this.ladder.tap(record);
-          this.#options.tap?.(record);
-        },
-        log: this.log,
-        ...(this.#options.msrpLimits ? { msrpLimits: this.#options.msrpLimits } : {}),
-      });
-      this.#networkBind = bind;
-      this.#routing.serve(this.#network.agent);
-    }
+    if (this.#lifetime.ended || accounts.length === 0) return;
+    const { msrpLimits, ca, tap } = this.#options;
+    await this.#keeper.open({
+      runFolder: runFolderOf(this.profile),
+      engine: this.#settings['network.engine'],
+      bindAddress: this.#settings['network.bindAddress'] || bindAddressFor(accounts),
+      tap: (record) => {
+        this.ladder.tap(record);
+        tap?.(record);
+      },
+      log: this.log,
+      ...(ca ? { ca } : {}),
+      ...(msrpLimits ? { msrpLimits } : {}),
+    });
+    const { network } = this.#keeper;
     for (const account of accounts) {
-      if (this.#accounts.has(account.id)) continue;
-      const link = new AccountLink(this.#accountHost(this.#network), account, this.#passwordOf(account));
-      this.#accounts.set(account.id, link);
-      link.start();
+      if (network === undefined) this.feed.publish('account.changed', { account: this.shown(account) });
+      else if (!this.#accounts.has(account.id)) this.#startAccount(network, account);
     }
   }
 
-  async #stopNetwork(): Promise<void> {
+  #startAccount(network: Network, account: StoredAccount): void {
+    const link = new AccountLink(this.#accountHost(network), account, this.#passwordOf(account));
+    this.#accounts.set(account.id, link);
+    link.start();
+  }
+
+  #retryNetwork(): void {
+    this.store
+      .call('selectAccounts', null)
+      .then((accounts) => this.startNetwork(accounts))
+      .catch((error: unknown) => {
+        this.log.error('network.failed', { error });
+      });
+  }
+
+  /** Accounts leave a network that is about to be closed. */
+  async #stopAccounts(): Promise<void> {
     const accounts = [...this.#accounts.values()];
     this.#accounts.clear();
     await Promise.all(accounts.map((account) => account[Symbol.asyncDispose]()));
-    await this.#network?.[Symbol.asyncDispose]();
-    this.#network = undefined;
+  }
+
+  #createKeeper(): NetworkKeeper {
+    return new NetworkKeeper({
+      limits: this.limits,
+      log: this.log,
+      receiveOpened: (network) => {
+        this.#routing.serve(network.agent);
+        network.onFlowLost((flow) => {
+          for (const account of this.#accounts.values()) account.receiveFlowLost(flow);
+        });
+        network.agent.onConnectionLost(() => {
+          for (const account of this.#accounts.values()) account.receiveEngineLost();
+        });
+        network.agent.onConnected(() => {
+          for (const account of this.#accounts.values()) account.start();
+        });
+      },
+      receiveClosing: () => this.#stopAccounts(),
+      receiveRetry: () => {
+        this.#retryNetwork();
+      },
+    });
   }
 
   #passwordOf(account: StoredAccount): string {
@@ -366,11 +431,7 @@ function nameOf(contact: Contact | null, theirName: string, peerAddress: string)
 
 /** Loopback while every server is on this computer: then nothing else can reach us, and no firewall asks. */
 function bindAddressFor(accounts: readonly StoredAccount[]): string {
-  const local = accounts.every(({ server, address }) => {
-    const host = addressOfHost(parseSipUri(toServerUri(server, address)).host);
-    return host === 'localhost' || host === '::1' || host.startsWith('127.');
-  });
-  return local ? '127.0.0.1' : '0.0.0.0';
+  return accounts.every(isLocalPlace) ? '127.0.0.1' : '0.0.0.0';
 }
 
 function runFolderOf(profile: string): string {

@@ -1,16 +1,20 @@
 /**
  * Owns: statements on accounts and contacts. Called by: messenger-tables.ts. Calls: SQLite.
  */
-import type { Account } from '../../shared/domain/account.ts';
+import type { Account, AccountTransport } from '../../shared/domain/account.ts';
 import type { Contact } from '../../shared/domain/conversation.ts';
 import type { AccountId } from '../../shared/domain/ids.ts';
 import type { Database } from './database.ts';
 
 /** An account as it lies on disk: without its connection, with its protected secret. */
-export interface StoredAccount extends Omit<Account, 'connection'> {
+export interface StoredAccount extends Omit<Account, 'connection' | 'transport' | 'proxies'> {
+  readonly transport?: AccountTransport;
+  readonly proxies?: readonly string[];
   readonly secret: Uint8Array;
   /** What protects `secret`; another backend later explains why it cannot be read. */
   readonly secretBackend: string;
+  /** The transport over which the server was reached last; absent: not yet. */
+  readonly lastTransport?: string;
 }
 
 interface AccountRow {
@@ -18,6 +22,9 @@ interface AccountRow {
   address: string;
   display_name: string;
   server: string;
+  transport: string;
+  proxies: string;
+  last_transport: string;
   kind: string;
   secret: Uint8Array;
   secret_backend: string;
@@ -35,6 +42,9 @@ function toAccount(row: AccountRow): StoredAccount {
     address: row.address,
     displayName: row.display_name,
     server: row.server,
+    transport: row.transport as AccountTransport,
+    proxies: row.proxies.split(' ').filter((proxy) => proxy !== ''),
+    ...(row.last_transport === '' ? {} : { lastTransport: row.last_transport }),
     kind: row.kind as Account['kind'],
     secret: row.secret,
     secretBackend: row.secret_backend,
@@ -46,8 +56,14 @@ function toContact(row: ContactRow): Contact {
 }
 
 export function accountProcedures(database: Database) {
-  const insert = database.prepare<[string, string, string, string, string, Uint8Array, string, number]>(
-    'INSERT INTO accounts (id, address, display_name, server, kind, secret, secret_backend, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  const insert = database.prepare<
+    [string, string, string, string, string, string, string, Uint8Array, string, number]
+  >(
+    `INSERT INTO accounts (id, address, display_name, server, transport, proxies, kind, secret, secret_backend, created_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const updateTransport = database.prepare<[string, string]>(
+    'UPDATE accounts SET last_transport = ? WHERE id = ?',
   );
   const updateServer = database.prepare<[string, string]>('UPDATE accounts SET server = ? WHERE id = ?');
   const updateSecret = database.prepare<[Uint8Array, string, string]>(
@@ -70,11 +86,17 @@ export function accountProcedures(database: Database) {
   return {
     insertAccount(account: StoredAccount & { createdMs: number }): null {
       const { id, address, displayName, server, kind, secret, secretBackend, createdMs } = account;
-      insert.run(id, address, displayName, server, kind, secret, secretBackend, createdMs);
+      const { transport = 'auto', proxies = [] } = account;
+      const spaced = proxies.join(' ');
+      insert.run(id, address, displayName, server, transport, spaced, kind, secret, secretBackend, createdMs);
       return null;
     },
     updateAccountServer(input: { id: AccountId; server: string }): null {
       updateServer.run(input.server, input.id);
+      return null;
+    },
+    updateAccountTransport(input: { id: AccountId; transport: string }): null {
+      updateTransport.run(input.transport, input.id);
       return null;
     },
     updateAccountSecret(input: Pick<StoredAccount, 'id' | 'secret' | 'secretBackend'>): null {

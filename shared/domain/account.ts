@@ -12,6 +12,7 @@ export const accountReasonCodes = [
   'unknown-address',
   'forbidden',
   'try-later',
+  'certificate',
   'refused',
 ] as const;
 const accountReasonSchema = v.picklist(accountReasonCodes);
@@ -32,12 +33,20 @@ export const accountStatusSchema = v.variant('status', [
 ]);
 export type AccountStatus = v.InferOutput<typeof accountStatusSchema>;
 
+/** How the server is reached. `auto`: TLS, then TCP, then UDP, each only when nobody listens at the one before. */
+export const accountTransports = ['auto', 'tls', 'tcp', 'udp'] as const;
+export type AccountTransport = (typeof accountTransports)[number];
+
 export const accountSchema = v.object({
   id: accountIdSchema,
   address: addressSchema,
   displayName: v.string(),
   /** Next hop as a SIP URI (`sip:192.0.2.1:5060;transport=tcp`); empty: found by the domain of the address. */
   server: v.string(),
+  /** Absent: `auto`. A transport in `server` stands above it. */
+  transport: v.optional(v.picklist(accountTransports)),
+  /** Outbound proxies, written like `server`: one flow each (RFC 5626). Absent: none. */
+  proxies: v.optional(v.pipe(v.array(v.string()), v.maxLength(2))),
   /** `demo` is the *Try it* workspace, `embedded` lives on the IM Server that this program runs itself. */
   kind: v.picklist(['server', 'embedded', 'demo']),
   connection: accountStatusSchema,

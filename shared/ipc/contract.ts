@@ -3,7 +3,7 @@
  * Called by: api-server (validates), commands (implements), renderer/api/client.ts (calls). Calls: valibot.
  */
 import * as v from 'valibot';
-import { accountSchema, type Account } from '../domain/account.ts';
+import { accountSchema, accountTransports, type Account } from '../domain/account.ts';
 import {
   contactSchema,
   conversationSchema,
@@ -34,6 +34,10 @@ const userPart = v.pipe(
 const pageSize = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200));
 const position = v.pipe(v.number(), v.integer(), v.minValue(0));
 
+const host = v.pipe(v.string(), v.trim(), v.maxLength(255));
+/** `host`, `host:port` or a SIP URI; empty: the domain of the address. */
+const server = v.optional(host, '');
+
 /** Input of every call. */
 export const callInputs = {
   'app.info': nothing,
@@ -41,8 +45,9 @@ export const callInputs = {
     address: addressSchema,
     password,
     displayName: v.optional(name, ''),
-    /** `host`, `host:port` or a SIP URI; empty: the domain of the address. */
-    server: v.optional(v.pipe(v.string(), v.trim(), v.maxLength(255)), ''),
+    server,
+    transport: v.optional(v.picklist(accountTransports), 'auto'),
+    proxies: v.optional(v.pipe(v.array(host), v.maxLength(2)), []),
   }),
   /** Another password for an account that is here already; tried at once. */
   'account.signIn': v.object({ accountId: accountIdSchema, password }),

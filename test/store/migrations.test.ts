@@ -80,6 +80,34 @@ describe('the messenger store', () => {
     after.close();
   });
 
+  it('0003: an account of before finds its server by itself, and keeps what is stored of it', async () => {
+    const before = await openDatabase(path, messengerMigrations, 2);
+    before.exec(`
+      INSERT INTO accounts (id, address, display_name, server, kind, secret, secret_backend, created_ms)
+        VALUES ('a', 'bob@example.org', 'Bob', 'sip:192.0.2.1;transport=tcp', 'server', x'00', 'file', 1);`);
+    before.close();
+    const store = await Store.open(path);
+    const [old] = await store.call('selectAccounts', null);
+    expect(old).toMatchObject({ address: 'bob@example.org', transport: 'auto', proxies: [] });
+    expect(old?.lastTransport).toBeUndefined();
+    if (old === undefined) throw new Error('the account is gone');
+    await store.call('updateAccountTransport', { id: old.id, transport: 'tls' });
+    const added = { ...old, id: 'b' as typeof old.id, address: 'tom@example.org' };
+    const proxies = ['edge1.example.org', 'sip:edge2.example.org:5080;transport=tcp'];
+    await store.call('insertAccount', { ...added, transport: 'tcp', proxies, createdMs: 2 });
+    const all = await store.call('selectAccounts', null);
+    expect(all.map(({ transport, proxies, lastTransport }) => [transport, proxies, lastTransport])).toEqual([
+      ['auto', [], 'tls'],
+      ['tcp', proxies, undefined],
+    ]);
+    await store[Symbol.asyncDispose]();
+    const after = await openDatabase(path, messengerMigrations);
+    expect(planOf(after, 'UPDATE accounts SET last_transport = ? WHERE id = ?', 'tls', 'a')).toMatch(
+      /SEARCH accounts USING (PRIMARY KEY|INDEX)/,
+    );
+    after.close();
+  });
+
   it('refuses a file of a newer program and leaves every byte of it', async () => {
     const database = await openDatabase(path, messengerMigrations);
     database.pragma('user_version = 999');

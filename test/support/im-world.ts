@@ -27,7 +27,12 @@ const PATIENCE_MS = 15_000;
 
 /** Waits that are short enough for a test; everything else as in the program. */
 export const QUICK: Partial<MessengerOptions> = {
-  limits: { retryFirstMs: 50, registrationRetryFirstMs: 50 },
+  limits: {
+    retryFirstMs: 50,
+    registrationRetryFirstMs: 50,
+    registrationRetryMaxMs: 1_000,
+    registrationLostMs: 50,
+  },
 };
 
 export function passwordOf(user: string): string {
@@ -181,7 +186,15 @@ export class Person implements AsyncDisposable {
   }
 
   async addAccount(server: string, password = passwordOf(this.user)): Promise<Account> {
-    return this.commands['account.add']({ address: this.address, password, displayName: '', server });
+    const { address } = this;
+    return this.commands['account.add']({
+      address,
+      password,
+      displayName: '',
+      server,
+      transport: 'auto',
+      proxies: [],
+    });
   }
 
   online(): Promise<unknown> {

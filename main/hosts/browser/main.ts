@@ -11,6 +11,7 @@ import { StoreError } from '../../store/database.ts';
 import { App } from '../app.ts';
 import { openLog } from '../log-file.ts';
 import { defaultProfile } from '../profile.ts';
+import { readAuthorities } from '../trusted-authorities.ts';
 import { takeInstanceLock } from '../single-instance.ts';
 import { openAppWindow } from './app-window.ts';
 import { WebHost } from './web-host.ts';
@@ -18,9 +19,11 @@ import { WebHost } from './web-host.ts';
 const HELP = `Parley in a browser window.
 
   main.ts [--profile FOLDER] [--browser PROGRAM [--snap]] [--because REASON] [--log debug|info|warn|error]
+          [--ca-file FILE]
 
 Without --browser it prints a link, and why, and runs until it is stopped. Warnings go to parley.log in the profile,
-with --log to standard error.
+with --log to standard error. --ca-file names authorities (PEM) that TLS trusts beside those of the system; so does
+PARLEY_CA_FILE.
 `;
 
 const RENDERER = fileURLToPath(new URL('../../../out/renderer', import.meta.url));
@@ -39,18 +42,20 @@ function readOptions() {
       snap: { type: 'boolean', default: false },
       because: { type: 'string' },
       log: { type: 'string' },
+      'ca-file': { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   }).values;
 }
 
 async function main(): Promise<void> {
-  const { profile: folder, browser, snap, because, log: level, help } = readOptions();
+  const { profile: folder, browser, snap, because, log: level, help, 'ca-file': caFile } = readOptions();
   if (help) {
     say(HELP);
     return;
   }
   if (!existsSync(RENDERER)) throw new Error('The window is not built yet. Run "npm start".');
+  const ca = readAuthorities(caFile);
   const profile = folder === undefined ? defaultProfile() : resolve(folder);
   const taken = await takeInstanceLock(profile);
   if ('shown' in taken) {
@@ -59,7 +64,13 @@ async function main(): Promise<void> {
   }
   await using lock = taken.lock;
   const log = openLog(profile, level);
-  await using app = await App.open({ profile, host: 'browser', secrets: filePermissionSecrets, log });
+  await using app = await App.open({
+    profile,
+    host: 'browser',
+    secrets: filePermissionSecrets,
+    log,
+    ca,
+  });
   await using web = await WebHost.start({ api: app.api, log, rendererFolder: RENDERER });
 
   const ending = Promise.withResolvers<void>();

@@ -6,12 +6,13 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { app, dialog, ipcMain, protocol, safeStorage, session, shell } from 'electron';
+import { app, dialog, ipcMain, powerMonitor, protocol, safeStorage, session, shell } from 'electron';
 import { Lifetime } from '../../base/lifetime.ts';
 import type { Log } from '../../base/log.ts';
 import { App } from '../app.ts';
 import { openLog } from '../log-file.ts';
 import { defaultProfile } from '../profile.ts';
+import { readAuthorities } from '../trusted-authorities.ts';
 import { takeInstanceLock } from '../single-instance.ts';
 import { appScheme, serveAppProtocol } from './app-protocol.ts';
 import { guardContents, guardSession } from './content-guard.ts';
@@ -53,7 +54,15 @@ async function open(profile: string, log: Log, lifetime: Lifetime): Promise<Main
   serveAppProtocol(protocol, RENDERER);
   setMenuBar();
   const secrets = keyringSecrets({ safeStorage, log });
-  const parley = lifetime.own(await App.open({ profile, host: 'electron', secrets, log }));
+  const ca = readAuthorities(undefined);
+  const parley = lifetime.own(await App.open({ profile, host: 'electron', secrets, log, ca }));
+  const resumed = () => {
+    parley.messenger.receiveNetworkChange();
+  };
+  powerMonitor.on('resume', resumed);
+  lifetime.defer(() => {
+    powerMonitor.off('resume', resumed);
+  });
   const window = new MainWindow({
     profile,
     preload: PRELOAD,

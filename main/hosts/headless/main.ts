@@ -11,15 +11,17 @@ import { StoreError } from '../../store/database.ts';
 import { App } from '../app.ts';
 import { WebHost } from '../browser/web-host.ts';
 import { defaultProfile } from '../profile.ts';
+import { readAuthorities } from '../trusted-authorities.ts';
 import { takeInstanceLock } from '../single-instance.ts';
 
 const HELP = `Parley without a window.
 
-  headless [--profile FOLDER] [--log debug|info|warn|error] [--wire-tap FILE]
+  headless [--profile FOLDER] [--log debug|info|warn|error] [--wire-tap FILE] [--ca-file FILE]
 
 Prints one JSON line {"url","token"} when it is ready. A WebSocket at that url with the header
 "Authorization: Bearer <token>" speaks what docs/automation.md describes. Runs until it is stopped.
 --wire-tap writes every byte sent to FILE, messages included: for proofs only.
+--ca-file names authorities (PEM) that TLS trusts beside those of the system; so does PARLEY_CA_FILE.
 `;
 
 async function main(): Promise<void> {
@@ -28,6 +30,7 @@ async function main(): Promise<void> {
       profile: { type: 'string' },
       log: { type: 'string' },
       'wire-tap': { type: 'string' },
+      'ca-file': { type: 'string' },
       help: { type: 'boolean' },
     },
   });
@@ -55,6 +58,7 @@ async function main(): Promise<void> {
     host: 'headless',
     secrets: filePermissionSecrets,
     log,
+    ca: readAuthorities(values['ca-file']),
     ...(tapped ? { tap } : {}),
   });
   await using web = await WebHost.start({ api: app.api, log });

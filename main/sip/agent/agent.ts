@@ -49,6 +49,9 @@ const ROUTED = [
   'publish',
 ];
 
+/** A drachtio server that is away is dialled again at least this often. */
+const REDIAL_MAX_MS = 5_000;
+
 /** A SIP user agent: sends requests, hands incoming ones to the handler of their method. */
 export class SipAgent implements AsyncDisposable {
   readonly #link: EngineLink;
@@ -57,6 +60,7 @@ export class SipAgent implements AsyncDisposable {
   readonly #handlers = new Map<string, RequestHandler>();
   readonly #dialogHandlers = new Map<string, RequestHandler>();
   readonly #connectionLost = new Set<() => void>();
+  readonly #whenIn = new Set<() => void>();
   readonly #srf: DrachtioSrf = createSrf();
   readonly #pending = new Set<AgentRequest>();
   #connection = new AbortController();
@@ -102,6 +106,12 @@ export class SipAgent implements AsyncDisposable {
     return () => this.#connectionLost.delete(lost);
   }
 
+  /** `connected` is called each time that the engine lets us in, also after a loss. Returns the release. */
+  onConnected(connected: () => void): () => void {
+    this.#whenIn.add(connected);
+    return () => this.#whenIn.delete(connected);
+  }
+
   /** Waits for the engine's call (`listen`) or calls the drachtio server (`connect`). Resolves when it may be used. */
   async open(): Promise<void> {
     const srf = this.#srf;
@@ -130,7 +140,7 @@ export class SipAgent implements AsyncDisposable {
     this.#lifetime.defer(() => {
       srf.disconnect();
     });
-    srf.connect({ host, port, secret, enablePing: true });
+    srf.connect({ host, port, secret, enablePing: true, reconnect: { retryMaxDelay: REDIAL_MAX_MS } });
     await connected;
   }
 
@@ -205,6 +215,7 @@ export class SipAgent implements AsyncDisposable {
     this.#hostports = hostport.split(',');
     this.#whenConnected.resolve();
     this.#log.debug('engine.connected', { hostport });
+    for (const connected of this.#whenIn) this.#guard(connected);
   }
 
   #receiveConnectionLost(): void {

@@ -61,7 +61,13 @@ export interface DrachtioSrf {
   use(handler: (request: DrachtioRequest, response: DrachtioResponse) => void): void;
   use(method: string, handler: (request: DrachtioRequest, response: DrachtioResponse) => void): void;
   listen(options: { server: Server; secret: string }): void;
-  connect(options: { host: string; port: number; secret: string; enablePing: boolean }): void;
+  connect(options: {
+    host: string;
+    port: number;
+    secret: string;
+    enablePing: boolean;
+    reconnect: { retryMaxDelay: number };
+  }): void;
   request(
     options: DrachtioRequestOptions,
     callback: (error: unknown, request?: DrachtioRequest) => void,

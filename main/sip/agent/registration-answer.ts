@@ -45,10 +45,15 @@ export function isCertificateFault(response: AgentResponse): boolean {
   return isUnsent(response) && /certificate/i.test(reasonOf(response));
 }
 
-/** Nobody listens there, or nobody answers: another transport may be tried. */
+/**
+ * Nobody listens there, or nobody answers: another transport may be tried. Whoever speaks TLS at all, but not with us,
+ * is somebody: a plain connection would be what an attacker wants.
+ */
 export function isNobodyThere(response: AgentResponse): boolean {
   const { status } = response;
-  return isUnsent(response) && (status === 503 || status === 408) && !isCertificateFault(response);
+  if (!isUnsent(response) || (status !== 503 && status !== 408)) return false;
+  const reason = reasonOf(response);
+  return /does not speak TLS/.test(reason) || !/certificate|\bTLS\b/i.test(reason);
 }
 
 /** The lifetime that the server granted: our Contact's expires, else Expires, else what we asked for. */

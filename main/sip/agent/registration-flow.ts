@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { DigestClient } from '../digest.ts';
 import { parseNameAddr, parseVia } from '../headers.ts';
-import type { SipRequest } from '../message.ts';
+import type { SipHeaders, SipRequest } from '../message.ts';
 import { addressOfHost, tryParseSipUri } from '../uri.ts';
 import type { AgentResponse } from './agent-request.ts';
 import type { SipAgent } from './agent.ts';
@@ -58,6 +58,8 @@ export interface FlowOptions {
   readonly random: Random;
   readonly log: Log;
   readonly expiresS: number;
+  /** The engine sends no keep-alives: the registration itself keeps the flow open (RFC 5626 §4.4, Flow-Timer). */
+  readonly keepsAlive?: boolean;
   /** Another flow of the account works. */
   readonly othersWork: () => boolean;
   readonly onChange: (flow: RegistrationFlow, status: RegistrationStatus) => void;
@@ -152,7 +154,10 @@ export class RegistrationFlow {
 
   /** Another network: what the server has told us of our address is not true any more. */
   receiveNetworkChange(): void {
-    if (this.#status.status === 'stopped' || this.#status.status === 'refused') return;
+    const { status } = this.#status;
+    // The certificate of a hotel's network is not the server's: with another network it may be.
+    const isFinal = this.#status.status === 'refused' && this.#status.code !== 0;
+    if (status === 'stopped' || isFinal) return;
     this.#learned = undefined;
     this.#learnedMs = 0;
     this.#outage = undefined;
@@ -294,9 +299,15 @@ export class RegistrationFlow {
     const contact = this.#contactUri;
     const expiresS = grantedSeconds(headers, contact, this.#expiresS);
     // Refresh at half of the time, so that one lost refresh costs nothing.
-    this.#again(Math.max(1_000, expiresS * 500));
+    this.#again(Math.max(1_000, Math.min(expiresS * 500, this.#keepAliveMs(headers))));
     this.#change({ status: 'registered', expiresS });
     if (this.#learn(message)) void this.#register();
+  }
+
+  /** RFC 5626 §4.4.1: 80 to 100 % of the time after which the server gives a silent flow up. */
+  #keepAliveMs(headers: SipHeaders): number {
+    const flowTimerS = this.#options.keepsAlive === true ? secondsOf(headers.get('flow-timer')) : undefined;
+    return flowTimerS === undefined ? Infinity : flowTimerS * 1_000 * (0.8 + 0.2 * this.#options.random());
   }
 
   /** True when the server sees us elsewhere than our Contact says, and does not look at the Contact's address anyhow. */

@@ -33,6 +33,8 @@ export interface RegistrationOptions {
   /** Uniform in [0, 1). */
   readonly random?: Random;
   readonly log?: Log;
+  /** The engine sends no keep-alives: the registration does (RFC 5626 §4.4). */
+  readonly keepsAlive?: boolean;
   readonly onChange: (status: RegistrationStatus) => void;
 }
 
@@ -111,6 +113,11 @@ export class Registration implements AsyncDisposable {
   /** A connection of the engine is gone. */
   receiveFlowLost(lost: { remoteAddress: string; remotePort: number; reason: string }): void {
     for (const flow of this.#flows) if (flow.runsOver(lost)) flow.receiveLost(lost.reason);
+  }
+
+  /** The way to the engine is gone, and every flow with it. */
+  receiveEngineLost(reason: string): void {
+    for (const flow of this.#flows) flow.receiveLost(reason);
   }
 
   /** This computer has another network, or was asleep. */

@@ -4,6 +4,11 @@
  */
 import { initialMigration } from './0001-initial.ts';
 import { searchMigration } from './0002-search.ts';
+import { accountTransportMigration } from './0003-account-transport.ts';
 import type { Migration } from '../database.ts';
 
-export const messengerMigrations: readonly Migration[] = [initialMigration, searchMigration];
+export const messengerMigrations: readonly Migration[] = [
+  initialMigration,
+  searchMigration,
+  accountTransportMigration,
+];

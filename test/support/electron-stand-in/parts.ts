@@ -107,6 +107,9 @@ export const Menu = {
 
 export const nativeTheme = Object.assign(new EventEmitter(), { shouldUseDarkColors: false });
 
+/** The computer never sleeps. */
+export const powerMonitor = new EventEmitter();
+
 export const screen = {
   getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1_920, height: 1_080 } }],
 };
