@@ -46,7 +46,7 @@ async function register(peer: SipPeer, expires = 3_600): Promise<void> {
     contact,
   ]);
   const request = await peer.request('REGISTER');
-  await peer.answer(request, 200, { contact: `${request.header('Contact')}` });
+  await peer.answer(request, 200, { contact: request.header('Contact') });
   await bench.app.sip('SIP/2.0 200');
 }
 

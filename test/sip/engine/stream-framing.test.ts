@@ -6,7 +6,7 @@ const SECOND = 'SIP/2.0 200 OK\r\nl: 5\r\nX: y\r\n\r\nhello';
 const STREAM = Buffer.from(`\r\n\r\n${FIRST}\r\n${SECOND}\r\n\r\n${FIRST}`);
 
 function show(item: StreamItem): string {
-  if (item === 'keep-alive') return item;
+  if (typeof item === 'string') return item;
   return `${item.message.kind} ${item.message.body.toString()} ${item.bytes}`;
 }
 
@@ -32,6 +32,20 @@ describe('SipStreamFramer (RFC 3261 §18.3)', () => {
     const framer = new SipStreamFramer();
     const items = [...STREAM].flatMap((byte) => framer.push(Buffer.from([byte])));
     expect(items.map(show)).toEqual(EXPECTED);
+  });
+
+  it('a single CRLF answers our keep-alive, two together ask (RFC 5626 §4.4.1)', () => {
+    const shown = (...pieces: readonly string[]): string[] => {
+      const framer = new SipStreamFramer();
+      framer.expectPong();
+      return pieces.flatMap((piece) => framer.push(Buffer.from(piece)).map(show));
+    };
+    expect(shown('\r\n')).toEqual(['pong']);
+    expect(shown('\r', '\n')).toEqual(['pong']);
+    expect(shown('\r\n\r\n')).toEqual(['keep-alive']);
+    expect(shown('\r\n\r\n', '\r\n')).toEqual(['keep-alive', 'pong']);
+    expect(shown('\r\n', '\r\n\r\n')).toEqual(['pong', 'keep-alive']);
+    expect(shown(`\r\n${FIRST}`)).toEqual(['pong', EXPECTED[1]]);
   });
 
   it('knows that a message has begun', () => {
