@@ -64,7 +64,7 @@ describe('requests of the application outside a dialog (RFC 3261 §8.1.1)', () =
       'Max-Forwards: 5',
       'Bad Header: x',
       'Via: SIP/2.0/UDP evil',
-      'Route: <sip:evil>',
+      'Route: <sip:proxy.test;lr>',
       'Record-Route: <sip:evil>',
       'Content-Length: 99',
       'X-Dollar: $local $port',
@@ -78,6 +78,8 @@ describe('requests of the application outside a dialog (RFC 3261 §8.1.1)', () =
       'given',
       '5',
     ]);
+    // RFC 3261 §8.1.2: a preloaded route is the application's to choose.
+    expect(options.header('Route')).toBe('<sip:proxy.test;lr>');
     expect(options.text).not.toContain('evil');
     expect(options.text).not.toContain('Bad Header');
     expect(options.text).toContain('\r\nX-Dollar: $local $port\r\nx-lower: z\r\nFoo-Bar: q\r\n');

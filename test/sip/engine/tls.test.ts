@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SIP_LIMITS, SIP_NETWORK_LIMITS } from '../../../main/base/limits.ts';
 import { Authority, hasOpenssl, selfSigned, type Certificate } from '../../support/certificates.ts';
@@ -7,6 +8,10 @@ import { DnsServer } from '../../support/dns-server.ts';
 import { SipPeer } from '../../support/sip-peer.ts';
 import { establishOutbound, SDP, startBench, type Bench } from './bench.ts';
 
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
+if (!hasIpv6) console.log('skipped: this machine has no ::1, TLS over IPv6 is not tested');
 const canMake = hasOpenssl();
 if (!canMake) console.log('skipped: there is no openssl to make certificates, SIP over TLS is not tested');
 
@@ -112,6 +117,19 @@ describe.skipIf(!canMake)('SIP over TLS (RFC 3261 §26.2, RFC 5922)', () => {
     const invite = await listener.request('INVITE');
     expect(invite.header('Via')).toContain(`127.0.0.1:${port};`);
     expect(invite.header('Contact')).toBe(`<sip:127.0.0.1:${port};transport=tls>`);
+  });
+
+  it.skipIf(!hasIpv6)('over IPv6: brackets in Via and Contact, the address in the certificate', async () => {
+    const { cert, key } = authority.issue({ names: ['IP:0:0:0:0:0:0:0:1'] });
+    await using other = await start({ tls: { ca: [authority.cert], cert, key } });
+    const { port } = await other.engine.listen({ transport: 'tls', host: '::1', port: 0 });
+    await bench.app.request(`INVITE sip:x@[::1]:${port};transport=tls`, [], SDP);
+    const frame = await other.app.sip('INVITE');
+    expect(frame.token(5)).toBe('::1');
+    expect(frame.sip?.header('Via')).toMatch(/^SIP\/2\.0\/TLS \[::1\]:\d+;branch=/);
+    expect(frame.sip?.header('Contact')).toMatch(/^<sip:\[::1\]:\d+;transport=tls>$/);
+    await other.app.respond(frame.transactionId, 486);
+    await bench.app.sip('SIP/2.0 486');
   });
 
   it('listening without certificate and key is refused with a clear sentence', async () => {
