@@ -150,6 +150,15 @@ export class ControlPeer implements Disposable {
     );
   }
 
+  /** Reads nothing more until {@link resume}. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   end(): void {
     this.#socket.end();
   }
