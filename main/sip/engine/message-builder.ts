@@ -3,7 +3,7 @@
  * replaces (RFC 3261 §8.1.1, §8.2.6, §12). Called by: the cores. Calls: sip/headers, sip/uri, ids.ts.
  */
 import { ProtocolError } from '../../base/protocol-error.ts';
-import { formatNameAddr, parseNameAddr, splitHeaderList } from '../headers.ts';
+import { formatNameAddr, parseNameAddr, splitHeaderList, type NameAddr } from '../headers.ts';
 import {
   headerKey,
   parseSipMessage,
@@ -70,6 +70,17 @@ export function parseFrameMessage(sip: Buffer): SipMessage {
 
 const LOCALHOST_HEADERS = new Set(['from', 'to', 'contact', 'p-asserted-identity']);
 
+/** The same name-addr with another URI, in brackets; what stands around it is not touched (quoted parameters). */
+function withUri(text: string, nameAddr: NameAddr, uri: string): string {
+  const bracketed = text.lastIndexOf(`<${nameAddr.uri}>`);
+  if (bracketed >= 0) {
+    return `${text.slice(0, bracketed)}<${uri}>${text.slice(bracketed + nameAddr.uri.length + 2)}`;
+  }
+  return text.startsWith(nameAddr.uri)
+    ? `<${uri}>${text.slice(nameAddr.uri.length)}`
+    : formatNameAddr({ ...nameAddr, uri });
+}
+
 /** Replaces `user@localhost` by the address of the flow; other values are returned as they are. */
 function replaceLocalhost(value: string, flow: Flow): string {
   if (!/@localhost\b/i.test(value)) return value;
@@ -78,7 +89,7 @@ function replaceLocalhost(value: string, flow: Flow): string {
     const uri = tryParseSipUri(nameAddr.uri);
     if (uri?.user === undefined || uri.host.toLowerCase() !== 'localhost') return part;
     const local = { ...uri, host: hostOfAddress(flow.localAddress), port: flow.localPort };
-    return formatNameAddr({ ...nameAddr, uri: formatSipUri(local) });
+    return withUri(part, nameAddr, formatSipUri(local));
   });
   return parts.join(', ');
 }
@@ -182,7 +193,7 @@ export function buildRequest(parts: RequestParts): SipRequest {
 /** In angle brackets, so that nobody takes a parameter of the URI for one of the header. @throws ProtocolError */
 function bracketed(value: string): string {
   const parsed = parseNameAddr(value);
-  return value.includes('<') ? value : formatNameAddr(parsed);
+  return value.includes('<') ? value : withUri(value.trim(), parsed, parsed.uri);
 }
 
 /** From of a new request: the application's, or our own address; with a tag. @throws ProtocolError */
