@@ -54,6 +54,18 @@ export const SIP_LIMITS = {
   maxIntervalS: 24 * 60 * 60,
   /** Retry-After of a refusal for overload: this and up to as much again, so that not all come back at once. */
   overloadRetryAfterS: 5,
+  /**
+   * What one address may begin: tokens a second, and saved up. An INVITE costs more than another request. A proxy with
+   * 2 000 calls or 10 000 registrations a second is within it; a flood is not, and leaves room for others.
+   */
+  tokensPerS: 10_000,
+  maxTokens: 20_000,
+  inviteCost: 5,
+  /** Refusals (503) that one address is sent for it; beyond that its new requests are dropped. */
+  refusalsPerS: 500,
+  /** The event loop is looked at so often; so late, several times on end, and nothing new is begun (503). */
+  loopSampleMs: 50,
+  loopLagMs: 200,
   /** Stream connections at once, and from one address. */
   maxConnections: 4_000,
   maxConnectionsPerAddress: 200,
@@ -273,6 +285,10 @@ export const MESSENGER_LIMITS = {
   networkChangeMs: 500,
   /** A drachtio server that does not answer: the accounts go on without waiting for it. */
   engineConnectMs: 3_000,
+  /** A connection report as a whole, and each look of it. */
+  reportMs: 19_000,
+  reportStepMs: 2_000,
+  reportAnswerMs: 6_000,
   /** First and longest wait before the network is opened again that could not be opened. */
   networkRetryFirstMs: 1_000,
   networkRetryMaxMs: 60_000,

@@ -3,6 +3,7 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import type { Admission } from './admission.ts';
 import type { ContactBindings } from './contact-bindings.ts';
 import type { ControlServer } from './control-server.ts';
 import type { DeadTargets } from './dead-targets.ts';
@@ -23,6 +24,7 @@ export interface EngineContext {
   readonly transactions: TransactionTable;
   readonly dialogs: DialogTable;
   readonly control: ControlServer;
+  readonly admission: Admission;
   readonly cseq: CSeqSource;
   readonly bindings: ContactBindings;
   readonly resolver: Resolver;

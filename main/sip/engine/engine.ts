@@ -11,6 +11,7 @@ import type { WireTap } from '../../base/wire-tap.ts';
 import type { SipMessage } from '../message.ts';
 import { hostOfAddress } from '../uri.ts';
 import type { Application, ApplicationHandler } from './application.ts';
+import { Admission } from './admission.ts';
 import { ContactBindings } from './contact-bindings.ts';
 import type { EngineContext } from './context.ts';
 import type { ControlFrame } from './control-frame.ts';
@@ -105,6 +106,7 @@ export class SipEngine implements AsyncDisposable {
       }),
     );
     const transactions = this.#lifetime.own(new TransactionTable(clock));
+    const admission = this.#lifetime.own(new Admission(clock));
     const keepAlives = this.#lifetime.own(new KeepAlives({ clock, log, random, transport, transactions }));
     this.#ownAddresses = options.ownAddresses ?? interfaceAddresses;
     const control = this.#lifetime.own(
@@ -119,6 +121,7 @@ export class SipEngine implements AsyncDisposable {
       dialogs: new DialogTable(),
       control,
       cseq: new CSeqSource(clock),
+      admission,
       bindings: new ContactBindings(),
       resolver,
       dead: new DeadTargets(clock),
@@ -134,11 +137,13 @@ export class SipEngine implements AsyncDisposable {
    * @throws the error of the operating system (`EADDRINUSE`); Error for TLS without certificate and key
    */
   async listen(where: { transport: TransportName; host: string; port: number }): Promise<Listening> {
+    this.#context.admission.start();
     return this.#context.transport.listen(where);
   }
 
   /** Opens UDP and TCP on the same port. With port 0 a port is chosen that is free on both. */
   async listenBoth(host: string, port: number): Promise<{ host: string; port: number }> {
+    this.#context.admission.start();
     for (let attempt = 1; ; attempt += 1) {
       const tcp = await this.#context.transport.listen({ transport: 'tcp', host, port });
       try {

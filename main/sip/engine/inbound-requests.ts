@@ -153,7 +153,12 @@ export class InboundRequests implements Disposable {
     const tooMany = belongs
       ? this.#pending.size >= SIP_LIMITS.maxTransactionsInDialogs
       : transactions.serversFull;
-    if (tooMany) this.#refuse(request, arrival.flow, overloaded());
+    const admitted = belongs
+      ? 'yes'
+      : this.#context.admission.admit(request.method, arrival.flow.remoteAddress);
+    if (admitted === 'drop') return;
+    if (admitted !== 'yes') this.#refuse(request, arrival.flow, admitted);
+    else if (tooMany) this.#refuse(request, arrival.flow, overloaded());
     else if (request.method === 'CANCEL') this.#receiveCancel(arrival);
     else if (request.method === 'INVITE') this.#receiveInvite(arrival);
     else this.#dispatch(arrival, this.#open(arrival));
