@@ -6,6 +6,7 @@ import {
   startSrf,
   type Srf,
   type SrfDialog,
+  type SrfMessage,
   type SrfMode,
   type SrfNode,
   type SrfRequest,
@@ -212,6 +213,93 @@ describe.each<SrfMode>(['connect', 'listen'])('drachtio-srf in %s mode on the en
     expect(Number.parseInt(second.header('CSeq'), 10)).toBe(Number.parseInt(first.header('CSeq'), 10) + 1);
     await registrar.answer(second, 200);
     expect((await answer).status).toBe(200);
+  });
+
+  it('a call that rings reliably: PRACK and its answer by srf itself (RFC 3262)', async () => {
+    const pracked = deferred<string>();
+    const callee = await node((srf) => {
+      srf.invite((request, response) => {
+        response.send(
+          183,
+          { headers: { Require: '100rel' }, body: SDP },
+          () => undefined,
+          (prack) => {
+            pracked.resolve(prack.get('RAck'));
+            void srf.createUAS(request, response, { localSdp: SDP });
+          },
+        );
+      });
+    });
+    const caller = await node();
+    const early: SrfMessage[] = [];
+    const uac = await caller.srf.createUAC(
+      `sip:callee@127.0.0.1:${callee.port}`,
+      { localSdp: SDP, headers: { Supported: '100rel' } },
+      { cbProvisional: (response) => early.push(response) },
+    );
+    expect(await pracked.promise).toBe(`${early[0]?.get('RSeq')} ${early[0]?.get('CSeq')}`);
+    await uac.destroy();
+  });
+
+  it('a subscription: begun, notified, ended by its last NOTIFY (RFC 6665)', async () => {
+    const subscribed = deferred<SrfDialog>();
+    const notifier = await node((srf) => {
+      srf.subscribe((request, response) => {
+        const headers = { Expires: '60' };
+        void srf.createUAS(request, response, { headers }).then(subscribed.resolve);
+      });
+    });
+    const watcher = await node();
+    const watching = await watcher.srf.createUAC(`sip:x@127.0.0.1:${notifier.port}`, {
+      method: 'SUBSCRIBE',
+      headers: { Event: 'presence', Expires: '60' },
+    });
+    const states: string[] = [];
+    const ended = deferred<unknown>();
+    watching.on('notify', (request, response) => {
+      states.push(request.get('Subscription-State'));
+      response.send(200);
+    });
+    watching.on('destroy', ended.resolve);
+    const dialog = await subscribed.promise;
+    for (const state of ['active;expires=60', 'terminated']) {
+      const headers = { Event: 'presence', 'Subscription-State': state };
+      expect((await dialog.request({ method: 'NOTIFY', headers })).status).toBe(200);
+    }
+    expect(states).toEqual(['active;expires=60', 'terminated']);
+    const deadline = Date.now() + 5_000;
+    const busy = (): boolean => [watcher, notifier].some(({ engine }) => engine.load.dialogs > 0);
+    while (busy() && Date.now() < deadline) await new Promise((done) => setImmediate(done));
+    expect(busy()).toBe(false);
+  });
+
+  it('a call whose caller does not refresh it ends with "Session timer expired" (RFC 4028)', async () => {
+    const clock = new ManualClock();
+    const accepted = deferred<SrfDialog>();
+    const acked = deferred<unknown>();
+    const callee = await node(
+      (srf) => {
+        srf.invite((request, response) => {
+          void srf.createUAS(request, response, { localSdp: SDP }).then((dialog) => {
+            dialog.on('ack', acked.resolve);
+            accepted.resolve(dialog);
+          });
+        });
+      },
+      { clock },
+    );
+    await using peer = await SipPeer.udp();
+    const headers = ['Supported: timer', 'Session-Expires: 90;refresher=uac'];
+    const fields = { callId: 'timer', fromTag: 'caller', headers };
+    await peer.send(peer.build('INVITE', { ...fields, body: SDP }), callee.port);
+    const ok = await peer.response(200, 'INVITE');
+    const ended = deferred<string>();
+    (await accepted.promise).on('destroy', (_request, reason) => ended.resolve(reason));
+    await peer.send(peer.build('ACK', { ...fields, toTag: ok.tag('To') }), callee.port);
+    await peer.fence(callee.port);
+    clock.advance(90_000);
+    await peer.request('BYE');
+    expect(await ended.promise).toBe('Session timer expired');
   });
 
   it('a call that is never acknowledged ends with "ACK timeout" (RFC 3261 §13.3.1.4)', async () => {

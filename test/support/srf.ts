@@ -27,7 +27,13 @@ export interface SrfRequest extends SrfMessage {
 }
 
 export interface SrfResponse {
-  send(status: number, options?: object, callback?: (error: unknown, sent: SrfMessage) => void): void;
+  /** `acknowledged` is called with the PRACK or ACK. */
+  send(
+    status: number,
+    options?: object,
+    callback?: (error: unknown, sent: SrfMessage) => void,
+    acknowledged?: (request: SrfMessage) => void,
+  ): void;
 }
 
 export interface SrfDialog {
@@ -37,7 +43,10 @@ export interface SrfDialog {
   readonly remote: { readonly uri: string; readonly sdp: string };
   on(event: 'destroy', listener: (request: SrfMessage, reason: string) => void): void;
   on(event: 'ack', listener: (request: SrfMessage) => void): void;
-  on(event: 'info' | 'modify', listener: (request: SrfRequest, response: SrfResponse) => void): void;
+  on(
+    event: 'info' | 'modify' | 'notify',
+    listener: (request: SrfRequest, response: SrfResponse) => void,
+  ): void;
   destroy(): Promise<SrfMessage>;
   modify(sdp: string): Promise<string>;
   request(options: { method: string; headers?: object; body?: string }): Promise<SrfMessage>;
@@ -53,6 +62,7 @@ export interface Srf {
   invite(handler: Handler): void;
   register(handler: Handler): void;
   message(handler: Handler): void;
+  subscribe(handler: Handler): void;
   options(handler: Handler): void;
   request(
     uri: string,
@@ -61,13 +71,17 @@ export interface Srf {
   ): void;
   createUAC(
     uri: string,
-    options: { localSdp: string; headers?: object; auth?: object; proxy?: string },
+    options: { localSdp?: string; method?: string; headers?: object; auth?: object; proxy?: string },
     progress?: {
       cbRequest?: (error: unknown, request: SrfRequest) => void;
       cbProvisional?: (response: SrfMessage) => void;
     },
   ): Promise<SrfDialog>;
-  createUAS(request: SrfRequest, response: SrfResponse, options: { localSdp: string }): Promise<SrfDialog>;
+  createUAS(
+    request: SrfRequest,
+    response: SrfResponse,
+    options: { localSdp?: string; headers?: object },
+  ): Promise<SrfDialog>;
   createB2BUA(
     request: SrfRequest,
     response: SrfResponse,
