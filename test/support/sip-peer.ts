@@ -139,10 +139,29 @@ export class SipPeer implements AsyncDisposable {
       else if ((bytes[0] ?? 0xff) < 2) peer.#receiveStun(bytes, from.address, from.port);
       else peer.#receive(new PeerMessage(bytes.toString('utf8'), from.address, from.port));
     });
+    const bound = once(socket, 'listening');
     socket.bind(port, '127.0.0.1');
-    await once(socket, 'listening');
+    try {
+      await bound;
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
     peer.port = socket.address().port;
     return peer;
+  }
+
+  /** Both on one port. */
+  static async udpAndTcp(): Promise<{ udp: SipPeer; tcp: SipPeer }> {
+    for (;;) {
+      const tcp = await SipPeer.tcpListener();
+      try {
+        return { udp: await SipPeer.udp(tcp.port), tcp };
+      } catch {
+        // Somebody has it for UDP.
+        await tcp[Symbol.asyncDispose]();
+      }
+    }
   }
 
   /** Connects to an engine. */

@@ -311,8 +311,10 @@ describe('requests that are too large for UDP (RFC 3261 §18.1.1)', () => {
   const text = ['Content-Type: text/plain'];
 
   it('at 1300 bytes UDP, one more byte TCP, with the Via of TCP', async () => {
-    const { app, peer } = bench;
-    const listener = bench.own(await SipPeer.tcpListener(peer.port));
+    const { app } = bench;
+    const { udp: peer, tcp: listener } = await SipPeer.udpAndTcp();
+    bench.own(peer);
+    bench.own(listener);
     const uri = `MESSAGE sip:x@127.0.0.1:${peer.port}`;
     const fixed = ['Call-ID: a', 'CSeq: 1000 MESSAGE', 'From: <sip:a@b>;tag=c', ...text];
     await app.request(uri, fixed, 'x'.repeat(900));
@@ -339,8 +341,10 @@ describe('requests that are too large for UDP (RFC 3261 §18.1.1)', () => {
   });
 
   it('a connection that breaks before an answer: UDP', async () => {
-    const { app, peer } = bench;
-    const listener = bench.own(await SipPeer.tcpListener(peer.port));
+    const { app } = bench;
+    const { udp: peer, tcp: listener } = await SipPeer.udpAndTcp();
+    bench.own(peer);
+    bench.own(listener);
     await app.request(`MESSAGE sip:x@127.0.0.1:${peer.port}`, text, large);
     await listener.request('MESSAGE');
     listener.end();
@@ -348,8 +352,10 @@ describe('requests that are too large for UDP (RFC 3261 §18.1.1)', () => {
   });
 
   it('in a dialog as well, with its numbers in order', async () => {
-    const { app, peer } = bench;
-    const listener = bench.own(await SipPeer.tcpListener(peer.port));
+    const { app } = bench;
+    const { udp: peer, tcp: listener } = await SipPeer.udpAndTcp();
+    bench.own(peer);
+    bench.own(listener);
     await app.request(`INVITE sip:x@127.0.0.1:${peer.port}`, [], SDP);
     const invite = await peer.request('INVITE');
     await peer.answer(invite, 200, { body: SDP });
