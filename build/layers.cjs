@@ -33,7 +33,7 @@ const PACKAGES = [
 
 const SOCKET_FILES = [
   'main/sip/engine/(transport|udp-socket|stream-flows|stream-listener|stream-dialer|tls-identity|stun|dns-client|local-addresses|control-server)\\.ts$',
-  'main/sip/agent/agent\\.ts$',
+  'main/sip/(agent/agent|reach-probe)\\.ts$',
   'main/msrp/(connection|listener|dialer)\\.ts$',
   'main/hosts/single-instance\\.ts$',
   'main/hosts/headless/capture\\.ts$',

@@ -47,6 +47,7 @@ function accountCommands({
   | 'app.info'
   | 'account.add'
   | 'account.signIn'
+  | 'account.diagnose'
   | 'account.list'
   | 'account.remove'
   | 'contact.list'
@@ -64,6 +65,14 @@ function accountCommands({
       return addAccount(messenger, secrets, { ...input, kind: 'server' });
     },
     'account.signIn': ({ accountId, password }) => messenger.signInAgain(accountId, password),
+    'account.diagnose': async (input) => {
+      if (!('accountId' in input)) {
+        checkPlace(input);
+        return messenger.reportConnection(input, input.password);
+      }
+      const stored = await messenger.storedAccount(input.accountId);
+      return messenger.reportConnection(stored, messenger.passwordOf(stored));
+    },
     'account.list': async () => {
       const stored = await messenger.store.call('selectAccounts', null);
       return stored.map((account) => messenger.shown(account));

@@ -18,6 +18,7 @@ import {
   type SettingKey,
   type Settings,
 } from '../../shared/settings.ts';
+import type { ConnectionReport } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import { MESSENGER_LIMITS, type MessengerLimits, type MsrpLimits } from '../base/limits.ts';
@@ -28,15 +29,16 @@ import type { StoredAccount } from '../store/accounts.ts';
 import { AccountLink, shownAccount, type AccountHost } from './account-link.ts';
 import { userOf } from './address.ts';
 import type { Chat } from './chat.ts';
+import { reportConnection } from './connection-report.ts';
 import { Delivery } from './delivery.ts';
 import { Feed } from './feed.ts';
 import { Inbox } from './inbox.ts';
 import { LadderRecorder } from './ladder-recorder.ts';
-import type { Network } from './network.ts';
+import { Network } from './network.ts';
 import { NetworkKeeper } from './network-keeper.ts';
 import { RequestRouting } from './request-routing.ts';
 import type { SecretBox } from './secrets.ts';
-import { isLocalPlace } from './server-ways.ts';
+import { isLocalPlace, type ServerPlace } from './server-ways.ts';
 
 export interface MessengerOptions {
   /** Folder of this profile; made when it is missing. */
@@ -293,6 +295,30 @@ export class Messenger implements AsyncDisposable {
     return turn;
   }
 
+  /** Tests the way to a server, over sockets of its own: what runs is left alone. Never rejects. */
+  async reportConnection(place: ServerPlace, password: string): Promise<ConnectionReport> {
+    await using lifetime = new Lifetime();
+    const { ca = [] } = this.#options;
+    return await reportConnection({
+      place,
+      password,
+      ca,
+      openNetwork: async () => {
+        const network = lifetime.own(
+          await Network.open({
+            runFolder: runFolderOf(this.profile),
+            engine: { kind: 'embedded' },
+            bindAddress: this.#settings['network.bindAddress'] || bindAddressFor([place]),
+            tap: () => undefined,
+            log: this.log,
+            ca,
+          }),
+        );
+        return { agent: network.agent, msrpPort: network.msrpPort };
+      },
+    });
+  }
+
   /** This computer has another network, or has woken up: everything registers anew, from where it is now. */
   receiveNetworkChange(): void {
     const { network } = this.#keeper;
@@ -333,7 +359,7 @@ export class Messenger implements AsyncDisposable {
   }
 
   #startAccount(network: Network, account: StoredAccount): void {
-    const link = new AccountLink(this.#accountHost(network), account, this.#passwordOf(account));
+    const link = new AccountLink(this.#accountHost(network), account, this.passwordOf(account));
     this.#accounts.set(account.id, link);
     link.start();
   }
@@ -377,7 +403,8 @@ export class Messenger implements AsyncDisposable {
     });
   }
 
-  #passwordOf(account: StoredAccount): string {
+  /** The password of an account; empty when it cannot be read any more. */
+  passwordOf(account: StoredAccount): string {
     try {
       return this.#options.secrets.reveal(account.secret);
     } catch (error) {
@@ -430,7 +457,7 @@ function nameOf(contact: Contact | null, theirName: string, peerAddress: string)
 }
 
 /** Loopback while every server is on this computer: then nothing else can reach us, and no firewall asks. */
-function bindAddressFor(accounts: readonly StoredAccount[]): string {
+function bindAddressFor(accounts: readonly ServerPlace[]): string {
   return accounts.every(isLocalPlace) ? '127.0.0.1' : '0.0.0.0';
 }
 

@@ -28,19 +28,20 @@ export interface NetworkOptions {
 export class Network implements AsyncDisposable {
   readonly agent: SipAgent;
   readonly msrp: MsrpEndpoint;
-  readonly ca: readonly string[];
+  /** Where MSRP listens. */
+  readonly msrpPort: number;
   readonly #engine: EngineNetwork | undefined;
   readonly #lifetime: Lifetime;
 
   private constructor(
     { agent, network }: OpenedAgent,
     msrp: MsrpEndpoint,
-    ca: readonly string[],
+    msrpPort: number,
     lifetime: Lifetime,
   ) {
     this.agent = agent;
     this.msrp = msrp;
-    this.ca = ca;
+    this.msrpPort = msrpPort;
     this.#engine = network;
     this.#lifetime = lifetime;
   }
@@ -67,8 +68,8 @@ export class Network implements AsyncDisposable {
       const opened = await openAgent(options, lifetime);
       const { log, tap, msrpLimits = {} } = options;
       const msrp = lifetime.own(new MsrpEndpoint({ log, tap, limits: msrpLimits }));
-      await msrp.listen({ host: options.bindAddress, port: 0 });
-      return new Network(opened, msrp, options.ca ?? [], lifetime);
+      const { port } = await msrp.listen({ host: options.bindAddress, port: 0 });
+      return new Network(opened, msrp, port, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;

@@ -63,6 +63,7 @@ export const icons = {
     path('m12 6 6 6 2.3-2.3a2.4 2.4 0 0 0 0-3.4l-2.6-2.6a2.4 2.4 0 0 0-3.400 0Z'),
   ],
   plus: [path('M5 12h14'), path('M12 5v14')],
+  minus: [path('M5 12h14')],
 } as const satisfies Record<string, readonly IconElement[]>;
 
 export type IconName = keyof typeof icons;

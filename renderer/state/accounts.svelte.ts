@@ -1,7 +1,7 @@
 /** Owns: the accounts and which one is shown. Called by: app, shell, welcome, settings. Calls: the client. */
 import type { Account } from '../../shared/domain/account.ts';
 import type { AccountId } from '../../shared/domain/ids.ts';
-import type { CallInput } from '../../shared/ipc/contract.ts';
+import type { CallInput, ConnectionReport } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { Client } from '../api/client.ts';
 import { KeyedList } from './keyed-list.svelte.ts';
@@ -30,6 +30,11 @@ export class Accounts {
 
   async add(input: CallInput<'account.add'>): Promise<Account> {
     return this.#adopt(await this.#client.call('account.add', input));
+  }
+
+  /** Tests the way to a server, step by step. */
+  diagnose(input: CallInput<'account.diagnose'>): Promise<ConnectionReport> {
+    return this.#client.call('account.diagnose', input);
   }
 
   /** Another password for an account that is here already. */

@@ -51,6 +51,17 @@ export const callInputs = {
   }),
   /** Another password for an account that is here already; tried at once. */
   'account.signIn': v.object({ accountId: accountIdSchema, password }),
+  /** Tests the way to the server step by step: of an account, or of what a form has. Takes up to 20 s. */
+  'account.diagnose': v.union([
+    v.object({ accountId: accountIdSchema }),
+    v.object({
+      address: addressSchema,
+      password: v.pipe(v.string(), v.maxLength(200)),
+      server,
+      transport: v.optional(v.picklist(accountTransports), 'auto'),
+      proxies: v.optional(v.pipe(v.array(host), v.maxLength(2)), []),
+    }),
+  ]),
   'account.list': nothing,
   'account.remove': v.object({ accountId: accountIdSchema }),
   'contact.list': v.object({ accountId: v.optional(accountIdSchema) }),
@@ -111,6 +122,21 @@ export const callInputs = {
   'settings.set': v.object({ key: v.picklist(settingKeys), value: v.unknown() }),
 } as const;
 
+/** What a connection report tests, in this order. */
+export type ConnectionStepName =
+  'name' | 'address' | 'connect' | 'tls' | 'challenge' | 'registration' | 'messages-in' | 'messages-out';
+
+/** One step; `detail` is a sentence for the user, in English. */
+export interface ConnectionStep {
+  readonly step: ConnectionStepName;
+  readonly outcome: 'ok' | 'failed' | 'skipped';
+  readonly detail: string;
+}
+
+export interface ConnectionReport {
+  readonly steps: readonly ConnectionStep[];
+}
+
 /** The IM Server inside this program. */
 export interface ImServerStatus {
   readonly running: boolean;
@@ -146,6 +172,7 @@ export interface CallOutputs {
   'app.info': AppInfo;
   'account.add': Account;
   'account.signIn': Account;
+  'account.diagnose': ConnectionReport;
   'account.list': readonly Account[];
   'account.remove': null;
   'contact.list': readonly Contact[];

@@ -223,6 +223,22 @@ export class MemoryBackend {
           kind: server.includes('127.0.0.1') ? 'embedded' : 'server',
           connection: this.signIn,
         }),
+      'account.diagnose': () => ({
+        steps: [
+          { step: 'name', outcome: 'ok', detail: 'example.com: _sips._tcp → im.example.com:5061.' },
+          { step: 'address', outcome: 'ok', detail: '192.0.2.10' },
+          { step: 'connect', outcome: 'ok', detail: 'TLS to 192.0.2.10, port 5061, from 192.0.2.77.' },
+          {
+            step: 'tls',
+            outcome: 'failed',
+            detail: 'the certificate of 192.0.2.10:5061 expired on 2026-10-01.',
+          },
+          { step: 'challenge', outcome: 'skipped', detail: 'Not tested: an earlier step failed.' },
+          { step: 'registration', outcome: 'skipped', detail: 'Not tested: an earlier step failed.' },
+          { step: 'messages-in', outcome: 'skipped', detail: 'Not tested: an earlier step failed.' },
+          { step: 'messages-out', outcome: 'skipped', detail: 'Not tested: an earlier step failed.' },
+        ],
+      }),
       'account.signIn': ({ accountId }) => {
         const known = world.accounts.find(({ id }) => id === accountId);
         if (known === undefined) throw new Refusal('not-found', 'There is no such account.');

@@ -42,7 +42,14 @@ describe('Welcome', () => {
     expect(made('account.add')).toEqual([
       {
         call: 'account.add',
-        input: { address: 'bob@example.com', password: 'secret', displayName: '', server: '' },
+        input: {
+          address: 'bob@example.com',
+          password: 'secret',
+          displayName: '',
+          server: '',
+          transport: 'auto',
+          proxies: [],
+        },
       },
     ]);
     expect(window.app.shell.welcome).toBe(false);
