@@ -1,7 +1,8 @@
 /**
  * Owns: what arrives from the network: matching, the answers that the engine gives by itself, handing up
  * (RFC 3261 §8.2, §9.2, §12.2.2, §15.1.2). Called by: transport.ts by way of engine.ts, and engine.ts with the responses
- * of applications. Calls: transaction-table.ts, dialog-table.ts, inbound-request.ts.
+ * of applications. Calls: transaction-table.ts, dialog-table.ts, inbound-in-dialog.ts, subscriptions.ts,
+ * inbound-request.ts.
  */
 import { SIP_LIMITS } from '../../base/limits.ts';
 import { ProtocolError } from '../../base/protocol-error.ts';
