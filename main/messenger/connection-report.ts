@@ -127,7 +127,7 @@ class ReportRun {
         const named = services.length > 0 ? await findServer(domain, transport, this.#stepMs) : undefined;
         const host = named?.host ?? domain;
         const port = named?.port ?? uri.port ?? (transport === 'tls' ? 5_061 : 5_060);
-        return { way, transport, domain, port, addresses: await findAddresses(host) };
+        return { way, transport, domain, port, addresses: await findAddresses(host, this.#stepMs * 2) };
       }),
     );
     const addresses = [...new Set(targets.flatMap((target) => target.addresses))];

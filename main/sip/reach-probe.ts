@@ -6,6 +6,7 @@
 import { lookup, Resolver } from 'node:dns/promises';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { systemClock } from '../base/clock.ts';
 import { certificateFault, createSipContext, tlsSentence } from './engine/tls-identity.ts';
 import { placeOf, socketSentence } from './engine/unreachable.ts';
 import { isNumericHost } from './uri.ts';
@@ -39,10 +40,14 @@ export async function findServer(
   return best && { host: best.name, port: best.port };
 }
 
-/** Addresses of a name; empty when there are none. */
-export async function findAddresses(host: string): Promise<readonly string[]> {
+/** Addresses of a name; empty when there are none, or nobody says so in time. */
+export async function findAddresses(host: string, withinMs: number): Promise<readonly string[]> {
   if (isNumericHost(host) || host.includes(':')) return [host];
-  const found = await lookup(host, { all: true }).catch(() => []);
+  const late = Promise.withResolvers<{ address: string }[]>();
+  using _limit = systemClock.startTimer(withinMs, () => {
+    late.resolve([]);
+  });
+  const found = await Promise.race([lookup(host, { all: true }).catch(() => []), late.promise]);
   return found.map(({ address }) => address);
 }
 

@@ -64,19 +64,23 @@ describe('an external SIP engine', () => {
       await engine.listenBoth('127.0.0.1', 0);
       return { engine, port: (await engine.listenAdmin({ host: '127.0.0.1', port })).port };
     };
-    const first = await start(0);
+    const away = await start(0);
+    await away.engine[Symbol.asyncDispose]();
     const bob = await world.openPerson('bob');
     await bob.commands['settings.set']({
       key: 'network.engine',
-      value: { kind: 'drachtio', host: '127.0.0.1', port: first.port, secret: 'shared' },
+      value: { kind: 'drachtio', host: '127.0.0.1', port: away.port, secret: 'shared' },
     });
-    await bob.signIn(world.uri);
+    const account = await bob.addAccount(world.uri);
+    expect(account.connection.status).toBe('connecting');
+    const first = await start(away.port);
+    await bob.online();
     await first.engine[Symbol.asyncDispose]();
     await bob.until('lost', async () => {
       const { connection } = await bob.account();
       return connection.status === 'connecting' && connection.reason?.includes('engine') === true;
     });
-    const second = await start(first.port);
+    const second = await start(away.port);
     await bob.online();
     await bob[Symbol.asyncDispose]();
     await second.engine[Symbol.asyncDispose]();

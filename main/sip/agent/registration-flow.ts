@@ -76,6 +76,7 @@ export class RegistrationFlow {
   readonly #call = newCallIdentity();
   #status: RegistrationStatus = { status: 'stopped' };
   #timer: Timer | undefined;
+  #dueMs = 0;
   #way = 0;
   #expiresS: number;
   #generation = 0;
@@ -147,7 +148,9 @@ export class RegistrationFlow {
     const { clock, random } = this.#options;
     this.#registered = false;
     this.#outage ??= { sinceMs: clock.now(), early: 0, failures: 0 };
-    const retryMs = lostWaitMs(this.#windowMs, this.#limits, random);
+    // What is due earlier stays: after a change of the network nobody else comes back with us.
+    const dueMs = this.#timer?.active === true ? this.#dueMs - clock.now() : Infinity;
+    const retryMs = Math.min(lostWaitMs(this.#windowMs, this.#limits, random), dueMs);
     this.#again(retryMs);
     this.#change({ status: 'unreachable', reason, retryMs });
   }
@@ -364,6 +367,7 @@ export class RegistrationFlow {
 
   #again(delayMs: number): void {
     this.#timer?.[Symbol.dispose]();
+    this.#dueMs = this.#options.clock.now() + delayMs;
     this.#timer = this.#options.clock.startTimer(delayMs, () => void this.#register());
   }
 

@@ -433,6 +433,17 @@ describe('flows (RFC 5626 §4.2)', () => {
     registration.receiveFlowLost({ remoteAddress: '127.0.0.1', remotePort: server.port, reason: 'cut' });
     await expectAfter(20_000);
   });
+
+  it('a connection that breaks because the network has changed does not put the return off', async () => {
+    chance = 0.5;
+    registration.start();
+    const first = await register();
+    await server.answer(first, 200, { ...granted(first, 120), headers: ['X-Return-Window: 60'] });
+    await until('registered');
+    registration.receiveNetworkChange();
+    registration.receiveFlowLost({ remoteAddress: '127.0.0.1', remotePort: server.port, reason: 'cut' });
+    await expectAfter(250);
+  });
 });
 
 describe('when nobody is there at all', () => {
