@@ -277,6 +277,8 @@ export const MESSENGER_LIMITS = {
   registrationEarlyMs: 60_000,
   registrationRetryFirstMs: 1_000,
   registrationRetryMaxMs: 16_000,
+  /** UDP is tried for this long after TCP and TLS have failed. */
+  udpTrialMs: 3_000,
   /** A lost flow is set up anew within this time. */
   registrationLostMs: 1_000,
   /** The widest spread that a server may ask of us for the time after its restart. */

@@ -243,7 +243,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
         this.#change({
           status: 'connecting',
           code: 'unreachable',
-          reason: `The server ${server} cannot be reached (${status.reason}). Parley tries again by itself.`,
+          reason: `The server ${server} cannot be reached. Parley tries again by itself. (${status.reason})`,
         });
         return;
       case 'refused':

@@ -187,7 +187,7 @@ describe('the server is not there', () => {
     });
     expect(account).toMatchObject({ status: 'connecting', code: 'unreachable' });
     expect(account.reason).toBe(
-      `The server 127.0.0.1:${world.port} cannot be reached (connection to 127.0.0.1:${world.port} refused). Parley tries again by itself.`,
+      `The server 127.0.0.1:${world.port} cannot be reached. Parley tries again by itself. (connection to 127.0.0.1:${world.port} refused)`,
     );
     // History is there, and can be searched.
     const texts = numbered(1, 20);

@@ -214,21 +214,39 @@ export class RegistrationFlow {
     else this.#receiveAnswer(response);
   }
 
-  /** The way that worked last, then the others: each only when nobody is there at the one before. */
+  /**
+   * The way that worked last, then the others: each only when nobody is there at the one before. When nobody is
+   * anywhere, the answer is that of the first.
+   */
   async #tryWays(generation: number): Promise<AgentResponse> {
-    const { ways } = this.#options;
+    const { ways, log } = this.#options;
     const first = this.#way;
-    for (let tried = 0; ; tried += 1) {
+    let firstAnswer: AgentResponse | undefined;
+    for (let tried = 0; tried < ways.length; tried += 1) {
       this.#way = (first + tried) % ways.length;
-      const response = await this.#send(this.#expiresS);
-      const last = tried >= ways.length - 1;
-      if (last || generation !== this.#generation || !isNobodyThere(response)) {
-        // Nowhere anybody: the preferred one is the first of the next attempt again.
-        if (last && isNobodyThere(response)) this.#way = first;
-        return response;
+      const response = await (tried === 0 ? this.#send(this.#expiresS) : this.#sendTrial());
+      if (response !== undefined) {
+        if (generation !== this.#generation || !isNobodyThere(response)) return response;
+        log.info('registration.next-way', { reason: reasonOf(response) });
       }
-      this.#options.log.info('registration.next-way', { reason: reasonOf(response) });
+      firstAnswer ??= response;
     }
+    // The next attempt begins with the preferred way again.
+    this.#way = first;
+    if (firstAnswer === undefined) throw new Error('no answer');
+    return firstAnswer;
+  }
+
+  /** Over UDP nobody says that nobody is there: an attempt is not waited for as long as a request that may be lost. */
+  async #sendTrial(): Promise<AgentResponse | undefined> {
+    const sent = this.#send(this.#expiresS);
+    if (transportOf(this.way) !== 'udp') return sent;
+    const late = Promise.withResolvers<undefined>();
+    using _limit = this.#options.clock.startTimer(this.#limits.udpTrialMs, () => {
+      late.resolve(undefined);
+    });
+    sent.catch(() => undefined);
+    return await Promise.race([sent, late.promise]);
   }
 
   #send(expiresS: number): Promise<AgentResponse> {

@@ -507,4 +507,25 @@ describe('when nobody is there at all', () => {
     await there.answer(leaving, 200);
     await left;
   });
+
+  it('UDP, where nobody says that nobody is there, is tried for three seconds; told is why the first way failed', async () => {
+    const nobody = await SipPeer.udp();
+    await nobody[Symbol.asyncDispose]();
+    const told: RegistrationStatus[] = [];
+    await using lonely = new Registration({
+      agent,
+      address: 'bob@example.org',
+      contact: '<sip:bob@localhost>',
+      flows: [['tcp', 'udp'].map((one) => ({ nextHop: `sip:127.0.0.1:${nobody.port};transport=${one}` }))],
+      digest: new DigestClient({ user: 'bob', password: 'secret' }),
+      clock,
+      onChange: (status) => told.push(status),
+    });
+    lonely.start();
+    await expect.poll(() => clock.pending).toBe(1);
+    expect(told.map(({ status }) => status)).toEqual(['registering']);
+    clock.advance(3_000);
+    await expect.poll(() => told.at(-1)?.status).toBe('unreachable');
+    expect(told.at(-1)).toMatchObject({ reason: `connection to 127.0.0.1:${nobody.port} refused` });
+  });
 });
