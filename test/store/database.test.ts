@@ -21,7 +21,8 @@ afterEach(async () => {
 
 function fill(database: Database): void {
   database.exec(`
-    INSERT INTO accounts VALUES ('a1', 'bob@example.org', 'Bob', '', 'server', x'00', 'file-permissions', 1);
+    INSERT INTO accounts (id, address, display_name, server, kind, secret, secret_backend, created_ms)
+      VALUES ('a1', 'bob@example.org', 'Bob', '', 'server', x'00', 'file-permissions', 1);
     INSERT INTO contacts VALUES ('a1', 'tom@example.org', 'Tom');
     INSERT INTO conversations VALUES ('c-1', 'a1', 'tom@example.org', 'Tom', 'accepted', 0, 1);
     INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state)
@@ -39,14 +40,17 @@ describe('migrations of a history', () => {
   it('a migration that fails leaves the version before it, whole', async () => {
     const broken = [
       ...messengerMigrations,
-      { version: 3, sql: 'CREATE TABLE extra (x); SELECT nonsense FROM nowhere;' },
+      {
+        version: messengerMigrations.length + 1,
+        sql: 'CREATE TABLE extra (x); SELECT nonsense FROM nowhere;',
+      },
     ];
     await expect(openDatabase(path, broken)).rejects.toMatchObject({
       name: 'StoreError',
       code: 'STORE_FAILED',
     });
     const database = await openDatabase(path, messengerMigrations);
-    expect(database.pragma('user_version', { simple: true })).toBe(2);
+    expect(database.pragma('user_version', { simple: true })).toBe(messengerMigrations.length);
     expect(database.prepare(`SELECT count(*) AS n FROM sqlite_schema WHERE name = 'extra'`).get()).toEqual({
       n: 0,
     });

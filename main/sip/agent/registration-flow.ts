@@ -76,7 +76,8 @@ export class RegistrationFlow {
   readonly #call = newCallIdentity();
   #status: RegistrationStatus = { status: 'stopped' };
   #timer: Timer | undefined;
-  #dueMs = 0;
+  /** The network has changed, and the attempt after that is due. */
+  #hurried = false;
   #way = 0;
   #expiresS: number;
   #generation = 0;
@@ -148,9 +149,9 @@ export class RegistrationFlow {
     const { clock, random } = this.#options;
     this.#registered = false;
     this.#outage ??= { sinceMs: clock.now(), early: 0, failures: 0 };
-    // What is due earlier stays: after a change of the network nobody else comes back with us.
-    const dueMs = this.#timer?.active === true ? this.#dueMs - clock.now() : Infinity;
-    const retryMs = Math.min(lostWaitMs(this.#windowMs, this.#limits, random), dueMs);
+    // After a change of the network nobody else comes back with us: that attempt is not put off.
+    if (this.#hurried) return;
+    const retryMs = lostWaitMs(this.#windowMs, this.#limits, random);
     this.#again(retryMs);
     this.#change({ status: 'unreachable', reason, retryMs });
   }
@@ -165,6 +166,7 @@ export class RegistrationFlow {
     this.#learnedMs = 0;
     this.#outage = undefined;
     this.#generation += 1;
+    this.#hurried = true;
     this.#again(this.#limits.networkChangeMs * this.#options.random());
   }
 
@@ -199,6 +201,7 @@ export class RegistrationFlow {
   async #register(): Promise<void> {
     const generation = ++this.#generation;
     this.#timer?.[Symbol.dispose]();
+    this.#hurried = false;
     if (!this.#registered) this.#change({ status: 'registering' });
     this.#asking = true;
     let response: AgentResponse | undefined;
@@ -385,7 +388,6 @@ export class RegistrationFlow {
 
   #again(delayMs: number): void {
     this.#timer?.[Symbol.dispose]();
-    this.#dueMs = this.#options.clock.now() + delayMs;
     this.#timer = this.#options.clock.startTimer(delayMs, () => void this.#register());
   }
 
