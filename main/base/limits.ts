@@ -63,9 +63,15 @@ export const SIP_LIMITS = {
   inviteCost: 5,
   /** Refusals (503) that one address is sent for it; beyond that its new requests are dropped. */
   refusalsPerS: 500,
-  /** The event loop is looked at so often; so late, several times on end, and nothing new is begun (503). */
+  /**
+   * The event loop is looked at so often. Without an idle moment in so many looks on end, while at least so many new
+   * requests arrived in each, it is overloaded: a growing share of what is new is refused (503),
+   * from addresses that have begun more than `lightTokens` lately.
+   */
+  lightTokens: 250,
   loopSampleMs: 50,
-  loopLagMs: 200,
+  busySamples: 10,
+  busyArrivals: 10,
   /** Stream connections at once, and from one address. */
   maxConnections: 4_000,
   maxConnectionsPerAddress: 200,

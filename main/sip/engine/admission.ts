@@ -10,6 +10,8 @@ import type { Refusal } from './request-checks.ts';
 /** What an address may still begin, and how many refusals it may still be sent. */
 interface Share {
   tokens: number;
+  /** What it has begun lately; half of it is forgotten each half second. */
+  recent: number;
   answers: number;
   atMs: number;
 }
@@ -17,31 +19,54 @@ interface Share {
 /** Decides about new requests. The constructor starts nothing; {@link start} watches the event loop. */
 export class Admission implements Disposable {
   readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #utilisation: () => number;
   /** By remote address, the one that was heard of last at the end. */
   readonly #shares = new Map<string, Share>();
   #timer: Timer | undefined;
-  #late = 0;
+  /** New requests since the last sample. */
+  #arrived = 0;
+  /** Samples on end with no idle moment. */
+  #busySamples = 0;
+  /** Share of new requests that is refused, 0 to 1. */
+  #refused = 0;
 
-  constructor(clock: Clock) {
+  /** `utilisation`: share of the time since the last call in which the event loop was not idle. */
+  constructor(
+    clock: Clock,
+    random: () => number = Math.random,
+    utilisation: () => number = loopUtilisation(),
+  ) {
     this.#clock = clock;
+    this.#random = random;
+    this.#utilisation = utilisation;
   }
 
-  /** Measures from now on how late timers are: a loop that lags is a program with more work than time. */
+  /**
+   * Watches from now on. A loop that is never idle while requests keep arriving has more work than time: what it does
+   * not get to is lost in the system's buffers and comes again. So a growing share of what is new is refused, until
+   * there are idle moments; what has begun goes on.
+   */
   start(): void {
     if (this.#timer === undefined) this.#sample();
   }
 
-  /** Has the event loop lagged for some time? */
-  get isBusy(): boolean {
-    return this.#late >= LATE_SAMPLES;
+  /** The share of new requests that is refused at present. */
+  get refusedShare(): number {
+    return this.#refused;
   }
 
   /** A new request of this method from this address: a go, a refusal to send, or not even that. */
   admit(method: string, address: string): 'yes' | 'drop' | Refusal {
+    this.#arrived += 1;
     const share = this.#shareOf(address);
     const cost = method === 'INVITE' ? SIP_LIMITS.inviteCost : 1;
-    if (share.tokens >= cost && !this.isBusy) {
+    // Whoever asks for little is not refused for what others ask.
+    const isHeavy = share.recent > SIP_LIMITS.lightTokens;
+    const isRefused = isHeavy && this.#refused > 0 && this.#random() < this.#refused;
+    if (share.tokens >= cost && !isRefused) {
       share.tokens -= cost;
+      share.recent += cost;
       return 'yes';
     }
     // Whoever floods us does not read the answers; they would cost more than the flood.
@@ -55,13 +80,13 @@ export class Admission implements Disposable {
   }
 
   #sample(): void {
-    const { loopSampleMs, loopLagMs } = SIP_LIMITS;
-    const dueUs = this.#clock.monotonicUs() + loopSampleMs * 1_000;
+    const { loopSampleMs, busySamples, busyArrivals } = SIP_LIMITS;
     this.#timer = this.#clock.startTimer(loopSampleMs, () => {
-      const lagMs = (this.#clock.monotonicUs() - dueUs) / 1_000;
-      // One long turn is no overload; several on end are.
-      this.#late =
-        lagMs > loopLagMs ? Math.min(this.#late + 1, LATE_SAMPLES * 2) : Math.max(this.#late - 1, 0);
+      const isBusy = this.#utilisation() > BUSY && this.#arrived >= busyArrivals;
+      this.#arrived = 0;
+      this.#busySamples = isBusy ? this.#busySamples + 1 : 0;
+      const step = this.#busySamples >= busySamples ? 0.05 : isBusy ? 0 : -0.025;
+      this.#refused = Math.min(0.95, Math.max(0, this.#refused + step));
       this.#sample();
     });
   }
@@ -75,7 +100,7 @@ export class Admission implements Disposable {
         const [oldest] = this.#shares.keys();
         if (oldest !== undefined) this.#shares.delete(oldest);
       }
-      const fresh = { tokens: maxTokens, answers: refusalsPerS, atMs: nowMs };
+      const fresh = { tokens: maxTokens, recent: 0, answers: refusalsPerS, atMs: nowMs };
       this.#shares.set(address, fresh);
       return fresh;
     }
@@ -83,6 +108,7 @@ export class Admission implements Disposable {
     // Looked at in steps, so that the order of the map changes a few times a second only.
     if (passedS >= 0.05) {
       known.tokens = Math.min(maxTokens, known.tokens + passedS * tokensPerS);
+      known.recent *= 0.5 ** (passedS / 0.5);
       known.answers = Math.min(refusalsPerS, known.answers + passedS * refusalsPerS);
       known.atMs = nowMs;
       this.#shares.delete(address);
@@ -92,5 +118,15 @@ export class Admission implements Disposable {
   }
 }
 
-/** Samples that have to be late on end. */
-const LATE_SAMPLES = 4;
+/** A loop that is busy for more of the time than this has no idle moments to speak of. */
+const BUSY = 0.98;
+
+function loopUtilisation(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
+}

@@ -57,6 +57,16 @@ export function ownVia(flow: Flow, branch: string = newBranch()): string {
  * @throws ProtocolError when even the start line is unusable
  */
 export function parseFrameMessage(sip: Buffer): SipMessage {
+  try {
+    return parseSipMessage(sip, { contentLength: 'ignore' });
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return parseSipMessage(withoutBadLines(sip), { contentLength: 'ignore' });
+  }
+}
+
+/** The message without the header lines that have no name, or line ends where none belong. */
+function withoutBadLines(sip: Buffer): Buffer {
   const headEnd = sip.indexOf('\r\n\r\n');
   const head = sip.toString('utf8', 0, headEnd < 0 ? sip.length : headEnd);
   const body = headEnd < 0 ? Buffer.alloc(0) : sip.subarray(headEnd + 4);
@@ -65,7 +75,7 @@ export function parseFrameMessage(sip: Buffer): SipMessage {
     (line) => /^[\w\-.!%*+`'~]+[ \t]*:/.test(line) && !/[\n\r\0](?![ \t])/.test(line),
   );
   const text = Buffer.from(`${[startLine, ...kept].join('\r\n')}\r\n\r\n`, 'utf8');
-  return parseSipMessage(Buffer.concat([text, body]), { contentLength: 'ignore' });
+  return Buffer.concat([text, body]);
 }
 
 const LOCALHOST_HEADERS = new Set(['from', 'to', 'contact', 'p-asserted-identity']);

@@ -49,6 +49,10 @@ export class UdpSocket implements AsyncDisposable {
       type: v6 ? 'udp6' : 'udp4',
       recvBufferSize: SIP_LIMITS.datagramBufferBytes,
       ipv6Only: v6,
+      // Addresses are numeric here: nothing is looked up, and no turn of the event loop is spent on it.
+      lookup: (address, _options, found) => {
+        found(null, address, v6 ? 6 : 4);
+      },
     });
     try {
       const bound = once(socket, 'listening');
