@@ -70,6 +70,8 @@ export class DeferredMessages {
     }
     const contentType = request.message.headers.get('content-type') ?? 'text/plain';
     const parcel = { sender, recipient, contentType, body };
+    // One that comes while the last older ones are going out may still be told how it went itself.
+    if (this.#delivering.has(recipient)) await this.#untilDelivered([recipient]);
     // While older ones wait, a new one waits behind them: order is kept.
     const outcome = (await this.#hasWaiting(recipient)) ? 'later' : await this.#deliver(parcel);
     if (outcome === 'taken') await request.respond(200);
@@ -88,15 +90,20 @@ export class DeferredMessages {
     const busy = users.filter((_user, index) => waiting[index]);
     if (busy.length === 0) return;
     for (const user of busy) this.receivePresent(user);
+    await this.#untilDelivered(busy);
+  }
+
+  /** Resolves when nothing is going out to these users, at the latest after `holdMs`. */
+  async #untilDelivered(users: readonly string[]): Promise<void> {
     const late = Promise.withResolvers<void>();
     using _limit = this.#clock.startTimer(this.#limits.holdMs, () => {
       late.resolve();
     });
-    await Promise.race([late.promise, Promise.all(busy.map((user) => this.#untilDelivered(user)))]);
+    await Promise.race([late.promise, Promise.all(users.map((user) => this.#untilIdle(user)))]);
   }
 
   /** One delivery may follow another: the device that is back has come while its old place was still being tried. */
-  async #untilDelivered(user: string): Promise<void> {
+  async #untilIdle(user: string): Promise<void> {
     for (;;) {
       const running = this.#delivering.get(user);
       if (running === undefined) return;

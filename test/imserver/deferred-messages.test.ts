@@ -64,6 +64,36 @@ it('a new message goes behind those that wait, also when the device has just ref
   expect(await second).toBe(202);
 });
 
+it('a message that comes while the older ones are going out is told how it went itself', async () => {
+  expect(await send(bob, 'one')).toBe(202);
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  const first = await tom.peer.request('MESSAGE');
+  const second = send(bob, 'two');
+  // Its challenge is the last that is seen of it: the server has it, or will have it in a moment.
+  await bob.register();
+  await tom.peer.answer(first, 200);
+  expect(await receive(tom, 1)).toEqual(['two']);
+  expect(await second).toBe(200);
+});
+
+it('but not later than after holdMs: then it waits behind them (202)', async () => {
+  expect(await send(bob, 'one')).toBe(202);
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  const first = await tom.peer.request('MESSAGE');
+  let status = 0;
+  void send(bob, 'two').then((got) => {
+    status = got;
+  });
+  // In small steps: its nonce and the registrations are to outlive it.
+  while (status === 0) {
+    clock.advance(10);
+    await new Promise((done) => setImmediate(done));
+  }
+  expect(status).toBe(202);
+  await tom.peer.answer(first, 200);
+  expect(await receive(tom, 1)).toEqual(['two']);
+});
+
 it('outlives a restart of the server', async () => {
   expect(await send(bob, 'one')).toBe(202);
   await world.stopServer();
