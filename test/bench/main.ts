@@ -1,6 +1,7 @@
 /**
- * Owns: `npm run bench`: how fast the flow, a message and the start are, beside the raw limits of the machine.
- * Called by: the command line; `--json` prints one object. Calls: the programs as processes, raw-limits.ts.
+ * Owns: `npm run bench`: how fast the flow, a message, the start and the SIP engine are, beside the raw limits of the
+ * machine. Called by: the command line; `--json` prints one object, `--only flow` or `--only sip` a part.
+ * Calls: the programs as processes, raw-limits.ts, sip/load.ts.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,7 @@ import {
 } from '../../main/hosts/headless/flow-conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { measureEcho, measureSync } from './raw-limits.ts';
+import { loadMissing, measureLoad, type CleanRate } from './sip/load.ts';
 import { summarise, type Summary } from './summary.ts';
 
 const SESSIONS = 30;
@@ -26,7 +28,7 @@ const STARTS = 5;
 /** One line of the table. `ratio` is to the raw limit that it names. */
 interface Figure {
   readonly name: string;
-  readonly unit: 'ms' | 'messages/s';
+  readonly unit: 'ms' | 'messages/s' | 'calls/s' | 'REGISTERs/s' | 'bytes';
   readonly p50: number;
   readonly p99?: number;
   readonly ratio?: { readonly of: string; readonly value: number };
@@ -150,22 +152,57 @@ async function measureAll(folder: string): Promise<Figure[]> {
   ];
 }
 
+/** A rate without a failure, and how long answers took at half of it. */
+function rateFigures(name: string, unit: Figure['unit'], rate: CleanRate, times = 1): Figure[] {
+  const { half, perSecond } = rate;
+  if (half === undefined) return [{ name, unit, p50: 0 }];
+  const { p50, p99 } = half.times;
+  return [
+    { name, unit, p50: perSecond * times },
+    { name: `${name}: answer at half of it`, unit: 'ms', p50, p99 },
+  ];
+}
+
+/** The SIP engine with a drachtio-srf application, sipp on both sides. */
+async function measureSip(): Promise<Figure[]> {
+  if (loadMissing !== undefined) {
+    process.stderr.write(`${loadMissing}\n`);
+    return [];
+  }
+  const { alone, calls, registers, bytesPerDialog } = await measureLoad();
+  const [callRate, ...callTimes] = rateFigures('calls through a B2BUA', 'calls/s', calls);
+  const ratio = { of: 'sipp calling sipp', value: calls.perSecond / Math.max(1, alone.perSecond) };
+  return [
+    ...rateFigures('raw: sipp calls sipp', 'calls/s', alone),
+    ...(callRate === undefined ? [] : [{ ...callRate, ratio }]),
+    ...callTimes,
+    // Eleven REGISTERs of each device.
+    ...rateFigures('REGISTERs with digest', 'REGISTERs/s', registers, 11),
+    { name: 'memory of an idle dialog', unit: 'bytes', p50: bytesPerDialog },
+  ];
+}
+
 function formatTable(figures: readonly Figure[]): string {
   const rows = figures.map(({ name, unit, p50, p99, ratio }) =>
     [
-      name.padEnd(32),
+      name.padEnd(44),
       p50.toFixed(p50 < 10 ? 3 : 0).padStart(10),
       (p99 === undefined ? '' : p99.toFixed(p99 < 10 ? 3 : 0)).padStart(10),
-      ` ${unit}`.padEnd(12),
+      ` ${unit}`.padEnd(14),
       ratio === undefined ? '' : `${ratio.value.toFixed(1)} × ${ratio.of}`,
     ].join(''),
   );
-  return [`${''.padEnd(32)}${'p50'.padStart(10)}${'p99'.padStart(10)}`, ...rows, ''].join('\n');
+  return [`${''.padEnd(44)}${'p50'.padStart(10)}${'p99'.padStart(10)}`, ...rows, ''].join('\n');
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'parley-bench-'));
 try {
-  const figures = await measureAll(folder);
+  const only = process.argv[process.argv.indexOf('--only') + 1];
+  const wants = (part: string) => !process.argv.includes('--only') || only === part;
+  const figures = [
+    ...(wants('flow') ? await measureAll(folder) : []),
+    ...(wants('sip') ? await measureSip() : []),
+  ];
   process.stdout.write(
     process.argv.includes('--json') ? `${JSON.stringify({ figures }, null, 2)}\n` : formatTable(figures),
   );

@@ -2,6 +2,7 @@
  * Owns: whether something new may begin: the share of each address, and how busy we are (RFC 3261 §21.5.4).
  * Called by: inbound-requests.ts for each request that belongs to nothing yet. Calls: inbound-in-dialog.ts.
  */
+import { performance } from 'node:perf_hooks';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
 import { overloaded } from './inbound-in-dialog.ts';

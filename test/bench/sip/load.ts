@@ -1,0 +1,203 @@
+/**
+ * Owns: how many calls and registrations a second the SIP engine carries with a drachtio-srf application, what it needs
+ * for an idle dialog, and what sipp alone does in the same run. Called by: ../main.ts. Calls: sipp.ts, engine.ts, application.ts.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '../../interop/sipp/run-sipp.ts';
+import { runLoad, startCalled, type LoadResult, type Scenario } from './sipp.ts';
+
+/** Why this part cannot be measured here, or `undefined`. */
+export const loadMissing = existsSync('/usr/bin/sipp')
+  ? undefined
+  : 'SIP load is not measured: sipp is not installed (Debian package sip-tester)';
+
+const SECRET = 'bench';
+const SECONDS = 10;
+const CALL_RATES = [250, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000];
+const SIPP_RATES = [1_000, 2_000, 3_000, 4_000, 5_000];
+/** Devices a second; each sends eleven REGISTERs, ten of them with credentials. */
+const DEVICE_RATES = [100, 300, 450, 600, 750, 900];
+const HELD_CALLS = 5_000;
+/** Until the last transaction of a call has waited out its time. */
+const SETTLE_MS = 40_000;
+
+/** What was found at the highest rate without a failed call. */
+export interface CleanRate {
+  readonly perSecond: number;
+  readonly result: LoadResult | undefined;
+  /** At half of that rate. */
+  readonly half: LoadResult | undefined;
+}
+
+interface Memory {
+  /** Of the heap and of buffers beside it. */
+  readonly bytes: number;
+  readonly rss: number;
+  readonly cpuS: number;
+  readonly dialogs: number;
+}
+
+/** An engine and an application, each a process of its own. */
+class Stand implements AsyncDisposable {
+  readonly folder: string;
+  readonly port: number;
+  readonly #engine: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #application: ChildProcess;
+  #runs = 0;
+
+  private constructor(
+    folder: string,
+    port: number,
+    engine: ChildProcess,
+    lines: AsyncIterator<string>,
+    application: ChildProcess,
+  ) {
+    this.folder = folder;
+    this.port = port;
+    this.#engine = engine;
+    this.#lines = lines;
+    this.#application = application;
+  }
+
+  static async start(folder: string, calledPort: number): Promise<Stand> {
+    const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+    const engine = spawn(process.execPath, ['--expose-gc', path('engine.ts'), SECRET], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const lines = linesOf(engine)[Symbol.asyncIterator]();
+    const { port, admin } = JSON.parse((await lines.next()).value as string) as {
+      port: number;
+      admin: number;
+    };
+    const called = `sip:called@127.0.0.1:${calledPort}`;
+    const application = spawn(process.execPath, [path('application.ts'), String(admin), SECRET, called], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await linesOf(application)[Symbol.asyncIterator]().next();
+    return new Stand(folder, port, engine, lines, application);
+  }
+
+  async run(scenario: Scenario, rate: number, calls: number): Promise<LoadResult> {
+    this.#runs += 1;
+    const folder = join(this.folder, `run-${this.#runs}`);
+    await mkdir(folder);
+    const port = await freePort();
+    return runLoad({ scenario, rate, calls, port, folder, target: `127.0.0.1:${this.port}` });
+  }
+
+  async memory(): Promise<Memory> {
+    this.#engine.stdin?.write('memory\n');
+    return JSON.parse((await this.#lines.next()).value as string) as Memory;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = [this.#engine, this.#application].map((child) => once(child, 'exit'));
+    this.#application.kill();
+    this.#engine.stdin?.end();
+    await Promise.all(ended);
+  }
+}
+
+function linesOf(child: ChildProcess): Interface {
+  if (child.stdout === null) throw new Error('no output');
+  return createInterface({ input: child.stdout });
+}
+
+const isClean = ({ failed, succeeded }: LoadResult, calls: number): boolean =>
+  failed === 0 && succeeded === calls;
+
+/** Climbs until a run is not clean; then the half of what was clean. */
+async function climb(
+  rates: readonly number[],
+  run: (rate: number, seconds: number) => Promise<LoadResult>,
+): Promise<CleanRate> {
+  let best: { rate: number; result: LoadResult } | undefined;
+  for (const rate of rates) {
+    const result = await run(rate, SECONDS);
+    process.stderr.write(
+      `  ${rate}/s: ${result.succeeded} well, ${result.failed} failed, p99 ${result.times.p99} ms\n`,
+    );
+    if (!isClean(result, rate * SECONDS)) break;
+    best = { rate, result };
+  }
+  if (best === undefined) return { perSecond: 0, result: undefined, half: undefined };
+  return { perSecond: best.rate, result: best.result, half: await run(Math.round(best.rate / 2), SECONDS) };
+}
+
+/** All figures of the SIP engine under load. */
+export async function measureLoad(): Promise<{
+  readonly alone: CleanRate;
+  readonly calls: CleanRate;
+  readonly registers: CleanRate;
+  readonly bytesPerDialog: number;
+}> {
+  const folder = await mkdtemp(join(tmpdir(), 'parley-load-'));
+  try {
+    const alone = await measureAlone(folder);
+    const calledPort = await freePort();
+    await using _called = startCalled(calledPort);
+    let calls: CleanRate;
+    {
+      await using stand = await Stand.start(await subFolder(folder, 'calls'), calledPort);
+      await stand.run('caller', 300, 3_000);
+      calls = await climb(CALL_RATES, (rate, seconds) => stand.run('caller', rate, rate * seconds));
+    }
+    let registers: CleanRate;
+    {
+      await using stand = await Stand.start(await subFolder(folder, 'registers'), calledPort);
+      registers = await climb(DEVICE_RATES, (rate, seconds) => stand.run('device', rate, rate * seconds));
+    }
+    await using stand = await Stand.start(await subFolder(folder, 'idle'), calledPort);
+    return { alone, calls, registers, bytesPerDialog: await measureIdle(stand) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** sipp calls sipp: what this machine can do without anybody between them. */
+async function measureAlone(folder: string): Promise<CleanRate> {
+  const port = await freePort();
+  await using _called = startCalled(port);
+  let runs = 0;
+  return await climb(SIPP_RATES, async (rate, seconds) => {
+    const own = await subFolder(folder, `alone-${(runs += 1)}`);
+    const from = await freePort();
+    return runLoad({
+      scenario: 'caller',
+      rate,
+      calls: rate * seconds,
+      port: from,
+      folder: own,
+      target: `127.0.0.1:${port}`,
+    });
+  });
+}
+
+/** Memory of the engine for each idle dialog, both legs of calls that nobody ends. */
+async function measureIdle(stand: Stand): Promise<number> {
+  await stand.run('caller', 300, 3_000);
+  await settle();
+  const before = await stand.memory();
+  await stand.run('holder', 500, HELD_CALLS);
+  await settle();
+  const after = await stand.memory();
+  return (after.bytes - before.bytes) / (after.dialogs - before.dialogs);
+}
+
+async function subFolder(folder: string, name: string): Promise<string> {
+  const path = join(folder, name);
+  await mkdir(path);
+  return path;
+}
+
+async function settle(): Promise<void> {
+  await new Promise((done) => setTimeout(done, SETTLE_MS));
+}
