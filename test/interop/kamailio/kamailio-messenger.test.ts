@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DOMAIN, passwordOf, World, type Person } from '../../support/im-world.ts';
+import { Authority } from '../../support/certificates.ts';
 import { kamailioMissing, startKamailio, type Kamailio } from './kamailio.ts';
 import { Steps } from './steps.ts';
 
@@ -41,6 +42,47 @@ describe.skipIf(kamailioMissing !== undefined)('Kamailio is registrar and proxy,
     await tom.session(ofTom, 'ended');
     await bob.session(ofBob, 'ended');
     expect(steps.faults()).toEqual([]);
+  });
+
+  it('two people talk over TLS, each checking the certificate of the proxy', async () => {
+    const authority = new Authority('Interop CA');
+    const certificate = authority.issue({ names: [`DNS:${DOMAIN}`, 'IP:127.0.0.1'] });
+    await using secure = await startKamailio({ domain: DOMAIN, users: USERS, certificate });
+    const steps = new Steps();
+    const join = async (user: 'bob' | 'tom'): Promise<Person> => {
+      const person = await world.openPerson(user, {
+        name: `${user}-tls`,
+        tap: steps.tap(user),
+        ca: [authority.cert],
+      });
+      await person.signIn(`sip:127.0.0.1:${secure.tlsPort};transport=tls`);
+      return person;
+    };
+    await using bob = await join('bob');
+    await using tom = await join('tom');
+    const ofBob = await bob.meet('tom');
+    const ofTom = await tom.meet('bob');
+    const sent = await bob.send(ofBob, 'nobody on the way reads the invitation');
+    await bob.becomes(sent, 'delivered', 'displayed');
+    const answer = await tom.send(ofTom, 'and back');
+    await tom.becomes(answer, 'delivered', 'displayed');
+    const { id } = await bob.session(ofBob, 'open');
+    await bob.commands['session.end']({ sessionId: id });
+    await tom.session(ofTom, 'ended');
+    await bob.session(ofBob, 'ended');
+    expect(steps.faults()).toEqual([]);
+  });
+
+  it('a proxy whose certificate nobody vouches for is not signed in to, and the account says why', async () => {
+    const certificate = new Authority('Nobody').issue({ names: ['IP:127.0.0.1'] });
+    await using secure = await startKamailio({ domain: DOMAIN, users: USERS, certificate });
+    await using bob = await world.openPerson('bob', { name: 'bob-careful' });
+    await bob.addAccount(`sip:127.0.0.1:${secure.tlsPort};transport=tls`);
+    const account = await bob.until('the reason', async () => {
+      const now = await bob.account();
+      return now.connection.status !== 'online' && now.connection.reason !== undefined ? now : undefined;
+    });
+    expect(account.connection.reason).toMatch(/certificate/i);
   });
 
   it('a wrong password is said once, and not tried again', async () => {
