@@ -20,7 +20,7 @@ import { B2bua } from './b2bua.ts';
 import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
 import { Registrar } from './registrar.ts';
-import type { ServerConfig } from './server-config.ts';
+import { readCertificate, type ServerConfig } from './server-config.ts';
 import { UserFile } from './user-file.ts';
 
 export interface ImServerOptions {
@@ -42,12 +42,13 @@ export class ImServer implements AsyncDisposable {
   readonly registrar: Registrar;
   readonly #host: string;
   readonly #port: number;
+  readonly #tlsPort: number | undefined;
   readonly #b2bua: B2bua;
   readonly #lifetime: Lifetime;
 
   private constructor(
     config: ServerConfig,
-    port: number,
+    ports: { port: number; tlsPort: number | undefined },
     parts: { users: UserFile; registrar: Registrar; b2bua: B2bua },
     lifetime: Lifetime,
   ) {
@@ -56,7 +57,8 @@ export class ImServer implements AsyncDisposable {
     this.registrar = parts.registrar;
     this.#b2bua = parts.b2bua;
     this.#host = config.host;
-    this.#port = port;
+    this.#port = ports.port;
+    this.#tlsPort = ports.tlsPort;
     this.#lifetime = lifetime;
   }
 
@@ -97,12 +99,14 @@ export class ImServer implements AsyncDisposable {
         },
       });
       await registrar.load();
-      const { agent, port } = await openEmbeddedAgent(
+      const certificate = config.tls ? await readCertificate(config.tls) : undefined;
+      const { agent, port, tlsPort } = await openEmbeddedAgent(
         {
           runFolder: runFolderOf(config.data),
           host: config.host,
           port: config.port,
           log,
+          ...(config.tls && certificate ? { tls: certificate, tlsPort: config.tls.port } : {}),
           ...(options.tap ? { tap: options.tap } : {}),
         },
         lifetime,
@@ -114,7 +118,7 @@ export class ImServer implements AsyncDisposable {
       // Whoever was there before a restart need not say so again.
       for (const user of registrar.usersOnline()) deferred.receivePresent(user);
       log.info('imserver.started', { domain: config.domain, host: config.host, port });
-      return new ImServer(config, port, { users, registrar, b2bua }, lifetime);
+      return new ImServer(config, { port, tlsPort }, { users, registrar, b2bua }, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;
@@ -125,6 +129,11 @@ export class ImServer implements AsyncDisposable {
     return this.#port;
   }
 
+  /** Undefined when no certificate is configured. */
+  get tlsPort(): number | undefined {
+    return this.#tlsPort;
+  }
+
   get sessionCount(): number {
     return this.#b2bua.sessionCount;
   }
@@ -132,7 +141,11 @@ export class ImServer implements AsyncDisposable {
   /** SIP URIs of the server, as its own computer would write them. */
   get sip(): readonly string[] {
     const host = hostOfAddress(this.#host);
-    return [`sip:${host}:${this.#port};transport=udp`, `sip:${host}:${this.#port};transport=tcp`];
+    return [
+      `sip:${host}:${this.#port};transport=udp`,
+      `sip:${host}:${this.#port};transport=tcp`,
+      ...(this.#tlsPort === undefined ? [] : [`sip:${host}:${this.#tlsPort};transport=tls`]),
+    ];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,6 +23,14 @@ export const serverConfigSchema = v.strictObject({
   host: v.optional(v.pipe(v.string(), v.maxLength(64)), '127.0.0.1'),
   /** 0: a free one. */
   port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)), 0),
+  /** SIP over TLS on a port of its own: certificate (with its chain) and key, PEM files. Port 0: a free one. */
+  tls: v.optional(
+    v.strictObject({
+      cert: v.pipe(v.string(), v.minLength(1)),
+      key: v.pipe(v.string(), v.minLength(1)),
+      port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)), 5_061),
+    }),
+  ),
   /** Digest algorithms that are offered, in this order. Some older clients take the first only, and know MD5 only. */
   digest: v.optional(v.pipe(v.array(v.picklist(DIGEST_ALGORITHMS)), v.minLength(1)), [...DIGEST_ALGORITHMS]),
   /** Folder of the user file, registrations and deferred messages. */
@@ -30,6 +38,20 @@ export const serverConfigSchema = v.strictObject({
 });
 
 export type ServerConfig = v.InferOutput<typeof serverConfigSchema>;
+
+/** Reads certificate and key. Throws ConfigError when one of them cannot be read. */
+export async function readCertificate(
+  tls: NonNullable<ServerConfig['tls']>,
+): Promise<{ cert: string; key: string }> {
+  const read = async (path: string): Promise<string> => {
+    try {
+      return await readFile(path, 'utf8');
+    } catch (error) {
+      throw new ConfigError(`tls: ${path} cannot be read (${(error as Error).message})`);
+    }
+  };
+  return { cert: await read(tls.cert), key: await read(tls.key) };
+}
 
 /** A configuration that cannot be used; each line names the place and what is wrong there. */
 export class ConfigError extends Error {

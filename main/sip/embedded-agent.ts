@@ -23,6 +23,8 @@ export interface EmbeddedAgentOptions {
   readonly tap?: WireTap;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** Listens for TLS as well, on this port (0: a free one); needs a certificate in `tls`. */
+  readonly tlsPort?: number;
   /** Certificates and trust for SIP over TLS; without it servers that the system trusts can be reached. */
   readonly tls?: SipTlsOptions;
 }
@@ -51,7 +53,7 @@ function controlSocketPath(runFolder: string): string {
 export async function openEmbeddedAgent(
   options: EmbeddedAgentOptions,
   lifetime: Lifetime,
-): Promise<{ agent: SipAgent; port: number; network: EmbeddedNetwork }> {
+): Promise<{ agent: SipAgent; port: number; tlsPort: number | undefined; network: EmbeddedNetwork }> {
   const { runFolder, host, log = silentLog } = options;
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
   const path = controlSocketPath(runFolder);
@@ -68,11 +70,15 @@ export async function openEmbeddedAgent(
   );
   await agent.open();
   const { port } = await engine.listenBoth(host, options.port);
+  const secure =
+    options.tlsPort === undefined
+      ? undefined
+      : await engine.listen({ transport: 'tls', host, port: options.tlsPort });
   await engine.dialApplication(path);
   await agent.whenConnected;
   const network: EmbeddedNetwork = {
     onFlowLost: (listener) => engine.onFlowLost(listener),
     receiveNetworkChange: () => engine.receiveNetworkChange(),
   };
-  return { agent, port, network };
+  return { agent, port, tlsPort: secure?.port, network };
 }

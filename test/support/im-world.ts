@@ -44,6 +44,8 @@ export interface ServerOptions {
   readonly limits?: Partial<ImServerLimits>;
   readonly clock?: Clock;
   readonly digest?: readonly string[];
+  /** Files of a certificate: TLS as well. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** A folder with a server and people in it. */
@@ -77,7 +79,7 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts it, on the port of last time. */
-  async startServer({ digest, ...options }: ServerOptions = {}): Promise<void> {
+  async startServer({ digest, tls, ...options }: ServerOptions = {}): Promise<void> {
     this.#server = await ImServer.start({
       config: checkServerConfig(
         {
@@ -85,6 +87,7 @@ export class World implements AsyncDisposable {
           port: this.port,
           data: join(this.folder, 'imserver'),
           ...(digest ? { digest } : {}),
+          ...(tls ? { tls: { ...tls, port: 0 } } : {}),
         },
         'test',
       ),

@@ -7,7 +7,8 @@ import type { StreamConnection } from './stream-connection.ts';
 
 /**
  * Over TLS a connection that we opened serves the domain that its peer has proved, no other (RFC 5922 §7.5); one that
- * was opened to us serves what asks for no domain.
+ * was opened to us serves what is sent to its very address and port: the way back of who has registered over it
+ * (RFC 5626 §5.3).
  */
 function keyOf(transport: 'tcp' | 'tls', address: string, port: number, domain: string): string {
   return `${transport} ${address} ${port} ${transport === 'tls' ? domain.toLowerCase() : ''}`;
@@ -59,6 +60,9 @@ export class ConnectionTable {
     for (const address of addresses) {
       const found = this.#byPlace.get(keyOf(transport, address, port, domain));
       if (found?.open === true) return found;
+      const incoming =
+        domain === address ? this.#byPlace.get(keyOf(transport, address, port, '')) : undefined;
+      if (incoming?.open === true) return incoming;
     }
     return undefined;
   }
