@@ -81,6 +81,8 @@ export const SIP_LIMITS = {
   idleConnectionMs: 30 * 60_000,
   /** Bytes waiting in a stream that its peer does not read; then the connection is closed. */
   maxQueuedBytes: 4 * 1024 * 1024,
+  /** A peer that takes nothing for this long while bytes wait for it. */
+  stalledPeerMs: 32_000,
   connectTimeoutMs: 5_000,
   /** A datagram that fits into one IP packet; larger requests need a stream. */
   maxDatagramBytes: 65_507,

@@ -120,6 +120,8 @@ export class SipPeer implements AsyncDisposable {
   /** Connections that were opened, usable or not. */
   dialled = 0;
   closed = false;
+  /** The other side has ended its side. */
+  ended = false;
   #udp: UdpSocket | undefined;
   #server: Server | undefined;
   #socket: Socket | undefined;
@@ -165,9 +167,9 @@ export class SipPeer implements AsyncDisposable {
   }
 
   /** Connects to an engine. */
-  static async tcp(port: number): Promise<SipPeer> {
+  static async tcp(port: number, options: { readonly allowHalfOpen?: boolean } = {}): Promise<SipPeer> {
     const peer = new SipPeer('tcp');
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect({ port, host: '127.0.0.1', ...options });
     await once(socket, 'connect');
     peer.#adopt(socket);
     peer.port = socket.localPort ?? 0;
@@ -307,9 +309,19 @@ export class SipPeer implements AsyncDisposable {
     await this.messages.next((message) => message.header('Call-ID') === callId, 'answer to the fence');
   }
 
-  /** Ends the TCP connection. */
+  /** Ends our side of the TCP connection. */
   end(): void {
     this.#socket?.end();
+  }
+
+  /** Closes both sides of it. */
+  cut(): void {
+    this.#socket?.destroy();
+  }
+
+  /** Reads nothing more. */
+  pause(): void {
+    this.#socket?.pause();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -347,6 +359,9 @@ export class SipPeer implements AsyncDisposable {
     this.#sockets.add(socket);
     this.#stream = Buffer.alloc(0);
     socket.on('error', () => undefined);
+    socket.on('end', () => {
+      this.ended = true;
+    });
     socket.on('close', () => {
       this.closed = true;
     });

@@ -17,6 +17,7 @@ import { INTERVAL_TOO_SMALL, NOT_IMPLEMENTED, overloaded, refuseInDialog } from 
 import { InboundRequest, UNKNOWN_TRANSACTION } from './inbound-request.ts';
 import { buildResponse } from './message-builder.ts';
 import { refusalOf, type Refusal } from './request-checks.ts';
+import { answers } from './response-match.ts';
 import { responseSender, stampVia } from './response-route.ts';
 import type { ServerTransaction } from './server-transaction.ts';
 import { asksTooLittle } from './session-timer.ts';
@@ -56,7 +57,10 @@ export class InboundRequests implements Disposable {
   receiveResponse(response: SipResponse, flow: Flow, bytes: number): void {
     try {
       tagOf(response, 'to');
-      this.#context.transactions.clientOf(response)?.receiveResponse(response, flow, bytes);
+      const transaction = this.#context.transactions.clientOf(response);
+      if (transaction === undefined) return;
+      if (answers(response, transaction.request)) transaction.receiveResponse(response, flow, bytes);
+      else this.#context.log.info('sip.response.foreign', { remote: flow.remoteAddress });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#context.log.debug('sip.response.bad', { code: error.code });
@@ -299,7 +303,7 @@ export class InboundRequests implements Disposable {
     const transaction = this.#open(arrival);
     const pending = invite === undefined ? undefined : this.#ofTransaction.get(invite);
     const answer = (status: number, reason: string): void => {
-      const toTag = pending?.toTag ?? newTag();
+      const toTag = status === 200 && pending !== undefined ? pending.toTag : newTag();
       const response = buildResponse({
         request,
         status,
@@ -310,8 +314,10 @@ export class InboundRequests implements Disposable {
       });
       transaction.sendResponse(status, serialiseSipMessage(response));
     };
-    // After a 2xx the transaction has done its work: the CANCEL is too late (RFC 3261 §17.2.1).
-    if (invite === undefined || invite.state === 'accepted') {
+    // §9.1: it repeats Call-ID, From and CSeq number of what it cancels. After a 2xx the transaction has done its
+    // work: the CANCEL is too late (§17.2.1).
+    const isForeign = pending !== undefined && !cancels(request, pending.request);
+    if (invite === undefined || isForeign || invite.state === 'accepted') {
       answer(481, 'Call/Transaction Does Not Exist');
       return;
     }
@@ -386,6 +392,14 @@ export class InboundRequests implements Disposable {
       if (!(error instanceof ProtocolError)) throw error;
     }
   }
+}
+
+function cancels(cancel: SipRequest, invite: SipRequest): boolean {
+  return (
+    cancel.headers.get('call-id') === invite.headers.get('call-id') &&
+    tagOf(cancel, 'from') === tagOf(invite, 'from') &&
+    cseqOf(cancel).number === cseqOf(invite).number
+  );
 }
 
 /** The top Via, or as much of it as an answer needs: where it was sent from is known anyway. @throws ProtocolError */

@@ -253,6 +253,7 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
 
   /** A further fork, or nobody is there any more: acknowledge and hang up (RFC 3261 §13.2.2.4). */
   #receiveUnwanted(response: SipResponse, flow: Flow, toTag: string): void {
+    if (!this.#forks.has(toTag) && this.#forks.size >= SIP_LIMITS.maxForks) return;
     const ended = this.#isInitial ? undefined : this.#dialog;
     const dialog = ended ?? Dialog.ofCaller(this.#request, response, flow, this.#owner);
     const early = this.#forks.get(toTag)?.dialog;

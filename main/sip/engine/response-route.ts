@@ -43,12 +43,8 @@ export function responseSender(transport: SipTransport, via: Via, flow: Flow): (
     const back: Flow = { ...flow, remotePort: responsePort(via, flow) };
     return (bytes) => transport.send(back, bytes);
   }
-  return (bytes) => {
-    if (flow.connection?.open === true) {
-      transport.send(flow, bytes);
-      return;
-    }
-    // RFC 3261 §18.2.2: the connection is gone, a new one to the source address and the port of sent-by.
+  // RFC 3261 §18.2.2: the connection is gone, a new one to the source address and the port of sent-by.
+  const sendAnew = (bytes: Buffer): void => {
     const hop = {
       transport: flow.transport,
       addresses: [flow.remoteAddress],
@@ -62,5 +58,9 @@ export function responseSender(transport: SipTransport, via: Via, flow: Flow): (
       },
       () => undefined,
     );
+  };
+  return (bytes) => {
+    if (flow.connection?.writable !== true) sendAnew(bytes);
+    else transport.send(flow, bytes, () => sendAnew(bytes));
   };
 }

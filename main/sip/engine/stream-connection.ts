@@ -72,8 +72,15 @@ export class StreamConnection implements Disposable {
   #openingTimer: Timer | undefined;
   #partialTimer: Timer | undefined;
   #idleTimer: Timer | undefined;
+  #stallTimer: Timer | undefined;
+  #answerTimer: Timer | undefined;
   #lastActivityMs: number;
-  #state: 'opening' | 'open' | 'ended' = 'opening';
+  /** `answering`: nothing more is read, but what was asked before is still answered. `ending`: not even that. */
+  #state: 'opening' | 'open' | 'answering' | 'ending' | 'ended' = 'opening';
+  /** Requests of the peer that have no final response yet. */
+  #unanswered = 0;
+  /** What to do about the last answers when the peer turns out to be gone altogether. */
+  #lost: (() => void)[] = [];
   #closeReason: string | undefined;
   #received = 0;
   #ponged = false;
@@ -100,17 +107,23 @@ export class StreamConnection implements Disposable {
     this.#socket.setNoDelay(true);
     this.#socket.on('error', (error) => this.#receiveError(error));
     this.#socket.on('close', () => this.#finish());
-    // Half-open connections are of no use to SIP: when the peer ends, we end.
+    this.#socket.on('drain', () => this.#settleStall());
     this.#socket.on('end', () => {
       this.#closeReason ??= `${this.place} closed the connection`;
-      this.#socket.end();
+      if (this.#socket.allowHalfOpen) this.#endWhenAnswered(SIP_LIMITS.transactionTimeoutMs);
+      else this.#socket.end();
     });
     this.#open(options.opening);
   }
 
-  /** Is it alive? Messages may be written, also before it is usable. */
+  /** Is it alive in both directions? Messages may be written, also before it is usable. */
   get open(): boolean {
-    return this.#state !== 'ended';
+    return this.#state === 'opening' || this.#state === 'open';
+  }
+
+  /** May a response to what came here still be written? Also when the peer has ended its side. */
+  get writable(): boolean {
+    return this.open || this.#state === 'answering';
   }
 
   /** Is it connected, and its peer checked? */
@@ -164,7 +177,7 @@ export class StreamConnection implements Disposable {
     return this;
   }
 
-  /** Runs `listener` once when the connection is gone; returns the unsubscribe. */
+  /** Runs `listener` once when nothing more will come on the connection; returns the unsubscribe. */
   onClose(listener: () => void): () => void {
     if (!this.open) {
       queueMicrotask(listener);
@@ -174,9 +187,13 @@ export class StreamConnection implements Disposable {
     return () => this.#closeListeners.delete(listener);
   }
 
-  /** Writes bytes; a peer that does not read is cut off at the ceiling. */
-  send(bytes: Buffer): void {
-    if (!this.open) return;
+  /**
+   * Writes bytes; a peer that does not read is cut off at the ceiling. `lost` is called, perhaps, when they are an
+   * answer to a peer that had ended its side: it is only then seen whether it has ended the other side as well.
+   */
+  send(bytes: Buffer, lost?: () => void): void {
+    if (!this.writable) return;
+    if (this.#state === 'answering' && lost !== undefined) this.#lost.push(lost);
     this.#lastActivityMs = this.#clock.now();
     if (this.#state === 'opening') {
       this.#waiting.push(bytes);
@@ -184,6 +201,9 @@ export class StreamConnection implements Disposable {
     } else this.#write(bytes);
     if (this.#waitingBytes + this.#socket.writableLength > SIP_LIMITS.maxQueuedBytes) {
       this.cut(`${this.place} does not read`);
+    } else if (this.#unanswered > 0 && isFinalResponse(bytes)) {
+      this.#unanswered -= 1;
+      if (this.#state === 'answering' && this.#unanswered === 0) this.#endWhenTaken();
     }
   }
 
@@ -197,6 +217,11 @@ export class StreamConnection implements Disposable {
 
   /** Sends what is queued, then closes. */
   end(): void {
+    if (this.#state === 'ended' || this.#state === 'ending') return;
+    this.#state = 'ending';
+    this.#lost = [];
+    this.#answerTimer?.[Symbol.dispose]();
+    this.#tellClosed();
     this.#socket.end();
     // A peer that does not close its side is cut by the idle timer, which is short from now on.
     this.#armIdle(SIP_LIMITS.partialMessageMs);
@@ -255,24 +280,68 @@ export class StreamConnection implements Disposable {
 
   #write(bytes: Buffer): void {
     this.#sink.tap(this, 'out', bytes);
-    this.#socket.write(bytes);
+    if (!this.#socket.write(bytes) && this.#stallTimer === undefined) this.#watchStall();
+  }
+
+  /** Bytes wait: the peer has to take some of them in each period. */
+  #watchStall(): void {
+    const taken = (): number => this.#socket.bytesWritten - this.#socket.writableLength;
+    const before = taken();
+    this.#stallTimer = this.#clock.startTimer(SIP_LIMITS.stalledPeerMs, () => {
+      if (taken() === before) this.cut(`${this.place} does not read`);
+      else this.#watchStall();
+    });
+  }
+
+  #settleStall(): void {
+    this.#stallTimer?.[Symbol.dispose]();
+    this.#stallTimer = undefined;
+  }
+
+  /**
+   * Nothing more is taken from the peer. It has what it asked before answered (RFC 3261 §18.2.2: on the connection on
+   * which the request came), and no longer than `forMs`.
+   */
+  #endWhenAnswered(forMs: number): void {
+    if (this.#state === 'answering') return;
+    if (this.#state !== 'open' || this.#unanswered === 0) {
+      this.end();
+      return;
+    }
+    this.#state = 'answering';
+    this.#answerTimer = this.#clock.startTimer(forMs, () => this.end());
+    this.#tellClosed();
+  }
+
+  /** A peer that is gone answers our bytes with a reset: a line end after T1 shows it. */
+  #endWhenTaken(): void {
+    this.#answerTimer?.[Symbol.dispose]();
+    this.#answerTimer = this.#clock.startTimer(SIP_LIMITS.t1Ms, () => {
+      this.#socket.write(KEEP_ALIVE_ANSWER, (error) => {
+        if (error === null || error === undefined) this.end();
+      });
+    });
   }
 
   #receiveError(error: Error): void {
+    for (const lost of this.#lost.splice(0)) lost();
     this.#log.debug('sip.connection.error', { error });
     this.#closeReason ??=
       this.transport === 'tls' ? tlsSentence(error, this.place) : socketSentence(error, this.place);
   }
 
   #receiveBytes(chunk: Buffer): void {
-    if (this.#state === 'ended') return;
+    if (this.#state !== 'open') return;
     this.#lastActivityMs = this.#clock.now();
     this.#received += chunk.length;
     this.#sink.tap(this, 'in', chunk);
     for (const item of this.#framer.push(chunk)) {
       if (item === 'keep-alive') this.send(KEEP_ALIVE_ANSWER);
       else if (item === 'pong') this.#ponged = true;
-      else this.#sink.receiveMessage(this, item.message, item.bytes);
+      else {
+        if (item.message.kind === 'request' && item.message.method !== 'ACK') this.#unanswered += 1;
+        this.#sink.receiveMessage(this, item.message, item.bytes);
+      }
       this.#partialTimer?.[Symbol.dispose]();
       this.#partialTimer = undefined;
     }
@@ -281,8 +350,11 @@ export class StreamConnection implements Disposable {
       this.#partialTimer?.[Symbol.dispose]();
       this.#closeReason ??= `${this.place} sent what is not SIP`;
       this.#log.info('sip.connection.fault', { code: fault.error.code, remote: this.remoteAddress });
+      // Its own answer is not one of those that are waited for.
+      const unanswered = this.#unanswered;
       this.#sink.receiveFault(this, fault);
-      this.end();
+      this.#unanswered = unanswered;
+      this.#endWhenAnswered(SIP_LIMITS.partialMessageMs);
     } else if (this.#framer.partial) {
       this.#partialTimer ??= this.#clock.startTimer(SIP_LIMITS.partialMessageMs, () =>
         this.cut(`${this.place} began a message and did not end it`),
@@ -292,7 +364,7 @@ export class StreamConnection implements Disposable {
 
   #armIdle(delayMs: number): void {
     this.#idleTimer?.[Symbol.dispose]();
-    if (!this.open) return;
+    if (this.#state === 'ended') return;
     this.#idleTimer = this.#clock.startTimer(delayMs, () => {
       const idleMs = this.#clock.now() - this.#lastActivityMs;
       if (this.#socket.writableEnded || idleMs >= SIP_LIMITS.idleConnectionMs)
@@ -304,12 +376,24 @@ export class StreamConnection implements Disposable {
   #finish(): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    for (const timer of [this.#openingTimer, this.#partialTimer, this.#idleTimer]) timer?.[Symbol.dispose]();
+    const timers = [this.#openingTimer, this.#partialTimer, this.#idleTimer, this.#answerTimer];
+    for (const timer of timers) timer?.[Symbol.dispose]();
+    this.#settleStall();
     this.#waiting = [];
     this.#settleReady?.fail(new Unreachable('connection', this.closeReason));
     this.#sink.closed(this);
+    this.#tellClosed();
+  }
+
+  #tellClosed(): void {
     const listeners = [...this.#closeListeners];
     this.#closeListeners.clear();
     for (const listener of listeners) listener();
   }
+}
+
+const FINAL_RESPONSE = /^SIP\/2\.0 [2-6]/;
+
+function isFinalResponse(bytes: Buffer): boolean {
+  return FINAL_RESPONSE.test(bytes.toString('latin1', 0, 9));
 }

@@ -193,7 +193,9 @@ export class SipTransport implements AsyncDisposable {
   send(flow: Flow, bytes: Buffer, fail?: (error: Error) => void): void {
     if (this.#lifetime.ended) return;
     if (flow.connection !== undefined) {
-      flow.connection.send(bytes);
+      const lost =
+        fail === undefined ? undefined : () => fail(new Error('the peer has closed the connection'));
+      flow.connection.send(bytes, lost);
       return;
     }
     if (flow.remotePort !== 0) this.#show('out', flow, bytes);
