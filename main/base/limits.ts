@@ -145,6 +145,8 @@ export const SIP_NETWORK_LIMITS = {
   keepAliveMs: 9_000,
   /** A pong that does not come (RFC 5626 §4.4.1), or a STUN answer. */
   keepAliveAnswerMs: 10_000,
+  /** The same after a change of the network or a sleep: a live peer answers its ping or our REGISTER by then. */
+  probeAnswerMs: 1_500,
   /** First repeat of a STUN request, doubled each time (RFC 5389 §7.2.1). */
   stunFirstRepeatMs: 500,
   /** STUN requests without any answer, until the peer counts as one that knows no STUN. */

@@ -135,9 +135,21 @@ export class KeepAlives implements Disposable {
     this.#schedule(kept);
   }
 
-  /** Asks all peers at once whether they are there. */
+  /**
+   * There is reason to think that ways are dead (another network, a long sleep): asks all peers at once. A stream on
+   * which nothing comes within a moment is cut, so that what waits on it goes over a new one.
+   */
   probe(): void {
-    for (const kept of [...this.#streams.values(), ...this.#udp.values()]) {
+    for (const [connection, kept] of [...this.#streams]) {
+      this.#settle(kept);
+      kept.receivedBefore = connection.received;
+      connection.sendKeepAlive();
+      kept.answerTimer = this.#clock.startTimer(SIP_NETWORK_LIMITS.probeAnswerMs, () => {
+        if (connection.received > kept.receivedBefore) this.#schedule(kept);
+        else connection.cut(`${connection.place} does not answer since the network has changed`);
+      });
+    }
+    for (const kept of [...this.#udp.values()]) {
       this.#settle(kept);
       this.#ping(kept);
     }
