@@ -10,6 +10,14 @@ import { CONTROL_LIMITS } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import { Application, type ApplicationHandler } from './application.ts';
 
+/** Whoever asked for an application to be dialled. */
+interface DialCaller {
+  readonly done: () => void;
+  readonly fail: (error: Error) => void;
+  /** It has authenticated once: a wrong secret later is no reason to give it up. */
+  known: boolean;
+}
+
 /** All control connections. */
 export class ControlServer implements AsyncDisposable {
   readonly #secret: string;
@@ -74,8 +82,8 @@ export class ControlServer implements AsyncDisposable {
 
   /**
    * Connects to an application that listens on a Unix socket or named pipe (outbound mode), and connects again
-   * whenever that connection ends. Resolves when it has authenticated; rejects when its secret is wrong or the
-   * engine ends.
+   * whenever that connection ends. Resolves when it has authenticated; rejects when its secret is wrong from the
+   * beginning, or the engine ends.
    */
   dial(path: string): Promise<void> {
     return new Promise((done, fail) => {
@@ -85,7 +93,7 @@ export class ControlServer implements AsyncDisposable {
         return;
       }
       signal.addEventListener('abort', () => fail(new Error('engine closed')), { once: true });
-      this.#dial(path, CONTROL_LIMITS.redialFirstMs, done, fail);
+      this.#dial(path, CONTROL_LIMITS.redialFirstMs, { done, fail, known: false });
     });
   }
 
@@ -122,7 +130,7 @@ export class ControlServer implements AsyncDisposable {
     return application;
   }
 
-  #dial(path: string, waitMs: number, done: () => void, fail: (error: Error) => void): void {
+  #dial(path: string, waitMs: number, caller: DialCaller): void {
     if (this.#lifetime.ended) return;
     const socket = connect(path);
     const application = this.#serve(socket, true);
@@ -131,18 +139,20 @@ export class ControlServer implements AsyncDisposable {
       connected = true;
     });
     socket.on('data', () => {
-      if (application.authenticated) done();
+      if (!application.authenticated) return;
+      caller.known = true;
+      caller.done();
     });
     socket.on('close', () => {
       if (this.#lifetime.ended) return;
-      if (application.refused) {
-        fail(new Error('the application does not know the secret'));
+      if (application.refused && !caller.known) {
+        caller.fail(new Error('the application does not know the secret'));
         return;
       }
-      const nextMs = connected ? CONTROL_LIMITS.redialFirstMs : waitMs;
+      const nextMs = connected && !application.refused ? CONTROL_LIMITS.redialFirstMs : waitMs;
       this.#log.info('control.redial', { path, waitMs: nextMs });
       const grownMs = Math.min(nextMs * 2, CONTROL_LIMITS.redialMaxMs);
-      this.#clock.startTimer(nextMs, () => this.#dial(path, grownMs, done, fail));
+      this.#clock.startTimer(nextMs, () => this.#dial(path, grownMs, caller));
     });
   }
 }

@@ -321,6 +321,20 @@ describe('a dialled application (srf.listen on a Unix socket)', () => {
     await refused;
   });
 
+  it('that was known and comes back with the wrong secret is dialled again', async () => {
+    const dialled = bench.engine.dialApplication(path);
+    const first = await application(0);
+    await first.ask(['authenticate', SECRET, '']);
+    await dialled;
+    await first.ask(['authenticate', 'nope', '']);
+    await first.closed;
+    while (accepted.length < 2) {
+      bench.clock.advance(100);
+      await new Promise((done) => setImmediate(done));
+    }
+    expect((await (await application(1)).ask(['authenticate', SECRET, ''])).token(3)).toBe('OK');
+  });
+
   it('may come later: it is dialled until it is there', async () => {
     await new Promise((done) => server.close(done));
     const dialled = bench.engine.dialApplication(path);
