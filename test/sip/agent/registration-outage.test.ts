@@ -9,51 +9,23 @@ import { Registration } from '../../../main/sip/agent/registration.ts';
 import { DigestClient } from '../../../main/sip/digest.ts';
 import { openEmbeddedAgent } from '../../../main/sip/embedded-agent.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { SipPeer, type PeerMessage } from '../../support/sip-peer.ts';
+import { SipPeer } from '../../support/sip-peer.ts';
 
 let lifetime: Lifetime;
 let agent: SipAgent;
-let server: SipPeer;
 let clock: ManualClock;
-let registration: Registration;
-let changes: RegistrationStatus[];
-let chance: number;
 
 beforeEach(async () => {
   lifetime = new Lifetime();
   clock = new ManualClock();
-  chance = 0;
-  const told: RegistrationStatus[] = [];
-  changes = told;
-  server = lifetime.own(await SipPeer.udp());
   ({ agent } = await openEmbeddedAgent(
     { runFolder: join(tmpdir(), `parley-${randomUUID().slice(0, 8)}`), host: '127.0.0.1', port: 0 },
     lifetime,
   ));
-  registration = new Registration({
-    agent,
-    address: 'bob@example.org',
-    displayName: 'Bob "the\r\nInjected: yes" Builder',
-    contact: '<sip:bob@localhost>',
-    flows: [[{ nextHop: `sip:127.0.0.1:${server.port};transport=udp` }]],
-    digest: new DigestClient({ user: 'bob', password: 'secret' }),
-    instanceId: 'fixed',
-    expiresS: 120,
-    clock,
-    random: () => chance,
-    onChange: (status) => told.push(status),
-  });
 });
 afterEach(async () => {
   await lifetime[Symbol.asyncDispose]();
 });
-
-const register = () => server.request('REGISTER');
-const granted = (request: PeerMessage, seconds: number) => ({
-  contact: `${/<[^>]+>/.exec(request.header('Contact'))?.[0] ?? ''};expires=${seconds}`,
-});
-const until = (status: RegistrationStatus['status']) =>
-  expect.poll(() => changes.at(-1)?.status).toBe(status);
 
 describe('when nobody is there at all', () => {
   it('the first minute has short waits that double; then those of RFC 5626 §4.5', async () => {
@@ -107,7 +79,8 @@ describe('when nobody is there at all', () => {
     });
     either.start();
     const request = await there.request('REGISTER');
-    await there.answer(request, 200, granted(request, 120));
+    const contact = /<[^>]+>/.exec(request.header('Contact'))?.[0] ?? '';
+    await there.answer(request, 200, { contact: `${contact};expires=120` });
     await expect.poll(() => either.status.status).toBe('registered');
     expect(either.way.nextHop).toContain(`:${there.port};`);
     const left = either[Symbol.asyncDispose]();
