@@ -37,6 +37,7 @@ export interface RequestAttemptsOptions {
 }
 
 const SERVICE_UNAVAILABLE = 503;
+const LOOP_DETECTED = 482;
 
 /** Seconds of Retry-After (RFC 3261 §20.33), 0 when there is none. */
 function retryAfterMs(response: SipResponse): number {
@@ -61,6 +62,8 @@ export class RequestAttempts implements ClientTransactionUser {
   #answered = false;
   #fallback: Flow | undefined;
   #mayReopen = true;
+  /** Tells the user how the attempt before this one failed without any answer. */
+  #before: (() => void) | undefined;
 
   constructor(options: RequestAttemptsOptions) {
     this.#options = options;
@@ -78,6 +81,12 @@ export class RequestAttempts implements ClientTransactionUser {
   receiveResponse(response: SipResponse, flow: Flow, bytes: number): void {
     const pass = (): void => this.#options.user.receiveResponse(response, flow, bytes);
     this.#answered = true;
+    if (response.status === LOOP_DETECTED && this.#before !== undefined) {
+      // RFC 3261 §8.2.2.2: it came by another way before, and is not answered twice. That the first one brought no
+      // answer is what the user has to know.
+      this.#before();
+      return;
+    }
     const sentOn = this.#transaction?.flow ?? flow;
     const { dead } = this.#options.context;
     if (response.status !== SERVICE_UNAVAILABLE) {
@@ -99,6 +108,7 @@ export class RequestAttempts implements ClientTransactionUser {
       return;
     }
     this.#markDead();
+    this.#before = pass;
     this.#goOn(pass);
   }
 
@@ -110,6 +120,7 @@ export class RequestAttempts implements ClientTransactionUser {
     }
     const again = this.#reopen();
     if (again === undefined) this.#markDead();
+    this.#before = pass;
     this.#goOn(pass, again);
   }
 
