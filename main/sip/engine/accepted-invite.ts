@@ -5,7 +5,7 @@
 import type { Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
 import type { EngineContext } from './context.ts';
-import type { Dialog, UnacknowledgedInvite } from './dialog.ts';
+import type { Dialog, HeldBye, UnacknowledgedInvite } from './dialog.ts';
 import { sendOwnBye } from './dialog-requests.ts';
 import { newTransactionId } from './ids.ts';
 
@@ -32,6 +32,8 @@ export class AcceptedInvite implements UnacknowledgedInvite {
   #repeatTimer: Timer | undefined;
   readonly #endTimer: Timer;
   #acked = false;
+  readonly #isInitial: boolean;
+  #held: HeldBye | undefined;
 
   constructor(options: AcceptedInviteOptions) {
     const { context, dialog, bytes, send } = options;
@@ -39,6 +41,7 @@ export class AcceptedInvite implements UnacknowledgedInvite {
     this.#context = context;
     this.#dialog = dialog;
     this.#transactionId = options.transactionId;
+    this.#isInitial = options.transactionId !== undefined;
     this.#offerPending = options.offers;
     // At T1, doubling to T2, over any transport: the ACK is not part of a transaction.
     let intervalMs: number = SIP_LIMITS.t1Ms;
@@ -66,16 +69,34 @@ export class AcceptedInvite implements UnacknowledgedInvite {
     return id;
   }
 
+  holdBye(bye: HeldBye): boolean {
+    if (!this.#isInitial || this.#acked || this.#held !== undefined) return false;
+    this.#held = bye;
+    return true;
+  }
+
+  releaseBye(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    held?.send();
+  }
+
   /** It is not repeated any more and expects no ACK. */
   [Symbol.dispose](): void {
     this.#repeatTimer?.[Symbol.dispose]();
     this.#endTimer[Symbol.dispose]();
+    const held = this.#held;
+    this.#held = undefined;
+    held?.refuse();
   }
 
   #end(): void {
+    const held = this.#held;
+    this.#held = undefined;
     this[Symbol.dispose]();
     this.#dialog.removeAccepted(this);
     this.#dialog.reliable = undefined;
-    if (!this.#acked) sendOwnBye(this.#context, this.#dialog, 'ACK timeout');
+    if (held !== undefined) held.send();
+    else if (!this.#acked) sendOwnBye(this.#context, this.#dialog, 'ACK timeout');
   }
 }

@@ -7,6 +7,7 @@ import type { SipRequest } from '../message.ts';
 import type { Application } from './application.ts';
 import type { Dialog } from './dialog.ts';
 import { AwaitedSubscriptions } from './awaited-subscriptions.ts';
+import { LatePracks } from './late-pracks.ts';
 import { tagOf } from './transaction-table.ts';
 
 function tagKey(callId: string, localTag: string, remoteTag: string): string {
@@ -20,6 +21,8 @@ export class DialogTable implements Disposable {
   readonly #byId = new Map<string, Dialog | Dialog[]>();
   /** SUBSCRIBE requests whose dialogs are yet to come. */
   readonly awaited = new AwaitedSubscriptions();
+  /** What is left of early dialogs that were refused. */
+  readonly late = new LatePracks();
   #subscriptions = 0;
 
   get full(): boolean {
@@ -84,6 +87,7 @@ export class DialogTable implements Disposable {
   /** Ends all timers, silently. */
   [Symbol.dispose](): void {
     this.awaited[Symbol.dispose]();
+    this.late[Symbol.dispose]();
     for (const dialog of this.#byTags.values()) {
       dialog.expiry?.[Symbol.dispose]();
       dialog.lastInvite?.[Symbol.dispose]();

@@ -32,6 +32,13 @@ export interface OwnInvite extends AckSender, Disposable {
   readonly offerPending: boolean;
 }
 
+/** A BYE of the application that waits. */
+export interface HeldBye {
+  send(): void;
+  /** The dialog has ended without it. */
+  refuse(): void;
+}
+
 /** A 2xx of ours that is repeated until its ACK comes. */
 export interface UnacknowledgedInvite extends Disposable {
   /** CSeq of the INVITE. */
@@ -40,6 +47,10 @@ export interface UnacknowledgedInvite extends Disposable {
   readonly offerPending: boolean;
   /** Returns the transaction id under which the application learns of the ACK. */
   receiveAck(): string;
+  /** Keeps a BYE until the ACK is there or will not come (RFC 3261 §15); `false` when it need not wait. */
+  holdBye(bye: HeldBye): boolean;
+  /** Sends what was kept; called when the application has been shown the ACK. */
+  releaseBye(): void;
 }
 
 /** A request in the dialog that the application has not answered yet. */
@@ -160,6 +171,8 @@ export class Dialog {
   reliable: PrackReceiver | undefined;
   /** The session's or the subscription's time (RFC 4028, RFC 6665 §4.1.2). */
   expiry: Disposable | undefined;
+  /** A NOTIFY has come in it (RFC 6665 §4.1.2.4). */
+  notified = false;
   /** The peer has said that it takes UPDATE. */
   takesUpdate = false;
   #open: Set<OpenRequest> | undefined;

@@ -14,6 +14,7 @@ import { fromNetwork, responseEchoTokens, sipTokens } from './control-frame.ts';
 import { Dialog, dialogIdOf, type OpenRequest } from './dialog.ts';
 import { newTag, newTransactionId } from './ids.ts';
 import { buildResponse, checkGivenHeaders, contactOf } from './message-builder.ts';
+import { answersWithSecureContact, secureContact } from './preloaded-route.ts';
 import { ReliableResponses } from './reliable-responses.ts';
 import type { ServerTransaction } from './server-transaction.ts';
 import { answerSessionTimer, beginAsCallee } from './session-timer.ts';
@@ -238,7 +239,7 @@ export class InboundRequest implements OpenRequest {
       reason: parts.reason,
       flow: this.flow,
       toTag: status > 100 ? this.toTag : undefined,
-      contact: given === undefined ? undefined : contactOf(given, this.flow, needsContact),
+      contact: given === undefined ? undefined : this.#contact(given, needsContact),
       recordRoute: WITH_RECORD_ROUTE.has(method) && status > 100 && status < 300,
       server: this.#context.userAgent,
       ...(given === undefined ? {} : { given }),
@@ -250,6 +251,13 @@ export class InboundRequest implements OpenRequest {
     return response;
   }
 
+  /** @throws ProtocolError */
+  #contact(given: SipHeaders, needed: boolean): string | undefined {
+    const contact = contactOf(given, this.flow, needed);
+    const isSecure = contact !== undefined && needed && answersWithSecureContact(this.request);
+    return isSecure ? secureContact(contact) : contact;
+  }
+
   /** What a response to INVITE does to dialogs. */
   #followInvite(response: SipResponse, bytes: Buffer): void {
     const { dialogs } = this.#context;
@@ -257,7 +265,11 @@ export class InboundRequest implements OpenRequest {
     if (status === 100) return;
     if (status >= 200) this.#reliable?.finish();
     if (status >= 300) {
-      if (this.#options.dialog === undefined && this.#dialog !== undefined) dialogs.remove(this.#dialog);
+      if (this.#options.dialog === undefined && this.#dialog !== undefined) {
+        if (this.#reliable?.busy === true)
+          dialogs.late.add(this.#context.clock, this.#dialog, this.#reliable);
+        dialogs.remove(this.#dialog);
+      }
       return;
     }
     if (this.#dialog === undefined) {

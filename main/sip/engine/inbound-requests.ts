@@ -203,6 +203,7 @@ export class InboundRequests implements Disposable {
     const notified =
       method === 'NOTIFY' && hasToTag ? dialogOfNotify(this.#context, request, flow) : undefined;
     if (notified instanceof Dialog) this.#receiveInDialog(arrival, transaction, notified, refuse);
+    else if (method === 'PRACK' && dialogs.late.receivePrack(request)) refuse({ status: 200, reason: 'OK' });
     else if (notified === 'fork' || (hasToTag ? ONLY_IN_DIALOG.has(method) : NEVER_NEW.has(method)))
       refuse(NO_DIALOG);
     else if (asksTooLittle(request)) refuse(INTERVAL_TOO_SMALL);
@@ -232,6 +233,7 @@ export class InboundRequests implements Disposable {
       refuse(refusal);
       return;
     }
+    if (request.method === 'NOTIFY') dialog.notified = true;
     if (TARGET_REFRESH.has(request.method)) {
       dialog.refreshTarget(request, flow);
       dialog.noteAllow(request);
@@ -294,6 +296,7 @@ export class InboundRequests implements Disposable {
     const ids = { transactionId, dialogId: dialog.id };
     const tokens = sipTokens(fromNetwork(flow, bytes), this.#context.clock.now(), ids);
     dialog.owner.sendFrame(tokens, serialiseSipMessage(request));
+    accepted.releaseBye();
   }
 
   /** RFC 3261 §9.2. */

@@ -60,6 +60,16 @@ export class OutboundInDialog {
       owner.sendNok(msgId, UNKNOWN_DIALOG);
       return;
     }
+    // RFC 3261 §15: the called side hangs up when the ACK is there, or will not come any more.
+    const waitsFor = request.method === 'BYE' && dialog.role === 'uas' ? dialog.accepted : undefined;
+    const bye = {
+      send: () => this.#sendIn(owner, msgId, dialog, request),
+      refuse: () => owner.sendNok(msgId, UNKNOWN_DIALOG),
+    };
+    if (waitsFor?.some((invite) => invite.holdBye(bye)) !== true) bye.send();
+  }
+
+  #sendIn(owner: Application, msgId: string, dialog: Dialog, request: SipRequest): void {
     if (request.method === 'INVITE' && dialog.lastInvite?.pending === true) {
       // RFC 3261 §14.1: one at a time. The ACK of the first would be lost.
       owner.sendNok(msgId, 'an INVITE is in progress in this dialog');

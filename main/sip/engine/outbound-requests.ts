@@ -22,6 +22,7 @@ import { buildMadeUpResponse, buildRequest, contactOf, fromOf, toOf } from './me
 import { OutboundInDialog, type OpenInvites } from './outbound-in-dialog.ts';
 import { OutboundInvite } from './outbound-invite.ts';
 import { NextHops } from './next-hops.ts';
+import { followRoute, secureContact, wantsSecureContact } from './preloaded-route.ts';
 import { RequestAttempts, type OtherWays } from './request-attempts.ts';
 import { attemptToSend, OWN_ACK, refuseToSend, UNKNOWN_DIALOG } from './send-refusals.ts';
 import { beginAsCaller } from './session-timer.ts';
@@ -93,11 +94,27 @@ export class OutboundRequests implements Disposable {
       owner.sendNok(msgId, method === 'ACK' ? OWN_ACK : UNKNOWN_DIALOG);
       return;
     }
-    const nextHop = routeUrl === '' ? target : parseRouteUrl(routeUrl);
-    if (nextHop === undefined) {
-      owner.sendNok(msgId, `invalid request-uri: ${routeUrl}`);
+    if (routeUrl !== '' || !request.headers.has('route')) {
+      const nextHop = routeUrl === '' ? target : parseRouteUrl(routeUrl);
+      if (nextHop === undefined) owner.sendNok(msgId, `invalid request-uri: ${routeUrl}`);
+      else this.#sendNewTo(owner, msgId, request, { target, nextHop, isRouted: routeUrl !== '' });
       return;
     }
+    attemptToSend(owner, msgId, () => {
+      const routed = followRoute(request) ?? { request, nextHop: target };
+      this.#sendNewTo(owner, msgId, routed.request, { target, nextHop: routed.nextHop, isRouted: true });
+    });
+  }
+
+  /** `target`: what the application asked for; `isRouted`: it has said where that goes first. */
+  #sendNewTo(
+    owner: Application,
+    msgId: string,
+    request: SipRequest,
+    way: { readonly target: SipUri; readonly nextHop: SipUri; readonly isRouted: boolean },
+  ): void {
+    const { method } = request;
+    const { target, nextHop } = way;
     const { transactions, dialogs } = this.#context;
     const isFull = method === 'INVITE' ? dialogs.full : method === 'SUBSCRIBE' && dialogs.subscriptionsFull;
     if (transactions.clientsFull || isFull) {
@@ -112,7 +129,7 @@ export class OutboundRequests implements Disposable {
       return;
     }
     const bound =
-      routeUrl === '' && TO_BINDINGS.has(method) ? this.#context.bindings.flowTo(target) : undefined;
+      !way.isRouted && TO_BINDINGS.has(method) ? this.#context.bindings.flowTo(target) : undefined;
     // RFC 3261 §26.2.2: a sips Request-URI wants TLS on this hop, whoever it is.
     const isSecure = target.scheme === 'sips';
     const send = (flow: Flow, hops?: NextHops): void =>
@@ -147,8 +164,7 @@ export class OutboundRequests implements Disposable {
       return;
     }
     const built = this.#buildNew(request, flow);
-    const contactFor = (other: Flow): string | undefined =>
-      contactOf(request.headers, other, NEW_WITH_CONTACT.has(request.method));
+    const contactFor = (other: Flow): string | undefined => newContactOf(request, other);
     const ways: OtherWays = { contactFor, ...(hops === undefined ? {} : { hops }) };
     whenReady(
       flowForSize(this.#context, flow, serialiseSipMessage(built).length),
@@ -175,7 +191,7 @@ export class OutboundRequests implements Disposable {
       cseq: Number.isSafeInteger(given) && given >= 0 ? given : this.#context.cseq.next(),
       // What the application has preloaded (RFC 3261 §8.1.2: an outbound proxy).
       routes: headers.getAll('route'),
-      contact: contactOf(headers, flow, NEW_WITH_CONTACT.has(method)),
+      contact: newContactOf(request, flow),
       userAgent: this.#context.userAgent,
       given: headers,
       body,
@@ -276,6 +292,12 @@ export class OutboundRequests implements Disposable {
       serialiseSipMessage(response),
     );
   }
+}
+
+/** RFC 3261 §8.1.1.8. @throws ProtocolError */
+function newContactOf(request: SipRequest, flow: Flow): string | undefined {
+  const contact = contactOf(request.headers, flow, NEW_WITH_CONTACT.has(request.method));
+  return contact !== undefined && wantsSecureContact(request) ? secureContact(contact) : contact;
 }
 
 /** The first flow, where a fault is a rejection. */

@@ -126,7 +126,12 @@ export function followSubscription(
   awaited.add(waiting);
   // Timer N (RFC 6665 §4.1.2): until then forks and early NOTIFYs are known to be ours.
   const { transactionTimeoutMs } = SIP_LIMITS;
-  waiting.timer = context.clock.startTimer(transactionTimeoutMs, () => awaited.remove(waiting));
+  waiting.timer = context.clock.startTimer(transactionTimeoutMs, () => {
+    awaited.remove(waiting);
+    // Without any NOTIFY the subscription has failed, whatever the 2xx said.
+    const { dialog } = waiting;
+    if (dialog?.usage === 'subscribe' && !dialog.notified) context.dialogs.remove(dialog);
+  });
   return {
     receiveResponse: (response, flow, bytes) => {
       if (response.status >= 300) awaited.remove(waiting);

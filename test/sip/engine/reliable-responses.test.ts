@@ -159,6 +159,37 @@ describe('reliable provisional responses of the application (RFC 3262 §3)', () 
     await bench.peer.response(481, 'PRACK');
   });
 
+  it.each([486, 603])(
+    'are acknowledged with 200 also when the INVITE was refused (%i) before their PRACK came; once, and for 64*T1',
+    async (status) => {
+      const { app, peer, clock } = bench;
+      const frame = await beCalled();
+      const ringing = await ringReliably(frame);
+      await app.respond(frame.transactionId, status);
+      await peer.response(status, 'INVITE');
+      await acknowledge(ringing, 2, '1 1 INVITE');
+      await peer.response(481, 'PRACK');
+      await acknowledge(ringing, 3);
+      await peer.response(200, 'PRACK');
+      await acknowledge(ringing, 4);
+      await peer.response(481, 'PRACK');
+      clock.advance(SIP_LIMITS.transactionTimeoutMs);
+      expect(app.log.some(({ startLine }) => startLine.startsWith('PRACK'))).toBe(false);
+    },
+  );
+
+  it('are not acknowledged any more 64*T1 after the refusal; a CANCEL (487) is one as well', async () => {
+    const { peer, port, clock } = bench;
+    const ringing = await ringReliably(await beCalled());
+    await peer.send(peer.build('CANCEL', FIELDS), port);
+    await peer.response(487, 'INVITE');
+    clock.advance(SIP_LIMITS.transactionTimeoutMs - 1);
+    await peer.fence(port);
+    clock.advance(1);
+    await acknowledge(ringing);
+    await peer.response(481, 'PRACK');
+  });
+
   it('are used for every provisional response when the caller requires it; the engine answers that PRACK itself', async () => {
     const { app, peer, port } = bench;
     const frame = await beCalled(['Require: 100rel']);

@@ -71,6 +71,47 @@ describe('Record-Route (RFC 3261 §12.1)', () => {
   });
 });
 
+describe('a Route of the application on a new request (RFC 3261 §8.1.2)', () => {
+  const there = (peer: { port: number }): string => `127.0.0.1:${peer.port}`;
+
+  it.each(['OPTIONS', 'INVITE'])(
+    '§8.1.2: %s goes to a loose router, the Request-URI stays',
+    async (method) => {
+      const { app, peer } = bench;
+      const routes = [`Route: <sip:${there(peer)};lr>, <sip:second.test;lr>`, 'Route: <sip:third.test;lr>'];
+      await app.request(`${method} sip:x@nowhere.test`, routes, method === 'INVITE' ? SDP : '');
+      const request = await peer.request(method);
+      expect(request.startLine).toBe(`${method} sip:x@nowhere.test SIP/2.0`);
+      expect(request.headers('Route').join(', ')).toBe(
+        `<sip:${there(peer)};lr>, <sip:second.test;lr>, <sip:third.test;lr>`,
+      );
+    },
+  );
+
+  it('§8.1.2: a strict router takes the place of the Request-URI, which goes last', async () => {
+    const { app, peer } = bench;
+    const routes = [`Route: <sip:${there(peer)}>, <sip:second.test;lr>`];
+    await app.request('OPTIONS sip:x@nowhere.test', routes);
+    const request = await peer.request('OPTIONS');
+    expect(request.startLine).toBe(`OPTIONS sip:${there(peer)} SIP/2.0`);
+    expect(request.headers('Route').join(', ')).toBe('<sip:second.test;lr>, <sip:x@nowhere.test>');
+    expect(request.header('To')).toBe('<sip:x@nowhere.test>');
+  });
+
+  it('a route URL goes before it; one that cannot be read is refused', async () => {
+    const { app, peer } = bench;
+    await app.request('OPTIONS sip:x@nowhere.test', ['Route: <sip:y.test;lr>'], '', `sip:${there(peer)};lr`);
+    expect((await peer.request('OPTIONS')).header('Route')).toBe('<sip:y.test;lr>');
+    expect((await app.request('OPTIONS sip:x@nowhere.test', ['Route: <sip:y.test'])).token(3)).toBe('NOK');
+  });
+
+  it('a number (tel:) is sent by it', async () => {
+    const { app, peer } = bench;
+    await app.request('OPTIONS tel:+123', [`Route: <sip:${there(peer)};lr>`]);
+    expect((await peer.request('OPTIONS')).startLine).toBe('OPTIONS tel:+123 SIP/2.0');
+  });
+});
+
 describe('Path (RFC 3327) and Service-Route (RFC 3608)', () => {
   it('pass through a REGISTER and its answer both ways', async () => {
     const { app, peer, port } = bench;

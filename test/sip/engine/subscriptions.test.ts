@@ -106,13 +106,40 @@ describe('a subscription of the application (RFC 6665 §4.1)', () => {
     expect((await app.sip('NOTIFY')).dialogId).toBe('');
   });
 
+  it('whose NOTIFY never comes ends with timer N, 64*T1 after its SUBSCRIBE (§4.1.2.4)', async () => {
+    const { app, peer, clock, engine } = bench;
+    const { request, fields } = await subscribe('SUBSCRIBE', 600);
+    await peer.answer(request, 200, { headers: ['Expires: 600'] });
+    const { dialogId } = await app.sip('SIP/2.0 200');
+    clock.advance(31_999);
+    expect(engine.load.dialogs).toBe(1);
+    clock.advance(1);
+    expect(engine.load.dialogs).toBe(0);
+    expect((await app.inDialog(dialogId, 'SUBSCRIBE')).token(4)).toContain('unable to find dialog');
+    expect(fields.callId).not.toBe('');
+  });
+
+  it('that was notified in time outlives timer N (§4.1.2.4)', async () => {
+    const { app, peer, clock, engine } = bench;
+    const { request, fields } = await subscribe('SUBSCRIBE', 600);
+    await peer.answer(request, 200, { headers: ['Expires: 600'] });
+    await app.sip('SIP/2.0 200');
+    clock.advance(31_000);
+    await notify(fields, 1, 'active;expires=600');
+    await app.respond((await app.sip('NOTIFY')).transactionId, 200);
+    clock.advance(2_000);
+    expect(engine.load.dialogs).toBe(1);
+  });
+
   it('that is not refreshed is forgotten 64*T1 after its time; a NOTIFY names a new time', async () => {
     const { app, peer, clock } = bench;
     const { request, fields } = await subscribe('SUBSCRIBE', 100);
     await peer.answer(request, 200, { headers: ['Expires: 100'] });
     await app.sip('SIP/2.0 200');
+    await notify(fields, 1, 'active;expires=100');
+    await app.respond((await app.sip('NOTIFY')).transactionId, 200);
     clock.advance(90_000);
-    await notify(fields, 1, 'active;expires=200');
+    await notify(fields, 2, 'active;expires=200');
     await app.respond((await app.sip('NOTIFY')).transactionId, 200);
     clock.advance(231_999);
     expect(bench.engine.load.dialogs).toBe(1);
