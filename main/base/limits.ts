@@ -65,13 +65,13 @@ export const SIP_LIMITS = {
   refusalsPerS: 500,
   /**
    * The event loop is looked at so often. Without an idle moment in so many looks on end, while at least so many new
-   * requests arrived in each, it is overloaded: a growing share of what is new is refused (503),
-   * from addresses that have begun more than `lightTokens` lately.
+   * requests arrived in about a second and many came again, it is overloaded: a growing share of what is new is
+   * refused (503), from addresses that have begun more than `lightTokens` lately.
    */
   lightTokens: 250,
   loopSampleMs: 50,
-  busySamples: 10,
-  busyArrivals: 10,
+  busySamples: 4,
+  busyArrivals: 100,
   /** Stream connections at once, and from one address. */
   maxConnections: 4_000,
   maxConnectionsPerAddress: 200,

@@ -25,8 +25,9 @@ export class Admission implements Disposable {
   /** By remote address, the one that was heard of last at the end. */
   readonly #shares = new Map<string, Share>();
   #timer: Timer | undefined;
-  /** New requests since the last sample. */
+  /** New requests, and such that came again, of about the last second. */
   #arrived = 0;
+  #repeated = 0;
   /** Samples on end with no idle moment. */
   #busySamples = 0;
   /** Share of new requests that is refused, 0 to 1. */
@@ -44,12 +45,17 @@ export class Admission implements Disposable {
   }
 
   /**
-   * Watches from now on. A loop that is never idle while requests keep arriving has more work than time: what it does
-   * not get to is lost in the system's buffers and comes again. So a growing share of what is new is refused, until
-   * there are idle moments; what has begun goes on.
+   * Watches from now on. A loop that is never idle has more work than time when requests come again because nobody
+   * got to them: what does not fit is lost in the system's buffers. Then a growing share of what is new is refused,
+   * until that is over; what has begun goes on.
    */
   start(): void {
     if (this.#timer === undefined) this.#sample();
+  }
+
+  /** A request came again that had been answered, or whose answer is still to come. */
+  receiveRepeat(): void {
+    this.#repeated += 1;
   }
 
   /** The share of new requests that is refused at present. */
@@ -83,8 +89,10 @@ export class Admission implements Disposable {
   #sample(): void {
     const { loopSampleMs, busySamples, busyArrivals } = SIP_LIMITS;
     this.#timer = this.#clock.startTimer(loopSampleMs, () => {
-      const isBusy = this.#utilisation() > BUSY && this.#arrived >= busyArrivals;
-      this.#arrived = 0;
+      const comesAgain = this.#repeated > this.#arrived * REPEATED;
+      const isBusy = this.#utilisation() > BUSY && this.#arrived >= busyArrivals && comesAgain;
+      this.#arrived *= FORGET;
+      this.#repeated *= FORGET;
       this.#busySamples = isBusy ? this.#busySamples + 1 : 0;
       const step = this.#busySamples >= busySamples ? 0.05 : isBusy ? 0 : -0.025;
       this.#refused = Math.min(0.95, Math.max(0, this.#refused + step));
@@ -121,6 +129,11 @@ export class Admission implements Disposable {
 
 /** A loop that is busy for more of the time than this has no idle moments to speak of. */
 const BUSY = 0.98;
+
+/** So many repeats to each new request are more than a bad network makes of them. */
+const REPEATED = 0.2;
+/** What is left of a count after each sample: half after half a second. */
+const FORGET = 0.93;
 
 function loopUtilisation(): () => number {
   let last = performance.eventLoopUtilization();

@@ -150,6 +150,7 @@ export class InboundRequests implements Disposable {
     }
     const known = transactions.server(serverKey(request, via));
     if (known !== undefined) {
+      this.#context.admission.receiveRepeat();
       known.receiveRepeat();
       return;
     }

@@ -47,12 +47,13 @@ it('addresses that are remembered: one over the ceiling forgets the oldest', () 
   expect(admission.admit('INVITE', 'first')).toBe('yes');
 });
 
-it('a loop without idle moments refuses a growing share of what heavy addresses ask, and recovers', () => {
+it('a loop without idle moments, to which requests come again, refuses a growing share of heavy addresses, and recovers', () => {
   let busy = 1;
   const { admission, clock } = open(() => busy);
   admission.start();
   const sample = () => {
-    for (let i = 0; i < busyArrivals * 20; i += 1) admission.admit('INVITE', 'heavy');
+    for (let i = 0; i < busyArrivals; i += 1) admission.admit('INVITE', 'heavy');
+    for (let i = 0; i < busyArrivals / 2; i += 1) admission.receiveRepeat();
     clock.advance(loopSampleMs);
   };
   for (let i = 0; i < busySamples - 1; i += 1) sample();
@@ -65,6 +66,17 @@ it('a loop without idle moments refuses a growing share of what heavy addresses 
   expect(admission.admit('INVITE', 'light')).toBe('yes');
   busy = 0.5;
   for (let i = 0; i < 40; i += 1) sample();
+  expect(admission.refusedShare).toBe(0);
+  admission[Symbol.dispose]();
+});
+
+it('a busy loop to which nothing comes again is coping', () => {
+  const { admission, clock } = open(() => 1);
+  admission.start();
+  for (let i = 0; i < 100; i += 1) {
+    for (let one = 0; one < busyArrivals; one += 1) admission.admit('INVITE', 'heavy');
+    clock.advance(loopSampleMs);
+  }
   expect(admission.refusedShare).toBe(0);
   admission[Symbol.dispose]();
 });
