@@ -3,6 +3,7 @@
  * Called by: the engine, the user agent, the IM server. Calls: base/protocol-error.
  */
 import { ProtocolError } from '../base/protocol-error.ts';
+import { remembered } from './remembered.ts';
 
 /** Parameters in order; names in lower case; quoted values are unquoted; without a value: `''`. */
 export type HeaderParams = ReadonlyMap<string, string>;
@@ -122,7 +123,9 @@ export function formatParams(params: HeaderParams): string {
  * to the header, not to the URI).
  * @throws ProtocolError `SIP_BAD_HEADER` (400)
  */
-export function parseNameAddr(text: string): NameAddr {
+export const parseNameAddr: (text: string) => NameAddr = remembered(readNameAddr, 8);
+
+function readNameAddr(text: string): NameAddr {
   const trimmed = text.trim();
   let displayName: string | undefined;
   let rest = trimmed;
@@ -174,7 +177,9 @@ const VIA =
   /^SIP\s*\/\s*2\.0\s*\/\s*([\w\-.!%*+`'~]+)\s+(\[[0-9A-Fa-f:.]+\]|[^\s;:[\],]+)(?:\s*:\s*(\d{1,5}))?\s*(?=;|$)/i;
 
 /** Parses one Via value. @throws ProtocolError `SIP_BAD_HEADER` (400) */
-export function parseVia(text: string): Via {
+export const parseVia: (text: string) => Via = remembered(readVia, 4);
+
+function readVia(text: string): Via {
   const trimmed = text.trim();
   const match = VIA.exec(trimmed);
   const [whole, transport, host, digits] = match ?? [];
@@ -212,7 +217,9 @@ export function formatVia(via: Via): string {
 }
 
 /** Parses a CSeq; its number is below 2^32 (RFC 3261 §20.16; RFC 4475 §3.1.2.4). */
-export function parseCSeq(text: string): CSeq {
+export const parseCSeq: (text: string) => CSeq = remembered(readCSeq, 4);
+
+function readCSeq(text: string): CSeq {
   const [, digits, method] = /^\s*(\d{1,10})\s+([\w\-.!%*+`'~]+)\s*$/.exec(text) ?? [];
   if (digits === undefined || method === undefined) bad('CSeq', text);
   const number = Number(digits);

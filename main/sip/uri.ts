@@ -3,6 +3,7 @@
  * Called by: the engine, the user agent, the IM server. Calls: base/protocol-error.
  */
 import { ProtocolError } from '../base/protocol-error.ts';
+import { remembered } from './remembered.ts';
 
 export type UriScheme = 'sip' | 'sips' | 'tel';
 
@@ -87,7 +88,9 @@ function parseHostPort(text: string, whole: string): { host: string; port?: numb
  * Parses a `sip:`, `sips:` or `tel:` URI without angle brackets, in linear time.
  * @throws ProtocolError `SIP_BAD_URI` (400), or `SIP_URI_SCHEME` (416) for another scheme.
  */
-export function parseSipUri(text: string): SipUri {
+export const parseSipUri: (text: string) => SipUri = remembered(readSipUri, 8);
+
+function readSipUri(text: string): SipUri {
   const colon = text.indexOf(':');
   if (colon <= 0) refuse(text);
   const scheme = text.slice(0, colon).toLowerCase();
