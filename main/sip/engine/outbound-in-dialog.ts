@@ -1,29 +1,21 @@
 /**
  * Owns: what the application sends inside dialogs: the route, the request, its responses (RFC 3261 §12.2.1).
- * Called by: outbound-requests.ts. Calls: dialog-table.ts, dialog-requests.ts, outbound-invite.ts, transaction-table.ts.
+ * Called by: outbound-requests.ts. Calls: dialog-table.ts, dialog-requests.ts, send-and-echo.ts.
  */
 import { cseqOf, serialiseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
 import { tryParseSipUri } from '../uri.ts';
 import type { Application } from './application.ts';
 import type { ClientTransactionUser } from './client-transaction.ts';
 import type { EngineContext } from './context.ts';
-import {
-  fromNetwork,
-  madeUp,
-  requestEchoTokens,
-  sentOn,
-  sipTokens,
-  type FrameSource,
-} from './control-frame.ts';
+import { fromNetwork, madeUp, sipTokens, type FrameSource } from './control-frame.ts';
 import type { Dialog } from './dialog.ts';
 import { buildDialogRequest, flowOfRoute } from './dialog-requests.ts';
-import { newTransactionId } from './ids.ts';
 import { buildMadeUpResponse, contactOf, ownUri } from './message-builder.ts';
-import { OutboundInvite } from './outbound-invite.ts';
-import { RequestAttempts, type OtherWays } from './request-attempts.ts';
+import type { OtherWays } from './request-attempts.ts';
+import { sendAndEcho, type OpenInvites } from './send-and-echo.ts';
 import { attemptToSend, OWN_ACK, refuseToSend, UNKNOWN_DIALOG } from './send-refusals.ts';
 import { beginAsCaller, sessionTimerHeaders } from './session-timer.ts';
-import { flowForSize, isTooLargeForDatagram } from './size-rule.ts';
+import { flowForSize } from './size-rule.ts';
 import { whenReady } from './soon.ts';
 import { followResponse } from './subscriptions.ts';
 import type { Flow } from './transport.ts';
@@ -34,9 +26,6 @@ const WITH_CONTACT = new Set(['INVITE', 'SUBSCRIBE', 'UPDATE', 'REFER']);
 const REFRESHES_SESSION = new Set(['INVITE', 'UPDATE']);
 /** Their 2xx may name another Contact (RFC 3261 §12.2.1.2, RFC 6665 §4.1.2). */
 const TARGET_REFRESH = new Set(['UPDATE', 'SUBSCRIBE']);
-
-/** INVITEs without final response, by transaction id. */
-export type OpenInvites = Map<string, { readonly invite: OutboundInvite; readonly owner: Application }>;
 
 /** Requests of applications inside their dialogs. */
 export class OutboundInDialog {
@@ -137,7 +126,6 @@ export class OutboundInDialog {
     return tooEarly ? undefined : dialog;
   }
 
-  /** Sends, and echoes before anything can come back. */
   #send(
     owner: Application,
     msgId: string,
@@ -146,34 +134,8 @@ export class OutboundInDialog {
     dialog: Dialog,
     ways: OtherWays,
   ): void {
-    const { clock } = this.#context;
-    if (isTooLargeForDatagram(flow, serialiseSipMessage(request).length)) {
-      owner.sendNok(msgId, 'message too large for udp');
-      return;
-    }
-    let id: string;
-    let bytes: Buffer;
-    if (request.method === 'INVITE') {
-      const invite = new OutboundInvite({
-        context: this.#context,
-        application: owner,
-        request,
-        flow,
-        ways,
-        dialog,
-        done: (done) => this.#invites.delete(done),
-        accepted: (_dialog, response) => beginAsCaller(this.#context, dialog, request, response),
-      });
-      this.#invites.set(invite.id, { invite, owner });
-      id = invite.id;
-      bytes = invite.start();
-    } else {
-      id = newTransactionId();
-      const user = this.#userOf(owner, id, request, flow, dialog);
-      const attempts = new RequestAttempts({ context: this.#context, user, ways });
-      ({ bytes } = attempts.start(request, flow));
-    }
-    owner.sendFrame(requestEchoTokens(msgId, sentOn(flow, bytes.length), clock.now(), id), bytes);
+    const userOf = (id: string): ClientTransactionUser => this.#userOf(owner, id, request, flow, dialog);
+    sendAndEcho(this.#context, this.#invites, { owner, msgId, request, flow, ways, dialog, userOf });
   }
 
   /** Passes the responses of a request other than INVITE up. */

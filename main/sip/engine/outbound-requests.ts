@@ -1,6 +1,6 @@
 /**
  * Owns: what the application sends: new requests, requests in dialogs, ACK, CANCEL (RFC 3261 §8.1, §12.2.1).
- * Called by: engine.ts with each `sip` frame that holds a request. Calls: transaction-table.ts, outbound-invite.ts.
+ * Called by: engine.ts with each `sip` frame that holds a request. Calls: outbound-in-dialog.ts, send-and-echo.ts.
  */
 import { serialiseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
 import { tryParseSipUri, type SipUri } from '../uri.ts';
@@ -11,7 +11,6 @@ import {
   fromNetwork,
   madeUp,
   requestEchoTokens,
-  sentOn,
   sipTokens,
   type ControlFrame,
   type FrameSource,
@@ -19,14 +18,13 @@ import {
 import { dialogIdOf } from './dialog.ts';
 import { newCallId, newTag, newTransactionId } from './ids.ts';
 import { buildMadeUpResponse, buildRequest, contactOf, fromOf, toOf } from './message-builder.ts';
-import { OutboundInDialog, type OpenInvites } from './outbound-in-dialog.ts';
-import { OutboundInvite } from './outbound-invite.ts';
+import { OutboundInDialog } from './outbound-in-dialog.ts';
 import { NextHops } from './next-hops.ts';
 import { followRoute, secureContact, wantsSecureContact } from './preloaded-route.ts';
-import { RequestAttempts, type OtherWays } from './request-attempts.ts';
+import type { OtherWays } from './request-attempts.ts';
+import { sendAndEcho, type OpenInvites } from './send-and-echo.ts';
 import { attemptToSend, OWN_ACK, refuseToSend, UNKNOWN_DIALOG } from './send-refusals.ts';
-import { beginAsCaller } from './session-timer.ts';
-import { flowForSize, isTooLargeForDatagram } from './size-rule.ts';
+import { flowForSize } from './size-rule.ts';
 import { whenReady, type Soon } from './soon.ts';
 import { followSubscription } from './subscriptions.ts';
 import type { Flow, Hop } from './transport.ts';
@@ -198,36 +196,10 @@ export class OutboundRequests implements Disposable {
     });
   }
 
-  /** Sends, and echoes before anything can come back. */
   #send(owner: Application, msgId: string, request: SipRequest, flow: Flow, ways: OtherWays): void {
-    const { clock } = this.#context;
-    if (isTooLargeForDatagram(flow, serialiseSipMessage(request).length)) {
-      owner.sendNok(msgId, 'message too large for udp');
-      return;
-    }
-    let id: string;
-    let bytes: Buffer;
-    if (request.method === 'INVITE') {
-      const invite = new OutboundInvite({
-        context: this.#context,
-        application: owner,
-        request,
-        flow,
-        ways,
-        done: (done) => this.#invites.delete(done),
-        accepted: (dialog, response) => beginAsCaller(this.#context, dialog, request, response),
-      });
-      this.#invites.set(invite.id, { invite, owner });
-      id = invite.id;
-      bytes = invite.start();
-    } else {
-      id = newTransactionId();
-      const passUp = this.#userOf(owner, id, request, flow);
-      const user = followSubscription(this.#context, owner, request, passUp);
-      const attempts = new RequestAttempts({ context: this.#context, user, ways });
-      ({ bytes } = attempts.start(request, flow));
-    }
-    owner.sendFrame(requestEchoTokens(msgId, sentOn(flow, bytes.length), clock.now(), id), bytes);
+    const userOf = (id: string): ClientTransactionUser =>
+      followSubscription(this.#context, owner, request, this.#userOf(owner, id, request, flow));
+    sendAndEcho(this.#context, this.#invites, { owner, msgId, request, flow, ways, userOf });
   }
 
   /** Passes the responses of a request other than INVITE up. */
