@@ -309,10 +309,11 @@ export function parseSipMessage(bytes: Buffer, options: ParseOptions = {}): SipM
   if (headEnd < 0) refuse('SIP_BAD_MESSAGE', 400, 'no empty line after the headers');
   const message = parseSipHead(bytes.subarray(start, headEnd));
   const rest = bytes.subarray(headEnd + HEAD_END.length);
-  if (options.contentLength === 'ignore') return { ...message, body: rest };
+  if (options.contentLength === 'ignore') return rest.length === 0 ? message : { ...message, body: rest };
   const length = contentLengthOf(message.headers) ?? rest.length;
   if (length > rest.length) refuse('SIP_CONTENT_LENGTH', 400, 'body shorter than Content-Length');
-  return { ...message, body: rest.subarray(0, length) };
+  // An empty part would keep the whole block alive.
+  return length === 0 ? message : { ...message, body: rest.subarray(0, length) };
 }
 
 /**
@@ -341,6 +342,16 @@ const COPIED_INTO_RESPONSES = ['via', 'from', 'to', 'call-id', 'cseq'];
 /** The CSeq of a message. @throws ProtocolError 400 */
 export function cseqOf(message: SipMessage): ReturnType<typeof parseCSeq> {
   return parseCSeq(message.headers.get('cseq') ?? '');
+}
+
+/**
+ * The same bytes in a block of their own: for what is kept for long. Small buffers are cut from shared blocks of 8 KB,
+ * which live as long as the last piece of them.
+ */
+export function keptBytes(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(own);
+  return own;
 }
 
 /** Writes a message. Content-Length is always there and always right (RFC 3261 §20.14). */

@@ -4,7 +4,14 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
-import { cseqOf, serialiseSipMessage, SipHeaders, type SipRequest, type SipResponse } from '../message.ts';
+import {
+  cseqOf,
+  keptBytes,
+  serialiseSipMessage,
+  SipHeaders,
+  type SipRequest,
+  type SipResponse,
+} from '../message.ts';
 import type { Flow, SipTransport } from './transport.ts';
 import { placeOf, socketSentence, Unreachable } from './unreachable.ts';
 
@@ -71,7 +78,7 @@ export class ClientTransaction implements Disposable {
     this.#options = options;
     this.request = options.request;
     this.flow = options.flow;
-    this.bytes = serialiseSipMessage(options.request);
+    this.bytes = keptBytes(serialiseSipMessage(options.request));
     this.#isInvite = options.request.method === 'INVITE';
     this.#reliable = options.flow.transport !== 'udp';
     this.#state = this.#isInvite ? 'calling' : 'trying';

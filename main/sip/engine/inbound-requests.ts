@@ -353,10 +353,14 @@ export class InboundRequests implements Disposable {
       transaction,
       send: responseSender(this.#context.transport, via, flow),
       dialog,
-      done: (done) => this.#pending.delete(done.id),
+      done: (done) => {
+        this.#pending.delete(done.id);
+        // A CANCEL comes too late then (RFC 3261 §9.2); the request need not be kept for it.
+        if (transaction.state === 'accepted') this.#ofTransaction.delete(transaction);
+      },
     });
     this.#pending.set(inbound.id, inbound);
-    this.#ofTransaction.set(transaction, inbound);
+    if (request.method === 'INVITE') this.#ofTransaction.set(transaction, inbound);
     inbound.handUp();
   }
 

@@ -6,6 +6,7 @@ import { ProtocolError } from '../../base/protocol-error.ts';
 import { formatNameAddr, parseNameAddr, splitHeaderList, type NameAddr } from '../headers.ts';
 import {
   headerKey,
+  keptBytes,
   parseSipMessage,
   SipHeaders,
   type SipMessage,
@@ -58,7 +59,9 @@ export function ownVia(flow: Flow, branch: string = newBranch()): string {
  */
 export function parseFrameMessage(sip: Buffer): SipMessage {
   try {
-    return parseSipMessage(sip, { contentLength: 'ignore' });
+    const message = parseSipMessage(sip, { contentLength: 'ignore' });
+    // A part of what was read from the socket would keep all of it alive for as long as the call lasts.
+    return message.body.length === 0 ? message : { ...message, body: keptBytes(message.body) };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return parseSipMessage(withoutBadLines(sip), { contentLength: 'ignore' });

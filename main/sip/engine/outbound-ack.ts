@@ -3,7 +3,14 @@
  * Called by: outbound-invite.ts. Calls: dialog-requests.ts, message-builder.ts, transport.ts.
  */
 import { ProtocolError } from '../../base/protocol-error.ts';
-import { cseqOf, headerKey, serialiseSipMessage, SipHeaders, type SipRequest } from '../message.ts';
+import {
+  cseqOf,
+  headerKey,
+  keptBytes,
+  serialiseSipMessage,
+  SipHeaders,
+  type SipRequest,
+} from '../message.ts';
 import type { EngineContext } from './context.ts';
 import type { Dialog } from './dialog.ts';
 import { buildDialogRequest, flowOfRoute } from './dialog-requests.ts';
@@ -31,7 +38,7 @@ export function sendAckOf(
     (flow) => {
       try {
         const request = buildDialogRequest(context, dialog, { method: 'ACK', route, flow, ...parts });
-        const ack = { bytes: serialiseSipMessage(request), flow };
+        const ack = { bytes: keptBytes(serialiseSipMessage(request)), flow };
         context.transport.send(flow, ack.bytes);
         sent(ack);
       } catch (error) {

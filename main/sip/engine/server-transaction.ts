@@ -43,7 +43,8 @@ export class ServerTransaction implements Disposable {
   readonly #reliable: boolean;
   readonly #options: ServerTransactionOptions;
   #state: ServerState;
-  #last: Buffer | undefined;
+  /** The last response, byte by byte: a buffer would keep the block alive that it was cut from. */
+  #last: string | undefined;
   #intervalMs: number = SIP_LIMITS.t1Ms;
   /** Timer G. */
   #resendTimer: Timer | undefined;
@@ -72,7 +73,7 @@ export class ServerTransaction implements Disposable {
       this.#options.send(bytes);
       return;
     }
-    this.#last = bytes;
+    this.#last = bytes.toString('latin1');
     if (status < 200) {
       if (this.#state === 'trying') this.#become('proceeding');
       else if (this.#state !== 'proceeding')
@@ -89,7 +90,7 @@ export class ServerTransaction implements Disposable {
   /** The request again: the last response is repeated (RFC 3261 §17.2.1, §17.2.2). */
   receiveRepeat(): void {
     if (this.#state === 'confirmed' || this.#state === 'terminated' || this.#last === undefined) return;
-    this.#options.send(this.#last);
+    this.#options.send(Buffer.from(this.#last, 'latin1'));
   }
 
   /** An ACK with our branch. */
