@@ -121,7 +121,9 @@ async function climb(
 ): Promise<CleanRate> {
   let best: { rate: number; result: LoadResult } | undefined;
   for (const rate of rates) {
-    const result = await run(rate, SECONDS);
+    let result = await run(rate, SECONDS);
+    // A machine that was idle a moment ago, or has other guests, may lose a datagram: once more.
+    if (!isClean(result, rate * SECONDS)) result = await run(rate, SECONDS);
     process.stderr.write(
       `  ${rate}/s: ${result.succeeded} well, ${result.failed} failed, p99 ${result.times.p99} ms\n`,
     );
