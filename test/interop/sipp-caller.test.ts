@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { startSrf } from '../support/srf.ts';
-import { freePort, runSipp, sippMissing } from './sipp/run-sipp.ts';
+import { freePort } from '../support/free-port.ts';
+import { runSipp, sippMissing } from './sipp/run-sipp.ts';
 
 if (sippMissing !== undefined) console.log(`skipped: ${sippMissing}`);
 

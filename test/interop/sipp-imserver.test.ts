@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { MsrpEndpoint } from '../../main/msrp/endpoint.ts';
 import { formatMsrpPath } from '../../main/msrp/uri.ts';
 import { DOMAIN, passwordOf, World } from '../support/im-world.ts';
-import { freePort, runSipp, sippMissing } from './sipp/run-sipp.ts';
+import { freePort } from '../support/free-port.ts';
+import { runSipp, sippMissing } from './sipp/run-sipp.ts';
 
 if (sippMissing !== undefined) console.log(`skipped: ${sippMissing}`);
 

@@ -48,25 +48,7 @@ export class Authority {
 
   constructor(name: string) {
     this.name = name;
-    const made = withFolder((folder) => {
-      const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-      const extensions = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=keyCertSign'];
-      run(
-        'req',
-        '-x509',
-        ...KEY,
-        '-keyout',
-        key,
-        '-out',
-        cert,
-        '-days',
-        '2',
-        '-subj',
-        `/CN=${name}`,
-        ...extensions,
-      );
-      return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
-    });
+    const made = signOwn(name, ['basicConstraints=critical,CA:TRUE', 'keyUsage=keyCertSign']);
     this.cert = made.cert;
     this.#key = made.key;
   }
@@ -124,23 +106,15 @@ export class Authority {
 
 /** A certificate that nobody else vouches for. */
 export function selfSigned(names: readonly string[]): Certificate {
+  return signOwn('self', [`subjectAltName=${names.join(',')}`]);
+}
+
+function signOwn(commonName: string, extensions: readonly string[]): Certificate {
   return withFolder((folder) => {
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-    const alternatives = ['-addext', `subjectAltName=${names.join(',')}`];
-    run(
-      'req',
-      '-x509',
-      ...KEY,
-      '-keyout',
-      key,
-      '-out',
-      cert,
-      '-days',
-      '2',
-      '-subj',
-      '/CN=self',
-      ...alternatives,
-    );
+    const subject = ['-days', '2', '-subj', `/CN=${commonName}`];
+    const added = extensions.flatMap((extension) => ['-addext', extension]);
+    run('req', '-x509', ...KEY, '-keyout', key, '-out', cert, ...subject, ...added);
     return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
   });
 }

@@ -76,23 +76,24 @@ export class AcceptedInvite implements UnacknowledgedInvite {
   }
 
   releaseBye(): void {
-    const held = this.#held;
-    this.#held = undefined;
-    held?.send();
+    this.#takeHeld()?.send();
   }
 
   /** It is not repeated any more and expects no ACK. */
   [Symbol.dispose](): void {
     this.#repeatTimer?.[Symbol.dispose]();
     this.#endTimer[Symbol.dispose]();
+    this.#takeHeld()?.refuse();
+  }
+
+  #takeHeld(): HeldBye | undefined {
     const held = this.#held;
     this.#held = undefined;
-    held?.refuse();
+    return held;
   }
 
   #end(): void {
-    const held = this.#held;
-    this.#held = undefined;
+    const held = this.#takeHeld();
     this[Symbol.dispose]();
     this.#dialog.removeAccepted(this);
     this.#dialog.reliable = undefined;

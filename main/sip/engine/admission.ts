@@ -3,6 +3,7 @@
  * Called by: inbound-requests.ts for each request that belongs to nothing yet. Calls: inbound-in-dialog.ts.
  */
 import { performance } from 'node:perf_hooks';
+import { setNewest } from '../../base/bounded-map.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
 import { overloaded } from './inbound-in-dialog.ts';
@@ -105,12 +106,8 @@ export class Admission implements Disposable {
     const nowMs = this.#clock.now();
     const known = this.#shares.get(address);
     if (known === undefined) {
-      if (this.#shares.size >= maxCachedRoutes) {
-        const [oldest] = this.#shares.keys();
-        if (oldest !== undefined) this.#shares.delete(oldest);
-      }
       const fresh = { tokens: maxTokens, recent: 0, answers: refusalsPerS, atMs: nowMs };
-      this.#shares.set(address, fresh);
+      setNewest(this.#shares, address, fresh, maxCachedRoutes);
       return fresh;
     }
     const passedS = Math.max(0, nowMs - known.atMs) / 1_000;
@@ -120,8 +117,7 @@ export class Admission implements Disposable {
       known.recent *= 0.5 ** (passedS / 0.5);
       known.answers = Math.min(refusalsPerS, known.answers + passedS * refusalsPerS);
       known.atMs = nowMs;
-      this.#shares.delete(address);
-      this.#shares.set(address, known);
+      setNewest(this.#shares, address, known, maxCachedRoutes);
     }
     return known;
   }

@@ -2,6 +2,7 @@
  * Owns: which targets have failed lately, so that the next request begins with another one (RFC 3263 §4.3).
  * Called by: next-hops.ts, size-rule.ts. Calls: nothing.
  */
+import { setNewest } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';
 import { SIP_NETWORK_LIMITS } from '../../base/limits.ts';
 import type { Hop, TransportName } from './transport.ts';
@@ -21,13 +22,8 @@ export class DeadTargets {
 
   /** That target failed. */
   add(transport: TransportName, address: string, port: number, forMs: number): void {
-    const key = keyOf(transport, address, port);
-    this.#untilMs.delete(key);
-    if (this.#untilMs.size >= SIP_NETWORK_LIMITS.maxDeadTargets) {
-      const [oldest] = this.#untilMs.keys();
-      if (oldest !== undefined) this.#untilMs.delete(oldest);
-    }
-    this.#untilMs.set(key, this.#clock.now() + forMs);
+    const untilMs = this.#clock.now() + forMs;
+    setNewest(this.#untilMs, keyOf(transport, address, port), untilMs, SIP_NETWORK_LIMITS.maxDeadTargets);
   }
 
   /** It has answered. */

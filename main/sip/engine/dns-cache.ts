@@ -1,6 +1,7 @@
 /**
  * Owns: what DNS and the hosts file have said, for as long as it holds. Called by: resolver.ts. Calls: nothing.
  */
+import { setNewest } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';
 import { SIP_NETWORK_LIMITS } from '../../base/limits.ts';
 
@@ -52,11 +53,7 @@ export class DnsCache {
   }
 
   #keep(key: string, value: unknown, ttlMs: number): void {
-    this.#entries.delete(key);
-    if (this.#entries.size >= SIP_NETWORK_LIMITS.maxDnsCache) {
-      const [oldest] = this.#entries.keys();
-      if (oldest !== undefined) this.#entries.delete(oldest);
-    }
-    this.#entries.set(key, { value, untilMs: this.#clock.now() + ttlMs });
+    const entry = { value, untilMs: this.#clock.now() + ttlMs };
+    setNewest(this.#entries, key, entry, SIP_NETWORK_LIMITS.maxDnsCache);
   }
 }

@@ -155,7 +155,9 @@ export class InboundRequests implements Disposable {
       return;
     }
     // What belongs to something that exists gets through when nothing new does.
-    const belongs = request.method === 'CANCEL' || this.#context.dialogs.ofRequest(request) !== undefined;
+    const hasToTag = tagOf(request, 'to') !== '';
+    const dialog = hasToTag ? this.#context.dialogs.ofRequest(request) : undefined;
+    const belongs = request.method === 'CANCEL' || dialog !== undefined;
     const tooMany = belongs
       ? this.#pending.size >= SIP_LIMITS.maxTransactionsInDialogs
       : transactions.serversFull;
@@ -166,11 +168,11 @@ export class InboundRequests implements Disposable {
     if (admitted !== 'yes') this.#refuse(request, arrival.flow, admitted);
     else if (tooMany) this.#refuse(request, arrival.flow, overloaded());
     else if (request.method === 'CANCEL') this.#receiveCancel(arrival);
-    else if (request.method === 'INVITE') this.#receiveInvite(arrival);
-    else this.#dispatch(arrival, this.#open(arrival));
+    else if (request.method === 'INVITE') this.#receiveInvite(arrival, dialog);
+    else this.#dispatch(arrival, this.#open(arrival), dialog);
   }
 
-  #receiveInvite(arrival: Arrival): void {
+  #receiveInvite(arrival: Arrival, dialog: Dialog | undefined): void {
     const transaction = this.#open(arrival);
     const { request, flow } = arrival;
     const trying = buildResponse({
@@ -182,11 +184,11 @@ export class InboundRequests implements Disposable {
       server: undefined,
     });
     transaction.sendResponse(100, serialiseSipMessage(trying));
-    this.#dispatch(arrival, transaction);
+    this.#dispatch(arrival, transaction, dialog);
   }
 
   /** Decides who answers. */
-  #dispatch(arrival: Arrival, transaction: ServerTransaction): void {
+  #dispatch(arrival: Arrival, transaction: ServerTransaction, dialog: Dialog | undefined): void {
     const { request, flow } = arrival;
     const { method } = request;
     const { dialogs, control } = this.#context;
@@ -195,7 +197,6 @@ export class InboundRequests implements Disposable {
       transaction.sendResponse(refusal.status, bytes);
     };
     const hasToTag = tagOf(request, 'to') !== '';
-    const dialog = hasToTag ? dialogs.ofRequest(request) : undefined;
     if (dialog !== undefined) {
       this.#receiveInDialog(arrival, transaction, dialog, refuse);
       return;
@@ -308,14 +309,7 @@ export class InboundRequests implements Disposable {
     const pending = invite === undefined ? undefined : this.#ofTransaction.get(invite);
     const answer = (status: number, reason: string): void => {
       const toTag = status === 200 && pending !== undefined ? pending.toTag : newTag();
-      const response = buildResponse({
-        request,
-        status,
-        reason,
-        flow,
-        toTag,
-        server: this.#context.userAgent,
-      });
+      const response = this.#refusalOf(request, flow, { status, reason }, toTag);
       transaction.sendResponse(status, serialiseSipMessage(response));
     };
     // §9.1: it repeats Call-ID, From and CSeq number of what it cancels. After a 2xx the transaction has done its

@@ -104,7 +104,7 @@ export class OutboundInDialog {
       flowOfRoute(this.#context, dialog, route),
       (flow) =>
         attemptToSend(owner, msgId, () => {
-          const bytes = serialiseSipMessage(build(flow)).length;
+          const bytes = (): number => serialiseSipMessage(build(flow)).length;
           whenReady(flowForSize(this.#context, flow, bytes), (other) => sendOn(flow, other), fail);
         }),
       fail,

@@ -165,7 +165,7 @@ export class OutboundRequests implements Disposable {
     const contactFor = (other: Flow): string | undefined => newContactOf(request, other);
     const ways: OtherWays = { contactFor, ...(hops === undefined ? {} : { hops }) };
     whenReady(
-      flowForSize(this.#context, flow, serialiseSipMessage(built).length),
+      flowForSize(this.#context, flow, () => serialiseSipMessage(built).length),
       (other) =>
         attemptToSend(owner, msgId, () => {
           if (other === flow) this.#send(owner, msgId, built, flow, ways);

@@ -188,7 +188,7 @@ export class RequestAttempts implements ClientTransactionUser {
     this.#fallback = undefined;
     if (fallback !== undefined) return fallback;
     const { context, ways } = this.#options;
-    const bytes = this.#transaction?.bytes.length ?? 0;
+    const bytes = (): number => this.#transaction?.bytes.length ?? 0;
     if (ways?.hops?.more !== true) return undefined;
     const next = ways.hops.next();
     const sized = (flow: Flow): Soon<Flow> => {
@@ -209,8 +209,10 @@ export class RequestAttempts implements ClientTransactionUser {
       return;
     }
     const request = rebuild(before.request, flow, ways?.contactFor?.(flow));
-    const size = serialiseSipMessage(request).length;
-    if (context.transport.isOwn(flow) || isTooLargeForDatagram(flow, size)) {
+    if (
+      context.transport.isOwn(flow) ||
+      isTooLargeForDatagram(flow, () => serialiseSipMessage(request).length)
+    ) {
       this.#goOn(pass);
       return;
     }

@@ -35,7 +35,7 @@ export interface ReadyRequest {
 /** Sends and echoes; one that is too large even for a datagram is refused. */
 export function sendAndEcho(context: EngineContext, invites: OpenInvites, ready: ReadyRequest): void {
   const { owner, msgId, request, flow, ways, dialog } = ready;
-  if (isTooLargeForDatagram(flow, serialiseSipMessage(request).length)) {
+  if (isTooLargeForDatagram(flow, () => serialiseSipMessage(request).length)) {
     owner.sendNok(msgId, 'message too large for udp');
     return;
   }

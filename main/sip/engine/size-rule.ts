@@ -16,20 +16,20 @@ export interface SizeRule {
 }
 
 /** Is the request too large for UDP, as long as there is another way? */
-export function isTooLargeForUdp(flow: Flow, bytes: number): boolean {
-  return flow.transport === 'udp' && bytes > SIP_NETWORK_LIMITS.maxUdpRequestBytes;
+function isTooLargeForUdp(flow: Flow, bytes: () => number): boolean {
+  return flow.transport === 'udp' && bytes() > SIP_NETWORK_LIMITS.maxUdpRequestBytes;
 }
 
-/** Too large even for the datagrams of UDP. */
-export function isTooLargeForDatagram(flow: Flow, bytes: number): boolean {
-  return flow.transport === 'udp' && bytes > SIP_LIMITS.maxDatagramBytes;
+/** Too large even for the datagrams of UDP. `bytes` is asked for UDP only: it costs writing the message. */
+export function isTooLargeForDatagram(flow: Flow, bytes: () => number): boolean {
+  return flow.transport === 'udp' && bytes() > SIP_LIMITS.maxDatagramBytes;
 }
 
 /**
  * The flow for a request of that size to where `flow` leads: a TCP connection to the same address and port that is
  * usable, else `flow` itself.
  */
-export function flowForSize(rule: SizeRule, flow: Flow, bytes: number): Soon<Flow> {
+export function flowForSize(rule: SizeRule, flow: Flow, bytes: () => number): Soon<Flow> {
   const { transport, refusals } = rule;
   const { remoteAddress: address, remotePort: port } = flow;
   if (!isTooLargeForUdp(flow, bytes)) return flow;

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../../interop/sipp/run-sipp.ts';
+import { freePort } from '../../support/free-port.ts';
 import { runLoad, startCalled, type LoadResult, type Scenario } from './sipp.ts';
 
 /** Why this part cannot be measured here, or `undefined`. */

@@ -6,9 +6,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../support/free-port.ts';
 
 const PROGRAM = '/usr/bin/baresip';
 
@@ -32,7 +33,7 @@ export class Baresip implements AsyncDisposable {
   /** `account` in its own words: `<sip:eve@example.org>;auth_pass=…;outbound="sip:127.0.0.1:5060"`. */
   static async start(options: { account: string; contact: string }): Promise<Baresip> {
     const folder = await mkdtemp(join(tmpdir(), 'baresip-'));
-    const port = await freeTcpPort();
+    const port = await freePort();
     await writeFile(
       join(folder, 'config'),
       [
@@ -105,15 +106,6 @@ export class Baresip implements AsyncDisposable {
     this.#listeners.clear();
     for (const listener of listeners) listener();
   }
-}
-
-async function freeTcpPort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise<void>((done) => server.close(() => done()));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** Connects to its control port as soon as it listens. Rejects when the program has ended. */

@@ -7,8 +7,8 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../support/free-port.ts';
 
 const PROGRAM = '/usr/sbin/kamailio';
 const MODULES = '/usr/lib/x86_64-linux-gnu/kamailio/modules';
@@ -37,29 +37,6 @@ export interface Kamailio extends AsyncDisposable {
   readonly tlsPort: number;
   /** What it has written. */
   readonly log: () => string;
-}
-
-/** A port that was free for UDP and TCP a moment ago. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const socket = createSocket('udp4');
-    const free = await new Promise<boolean>((done) => {
-      socket.once('error', () => {
-        done(false);
-      });
-      socket.bind(port, '127.0.0.1', () => {
-        done(true);
-      });
-    });
-    socket.close();
-    await new Promise<void>((done) => server.close(() => done()));
-    if (free) return port;
-  }
 }
 
 function configure(options: KamailioOptions, folder: string, port: number, tlsPort: number): string {

@@ -3,8 +3,6 @@
  * Called by: test/interop/sipp-*.test.ts. Calls: /usr/bin/sipp.
  */
 import { execFile } from 'node:child_process';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,16 +15,6 @@ const SIPP = '/usr/bin/sipp';
 export const sippMissing: string | undefined = existsSync(SIPP)
   ? undefined
   : `${SIPP} is not installed (Debian package sip-tester): calls with sipp are not tested`;
-
-/** A UDP port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  await new Promise<void>((done) => socket.close(done));
-  return port;
-}
 
 export interface SippOptions {
   readonly scenario: 'uac' | 'uas' | 'member';
