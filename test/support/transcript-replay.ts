@@ -4,6 +4,7 @@
  */
 import { SipEngine } from '../../main/sip/engine/engine.ts';
 import { ControlPeer, type EngineFrame } from './control-peer.ts';
+import { DnsServer } from './dns-server.ts';
 import { ManualClock } from './manual-clock.ts';
 import { SipPeer } from './sip-peer.ts';
 import type { TranscriptEntry } from './transcript.ts';
@@ -108,7 +109,11 @@ class Replay {
 
   async run(): Promise<void> {
     await using _stack = this.#stack;
-    this.#engine = this.#stack.use(new SipEngine({ secret: SECRET, clock: this.#clock }));
+    // It knows no name at all, as the network of the recorder did not.
+    const dns = this.#stack.use(await DnsServer.open());
+    this.#engine = this.#stack.use(
+      new SipEngine({ secret: SECRET, clock: this.#clock, dnsServers: [dns.place] }),
+    );
     this.#port = (await this.#engine.listenBoth('127.0.0.1', 0)).port;
     this.#names.addPort(this.#recording.port, this.#port);
     this.#admin = await this.#engine.listenAdmin({ host: '127.0.0.1', port: 0 });
@@ -319,8 +324,10 @@ class Replay {
     found = take();
     if (found === undefined && this.#recording.outside) {
       const deadline = Date.now() + OUTSIDE_WORLD_MS;
+      // Only looking: a request for each look would be a flood, and floods are not answered.
       while (found === undefined && Date.now() < deadline) {
-        await this.#settle();
+        await new Promise((done) => setImmediate(done));
+        this.#collect();
         found = take();
       }
     }
