@@ -218,6 +218,8 @@ export const MSRP_LIMITS = {
   maxConnections: 4_000,
   maxConnectionsPerAddress: 200,
   maxSessionsPerConnection: 256,
+  /** Sessions of ours that share a connection to the same authority (RFC 4975 §5.4); one that stalls holds up no more. */
+  maxSharingSessions: 10,
   /** How long `close` waits for transactions in flight. */
   drainMs: 5_000,
   /** After our FIN: how long `close` waits for the peer's. */

@@ -115,6 +115,18 @@ export class MsrpConnection implements AsyncDisposable {
     return this.#socket.writable;
   }
 
+  /** Whether a further session may live here: both directions are open, and neither is held up. */
+  get shareable(): boolean {
+    return (
+      this.writable &&
+      this.#ended === undefined &&
+      !this.#finReceived &&
+      this.#pausedBy.size === 0 &&
+      !this.#held &&
+      this.#socket.writableLength < this.#options.limits.socketHighWaterBytes
+    );
+  }
+
   /** Resolves when the socket is gone. */
   get closed(): Promise<undefined> {
     return this.#closed.promise;

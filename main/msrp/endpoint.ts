@@ -16,6 +16,7 @@ import { MsrpListener } from './listener.ts';
 import type { MsrpHead } from './message.ts';
 import { AnsweredFrame, IGNORED_FRAME } from './receiving.ts';
 import { sendResponse } from './reports.ts';
+import { sharedConnectionKey, SharedConnections } from './shared-connections.ts';
 import { MsrpSession, type MsrpSessionDelegate, type MsrpSessionHost } from './session.ts';
 import { MsrpSessionError } from './session-error.ts';
 import { buildMsrpUri, formatMsrpPath, msrpUrisEqual, parseMsrpPath, type MsrpUri } from './uri.ts';
@@ -53,6 +54,7 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
   /** By the text of their URI, for peers that copy it as it is. */
   readonly #sessionsByUri = new Map<string, MsrpSession>();
   readonly #connections = new Set<MsrpConnection>();
+  readonly #shared = new SharedConnections();
   readonly #listener: MsrpListener;
   #port: number | undefined;
 
@@ -103,6 +105,10 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
   ): Promise<MsrpConnection> {
     const [target] = path;
     if (target === undefined) throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', 'the path is empty');
+    // Whom the far end proved to be belongs to the key: a connection is shared by what expects the same of it.
+    const key = sharedConnectionKey(target, from);
+    const open = this.#shared.find(key, this.limits.maxSharingSessions);
+    if (open !== undefined) return open;
     const signals =
       signal === undefined ? this.#lifetime.signal : AbortSignal.any([signal, this.#lifetime.signal]);
     const socket = await dialMsrpPeer(target, {
@@ -111,7 +117,9 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
       preferredLocalHost: from,
       signal: signals,
     });
-    return this.#openConnection(socket, false);
+    const connection = this.#openConnection(socket, false);
+    this.#shared.add(key, connection);
+    return connection;
   }
 
   forget(session: MsrpSession): void {
