@@ -190,6 +190,10 @@ export const MSRP_LIMITS = {
   maxMessageBytes: 10 * 1024 * 1024,
   /** Chunks of one message, empty ones counted. */
   maxChunksPerMessage: 16_384,
+  /** Chunks above that number, of a message that goes to disk, have to bring this much each on the average. */
+  minStreamedChunkBytes: 256,
+  /** Pieces of one message with gaps between them: what comes in any order has to close up some time. */
+  maxSpansPerMessage: 8_192,
   /** Messages of one session that have begun and not ended. */
   maxOpenMessages: 32,
   /** Bytes of unfinished messages of one session together. */
@@ -200,6 +204,16 @@ export const MSRP_LIMITS = {
   maxUnsettledMessages: 256,
   /** Body bytes of a chunk that we send (above: interruptible chunks). */
   sendChunkBytes: 64 * 1024,
+  /**
+   * Unanswered bytes of a message from disk, at first, at least and at most. It grows while answers come within
+   * `quickAnswerMs` and shrinks when they take `slowAnswerMs`: what waits in the buffers of a slow way must get its
+   * answer within `responseMs`, and a small message should not stand behind it.
+   */
+  firstWindowBytes: 512 * 1024,
+  minWindowBytes: 128 * 1024,
+  maxWindowBytes: 4 * 1024 * 1024,
+  quickAnswerMs: 200,
+  slowAnswerMs: 2_000,
   /** A SEND without response (RFC 4975 §7.1.1: 30 s, then as if 408). */
   responseMs: 30_000,
   /** Requests of one session that wait for their response. */

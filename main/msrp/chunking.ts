@@ -4,6 +4,7 @@
  */
 import type { MsrpLimits } from '../base/limits.ts';
 import { formatByteRange, type MsrpFlag } from './message.ts';
+import type { MsrpBodySource } from './streams.ts';
 
 /** One chunk, ready for its frame. `body` is a view. */
 export interface MsrpChunk {
@@ -12,20 +13,24 @@ export interface MsrpChunk {
   readonly flag: MsrpFlag;
 }
 
+type ChunkLimits = Pick<MsrpLimits, 'sendChunkBytes' | 'maxFixedRangeBytes'>;
+
 /** Cuts one body: a single chunk up to `sendChunkBytes`, several of that size above. */
 export class MsrpChunker {
-  readonly #body: Buffer;
-  readonly #limits: Pick<MsrpLimits, 'sendChunkBytes' | 'maxFixedRangeBytes'>;
+  readonly #body: Buffer | MsrpBodySource;
+  readonly #total: number;
+  readonly #limits: ChunkLimits;
   #offset = 0;
   #ended = false;
 
-  constructor(body: Buffer, limits: Pick<MsrpLimits, 'sendChunkBytes' | 'maxFixedRangeBytes'>) {
+  constructor(body: Buffer | MsrpBodySource, limits: ChunkLimits) {
     this.#body = body;
+    this.#total = Buffer.isBuffer(body) ? body.length : body.size;
     this.#limits = limits;
   }
 
   get isOneChunk(): boolean {
-    return this.#body.length <= this.#limits.sendChunkBytes;
+    return Buffer.isBuffer(this.#body) && this.#total <= this.#limits.sendChunkBytes;
   }
 
   get started(): boolean {
@@ -37,18 +42,19 @@ export class MsrpChunker {
     return this.#ended;
   }
 
-  /** The next chunk. Chunks that may be interrupted leave their end open (`1-*`). */
-  next(): MsrpChunk {
+  /** The next chunk; undefined when its source has none now. Chunks that may be interrupted leave their end open (`1-*`). */
+  next(): MsrpChunk | undefined {
     if (this.#ended) throw new Error('no chunk left');
-    const total = this.#body.length;
     const from = this.#offset;
-    const to = Math.min(total, from + this.#limits.sendChunkBytes);
+    const body = this.#take(from);
+    if (body === undefined) return undefined;
+    const to = from + body.length;
     this.#offset = to;
-    this.#ended = to === total;
-    const end = to - from > this.#limits.maxFixedRangeBytes ? undefined : to;
+    this.#ended = to === this.#total;
+    const end = body.length > this.#limits.maxFixedRangeBytes ? undefined : to;
     return {
-      byteRange: formatByteRange({ start: from + 1, end, total }),
-      body: from === 0 && to === total ? this.#body : this.#body.subarray(from, to),
+      byteRange: formatByteRange({ start: from + 1, end, total: this.#total }),
+      body,
       flag: this.#ended ? '$' : '+',
     };
   }
@@ -56,7 +62,16 @@ export class MsrpChunker {
   /** Gives up a message of which a part was sent: an empty chunk with the flag `#` (RFC 4975 §7.1.1). */
   abort(): MsrpChunk {
     this.#ended = true;
-    const byteRange = formatByteRange({ start: this.#offset + 1, end: undefined, total: this.#body.length });
-    return { byteRange, body: this.#body.subarray(0, 0), flag: '#' };
+    const byteRange = formatByteRange({ start: this.#offset + 1, end: undefined, total: this.#total });
+    return { byteRange, body: EMPTY, flag: '#' };
+  }
+
+  #take(from: number): Buffer | undefined {
+    const body = this.#body;
+    const to = Math.min(this.#total, from + this.#limits.sendChunkBytes);
+    if (!Buffer.isBuffer(body)) return to === from ? EMPTY : body.take(to - from);
+    return from === 0 && to === this.#total ? body : body.subarray(from, to);
   }
 }
+
+const EMPTY: Buffer = Buffer.alloc(0);

@@ -1,18 +1,24 @@
 /**
  * Owns: incoming messages of one session that are not whole yet: byte ranges in any order, and their ceilings.
- * Called by: receiving.ts with each chunk. Calls: nothing. The way out is chunking.ts.
+ * Called by: receiving.ts with each chunk. Calls: byte-spans.ts, and the sink of a message that is not collected in
+ * memory. The way out is chunking.ts.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import type { MsrpLimits } from '../base/limits.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
+import { ByteSpans } from './byte-spans.ts';
 import { parseByteRange, type MsrpFlag, type MsrpHead } from './message.ts';
 import { isSuccessReportWanted } from './reports.ts';
+import type { MsrpBodySink, MsrpSinkFor } from './streams.ts';
 
 /** A message of which every byte has come. */
 export interface MsrpWholeMessage {
   readonly messageId: string;
   readonly contentType: string;
+  readonly size: number;
+  /** Empty when it went into `sink`. */
   readonly body: Buffer;
+  readonly sink: MsrpBodySink | undefined;
   readonly successReportWanted: boolean;
 }
 
@@ -21,6 +27,8 @@ export type ReassemblyLimits = Pick<
   MsrpLimits,
   | 'maxMessageBytes'
   | 'maxChunksPerMessage'
+  | 'minStreamedChunkBytes'
+  | 'maxSpansPerMessage'
   | 'maxOpenMessages'
   | 'maxOpenBytes'
   | 'openMessageMs'
@@ -34,11 +42,6 @@ const FIRST_CAPACITY = 4 * 1024;
 const TRUSTED_TOTAL = 256 * 1024;
 const PROVEN_BYTES = 512 * 1024;
 
-interface Span {
-  start: number;
-  end: number;
-}
-
 function refusal(code: string, status: number, text: string): ProtocolError {
   return new ProtocolError(code, status, text);
 }
@@ -48,7 +51,11 @@ class OpenMessage {
   readonly messageId: string;
   readonly contentType: string;
   readonly total: number | undefined;
+  /** Where the bytes go as they come; undefined: into memory. */
+  sink: MsrpBodySink | undefined;
   successReportWanted = false;
+  /** Bytes of all chunks, those that came twice included. */
+  received = 0;
   chunks = 0;
   /** Highest offset written. */
   extent = 0;
@@ -59,8 +66,7 @@ class OpenMessage {
   /** The only piece so far, uncopied; it began the message. */
   #piece: Buffer = EMPTY;
   #data: Buffer = EMPTY;
-  /** Disjoint, ascending, never adjacent. */
-  readonly #spans: Span[] = [];
+  readonly #spans = new ByteSpans();
 
   constructor(messageId: string, contentType: string, total: number | undefined) {
     this.messageId = messageId;
@@ -68,17 +74,27 @@ class OpenMessage {
     this.total = total;
   }
 
-  /** The later of two overlapping chunks wins (RFC 4975 §7.3.1). */
-  write(offset: number, bytes: Buffer): void {
-    if (this.extent === 0 && offset === 0) {
+  /** Pieces with a gap between them. */
+  get pieces(): number {
+    return this.#spans.size;
+  }
+
+  /** The later of two overlapping chunks wins (RFC 4975 §7.3.1). False: the sink is full. */
+  write(offset: number, bytes: Buffer): boolean {
+    let room = true;
+    if (this.sink !== undefined) {
+      room = this.sink.write(offset, bytes);
+    } else if (this.extent === 0 && offset === 0) {
       this.#piece = bytes;
     } else {
       this.own();
       this.#reserve(offset + bytes.length);
       bytes.copy(this.#data, offset);
     }
+    this.received += bytes.length;
     this.extent = Math.max(this.extent, offset + bytes.length);
-    this.#addSpan(offset, offset + bytes.length);
+    this.#spans.add(offset, offset + bytes.length);
+    return room;
   }
 
   /** Copies the first piece, so that the read that it came with can be freed. */
@@ -93,8 +109,7 @@ class OpenMessage {
   isWhole(): boolean {
     if (this.size === undefined) return false;
     if (this.extent > this.size) throw refusal('MSRP_BEYOND_END', 400, 'bytes beyond the end of the message');
-    const first = this.#spans[0];
-    return this.size === 0 || (first?.start === 0 && first.end === this.size);
+    return this.size === 0 || this.#spans.prefix === this.size;
   }
 
   body(): Buffer {
@@ -110,33 +125,6 @@ class OpenMessage {
     const larger = Buffer.allocUnsafeSlow(capacity);
     this.#data.copy(larger);
     this.#data = larger;
-  }
-
-  #addSpan(start: number, end: number): void {
-    const spans = this.#spans;
-    const last = spans.at(-1);
-    if (last === undefined || start > last.end) {
-      spans.push({ start, end });
-      return;
-    }
-    if (start >= last.start) {
-      last.end = Math.max(last.end, end);
-      return;
-    }
-    // The first span that ends at or behind `start` is the first that may touch the new one.
-    let low = 0;
-    for (let high = spans.length; low < high;) {
-      const middle = (low + high) >> 1;
-      if ((spans[middle]?.end ?? 0) < start) low = middle + 1;
-      else high = middle;
-    }
-    let to = low;
-    const merged = { start, end };
-    for (let span = spans[to]; span !== undefined && span.start <= end; span = spans[++to]) {
-      merged.start = Math.min(merged.start, span.start);
-      merged.end = Math.max(merged.end, span.end);
-    }
-    spans.splice(low, to - low, merged);
   }
 }
 
@@ -158,11 +146,12 @@ export class MsrpIncomingChunk {
     this.#reassembly.refuse(this.#message, error);
   }
 
-  /** The next bytes of the chunk. Throws ProtocolError 413 beyond a ceiling. */
-  receiveBody(bytes: Buffer): void {
-    this.#reassembly.admitBytes(this.#message, this.#start + this.#length + bytes.length);
-    this.#message.write(this.#start + this.#length, bytes);
+  /** The next bytes of the chunk. False: no more for now. Throws ProtocolError 413 beyond a ceiling. */
+  receiveBody(bytes: Buffer): boolean {
+    const offset = this.#start + this.#length;
+    this.#reassembly.admitBytes(this.#message, offset + bytes.length);
     this.#length += bytes.length;
+    return this.#message.write(offset, bytes);
   }
 
   /** The chunk is complete; returns the message if nothing of it is missing any more. */
@@ -190,30 +179,46 @@ export class MsrpReassembly implements Disposable {
   }
 
   /**
-   * A chunk begins (step 5 of the way of a SEND). `checkType` throws for a Content-Type that is not accepted.
-   * Throws ProtocolError 400 for a malformed head, 413 and 415 for a message that is not wanted.
+   * A chunk begins (step 5 of the way of a SEND). `checkType` throws for a Content-Type that is not accepted, `sinkFor`
+   * says where a new message goes. Throws ProtocolError 400 for a malformed head, 413 and 415 for a message that is not
+   * wanted.
    */
-  receiveChunk(head: MsrpHead, checkType: (contentType: string) => void): MsrpIncomingChunk {
+  receiveChunk(
+    head: MsrpHead,
+    checkType: (contentType: string) => void,
+    sinkFor?: (message: Parameters<MsrpSinkFor>[0]) => MsrpBodySink | undefined,
+  ): MsrpIncomingChunk {
     const { messageId } = head;
     if (messageId === undefined || messageId === '' || messageId.length > this.#limits.maxMessageIdChars) {
       throw refusal('MSRP_BAD_MESSAGE_ID', 400, 'SEND without a usable Message-ID');
     }
     const range =
-      head.byteRange === undefined ? { start: 1, total: undefined } : parseByteRange(head.byteRange);
+      head.byteRange === undefined
+        ? { start: 1, end: undefined, total: undefined }
+        : parseByteRange(head.byteRange);
     let message = this.#open.get(messageId);
     if (message === undefined) {
       const refused = this.#refused.get(messageId);
       if (refused !== undefined && range.start > 1) throw refused;
       this.#refused.delete(messageId);
-      message = this.#begin(messageId, head, range.total, checkType);
+      message = this.#begin(messageId, head, checkType, () => ({
+        total: range.total,
+        sink: sinkFor?.({ messageId, contentType: head.contentType ?? '', byteRange: range }),
+      }));
     }
     message.successReportWanted ||= isSuccessReportWanted(head);
-    if (++message.chunks > this.#limits.maxChunksPerMessage) {
+    if (++message.chunks > this.#limits.maxChunksPerMessage && !this.#isEarned(message)) {
       const error = refusal('MSRP_CHUNK_FLOOD', 413, `more than ${this.#limits.maxChunksPerMessage} chunks`);
       this.refuse(message, error);
       throw error;
     }
     return new MsrpIncomingChunk(this, message, range.start - 1);
+  }
+
+  /** A large file has many chunks; those that bring next to nothing are a flood all the same. */
+  #isEarned({ sink, chunks, received }: OpenMessage): boolean {
+    const { maxChunksPerMessage, minStreamedChunkBytes } = this.#limits;
+    return sink !== undefined && (chunks - maxChunksPerMessage) * minStreamedChunkBytes <= received;
   }
 
   /** Whether a message of this id has begun and not ended. */
@@ -239,6 +244,14 @@ export class MsrpReassembly implements Disposable {
 
   /** Called by a chunk before it writes. */
   admitBytes(message: OpenMessage, extent: number): void {
+    if (message.pieces > this.#limits.maxSpansPerMessage) {
+      throw refusal('MSRP_SCATTERED', 413, `a message in over ${this.#limits.maxSpansPerMessage} pieces`);
+    }
+    if (message.sink !== undefined) {
+      // It has a ceiling of its own, and a chunk of it may take longer than the time for a message at rest.
+      message.lastChunkUs = this.#clock.monotonicUs();
+      return;
+    }
     const growth = extent - message.extent;
     if (growth <= 0) return;
     if (extent > this.#limits.maxMessageBytes) {
@@ -258,11 +271,13 @@ export class MsrpReassembly implements Disposable {
     }
     if (flag === '$') message.size = end;
     if (message.isWhole()) {
-      this.#drop(message);
+      this.#drop(message, 'whole');
       return {
         messageId: message.messageId,
         contentType: message.contentType,
+        size: message.extent,
         body: message.body(),
+        sink: message.sink,
         successReportWanted: message.successReportWanted,
       };
     }
@@ -277,22 +292,27 @@ export class MsrpReassembly implements Disposable {
   #begin(
     messageId: string,
     head: MsrpHead,
-    total: number | undefined,
     checkType: (contentType: string) => void,
+    place: () => { total: number | undefined; sink: MsrpBodySink | undefined },
   ): OpenMessage {
     if (head.contentType === undefined) {
       throw refusal('MSRP_NO_CONTENT_TYPE', 400, 'a body without Content-Type');
     }
     try {
       checkType(head.contentType);
-      if (total !== undefined && total > this.#limits.maxMessageBytes) {
+      const { total, sink } = place();
+      if (sink === undefined && total !== undefined && total > this.#limits.maxMessageBytes) {
         throw refusal('MSRP_MESSAGE_TOO_LARGE', 413, `message over ${this.#limits.maxMessageBytes} bytes`);
       }
+      const message = new OpenMessage(messageId, head.contentType, total);
+      message.sink = sink;
+      // Open from its first byte on: whatever ends the session ends the sink.
+      if (sink !== undefined) this.#keepOpen(message);
+      return message;
     } catch (error) {
       if (error instanceof ProtocolError) this.#rememberRefusal(messageId, error);
       throw error;
     }
-    return new OpenMessage(messageId, head.contentType, total);
   }
 
   #keepOpen(message: OpenMessage): void {
@@ -320,12 +340,13 @@ export class MsrpReassembly implements Disposable {
     });
   }
 
-  #drop(message: OpenMessage): void {
+  #drop(message: OpenMessage, as: 'whole' | 'unfinished' = 'unfinished'): void {
     if (message.dropped) return;
     message.dropped = true;
     message.timer?.[Symbol.dispose]();
     message.timer = undefined;
-    this.#openBytes -= message.extent;
+    if (message.sink === undefined) this.#openBytes -= message.extent;
+    else if (as === 'unfinished') message.sink.abort();
     this.#open.delete(message.messageId);
   }
 }

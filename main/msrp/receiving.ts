@@ -11,6 +11,7 @@ import type { MsrpConnection, MsrpFrameSink } from './connection.ts';
 import type { MsrpFlag, MsrpHead } from './message.ts';
 import { MsrpReassembly, type MsrpIncomingChunk, type MsrpWholeMessage } from './reassembly.ts';
 import { sendResponse, sendSuccessReport } from './reports.ts';
+import type { MsrpBodySink, MsrpMessageHead, MsrpSinkFor } from './streams.ts';
 import { parseMsrpPath, type MsrpUri } from './uri.ts';
 
 /** A whole message as the application gets it. */
@@ -32,6 +33,8 @@ export interface MsrpReceivingOptions {
   readonly localPath: string;
   /** Resolve = stored; rejection with a ProtocolError = its status. */
   readonly receiveMessage: (message: MsrpIncomingMessage) => Promise<void>;
+  /** Where a message goes that is not to be collected in memory. */
+  readonly sinkFor?: MsrpSinkFor | undefined;
 }
 
 /** A frame of which only its end matters. */
@@ -83,7 +86,7 @@ class IncomingSend implements MsrpFrameSink {
   receiveBody(bytes: Buffer): void {
     if (this.#refused) return;
     try {
-      this.#chunk.receiveBody(bytes);
+      if (!this.#chunk.receiveBody(bytes)) this.#receiving.receiveFull(this.#connection);
     } catch (error) {
       this.#refuse(error);
     }
@@ -114,6 +117,8 @@ export class MsrpReceiving implements Disposable {
   readonly #options: MsrpReceivingOptions;
   readonly #reassembly: MsrpReassembly;
   readonly #checkType: (contentType: string) => void;
+  /** A connection that is not read because a sink is full. */
+  #held: MsrpConnection | undefined;
   #unsettled = 0;
   #unsettledBytes = 0;
   #drained: PromiseWithResolvers<undefined> | undefined;
@@ -136,7 +141,7 @@ export class MsrpReceiving implements Disposable {
   /** A SEND with content begins (step 4 of the way of a SEND). */
   receiveSend(connection: MsrpConnection, head: MsrpHead): MsrpFrameSink {
     try {
-      const chunk = this.#reassembly.receiveChunk(head, this.#checkType);
+      const chunk = this.#reassembly.receiveChunk(head, this.#checkType, this.#sinkFor);
       return new IncomingSend(this, connection, head, chunk);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -152,15 +157,30 @@ export class MsrpReceiving implements Disposable {
     sendResponse(connection, head, this.#statusOf(error));
   }
 
+  /** A sink is full: nothing more is read until it has room. */
+  receiveFull(connection: MsrpConnection): void {
+    this.#held = connection;
+    connection.pause(this.#sinkFor);
+  }
+
+  readonly #sinkFor = (message: MsrpMessageHead): MsrpBodySink | undefined =>
+    this.#options.sinkFor?.(message, () => {
+      const held = this.#held;
+      this.#held = undefined;
+      held?.resume(this.#sinkFor);
+    });
+
   /** Hands a whole message up; `head` is that of the chunk that made it whole, answered when it is stored. */
   deliver(connection: MsrpConnection, head: MsrpHead, message: MsrpWholeMessage): void {
-    const size = message.body.length;
+    const { messageId, contentType, size, body, sink, successReportWanted } = message;
     const fromPath = this.parseFromPath(head);
     this.#unsettled++;
-    this.#unsettledBytes += size;
+    this.#unsettledBytes += body.length;
     if (this.#isFull()) connection.pause(this);
-    const { messageId, contentType, body, successReportWanted } = message;
-    const stored = this.#store({ messageId, contentType, body, fromPath, successReportWanted });
+    const stored =
+      sink === undefined
+        ? this.#store({ messageId, contentType, body, fromPath, successReportWanted })
+        : sink.end(size);
     stored.then(
       () => {
         sendResponse(connection, head, 200);
@@ -173,11 +193,11 @@ export class MsrpReceiving implements Disposable {
             size,
           });
         }
-        this.#settle(connection, size);
+        this.#settle(connection, body.length);
       },
       (error: unknown) => {
         sendResponse(connection, head, this.#statusOfRejection(error, messageId));
-        this.#settle(connection, size);
+        this.#settle(connection, body.length);
       },
     );
   }
@@ -201,6 +221,8 @@ export class MsrpReceiving implements Disposable {
 
   [Symbol.dispose](): void {
     this.#reassembly[Symbol.dispose]();
+    this.#held?.resume(this.#sinkFor);
+    this.#held = undefined;
   }
 
   /** An application that throws is one that rejects. */

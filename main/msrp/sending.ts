@@ -2,20 +2,26 @@
  * Owns: the messages of one session on their way out: order, fairness, responses, drain.
  * Called by: session.ts. Calls: chunking.ts, transactions.ts, connection.ts.
  */
+import type { Clock } from '../base/clock.ts';
 import type { MsrpLimits } from '../base/limits.ts';
 import { MsrpChunker, type MsrpChunk } from './chunking.ts';
 import type { MsrpConnection, MsrpSendLane } from './connection.ts';
 import { formatEndLine, isMessageId } from './message.ts';
 import type { FailureReport, MsrpSessionReport } from './reports.ts';
+import { MsrpSendWindow } from './send-window.ts';
 import { MsrpSessionError } from './session-error.ts';
+import type { MsrpBodySource } from './streams.ts';
 import { createTransactionIdFor, type MsrpResponseReceiver, type MsrpTransactions } from './transactions.ts';
 
-/** A message to send. The body must not be changed until the promise has settled. */
+/** A message to send. A body in memory must not be changed until the promise has settled. */
 export interface MsrpOutgoingMessage {
   /** 4 to 32 characters (RFC 4975 §9 `ident`). */
   readonly messageId: string;
   readonly contentType: string;
-  readonly body: Buffer;
+  /** From a source only with Failure-Report `yes`: it is the answers that set its memory free. */
+  readonly body: Buffer | MsrpBodySource;
+  /** Bytes that the peer has answered so far, in order; of a body from a source. */
+  readonly receiveProgress?: (bytes: number) => void;
   /** Ask for a REPORT (default no). */
   readonly successReport?: boolean;
   /** Default `yes`. With `no` and `partial` a message counts as sent once it is written: status 0. */
@@ -41,21 +47,46 @@ class Outgoing implements MsrpResponseReceiver {
   readonly #sending: MsrpSending;
   settled = false;
   aborted = false;
+  /** Waits for its source, or for answers. */
+  waiting = false;
+  readonly #source: MsrpBodySource | undefined;
+  readonly #window: MsrpSendWindow | undefined;
+  readonly #receiveProgress: ((bytes: number) => void) | undefined;
   #unanswered = 0;
 
-  constructor(sending: MsrpSending, message: MsrpOutgoingMessage, limits: MsrpLimits) {
+  constructor(sending: MsrpSending, message: MsrpOutgoingMessage, limits: MsrpLimits, clock: Clock) {
     this.#sending = sending;
+    if (!Buffer.isBuffer(message.body)) {
+      this.#source = message.body;
+      this.#window = new MsrpSendWindow(limits, clock);
+      this.#receiveProgress = message.receiveProgress;
+      this.#source.open(() => sending.receiveMore(this));
+    }
     this.messageId = message.messageId;
     this.chunker = new MsrpChunker(message.body, limits);
     this.failureReport = message.failureReport ?? 'yes';
-    this.size = message.body.length;
+    this.size = Buffer.isBuffer(message.body) ? message.body.length : message.body.size;
     const success = message.successReport === true ? 'Success-Report: yes\r\n' : '';
     const failure = this.failureReport === 'yes' ? '' : `Failure-Report: ${this.failureReport}\r\n`;
     this.headAfterPaths = `Message-ID: ${message.messageId}\r\n${success}${failure}Byte-Range: `;
     this.headAfterRange = `\r\nContent-Type: ${message.contentType}\r\n\r\n`;
   }
 
-  chunkSent(): void {
+  /** The next chunk; undefined: not now, `receiveMore` follows. Gives the message up when its source has failed. */
+  next(): MsrpChunk | undefined {
+    if (this.#window?.isFull === true) return undefined;
+    try {
+      return this.chunker.next();
+    } catch (error) {
+      if (this.#source === undefined) throw error;
+      this.aborted = true;
+      this.fail(new MsrpSessionError('MSRP_SOURCE_FAILED', 'the rest cannot be read', { cause: error }));
+      return this.chunker.started ? this.chunker.abort() : undefined;
+    }
+  }
+
+  chunkSent(bytes: number): void {
+    this.#window?.add(bytes);
     if (this.failureReport === 'yes') {
       this.#unanswered++;
       this.#sending.requestSent();
@@ -71,15 +102,25 @@ class Outgoing implements MsrpResponseReceiver {
       return;
     }
     this.#unanswered--;
+    if (this.#window !== undefined && !this.settled) this.#receiveAnswer(this.#window);
     if (status !== 200) this.settle(status);
     else if (this.chunker.ended && this.#unanswered === 0) this.settle(200);
     // Last: a refused message must not send another chunk into the room that its answer makes.
     this.#sending.requestAnswered();
   }
 
+  /** What was answered has left this computer, and everything that was sent before it. */
+  #receiveAnswer(window: MsrpSendWindow): void {
+    const bytes = window.take();
+    this.#source?.release(bytes);
+    this.#receiveProgress?.(window.answered);
+    if (this.waiting) this.#sending.receiveMore(this);
+  }
+
   settle(status: number): void {
     if (this.settled) return;
     this.settled = true;
+    this.#source?.close();
     this.#sending.forget(this);
     this.done.resolve({ status });
   }
@@ -87,6 +128,7 @@ class Outgoing implements MsrpResponseReceiver {
   fail(error: MsrpSessionError): void {
     if (this.settled) return;
     this.settled = true;
+    this.#source?.close();
     this.#sending.forget(this);
     this.done.reject(error);
   }
@@ -96,6 +138,7 @@ class Outgoing implements MsrpResponseReceiver {
 export class MsrpSending implements MsrpSendLane {
   readonly receiveLateFailure: (report: MsrpSessionReport) => void;
   readonly #limits: MsrpLimits;
+  readonly #clock: Clock;
   readonly #transactions: MsrpTransactions;
   readonly #open = new Set<Outgoing>();
   /** Messages of one chunk, in the order of the calls. */
@@ -114,10 +157,12 @@ export class MsrpSending implements MsrpSendLane {
 
   constructor(
     limits: MsrpLimits,
+    clock: Clock,
     transactions: MsrpTransactions,
     receiveLateFailure: (report: MsrpSessionReport) => void,
   ) {
     this.#limits = limits;
+    this.#clock = clock;
     this.#transactions = transactions;
     this.receiveLateFailure = receiveLateFailure;
   }
@@ -133,11 +178,14 @@ export class MsrpSending implements MsrpSendLane {
   send(message: MsrpOutgoingMessage): Promise<MsrpSendOutcome> {
     if (!isMessageId(message.messageId)) throw new TypeError('messageId must be 4 to 32 ident characters');
     if (!CONTENT_TYPE.test(message.contentType)) throw new TypeError('contentType must be printable ASCII');
+    if (!Buffer.isBuffer(message.body) && (message.failureReport ?? 'yes') !== 'yes') {
+      throw new TypeError('a body from a source needs Failure-Report yes');
+    }
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    const outgoing = new Outgoing(this, message, this.#limits);
     const { signal } = message;
+    if (signal?.aborted === true) return Promise.reject(abortError());
+    const outgoing = new Outgoing(this, message, this.#limits, this.#clock);
     if (signal !== undefined) {
-      if (signal.aborted) return Promise.reject(abortError());
       const abort = () => this.#abort(outgoing);
       signal.addEventListener('abort', abort, { once: true });
       const release = () => signal.removeEventListener('abort', abort);
@@ -154,15 +202,26 @@ export class MsrpSending implements MsrpSendLane {
   sendNext(): boolean {
     const connection = this.#connection;
     if (connection === undefined || this.#awaited >= this.#limits.maxPendingRequests) return false;
-    const outgoing = this.#takeSmall() ?? this.#takeLarge();
-    if (outgoing === undefined) return false;
-    this.#sendChunk(
-      connection,
-      outgoing,
-      outgoing.settled ? outgoing.chunker.abort() : outgoing.chunker.next(),
-    );
-    if (!outgoing.chunker.ended) this.#large.push(outgoing);
-    return true;
+    for (;;) {
+      const outgoing = this.#takeSmall() ?? this.#takeLarge();
+      if (outgoing === undefined) return false;
+      const chunk = outgoing.settled ? outgoing.chunker.abort() : outgoing.next();
+      if (chunk === undefined) {
+        outgoing.waiting = true;
+        continue;
+      }
+      if (chunk.flag !== '#' || outgoing.aborted) this.#sendChunk(connection, outgoing, chunk);
+      if (!outgoing.chunker.ended) this.#large.push(outgoing);
+      return true;
+    }
+  }
+
+  /** A message that has waited for its source or for answers may go on; called by itself. */
+  receiveMore(outgoing: Outgoing): void {
+    if (!outgoing.waiting) return;
+    outgoing.waiting = false;
+    this.#large.push(outgoing);
+    this.#connection?.schedule(this);
   }
 
   /** Called by a message for each request that has to be answered. */
@@ -215,6 +274,7 @@ export class MsrpSending implements MsrpSendLane {
     outgoing.aborted = true;
     outgoing.fail(abortError());
     // Of a message in progress the queue still sends the abort.
+    this.receiveMore(outgoing);
     this.#resume();
   }
 
@@ -259,7 +319,7 @@ export class MsrpSending implements MsrpSendLane {
     const head = `MSRP ${id} SEND\r\n${this.#paths}${outgoing.headAfterPaths}${chunk.byteRange}${outgoing.headAfterRange}`;
     if (chunk.flag !== '#' && this.#isAnswerExpected(outgoing)) this.#transactions.add(id, outgoing);
     connection.sendFrame(head, chunk.body, `\r\n${formatEndLine(id, chunk.flag)}`);
-    if (chunk.flag !== '#') outgoing.chunkSent();
+    if (chunk.flag !== '#') outgoing.chunkSent(chunk.body.length);
   }
 }
 

@@ -14,6 +14,10 @@ import { parseReportStatus, type MsrpSessionReport } from './reports.ts';
 import { MsrpSending, type MsrpOutgoingMessage, type MsrpSendOutcome } from './sending.ts';
 import { MsrpSessionError, type MsrpEndReason } from './session-error.ts';
 import { nextSessionState, type MsrpSessionState } from './session-state.ts';
+import type { MsrpSinkFor } from './streams.ts';
+import type { MsrpDialTarget } from './dialer.ts';
+import { isAnnounced, type MsrpFingerprint } from './fingerprint.ts';
+import { wrongCertificate, type MsrpTrust } from './tls-client.ts';
 import { createTransactionId, MsrpTransactions } from './transactions.ts';
 import { formatMsrpPath, msrpPathsLeadToSameEndpoint, type MsrpUri } from './uri.ts';
 import { MsrpVisitors } from './visitors.ts';
@@ -28,6 +32,8 @@ export type { MsrpSessionState } from './session-state.ts';
 export interface MsrpSessionDelegate {
   /** A whole message has come. Resolve = stored: only then its last chunk is answered with 200. */
   receiveMessage(message: MsrpIncomingMessage): Promise<void>;
+  /** Where a message goes that is not to be collected in memory; `receiveMessage` is not called for it. */
+  readonly sinkFor?: MsrpSinkFor;
   /** A REPORT, or a failure of a message with Failure-Report `partial` after it was sent. */
   receiveReport(report: MsrpSessionReport): void;
   /** The peer visited; once for each connection, early visitors included. */
@@ -48,16 +54,43 @@ export interface MsrpSessionHost {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: MsrpLimits;
-  /** Opens a connection to the first URI of a path, from `localHost` if possible. Rejects with MsrpSessionError. */
-  dial(path: readonly MsrpUri[], localHost: string, signal: AbortSignal | undefined): Promise<MsrpConnection>;
+  /** Opens a connection, from `localHost` if possible. Rejects with MsrpSessionError. */
+  dial(
+    target: MsrpDialTarget,
+    options: {
+      readonly localHost: string;
+      readonly trust: MsrpTrust;
+      readonly signal: AbortSignal | undefined;
+    },
+  ): Promise<MsrpConnection>;
   /** The session is closed. */
   forget(session: MsrpSession): void;
+}
+
+/** A relay of ours through which a session goes (RFC 4976). */
+export interface MsrpSessionRelay {
+  /** As the relay gave it: stands in front of our URI in `a=path`. */
+  readonly usePath: readonly MsrpUri[];
+  readonly connection: MsrpConnection;
+}
+
+/** What the SDP of the peer says beside its path. */
+export interface MsrpRemoteOptions {
+  readonly signal?: AbortSignal;
+  /** Its `a=fingerprint` lines. */
+  readonly announced?: readonly MsrpFingerprint[];
+  /** With CEMA: address and port of c= and m=, which are dialled instead of those of the path (RFC 6714 §4). */
+  readonly dialTo?: { readonly host: string; readonly port: number };
 }
 
 /** What a session is made of. */
 export interface MsrpSessionOptions {
   readonly sessionId: string;
+  /** Ends with the session's own URI. */
   readonly localPath: readonly MsrpUri[];
+  readonly relay?: MsrpSessionRelay | undefined;
+  /** Over TLS a peer without `a=fingerprint` is taken without proof; else only one with a certificate of an authority. */
+  readonly unprovenAllowed?: boolean;
   readonly acceptTypes: readonly string[];
   readonly delegate: MsrpSessionDelegate;
   /** Ceilings of this session. */
@@ -68,6 +101,10 @@ export interface MsrpSessionOptions {
 export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   readonly sessionId: string;
   readonly localPath: readonly MsrpUri[];
+  /** What requests for this session name: the last of `localPath`. */
+  readonly uri: MsrpUri;
+  readonly #relay: MsrpSessionRelay | undefined;
+  readonly #unprovenAllowed: boolean;
   readonly #host: MsrpSessionHost;
   readonly #delegate: MsrpSessionDelegate;
   readonly #limits: MsrpLimits;
@@ -79,9 +116,12 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   #state: MsrpSessionState = 'listening';
   #connection: MsrpConnection | undefined;
   #remotePath: readonly MsrpUri[] | undefined;
+  #remote: MsrpRemoteOptions = {};
   /** Someone waits for the session to be bound, or for its visit to be answered. */
   #visit: PromiseWithResolvers<MsrpVisitOutcome> | undefined;
   #peerVisited = false;
+  /** A connection that the relay of the peer has opened to us, beside ours to it. */
+  #besides: (MsrpConnectionUser & { readonly connection: MsrpConnection }) | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(host: MsrpSessionHost, options: MsrpSessionOptions) {
@@ -90,9 +130,14 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     this.#limits = options.limits;
     this.sessionId = options.sessionId;
     this.localPath = options.localPath;
-    this.#localPathText = formatMsrpPath(options.localPath);
+    const uri = options.localPath.at(-1);
+    if (uri === undefined) throw new TypeError('a session has a path');
+    this.uri = uri;
+    this.#localPathText = uri.text;
+    this.#relay = options.relay;
+    this.#unprovenAllowed = options.unprovenAllowed ?? false;
     this.#transactions = new MsrpTransactions(host.clock, options.limits.responseMs);
-    this.#sending = new MsrpSending(options.limits, this.#transactions, (report) =>
+    this.#sending = new MsrpSending(options.limits, host.clock, this.#transactions, (report) =>
       this.#delegate.receiveReport(report),
     );
     this.#receiving = new MsrpReceiving({
@@ -102,7 +147,9 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
       acceptTypes: options.acceptTypes,
       localPath: this.#localPathText,
       receiveMessage: (message) => this.#delegate.receiveMessage(message),
+      sinkFor: (message, resume) => this.#delegate.sinkFor?.(message, resume),
     });
+    this.#relay?.connection.users.add(this);
     this.#visitors = new MsrpVisitors(options.limits.maxVisitorsPerSession, () => {
       if (this.#state === 'visited') this.#enter('listening');
     });
@@ -117,16 +164,22 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     return this.#remotePath;
   }
 
+  /** True when messages are encrypted on their way, and whoever is at the other end of TLS has proven who it is. */
+  get encrypted(): boolean {
+    const connection = this.#connection;
+    if (connection?.security === undefined || this.#remotePath === undefined) return false;
+    if (this.#relay !== undefined) return this.#remotePath.every(({ scheme }) => scheme === 'msrps');
+    return this.#remotePath.length > 1 || (this.#remote.announced ?? []).length > 0 || !this.#unprovenAllowed;
+  }
+
   /**
    * Answerer, active: connects to the offered path and sends the bodiless SEND (RFC 4975 §5.4). Rejects with
    * MsrpSessionError `MSRP_CONNECT_…` when there is no connection; the session then listens as before.
    */
-  async visit(
-    remotePath: readonly MsrpUri[],
-    options: { signal?: AbortSignal } = {},
-  ): Promise<MsrpVisitOutcome> {
+  async visit(remotePath: readonly MsrpUri[], options: MsrpRemoteOptions = {}): Promise<MsrpVisitOutcome> {
     this.#require('listening', 'visited');
     this.#remotePath = remotePath;
+    this.#remote = options;
     if (this.#bindVisitor(remotePath)) return ACCEPTED;
     return this.#connectAndVisit('listening', this.#limits.visitTimeoutMs, options.signal);
   }
@@ -148,10 +201,11 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
    */
   async acceptAnswer(
     remotePath: readonly MsrpUri[],
-    options: { connectToAnswerer: boolean; signal?: AbortSignal },
+    options: MsrpRemoteOptions & { connectToAnswerer: boolean },
   ): Promise<void> {
     this.#require('listening', 'visited', 'awaiting');
     this.#remotePath = remotePath;
+    this.#remote = options;
     if (this.#bindVisitor(remotePath)) return;
     this.#visitors.dismiss();
     if (this.#state !== 'awaiting') this.#enter('awaiting');
@@ -171,7 +225,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   }
 
   /** Answerer, passive: as `acceptAnswer`, for the path of the offer. */
-  awaitVisit(remotePath: readonly MsrpUri[], options: { signal?: AbortSignal } = {}): Promise<void> {
+  awaitVisit(remotePath: readonly MsrpUri[], options: MsrpRemoteOptions = {}): Promise<void> {
     return this.acceptAnswer(remotePath, { ...options, connectToAnswerer: false });
   }
 
@@ -211,13 +265,19 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   receiveRequest(connection: MsrpConnection, head: MsrpHead): MsrpFrameSink | undefined {
     const isSend = head.method !== 'REPORT';
     const isVisit = isSend && this.#receiving.isVisit(head);
-    if (connection !== this.#connection) {
+    const isOurs = connection === this.#connection && this.#isPeer(head);
+    if (!isOurs) {
+      // The relay of the peer comes to us by a connection of its own, beside the one that we opened to it.
+      if (this.#isBesides(connection, head)) return this.#receiveBesides(connection, head, isVisit);
       if (!isSend) return IGNORED_FRAME;
       const status = this.#receiveStranger(connection, head);
       if (status !== undefined) return new AnsweredFrame(connection, head, status);
     }
-    if (connection !== this.#connection)
-      return isVisit ? new AnsweredFrame(connection, head, 200) : undefined;
+    if (connection !== this.#connection || !this.#isPeer(head)) {
+      if (isVisit) return new AnsweredFrame(connection, head, 200);
+      // To keep it would keep all that others send through this relay.
+      return connection === this.#relay?.connection ? new AnsweredFrame(connection, head, 481) : undefined;
+    }
     if (this.#state === 'unconfirmed') this.#bind(connection);
     if (!isSend) return this.#receiveReport(head);
     if (!this.#peerVisited) {
@@ -242,6 +302,8 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
       this.#visit?.reject(error);
       return;
     }
+    // Behind a relay that has gone nobody can come any more.
+    this.#visit?.reject(error);
     this.#sending.end(error);
     if (this.#state !== 'bound') return;
     this.#connection = undefined;
@@ -259,10 +321,59 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     throw new MsrpSessionError('MSRP_BAD_STATE', `not possible while the session is ${this.#state}`);
   }
 
+  /** Behind a relay everybody comes by the same connection: who is who says the From-Path. */
+  #isPeer(head: MsrpHead): boolean {
+    if (this.#relay === undefined || this.#remotePath === undefined) return true;
+    return msrpPathsLeadToSameEndpoint(this.#receiving.parseFromPath(head), this.#remotePath);
+  }
+
+  #isBesides(connection: MsrpConnection, head: MsrpHead): boolean {
+    const remotePath = this.#remotePath ?? [];
+    return (
+      this.#state === 'bound' &&
+      remotePath.length > 1 &&
+      connection !== this.#connection &&
+      this.#isProven(connection) &&
+      msrpPathsLeadToSameEndpoint(this.#receiving.parseFromPath(head), remotePath)
+    );
+  }
+
+  #receiveBesides(connection: MsrpConnection, head: MsrpHead, isVisit: boolean): MsrpFrameSink {
+    this.#besides?.connection.leave(this.#besides);
+    const besides = {
+      connection,
+      receiveResponse: (response: MsrpHead) => this.receiveResponse(response),
+      receiveConnectionEnd: () => connection.leave(besides),
+    };
+    connection.users.add(besides);
+    this.#besides = besides;
+    if (head.method === 'REPORT') return this.#receiveReport(head);
+    return isVisit ? new AnsweredFrame(connection, head, 200) : this.#receiving.receiveSend(connection, head);
+  }
+
+  /** Whether this connection is as secure as our path says, and leads to whom the SDP announced. */
+  #isProven(connection: MsrpConnection): boolean {
+    if (this.uri.scheme !== 'msrps' || connection === this.#relay?.connection) return true;
+    if (connection.security === undefined) return false;
+    if ((this.#remotePath?.length ?? 0) > 1) return true;
+    const { announced = [] } = this.#remote;
+    if (announced.length === 0) return this.#unprovenAllowed;
+    return isAnnounced(connection.security.certificate, announced);
+  }
+
+  #trust(remotePath: readonly MsrpUri[]): MsrpTrust {
+    const { announced = [] } = this.#remote;
+    if (remotePath.length > 1) return { kind: 'authority' };
+    if (announced.length > 0 || this.#unprovenAllowed) return { kind: 'fingerprint', announced };
+    return { kind: 'authority' };
+  }
+
   /** A SEND on a connection that is not ours: returns the status that refuses it, or nothing. */
   #receiveStranger(connection: MsrpConnection, head: MsrpHead): number | undefined {
-    if (this.#visitors.has(connection)) return undefined;
     const fromPath = this.#receiving.parseFromPath(head);
+    if (this.#visitors.has(connection, fromPath)) return undefined;
+    // RFC 4975 §14.4: what was announced as msrps is not spoken in the clear.
+    if (this.uri.scheme === 'msrps' && connection.security === undefined) return 403;
     switch (this.#state) {
       case 'listening':
       case 'visited':
@@ -276,6 +387,10 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
         // Either the visit that we wait for, or both sides took themselves for the active one.
         if (this.#remotePath === undefined || !msrpPathsLeadToSameEndpoint(fromPath, this.#remotePath))
           return 506;
+        if (!this.#isProven(connection)) {
+          this.#visit?.reject(wrongCertificate(connection.remote));
+          return 403;
+        }
         const previous = this.#connection;
         connection.users.add(this);
         this.#bind(connection);
@@ -291,8 +406,9 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   }
 
   #bindVisitor(remotePath: readonly MsrpUri[]): boolean {
-    const connection = this.#visitors.choose(remotePath, this);
+    const connection = this.#visitors.choose(remotePath, this, (one) => this.#isProven(one));
     if (connection === undefined) return false;
+    if (connection === 'wrong') throw wrongCertificate('who came');
     this.#visitors.dismiss();
     this.#peerVisited = true;
     this.#bind(connection);
@@ -304,7 +420,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     this.#connection = connection;
     this.#enter('bound');
     this.#visit?.resolve(ACCEPTED);
-    this.#sending.bind(connection, formatMsrpPath(this.#remotePath ?? []), this.#localPathText);
+    this.#sending.bind(connection, this.#toPathText(), this.#localPathText);
   }
 
   async #connectAndVisit(
@@ -315,7 +431,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     this.#enter('connecting');
     let connection: MsrpConnection;
     try {
-      connection = await this.#host.dial(this.#remotePath ?? [], this.localPath[0]?.host ?? '', signal);
+      connection = await this.#dial(this.#remotePath ?? [], signal);
     } catch (error) {
       if (this.#isBound()) return ACCEPTED;
       if (this.#state === 'connecting') this.#enter(otherwise);
@@ -323,7 +439,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     }
     // The peer may have come to us, or the session may have ended, while we were connecting.
     if (this.#state !== 'connecting') {
-      void connection.close();
+      if (connection.users.size === 0) void connection.close();
       if (this.#isBound()) return ACCEPTED;
       throw closedError();
     }
@@ -331,6 +447,24 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     connection.users.add(this);
     this.#enter('unconfirmed');
     return this.#sendVisit(connection, waitMs, signal);
+  }
+
+  /** A client behind a relay always goes to its relay, whoever is to connect (RFC 4976 §5.1). */
+  async #dial(remotePath: readonly MsrpUri[], signal: AbortSignal | undefined): Promise<MsrpConnection> {
+    const relay = this.#relay;
+    if (relay !== undefined) {
+      if (relay.connection.writable) return relay.connection;
+      throw new MsrpSessionError('MSRP_RELAY_LOST', 'the relay is not connected');
+    }
+    const [first] = remotePath;
+    if (first === undefined) throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', 'the path is empty');
+    const target = { ...first, ...this.#remote.dialTo };
+    return this.#host.dial(target, { localHost: this.uri.host, trust: this.#trust(remotePath), signal });
+  }
+
+  /** Our own relays first, then the path of the peer (RFC 4976 §5.2). */
+  #toPathText(): string {
+    return formatMsrpPath([...(this.#relay?.usePath ?? []).toReversed(), ...(this.#remotePath ?? [])]);
   }
 
   #isBound(): boolean {
@@ -353,7 +487,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
       },
     });
     connection.sendFrame(
-      `MSRP ${id} SEND\r\nTo-Path: ${formatMsrpPath(this.#remotePath ?? [])}\r\nFrom-Path: ${this.#localPathText}\r\nMessage-ID: ${randomBytes(8).toString('hex')}\r\nByte-Range: 1-0/0\r\n-------${id}$\r\n`,
+      `MSRP ${id} SEND\r\nTo-Path: ${this.#toPathText()}\r\nFrom-Path: ${this.#localPathText}\r\nMessage-ID: ${randomBytes(8).toString('hex')}\r\nByte-Range: 1-0/0\r\n-------${id}$\r\n`,
     );
     return outcome;
   }
@@ -428,6 +562,8 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     this.#sending.end(error);
     this.#transactions[Symbol.dispose]();
     this.#receiving[Symbol.dispose]();
+    this.#besides?.connection.leave(this.#besides);
+    this.#relay?.connection.leave(this);
     this.#host.forget(this);
   }
 }
