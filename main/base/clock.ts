@@ -39,9 +39,12 @@ class SystemTimer implements Timer {
   }
 }
 
+/** What `performance.now` counts from, on the clock that all processes of the machine share. */
+const originUs = Number(process.hrtime.bigint() / 1000n) - performance.now() * 1_000;
+
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonicUs: () => Number(process.hrtime.bigint() / 1000n),
+  monotonicUs: () => Math.floor(originUs + performance.now() * 1_000),
   startTimer: (delayMs, run) => new SystemTimer(delayMs, run),
 };

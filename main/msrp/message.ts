@@ -74,6 +74,7 @@ const METHOD = /^[A-Z][A-Za-z0-9-]{0,31}$/;
 const STATUS = /^(\d{3})(?: (.*))?$/;
 const HEADER_NAME = /^[A-Za-z][!#$%&'*+\-.^_`|~0-9A-Za-z]*$/;
 const NO_HEADERS: readonly MsrpHeader[] = [];
+const COLON = 58;
 
 /** Ceilings that the head parser applies. */
 export interface HeadLimits {
@@ -81,11 +82,33 @@ export interface HeadLimits {
   readonly maxTransactionIdChars: number;
 }
 
+/** The two path lines right behind a start line: the next frame of a connection usually repeats them. */
+export interface KnownPaths {
+  /** Both lines, each with its CRLF. */
+  readonly text: string;
+  readonly toPath: string;
+  readonly fromPath: string;
+}
+
+/** Heads are read as Latin-1, which is a copy; only what may carry names is decoded, and only if it is not ASCII. */
+function decodeValue(value: string): string {
+  for (let at = 0; at < value.length; at++) {
+    if (value.charCodeAt(at) > 127) return Buffer.from(value, 'latin1').toString('utf8');
+  }
+  return value;
+}
+
 /**
- * Parses the start line and header lines, each with its CRLF (RFC 4975 §9). Throws ProtocolError with `close` when
- * the start line is not MSRP; mistakes in headers are recorded in `fault`.
+ * Parses the start line and header lines, each with its CRLF (RFC 4975 §9); `text` is Latin-1. Throws ProtocolError
+ * with `close` when the start line is not MSRP; mistakes in headers are recorded in `fault`. `known` says that the
+ * headers begin with those lines.
  */
-export function parseMsrpHead(text: string, hasBody: boolean, limits: HeadLimits): MsrpHead {
+export function parseMsrpHead(
+  text: string,
+  hasBody: boolean,
+  limits: HeadLimits,
+  known?: KnownPaths,
+): MsrpHead {
   const firstEnd = text.indexOf('\r\n');
   const space = text.indexOf(' ', 5);
   const transactionId = text.slice(5, space);
@@ -115,32 +138,61 @@ export function parseMsrpHead(text: string, hasBody: boolean, limits: HeadLimits
     hasBody,
     fault: undefined,
   };
-  const kind = text.slice(space + 1, firstEnd);
+  parseKind(text.slice(space + 1, firstEnd), head);
+  let at = firstEnd + 2;
+  let lines = 0;
+  if (known !== undefined) {
+    head.toPath = known.toPath;
+    head.fromPath = known.fromPath;
+    at += known.text.length;
+    lines = 2;
+  }
+  parseHeaders(text, at, head, limits.maxHeaderLines, lines);
+  return head;
+}
+
+/** The path lines of a head for the next one, when they stand together right behind the start line. */
+export function findKnownPaths(text: string, head: MsrpHead): KnownPaths | undefined {
+  const { toPath, fromPath } = head;
+  if (toPath === undefined || fromPath === undefined) return undefined;
+  const lines = `To-Path: ${toPath}\r\nFrom-Path: ${fromPath}\r\n`;
+  return text.startsWith(lines, text.indexOf('\r\n') + 2) ? { text: lines, toPath, fromPath } : undefined;
+}
+
+function parseKind(kind: string, head: MsrpHead): void {
+  if (kind === 'SEND') {
+    head.method = 'SEND';
+    return;
+  }
+  if (kind === '200 OK') {
+    head.status = 200;
+    head.comment = 'OK';
+    return;
+  }
   const status = STATUS.exec(kind);
   if (status !== null) {
     head.status = Number(status[1]);
-    head.comment = status[2] ?? '';
+    head.comment = decodeValue(status[2] ?? '');
   } else if (METHOD.test(kind)) {
     head.method = kind;
   } else {
     throw new ProtocolError('MSRP_BAD_START_LINE', 'close', 'neither a method nor a status');
   }
-  parseHeaders(text, firstEnd + 2, head, limits.maxHeaderLines);
-  return head;
 }
 
-function parseHeaders(text: string, from: number, head: MsrpHead, maxLines: number): void {
+function parseHeaders(text: string, from: number, head: MsrpHead, maxLines: number, before: number): void {
   let others: MsrpHeader[] | undefined;
-  let lines = 0;
+  let lines = before;
   for (let at = from; at < text.length;) {
     const end = text.indexOf('\r\n', at);
-    const colon = text.indexOf(':', at);
-    const name = text.slice(at, colon);
-    if (colon < 0 || colon > end || end < 0) {
+    let colon = at;
+    while (colon < end && text.charCodeAt(colon) !== COLON) colon++;
+    if (colon >= end) {
       head.fault ??= new ProtocolError('MSRP_BAD_HEADER', 400, 'header line without a colon');
     } else if (++lines > maxLines) {
       head.fault ??= new ProtocolError('MSRP_TOO_MANY_HEADERS', 400, `more than ${maxLines} header lines`);
     } else {
+      const name = text.slice(at, colon);
       const value = text.slice(colon + 1, end).trim();
       const field = FIELDS.get(name) ?? FIELDS.get(name.toLowerCase());
       if (field !== undefined) {
@@ -150,7 +202,7 @@ function parseHeaders(text: string, from: number, head: MsrpHead, maxLines: numb
           head[field] = value;
         }
       } else if (HEADER_NAME.test(name)) {
-        (others ??= []).push({ name, value });
+        (others ??= []).push({ name, value: decodeValue(value) });
       } else {
         head.fault ??= new ProtocolError('MSRP_BAD_HEADER', 400, 'bad header name');
       }
@@ -165,6 +217,28 @@ const RANGE = /^(\d{1,15})-(\d{1,15}|\*)\/(\d{1,15}|\*)$/;
 
 /** Parses a Byte-Range value (RFC 4975 §9). Throws ProtocolError `MSRP_BAD_BYTE_RANGE`, status 400. */
 export function parseByteRange(text: string): ByteRange {
+  return parseWholeRange(text) ?? parseAnyRange(text);
+}
+
+const MAX_QUICK_DIGITS = 9;
+
+/** `1-300/300`, digit by digit: what nearly every message says. Anything else is left to the grammar. */
+function parseWholeRange(text: string): ByteRange | undefined {
+  if (!text.startsWith('1-') || text.length > 3 + 2 * MAX_QUICK_DIGITS) return undefined;
+  let at = 2;
+  let end = 0;
+  let digit = text.charCodeAt(at) - 48;
+  for (; digit >= 0 && digit <= 9; digit = text.charCodeAt(++at) - 48) end = end * 10 + digit;
+  const slash = at;
+  if (slash === 2 || text.charCodeAt(slash) !== 47) return undefined;
+  let total = 0;
+  digit = text.charCodeAt(++at) - 48;
+  for (; digit >= 0 && digit <= 9; digit = text.charCodeAt(++at) - 48) total = total * 10 + digit;
+  const fits = at === text.length && at > slash + 1 && slash - 2 <= MAX_QUICK_DIGITS;
+  return fits && end <= total ? { start: 1, end, total } : undefined;
+}
+
+function parseAnyRange(text: string): ByteRange {
   const match = RANGE.exec(text);
   const start = Number(match?.[1] ?? 0);
   const end = match?.[2] === '*' ? undefined : Number(match?.[2]);

@@ -4,19 +4,23 @@
  */
 import type { Socket } from 'node:net';
 
-/** Frames up to this size are gathered; above, the body goes to the socket as it is. */
+/** Bodies up to this size are gathered with their heads; a larger one goes to the socket as it is. */
 const GATHER_BYTES = 4 * 1024;
 const BLOCK_BYTES = 16 * 1024;
 /** Blocks that no socket holds any more, for the next connection that writes. */
 const MAX_SPARE_BLOCKS = 32;
 const spareBlocks: Buffer[] = [];
+const EMPTY: Buffer = Buffer.alloc(0);
 
 /** The outgoing side of a socket. What is appended in one turn of the event loop is written together. */
 export class MsrpOutput {
   readonly #socket: Socket;
   readonly #receiveWritten: (bytes: Buffer) => void;
   readonly #receiveFlushed: () => void;
-  #block: Buffer | undefined;
+  readonly #flush = (): void => this.flush();
+  #block = EMPTY;
+  /** What of the block the socket has, and what is written into it. */
+  #handed = 0;
   #used = 0;
   #scheduled = false;
 
@@ -29,58 +33,69 @@ export class MsrpOutput {
 
   /** Bytes that the kernel has not taken yet. */
   get queuedBytes(): number {
-    return this.#used + this.#socket.writableLength;
+    return this.#used - this.#handed + this.#socket.writableLength;
   }
 
   /** Appends one frame; `head` and `tail` are ASCII. The body must not be changed until it is written. */
   append(head: string, body?: Buffer, tail = ''): void {
-    const size = head.length + (body?.length ?? 0) + tail.length;
-    if (size > GATHER_BYTES) {
-      this.#appendLarge(head, body, tail);
-    } else {
-      let block = this.#block;
-      if (block === undefined || block.length - this.#used < size) {
-        this.#writeBlock();
-        block = this.#block = spareBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    this.#appendText(head);
+    if (body !== undefined && body.length > 0) {
+      // Between two large bodies lies one piece of a block: the end of a frame and the head of the next.
+      if (body.length > GATHER_BYTES) {
+        this.#handOver();
+        this.#write(body);
+      } else {
+        this.#reserve(body.length);
+        this.#block.set(body, this.#used);
+        this.#used += body.length;
       }
-      let at = this.#used;
-      at += block.write(head, at, 'latin1');
-      if (body !== undefined) at += body.copy(block, at);
-      if (tail !== '') at += block.write(tail, at, 'latin1');
-      this.#used = at;
     }
+    if (tail !== '') this.#appendText(tail);
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#socket.cork();
-    process.nextTick(() => this.flush());
+    process.nextTick(this.#flush);
   }
 
   /** Hands everything to the socket now. */
   flush(): void {
     if (!this.#scheduled) return;
     this.#scheduled = false;
+    this.#handOver();
     const block = this.#block;
-    this.#writeBlock();
+    this.#block = EMPTY;
+    this.#handed = 0;
+    this.#used = 0;
     this.#socket.uncork();
-    if (block !== undefined && this.#socket.writableLength === 0 && spareBlocks.length < MAX_SPARE_BLOCKS) {
+    if (block !== EMPTY && this.#socket.writableLength === 0 && spareBlocks.length < MAX_SPARE_BLOCKS) {
       spareBlocks.push(block);
     }
     this.#receiveFlushed();
   }
 
-  #appendLarge(head: string, body: Buffer | undefined, tail: string): void {
-    this.#writeBlock();
-    this.#write(Buffer.from(head, 'latin1'));
-    if (body !== undefined) this.#write(body);
-    if (tail !== '') this.#write(Buffer.from(tail, 'latin1'));
+  #appendText(text: string): void {
+    if (text.length > BLOCK_BYTES) {
+      this.#handOver();
+      this.#write(Buffer.from(text, 'latin1'));
+      return;
+    }
+    this.#reserve(text.length);
+    this.#used += this.#block.write(text, this.#used, 'latin1');
   }
 
-  #writeBlock(): void {
-    const block = this.#block;
-    if (block === undefined) return;
-    this.#block = undefined;
-    if (this.#used > 0) this.#write(block.subarray(0, this.#used));
+  /** Room for so many bytes in one block. */
+  #reserve(size: number): void {
+    if (this.#block.length - this.#used >= size) return;
+    this.#handOver();
+    this.#block = spareBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    this.#handed = 0;
     this.#used = 0;
+  }
+
+  #handOver(): void {
+    if (this.#used === this.#handed) return;
+    this.#write(this.#block.subarray(this.#handed, this.#used));
+    this.#handed = this.#used;
   }
 
   #write(bytes: Buffer): void {

@@ -4,7 +4,7 @@
  */
 import { MSRP_LIMITS, type MsrpLimits } from '../base/limits.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
-import { parseMsrpHead, type MsrpFlag, type MsrpHead } from './message.ts';
+import { findKnownPaths, parseMsrpHead, type KnownPaths, type MsrpFlag, type MsrpHead } from './message.ts';
 
 /**
  * What a read contained, in order: a head, then any number of body pieces (views of the bytes pushed), then the end.
@@ -28,7 +28,10 @@ const HYPHEN = 45;
 const SPACE = 32;
 const START = Buffer.from('MSRP ', 'latin1');
 const END_LINE_HYPHENS = 7;
+const END_LINE_START = Buffer.from('\r\n-------', 'latin1');
 const NEED_MORE = -1;
+/** Of a start line behind its transaction id; with a longer one the head is scanned from its beginning. */
+const MAX_KIND_CHARS = 48;
 const EMPTY: Buffer = Buffer.alloc(0);
 
 const END_EVENTS = {
@@ -59,8 +62,12 @@ export class MsrpParser {
   #headEnd = 0;
   #hasBody = false;
   #flag: MsrpFlag = '$';
+  /** The path lines of the last head, which the next one likely repeats, and their bytes. */
+  #paths: KnownPaths | undefined;
+  #pathBytes: Buffer = EMPTY;
+  #pathsRepeated = false;
 
-  /** CRLF, hyphens, transaction id: the end-line of the body at hand up to its flag. */
+  /** CRLF, hyphens, transaction id: the end-line of the body at hand up to its flag. Written anew for each frame. */
   #marker: Buffer = EMPTY;
   /** Bytes of the end-line seen at the end of the last read; of these, the first `#implied` are not body. */
   #matched = 0;
@@ -100,9 +107,10 @@ export class MsrpParser {
     let at = from;
     while (bytes[at] === CR || bytes[at] === LF) at++;
     if (at >= bytes.length) return at;
-    this.#scanned = 0;
+    this.#scanned = this.#skipPaths(bytes, at);
     const next = this.#scanHead(bytes, at, bytes.length);
     if (next === NEED_MORE) {
+      this.#pathsRepeated = false;
       this.#keepPartial(bytes, at, bytes.length);
       return bytes.length;
     }
@@ -133,6 +141,21 @@ export class MsrpParser {
     }
     bytes.copy(this.#partial, this.#partialLength, from, to);
     this.#partialLength = length;
+  }
+
+  /** How much of the head at `start` need not be scanned: the path lines are those of the head before. */
+  #skipPaths(bytes: Buffer, start: number): number {
+    const size = this.#pathBytes.length;
+    if (size === 0) return 0;
+    const longest = start + START.length + this.#limits.maxTransactionIdChars + MAX_KIND_CHARS;
+    let at = start;
+    while (at < longest && bytes[at] !== LF) at++;
+    const paths = at + 1;
+    // The byte behind them has to be there as well: the scan goes on with the last LF and looks at what follows.
+    if (bytes[at - 1] !== CR || paths + size >= bytes.length) return 0;
+    if (bytes.compare(this.#pathBytes, 0, size, paths, paths + size) !== 0) return 0;
+    this.#pathsRepeated = true;
+    return paths + size - 1 - start;
   }
 
   /** Finds the end of the head that begins at `start`; returns the index behind it, or NEED_MORE. */
@@ -187,13 +210,20 @@ export class MsrpParser {
   }
 
   #receiveHead(bytes: Buffer, start: number, events: MsrpParserEvent[]): void {
-    const head = parseMsrpHead(bytes.toString('utf8', start, this.#headEnd), this.#hasBody, this.#limits);
+    const text = bytes.toString('latin1', start, this.#headEnd);
+    const known = this.#pathsRepeated ? this.#paths : undefined;
+    const head = parseMsrpHead(text, this.#hasBody, this.#limits, known);
+    if (known !== undefined) this.#pathsRepeated = false;
+    else if (head.toPath !== this.#paths?.toPath || head.fromPath !== this.#paths?.fromPath) {
+      this.#paths = findKnownPaths(text, head);
+      this.#pathBytes = this.#paths === undefined ? EMPTY : Buffer.from(this.#paths.text, 'latin1');
+    }
     events.push({ kind: 'head', head });
     if (!this.#hasBody) {
       events.push(END_EVENTS[this.#flag]);
       return;
     }
-    this.#marker = Buffer.from(`\r\n-------${head.transactionId}`, 'latin1');
+    this.#keepMarker(head.transactionId);
     // The CRLF of the blank line may be the one before the end-line.
     this.#matched = 2;
     this.#implied = 2;
@@ -202,6 +232,18 @@ export class MsrpParser {
     this.#maxBodyBytes = isSend ? this.#limits.maxChunkBytes : this.#limits.maxNonSendBodyBytes;
     this.#oversizeAnswer = isSend ? 413 : 'close';
     this.#state = 'body';
+  }
+
+  #keepMarker(transactionId: string): void {
+    const size = END_LINE_START.length + transactionId.length;
+    if (this.#marker.length !== size) {
+      this.#marker = Buffer.allocUnsafeSlow(size);
+      this.#marker.set(END_LINE_START);
+    }
+    const marker = this.#marker;
+    for (let i = 0; i < transactionId.length; i++) {
+      marker[END_LINE_START.length + i] = transactionId.charCodeAt(i);
+    }
   }
 
   #pushBody(bytes: Buffer, from: number, events: MsrpParserEvent[]): number {
@@ -285,9 +327,11 @@ export class MsrpParser {
   }
 
   #emitHeld(length: number, events: MsrpParserEvent[]): void {
+    if (length <= this.#implied) return;
     const size = this.#marker.length;
-    const held =
-      length <= size ? this.#marker : Buffer.concat([this.#marker, Buffer.from(`${this.#flag}\r`, 'latin1')]);
+    const held = Buffer.allocUnsafeSlow(size + 2);
+    held.set(this.#marker);
+    held.write(`${this.#flag}\r`, size, 'latin1');
     this.#emitBody(held, this.#implied, length, events);
   }
 
