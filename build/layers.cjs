@@ -34,7 +34,7 @@ const PACKAGES = [
 const SOCKET_FILES = [
   'main/sip/engine/(transport|udp-socket|stream-flows|stream-listener|stream-dialer|tls-identity|stun|dns-client|local-addresses|control-server)\\.ts$',
   'main/sip/(agent/agent|reach-probe)\\.ts$',
-  'main/msrp/(connection|listener|dialer)\\.ts$',
+  'main/msrp/(connection|listener|dialer|tls-context|tls-client)\\.ts$',
   'main/hosts/single-instance\\.ts$',
   'main/hosts/headless/capture\\.ts$',
   'main/hosts/browser/',

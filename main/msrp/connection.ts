@@ -50,6 +50,13 @@ export interface MsrpConnectionOptions {
   readonly tap: WireTap | undefined;
   /** Accepted rather than opened by us: then a first frame is due. */
   readonly inbound: boolean;
+  /** Over TLS: the certificate that the other side has shown, as DER. */
+  readonly security?: MsrpConnectionSecurity | undefined;
+}
+
+/** What TLS has shown of the other side. */
+export interface MsrpConnectionSecurity {
+  readonly certificate: Buffer | undefined;
 }
 
 /** One open MSRP connection (RFC 4975 §5.4). The socket is its own from construction on; it must be connected. */
@@ -57,6 +64,8 @@ export class MsrpConnection implements AsyncDisposable {
   readonly local: string;
   readonly remote: string;
   readonly remoteAddress: string;
+  /** Undefined: not encrypted. */
+  readonly security: MsrpConnectionSecurity | undefined;
   /** Sessions and visitors on this connection. */
   readonly users = new Set<MsrpConnectionUser>();
   readonly #socket: Socket;
@@ -88,6 +97,7 @@ export class MsrpConnection implements AsyncDisposable {
     this.#socket = socket;
     this.#options = options;
     this.#parser = new MsrpParser(options.limits);
+    this.security = options.security;
     this.remoteAddress = socket.remoteAddress ?? '';
     this.local = `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
     this.remote = `${this.remoteAddress}:${socket.remotePort ?? 0}`;
@@ -366,7 +376,7 @@ export class MsrpConnection implements AsyncDisposable {
       timeUs: this.#options.clock.monotonicUs(),
       direction,
       protocol: 'msrp',
-      transport: 'tcp',
+      transport: this.security === undefined ? 'tcp' : 'tls',
       local: this.local,
       remote: this.remote,
       bytes,

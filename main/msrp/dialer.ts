@@ -1,11 +1,13 @@
 /**
- * Owns: opening a TCP connection to a path, and saying precisely why that did not work.
- * Called by: endpoint.ts for sessions that visit. Calls: Node's sockets.
+ * Owns: opening a TCP or TLS connection to a path, and saying precisely why that did not work.
+ * Called by: endpoint.ts for sessions that visit and for relays. Calls: Node's sockets, tls-client.ts.
  */
 import net from 'node:net';
 import os from 'node:os';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import { MsrpSessionError, type MsrpFailureCode } from './session-error.ts';
+import { shakeHands, type MsrpTrust } from './tls-client.ts';
 import type { MsrpUri } from './uri.ts';
 
 /** How to dial. `preferredLocalHost`: some peers match our source address with our path. */
@@ -14,7 +16,12 @@ export interface MsrpDialOptions {
   readonly timeoutMs: number;
   readonly preferredLocalHost: string;
   readonly signal: AbortSignal | undefined;
+  /** For `msrps`: what we show, and whom we expect. */
+  readonly tls?: { readonly context: SecureContext; readonly trust: MsrpTrust };
 }
+
+/** The part of a URI that is dialled; with CEMA it comes from c= and m= (RFC 6714 §4). */
+export type MsrpDialTarget = Pick<MsrpUri, 'scheme' | 'host' | 'port' | 'transport' | 'text'>;
 
 const LOCAL_ADDRESS_FAULTS = new Set([
   'EADDRNOTAVAIL',
@@ -24,10 +31,51 @@ const LOCAL_ADDRESS_FAULTS = new Set([
   'EADDRINUSE',
 ]);
 
-/** Opens a socket to the first URI of a path. Rejects with MsrpSessionError `MSRP_CONNECT_…` naming the address. */
-export async function dialMsrpPeer(uri: MsrpUri, options: MsrpDialOptions): Promise<net.Socket> {
-  if (uri.scheme !== 'msrp' || uri.transport !== 'tcp') {
-    throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', `${uri.text}: only msrp over tcp is supported`);
+/**
+ * Opens a socket to the first URI of a path. Rejects with MsrpSessionError: `MSRP_CONNECT_…` naming the address,
+ * `MSRP_TLS_FAILED`, or `MSRP_…_CERTIFICATE` when somebody else than expected answers.
+ */
+export async function dialMsrpPeer(
+  uri: MsrpDialTarget,
+  options: MsrpDialOptions,
+): Promise<net.Socket | TLSSocket> {
+  const socket = await openSocket(uri, options);
+  return uri.scheme === 'msrps' ? secureSocket(socket, uri.host, options) : socket;
+}
+
+async function secureSocket(
+  socket: net.Socket,
+  host: string,
+  { tls, clock, timeoutMs, signal }: MsrpDialOptions,
+): Promise<TLSSocket> {
+  if (tls === undefined) {
+    socket.destroy();
+    throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', 'there is no TLS here');
+  }
+  const late = Promise.withResolvers<never>();
+  const handshake = shakeHands(socket, { host, ...tls });
+  const stop = (code: MsrpFailureCode, message: string) => {
+    late.reject(new MsrpSessionError(code, message));
+    handshake.destroy();
+  };
+  const abort = () => stop('MSRP_ABORTED', `connecting to ${host} was given up`);
+  using _timer = clock.startTimer(timeoutMs, () =>
+    stop('MSRP_CONNECT_TIMEOUT', `no TLS with ${host} within ${timeoutMs} ms`),
+  );
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted === true) abort();
+  try {
+    return await Promise.race([late.promise, handshake.done]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    late.promise.catch(() => undefined);
+    handshake.done.catch(() => undefined);
+  }
+}
+
+async function openSocket(uri: MsrpDialTarget, options: MsrpDialOptions): Promise<net.Socket> {
+  if (uri.transport !== 'tcp') {
+    throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', `${uri.text}: only tcp is supported`);
   }
   if (uri.port === undefined || uri.port === 0) {
     throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', `${uri.text}: no port to connect to`);

@@ -4,22 +4,32 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import { MSRP_LIMITS, type MsrpLimits } from '../base/limits.ts';
+import { MSRP_NETWORK_LIMITS, type MsrpNetworkLimits } from '../base/msrp-network-limits.ts';
 import { silentLog, type Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { MsrpConnection, type MsrpFrameReceiver, type MsrpFrameSink } from './connection.ts';
-import { dialMsrpPeer } from './dialer.ts';
+import { dialMsrpPeer, type MsrpDialTarget } from './dialer.ts';
 import { MsrpListener } from './listener.ts';
 import type { MsrpHead } from './message.ts';
 import { AnsweredFrame, IGNORED_FRAME } from './receiving.ts';
 import { sendResponse } from './reports.ts';
 import { sharedConnectionKey, SharedConnections } from './shared-connections.ts';
-import { MsrpSession, type MsrpSessionDelegate, type MsrpSessionHost } from './session.ts';
+import {
+  MsrpSession,
+  type MsrpSessionDelegate,
+  type MsrpSessionHost,
+  type MsrpSessionRelay,
+} from './session.ts';
 import { MsrpSessionError } from './session-error.ts';
-import { buildMsrpUri, formatMsrpPath, msrpUrisEqual, parseMsrpPath, type MsrpUri } from './uri.ts';
+import { trustText, type MsrpTrust } from './tls-client.ts';
+import { MsrpTls } from './tls-context.ts';
+import type { MsrpIdentity } from './tls-identity.ts';
+import { buildMsrpUri, msrpUrisEqual, parseMsrpPath } from './uri.ts';
 
 /** What an endpoint is made of; `limits` replaces single ceilings of `MSRP_LIMITS`. */
 export interface MsrpEndpointOptions {
@@ -27,6 +37,9 @@ export interface MsrpEndpointOptions {
   readonly log?: Log;
   readonly tap?: WireTap;
   readonly limits?: Partial<MsrpLimits>;
+  readonly networkLimits?: Partial<MsrpNetworkLimits>;
+  /** Authorities as PEM text that are trusted for relays, beside those of the system. */
+  readonly ca?: readonly string[];
 }
 
 /** What a new session is to be. */
@@ -38,6 +51,12 @@ export interface MsrpCreateSessionOptions {
   readonly delegate: MsrpSessionDelegate;
   /** A smaller ceiling than `MSRP_LIMITS.maxMessageBytes`. */
   readonly maxMessageBytes?: number;
+  /** `msrps`: nothing is spoken in the clear. */
+  readonly encrypted?: boolean;
+  /** Over TLS a peer that announces no fingerprint is taken without proof. */
+  readonly unprovenAllowed?: boolean;
+  /** A relay of ours, which has let us in. */
+  readonly relay?: MsrpSessionRelay;
 }
 
 /** 96 random bits (RFC 4975 §14.1 asks for 80). */
@@ -48,6 +67,8 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: MsrpLimits;
+  readonly networkLimits: MsrpNetworkLimits;
+  readonly #tls: MsrpTls;
   readonly #tap: WireTap | undefined;
   readonly #lifetime = new Lifetime();
   readonly #sessions = new Map<string, MsrpSession>();
@@ -62,9 +83,16 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? silentLog;
     this.limits = { ...MSRP_LIMITS, ...options.limits };
+    this.networkLimits = { ...MSRP_NETWORK_LIMITS, ...options.networkLimits };
+    this.#tls = new MsrpTls(options.ca);
     this.#tap = options.tap;
     this.#listener = this.#lifetime.own(
-      new MsrpListener(this.limits, (socket) => this.#receiveSocket(socket)),
+      new MsrpListener({
+        clock: this.clock,
+        limits: { ...this.limits, ...this.networkLimits },
+        tls: () => this.#tls.listening(),
+        receiveSocket: (socket) => this.#receiveSocket(socket),
+      }),
     );
     this.#lifetime.defer(() => this.#closeConnections());
     this.#lifetime.defer(() => this.#closeSessions());
@@ -77,54 +105,84 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
     return bound;
   }
 
+  /** The certificate that this endpoint shows; made when it is first asked for. */
+  identity(): Promise<MsrpIdentity> {
+    return this.#tls.identity();
+  }
+
   /** Allocates a session-id and a local path with the listener's port. Throws `MSRP_BAD_STATE` before `listen`. */
   createSession(options: MsrpCreateSessionOptions): MsrpSession {
     if (this.#port === undefined || this.#lifetime.ended) {
       throw new MsrpSessionError('MSRP_BAD_STATE', 'the endpoint does not listen');
     }
     const sessionId = randomBytes(SESSION_ID_BYTES).toString('hex');
-    const { maxMessageBytes = this.limits.maxMessageBytes } = options;
+    const { maxMessageBytes = this.limits.maxMessageBytes, relay } = options;
+    const uri = buildMsrpUri({
+      scheme: options.encrypted === true ? 'msrps' : 'msrp',
+      host: options.advertisedHost,
+      port: this.#port,
+      sessionId,
+    });
+    const { sendChunkBytes } = this.limits;
     const session = new MsrpSession(this, {
       sessionId,
-      localPath: [
-        buildMsrpUri({ scheme: 'msrp', host: options.advertisedHost, port: this.#port, sessionId }),
-      ],
+      localPath: [...(relay?.usePath ?? []), uri],
+      relay,
+      unprovenAllowed: options.unprovenAllowed ?? false,
       acceptTypes: options.acceptTypes,
       delegate: options.delegate,
-      limits: { ...this.limits, maxMessageBytes: Math.min(maxMessageBytes, this.limits.maxMessageBytes) },
+      limits: {
+        ...this.limits,
+        maxMessageBytes: Math.min(maxMessageBytes, this.limits.maxMessageBytes),
+        sendChunkBytes:
+          relay === undefined ? sendChunkBytes : Math.min(sendChunkBytes, this.networkLimits.relayChunkBytes),
+      },
     });
     this.#sessions.set(sessionId, session);
-    this.#sessionsByUri.set(formatMsrpPath(session.localPath), session);
+    this.#sessionsByUri.set(uri.text, session);
     return session;
   }
 
   async dial(
-    path: readonly MsrpUri[],
-    from: string,
-    signal: AbortSignal | undefined,
+    target: MsrpDialTarget,
+    { localHost, trust, signal }: Parameters<MsrpSessionHost['dial']>[1],
   ): Promise<MsrpConnection> {
-    const [target] = path;
-    if (target === undefined) throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', 'the path is empty');
+    const secure = target.scheme === 'msrps';
     // Whom the far end proved to be belongs to the key: a connection is shared by what expects the same of it.
-    const key = sharedConnectionKey(target, from);
+    const key = `${sharedConnectionKey(target, localHost)} ${trustText(secure ? trust : undefined)}`;
     const open = this.#shared.find(key, this.limits.maxSharingSessions);
     if (open !== undefined) return open;
-    const signals =
-      signal === undefined ? this.#lifetime.signal : AbortSignal.any([signal, this.#lifetime.signal]);
-    const socket = await dialMsrpPeer(target, {
-      clock: this.clock,
-      timeoutMs: this.limits.connectTimeoutMs,
-      preferredLocalHost: from,
-      signal: signals,
-    });
-    const connection = this.#openConnection(socket, false);
+    const connection = await this.connect(target, { localHost, trust, signal });
     this.#shared.add(key, connection);
     return connection;
   }
 
+  /** Opens a connection that nobody else uses. Rejects with MsrpSessionError. */
+  async connect(
+    target: MsrpDialTarget,
+    options: { localHost: string; trust: MsrpTrust; signal: AbortSignal | undefined },
+  ): Promise<MsrpConnection> {
+    const { localHost, trust, signal } = options;
+    const { signal: ours } = this.#lifetime;
+    const context =
+      target.scheme === 'msrp'
+        ? undefined
+        : trust.kind === 'authority'
+          ? this.#tls.authorities()
+          : await this.#tls.direct();
+    const socket = await dialMsrpPeer(target, {
+      clock: this.clock,
+      timeoutMs: this.limits.connectTimeoutMs,
+      preferredLocalHost: localHost,
+      signal: signal === undefined ? ours : AbortSignal.any([signal, ours]),
+      ...(context === undefined ? {} : { tls: { context, trust } }),
+    });
+    return this.#openConnection(socket, false);
+  }
+
   forget(session: MsrpSession): void {
     this.#sessions.delete(session.sessionId);
-    this.#sessionsByUri.delete(formatMsrpPath(session.localPath));
+    this.#sessionsByUri.delete(session.uri.text);
   }
 
   /** A frame begins (step 3 of the way of a SEND). */
@@ -178,18 +236,26 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
     const [uri, ...further] = parseMsrpPath(toPath, this.limits.maxPathUris);
     if (uri?.sessionId === undefined || further.length > 0) return undefined;
     const session = this.#sessions.get(uri.sessionId);
-    const [local] = session?.localPath ?? [];
-    return local !== undefined && msrpUrisEqual(local, uri) ? session : undefined;
+    return session !== undefined && msrpUrisEqual(session.uri, uri) ? session : undefined;
   }
 
-  #receiveSocket(socket: Socket): void {
+  #receiveSocket(socket: Socket | TLSSocket): void {
     if (this.#lifetime.ended) socket.destroy();
     else this.#openConnection(socket, true);
   }
 
-  #openConnection(socket: Socket, inbound: boolean): MsrpConnection {
+  #openConnection(socket: Socket | TLSSocket, inbound: boolean): MsrpConnection {
     const { clock, limits } = this;
-    const connection = new MsrpConnection(socket, { receiver: this, clock, limits, tap: this.#tap, inbound });
+    const security =
+      'getPeerX509Certificate' in socket ? { certificate: socket.getPeerX509Certificate()?.raw } : undefined;
+    const connection = new MsrpConnection(socket, {
+      receiver: this,
+      clock,
+      limits,
+      tap: this.#tap,
+      inbound,
+      security,
+    });
     this.#connections.add(connection);
     void connection.closed.then(() => this.#connections.delete(connection));
     return connection;

@@ -3,9 +3,10 @@
  * Called by: the messenger. Calls: uri.ts.
  */
 import { MSRP_LIMITS } from '../base/limits.ts';
+import { parseFingerprint, type MsrpFingerprint } from './fingerprint.ts';
 import { formatMsrpPath, parseMsrpPath, type MsrpUri } from './uri.ts';
 
-/** Who connects (RFC 6135 §4.2); `holdconn` is read as absent. */
+/** Who connects (RFC 6135 §4.2); `holdconn` is read as absent, and `a=connection` is not looked at. */
 export type MsrpSetup = 'active' | 'passive' | 'actpass';
 
 /** An attribute as it stands: `a=name` or `a=name:value`. */
@@ -35,6 +36,10 @@ export interface MsrpDescription {
   readonly acceptWrappedTypes: readonly string[];
   /** `a=max-size` in bytes. */
   readonly maxSize: number | undefined;
+  /** `a=fingerprint` of the media part, else of the session (RFC 8122 §5); hashes that we know. */
+  readonly fingerprints: readonly MsrpFingerprint[];
+  /** `a=msrp-cema` (RFC 6714 §4). */
+  readonly cema: boolean;
   /** All attributes of the media part, those above included. */
   readonly attributes: readonly SdpAttribute[];
   readonly mediaLines: readonly SdpMediaLine[];
@@ -51,6 +56,9 @@ export interface MsrpLocalDescription {
   readonly acceptWrappedTypes?: readonly string[];
   readonly setup?: MsrpSetup;
   readonly maxSize?: number;
+  /** The value of `a=fingerprint`; goes with a path of `msrps`. */
+  readonly fingerprint?: string;
+  readonly cema?: boolean;
   /** Further attributes of the media part. */
   readonly attributes?: readonly SdpAttribute[];
   /** `o=` session id and version; random and 1 by default. */
@@ -91,6 +99,8 @@ function buildMedia(local: MsrpLocalDescription, port: number): string[] {
     ...(local.maxSize === undefined ? [] : [`a=max-size:${local.maxSize}`]),
     ...(local.setup === undefined ? [] : [`a=setup:${local.setup}`]),
     `a=path:${formatMsrpPath(local.path)}`,
+    ...(local.fingerprint === undefined ? [] : [`a=fingerprint:${local.fingerprint}`]),
+    ...(local.cema === true ? ['a=msrp-cema'] : []),
   ];
   for (const { name, value } of local.attributes ?? []) {
     lines.push(value === undefined ? `a=${name}` : `a=${name}:${value}`);
@@ -186,10 +196,41 @@ function readPart(
     acceptTypes: splitTypes(value('accept-types')),
     acceptWrappedTypes: splitTypes(value('accept-wrapped-types')),
     maxSize: Number.isSafeInteger(maxSize) ? maxSize : undefined,
+    fingerprints: readFingerprints(attributes, session),
+    cema: attributes.some((attribute) => attribute.name === 'msrp-cema'),
     attributes,
     mediaLines,
     mediaIndex,
   };
+}
+
+function readFingerprints(...levels: readonly (readonly SdpAttribute[])[]): readonly MsrpFingerprint[] {
+  for (const attributes of levels) {
+    const values = attributes.filter(({ name }) => name === 'fingerprint');
+    if (values.length > 0) return values.flatMap(({ value }) => parseFingerprint(value ?? '') ?? []);
+  }
+  return [];
+}
+
+/**
+ * Whether c= and m= lead elsewhere than the path: a middlebox wants the connection to itself (RFC 6714 §4.3). Not for
+ * names, whose address is not known here; not for relays, and not for who will connect to us (port 9).
+ */
+export function isAnchored({ address, port, path }: MsrpDescription): boolean {
+  const [first] = path;
+  if (first === undefined || path.length > 1 || port === 9) return false;
+  if (!isNumeric(first.host) || !isNumeric(address)) return first.port !== undefined && first.port !== port;
+  return normaliseAddress(address) !== first.host || first.port !== port;
+}
+
+function isNumeric(host: string): boolean {
+  return host.includes(':') || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host);
+}
+
+/** Paths write IPv6 in its shortest form. */
+function normaliseAddress(address: string): string {
+  if (!address.includes(':')) return address;
+  return URL.parse(`http://[${address}]/`)?.hostname.slice(1, -1) ?? address;
 }
 
 function readPath(text: string): readonly MsrpUri[] | undefined {

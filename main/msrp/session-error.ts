@@ -8,6 +8,11 @@ export type MsrpFailureCode =
   | 'MSRP_CONNECT_REFUSED'
   | 'MSRP_CONNECT_TIMEOUT'
   | 'MSRP_CONNECT_FAILED'
+  | 'MSRP_TLS_FAILED'
+  /** Not the certificate that the SDP announced. */
+  | 'MSRP_WRONG_CERTIFICATE'
+  /** None that an authority vouches for. */
+  | 'MSRP_UNTRUSTED_CERTIFICATE'
   | 'MSRP_CONNECTION_LOST'
   | 'MSRP_CLOSED_BY_PEER'
   | 'MSRP_PEER_STALLED'

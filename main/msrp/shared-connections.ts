@@ -3,10 +3,10 @@
  * Called by: endpoint.ts when a session visits. Calls: nothing.
  */
 import type { MsrpConnection } from './connection.ts';
-import type { MsrpUri } from './uri.ts';
+import type { MsrpDialTarget } from './dialer.ts';
 
 /** What sessions must agree on to share a connection: scheme, host, port, transport, and our own address. */
-export function sharedConnectionKey(target: MsrpUri, localHost: string): string {
+export function sharedConnectionKey(target: MsrpDialTarget, localHost: string): string {
   return `${target.scheme}://${target.host}:${target.port ?? ''};${target.transport} ${localHost}`;
 }
 

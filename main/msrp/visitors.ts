@@ -16,6 +16,13 @@ class Visitor implements MsrpConnectionUser {
     this.fromPath = fromPath;
   }
 
+  is(connection: MsrpConnection | undefined, fromPath: readonly MsrpUri[]): boolean {
+    return (
+      (connection ?? this.connection) === this.connection &&
+      msrpPathsLeadToSameEndpoint(this.fromPath, fromPath)
+    );
+  }
+
   receiveResponse(): boolean {
     return false;
   }
@@ -25,9 +32,9 @@ class Visitor implements MsrpConnectionUser {
   }
 }
 
-/** The provisional connections of one session (the invitation may have forked). */
+/** The provisional connections of one session (the invitation may have forked; a relay brings several on one). */
 export class MsrpVisitors {
-  readonly #visitors = new Map<MsrpConnection, Visitor>();
+  readonly #visitors = new Set<Visitor>();
   readonly #max: number;
   readonly #receiveLastLeft: () => void;
 
@@ -36,8 +43,9 @@ export class MsrpVisitors {
     this.#receiveLastLeft = receiveLastLeft;
   }
 
-  has(connection: MsrpConnection): boolean {
-    return this.#visitors.has(connection);
+  has(connection: MsrpConnection, fromPath: readonly MsrpUri[]): boolean {
+    for (const visitor of this.#visitors) if (visitor.is(connection, fromPath)) return true;
+    return false;
   }
 
   /** Takes a visitor in; false when there are too many. */
@@ -45,33 +53,46 @@ export class MsrpVisitors {
     if (this.#visitors.size >= this.#max) return false;
     const visitor = new Visitor(this, connection, fromPath);
     connection.users.add(visitor);
-    this.#visitors.set(connection, visitor);
+    this.#visitors.add(visitor);
     return true;
   }
 
-  /** The connection on which `path` visited; it stays, and is no visitor any more once `user` lives on it. */
-  choose(path: readonly MsrpUri[], user: MsrpConnectionUser): MsrpConnection | undefined {
-    for (const [connection, visitor] of this.#visitors) {
-      if (!msrpPathsLeadToSameEndpoint(visitor.fromPath, path)) continue;
-      this.#visitors.delete(connection);
-      connection.users.add(user);
-      connection.users.delete(visitor);
-      return connection;
+  /**
+   * The connection on which `path` visited and that is the announced peer's; it stays, and is no visitor any more once
+   * `user` lives on it. `wrong`: it visited, with another certificate only; that connection is closed.
+   */
+  choose(
+    path: readonly MsrpUri[],
+    user: MsrpConnectionUser,
+    isProven: (connection: MsrpConnection) => boolean,
+  ): MsrpConnection | 'wrong' | undefined {
+    let wrong = false;
+    for (const visitor of [...this.#visitors]) {
+      const { connection } = visitor;
+      if (!visitor.is(undefined, path)) continue;
+      this.#visitors.delete(visitor);
+      if (isProven(connection)) {
+        connection.users.add(user);
+        connection.users.delete(visitor);
+        return connection;
+      }
+      wrong = true;
+      connection.leave(visitor);
     }
-    return undefined;
+    return wrong ? 'wrong' : undefined;
   }
 
   /** Closes every connection that was not chosen. */
   dismiss(): void {
-    for (const visitor of [...this.#visitors.values()]) {
-      this.#visitors.delete(visitor.connection);
+    for (const visitor of [...this.#visitors]) {
+      this.#visitors.delete(visitor);
       visitor.connection.leave(visitor);
     }
   }
 
   /** Called by a visitor whose connection is gone. */
   remove(visitor: Visitor): void {
-    if (!this.#visitors.delete(visitor.connection)) return;
+    if (!this.#visitors.delete(visitor)) return;
     visitor.connection.leave(visitor);
     if (this.#visitors.size === 0) this.#receiveLastLeft();
   }

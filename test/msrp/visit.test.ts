@@ -85,7 +85,7 @@ describe('the answerer visits (RFC 4975 §5.4)', () => {
       message: `cannot connect to 127.0.0.1:${port!}: ECONNREFUSED`,
     });
     expect(side.session.state).toBe('listening');
-    await expect(side.session.visit(path('msrps://127.0.0.1:9/x;tcp'))).rejects.toMatchObject({
+    await expect(side.session.visit(path('msrp://127.0.0.1:9/x;sctp'))).rejects.toMatchObject({
       code: 'MSRP_UNSUPPORTED_URI',
     });
   });

@@ -1,0 +1,89 @@
+/**
+ * Owns: TLS on a connection that we opened: the handshake, and whether the other side is who it has to be.
+ * Called by: dialer.ts. Calls: node:tls, fingerprint.ts.
+ */
+import type { Socket } from 'node:net';
+import net from 'node:net';
+import tls from 'node:tls';
+import { isAnnounced, type MsrpFingerprint } from './fingerprint.ts';
+import { MsrpSessionError } from './session-error.ts';
+
+/** Whom we expect at the other end of TLS. */
+export type MsrpTrust =
+  /** A certificate that the SDP has announced; without any, whoever answers (`unproven`). */
+  | { readonly kind: 'fingerprint'; readonly announced: readonly MsrpFingerprint[] }
+  /** One that an authority has issued for the host: relays (RFC 4976 §9.1). */
+  | { readonly kind: 'authority' };
+
+/** Two trusts are the same when this text is. */
+export function trustText(trust: MsrpTrust | undefined): string {
+  if (trust === undefined) return 'plain';
+  if (trust.kind === 'authority') return 'authority';
+  return trust.announced.map(({ hash, digest }) => `${hash} ${digest.toString('hex')}`).join(', ');
+}
+
+/** Shakes hands. Rejects with MsrpSessionError; the socket is then gone. Nothing of MSRP has been sent by then. */
+export function shakeHands(
+  socket: Socket,
+  options: { readonly host: string; readonly trust: MsrpTrust; readonly context: tls.SecureContext },
+): { readonly done: Promise<tls.TLSSocket>; readonly destroy: () => void } {
+  const { host, trust, context } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<tls.TLSSocket>();
+  const place = `${host}:${socket.remotePort ?? 0}`;
+  const byAuthority = trust.kind === 'authority';
+  const secure = tls.connect({
+    socket,
+    host,
+    secureContext: context,
+    rejectUnauthorized: byAuthority,
+    ...(net.isIP(host) === 0 ? { servername: host } : {}),
+  });
+  const fail = (error: MsrpSessionError) => {
+    secure.off('error', receiveError);
+    secure.on('error', () => undefined);
+    secure.destroy();
+    reject(error);
+  };
+  const receiveError = (error: NodeJS.ErrnoException) => {
+    const code = error.code ?? error.message;
+    if (byAuthority && isCertificateFault(code)) {
+      const why = `the certificate of ${place} is not to be trusted: ${error.message}`;
+      fail(new MsrpSessionError('MSRP_UNTRUSTED_CERTIFICATE', why, { cause: error }));
+      return;
+    }
+    fail(new MsrpSessionError('MSRP_TLS_FAILED', `TLS with ${place} failed: ${code}`, { cause: error }));
+  };
+  const receiveClose = () => {
+    fail(new MsrpSessionError('MSRP_TLS_FAILED', `${place} broke the TLS handshake off`));
+  };
+  secure.on('error', receiveError);
+  secure.once('close', receiveClose);
+  secure.once('secureConnect', () => {
+    secure.off('close', receiveClose);
+    const certificate = secure.getPeerX509Certificate()?.raw;
+    if (
+      trust.kind === 'fingerprint' &&
+      trust.announced.length > 0 &&
+      !isAnnounced(certificate, trust.announced)
+    ) {
+      fail(wrongCertificate(place));
+      return;
+    }
+    secure.off('error', receiveError);
+    resolve(secure);
+  });
+  return { done: promise, destroy: () => secure.destroy() };
+}
+
+/** Somebody showed another certificate than the one announced. */
+export function wrongCertificate(place: string): MsrpSessionError {
+  return new MsrpSessionError(
+    'MSRP_WRONG_CERTIFICATE',
+    `${place} showed another certificate than the one that was announced`,
+  );
+}
+
+/** Codes of OpenSSL about certificates, and Node's about their names. */
+function isCertificateFault(code: string): boolean {
+  return /CERT|SIGNATURE|ALTNAME|ISSUER|CRL|CHAIN/.test(code) && !code.startsWith('ERR_SSL');
+}
