@@ -13,20 +13,23 @@ import { AnsweredFrame, IGNORED_FRAME, MsrpReceiving, type MsrpIncomingMessage }
 import { parseReportStatus, type MsrpSessionReport } from './reports.ts';
 import { MsrpSending, type MsrpOutgoingMessage, type MsrpSendOutcome } from './sending.ts';
 import { MsrpSessionError, type MsrpEndReason } from './session-error.ts';
+import { MsrpSessionPeer, type MsrpRemoteOptions, type MsrpSessionRelay } from './session-peer.ts';
 import { nextSessionState, type MsrpSessionState } from './session-state.ts';
 import type { MsrpSinkFor } from './streams.ts';
 import type { MsrpDialTarget } from './dialer.ts';
-import { isAnnounced, type MsrpFingerprint } from './fingerprint.ts';
 import { wrongCertificate, type MsrpTrust } from './tls-client.ts';
 import { createTransactionId, MsrpTransactions } from './transactions.ts';
-import { formatMsrpPath, msrpPathsLeadToSameEndpoint, type MsrpUri } from './uri.ts';
+import type { MsrpUri } from './uri.ts';
+import { AwaitedVisit, type MsrpVisitOutcome } from './visit-outcome.ts';
 import { MsrpVisitors } from './visitors.ts';
 
 export type { MsrpIncomingMessage } from './receiving.ts';
 export type { MsrpSessionReport } from './reports.ts';
 export type { MsrpOutgoingMessage, MsrpSendOutcome } from './sending.ts';
 export type { MsrpEndReason } from './session-error.ts';
+export type { MsrpSessionRelay } from './session-peer.ts';
 export type { MsrpSessionState } from './session-state.ts';
+export type { MsrpVisitOutcome } from './visit-outcome.ts';
 
 /** What the messenger learns from a session. */
 export interface MsrpSessionDelegate {
@@ -41,11 +44,6 @@ export interface MsrpSessionDelegate {
   /** A bound session ended by itself: connection lost, closed by the peer, fault. Once; never for our own close. */
   receiveClose(reason: MsrpEndReason): void;
 }
-
-/** How a visit was answered. With anything but 200 the connection is kept: `revisit` after the ACK. */
-export type MsrpVisitOutcome =
-  | { readonly kind: 'answered'; readonly status: number }
-  | { readonly kind: 'unanswered'; readonly status: 0 };
 
 const ACCEPTED: MsrpVisitOutcome = { kind: 'answered', status: 200 };
 
@@ -65,22 +63,6 @@ export interface MsrpSessionHost {
   ): Promise<MsrpConnection>;
   /** The session is closed. */
   forget(session: MsrpSession): void;
-}
-
-/** A relay of ours through which a session goes (RFC 4976). */
-export interface MsrpSessionRelay {
-  /** As the relay gave it: stands in front of our URI in `a=path`. */
-  readonly usePath: readonly MsrpUri[];
-  readonly connection: MsrpConnection;
-}
-
-/** What the SDP of the peer says beside its path. */
-export interface MsrpRemoteOptions {
-  readonly signal?: AbortSignal;
-  /** Its `a=fingerprint` lines. */
-  readonly announced?: readonly MsrpFingerprint[];
-  /** With CEMA: address and port of c= and m=, which are dialled instead of those of the path (RFC 6714 §4). */
-  readonly dialTo?: { readonly host: string; readonly port: number };
 }
 
 /** What a session is made of. */
@@ -103,8 +85,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   readonly localPath: readonly MsrpUri[];
   /** What requests for this session name: the last of `localPath`. */
   readonly uri: MsrpUri;
-  readonly #relay: MsrpSessionRelay | undefined;
-  readonly #unprovenAllowed: boolean;
+  readonly #peer: MsrpSessionPeer;
   readonly #host: MsrpSessionHost;
   readonly #delegate: MsrpSessionDelegate;
   readonly #limits: MsrpLimits;
@@ -115,10 +96,8 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   readonly #visitors: MsrpVisitors;
   #state: MsrpSessionState = 'listening';
   #connection: MsrpConnection | undefined;
-  #remotePath: readonly MsrpUri[] | undefined;
-  #remote: MsrpRemoteOptions = {};
   /** Someone waits for the session to be bound, or for its visit to be answered. */
-  #visit: PromiseWithResolvers<MsrpVisitOutcome> | undefined;
+  readonly #visit: AwaitedVisit;
   #peerVisited = false;
   /** A connection that the relay of the peer has opened to us, beside ours to it. */
   #besides: (MsrpConnectionUser & { readonly connection: MsrpConnection }) | undefined;
@@ -134,8 +113,8 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     if (uri === undefined) throw new TypeError('a session has a path');
     this.uri = uri;
     this.#localPathText = uri.text;
-    this.#relay = options.relay;
-    this.#unprovenAllowed = options.unprovenAllowed ?? false;
+    const { relay, unprovenAllowed = false } = options;
+    this.#peer = new MsrpSessionPeer({ uri, relay, unprovenAllowed });
     this.#transactions = new MsrpTransactions(host.clock, options.limits.responseMs);
     this.#sending = new MsrpSending(options.limits, host.clock, this.#transactions, (report) =>
       this.#delegate.receiveReport(report),
@@ -149,7 +128,8 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
       receiveMessage: (message) => this.#delegate.receiveMessage(message),
       sinkFor: (message, resume) => this.#delegate.sinkFor?.(message, resume),
     });
-    this.#relay?.connection.users.add(this);
+    relay?.connection.users.add(this);
+    this.#visit = new AwaitedVisit(host.clock);
     this.#visitors = new MsrpVisitors(options.limits.maxVisitorsPerSession, () => {
       if (this.#state === 'visited') this.#enter('listening');
     });
@@ -161,15 +141,12 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
 
   /** The peer's path once it is known. */
   get remotePath(): readonly MsrpUri[] | undefined {
-    return this.#remotePath;
+    return this.#peer.path;
   }
 
   /** True when messages are encrypted on their way, and whoever is at the other end of TLS has proven who it is. */
   get encrypted(): boolean {
-    const connection = this.#connection;
-    if (connection?.security === undefined || this.#remotePath === undefined) return false;
-    if (this.#relay !== undefined) return this.#remotePath.every(({ scheme }) => scheme === 'msrps');
-    return this.#remotePath.length > 1 || (this.#remote.announced ?? []).length > 0 || !this.#unprovenAllowed;
+    return this.#peer.isEncryptedOver(this.#connection);
   }
 
   /**
@@ -178,8 +155,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
    */
   async visit(remotePath: readonly MsrpUri[], options: MsrpRemoteOptions = {}): Promise<MsrpVisitOutcome> {
     this.#require('listening', 'visited');
-    this.#remotePath = remotePath;
-    this.#remote = options;
+    this.#peer.learn(remotePath, options);
     if (this.#bindVisitor(remotePath)) return ACCEPTED;
     return this.#connectAndVisit('listening', this.#limits.visitTimeoutMs, options.signal);
   }
@@ -204,13 +180,12 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     options: MsrpRemoteOptions & { connectToAnswerer: boolean },
   ): Promise<void> {
     this.#require('listening', 'visited', 'awaiting');
-    this.#remotePath = remotePath;
-    this.#remote = options;
+    this.#peer.learn(remotePath, options);
     if (this.#bindVisitor(remotePath)) return;
     this.#visitors.dismiss();
     if (this.#state !== 'awaiting') this.#enter('awaiting');
     if (!options.connectToAnswerer) {
-      await this.#awaitOutcome(this.#limits.awaitVisitMs, options.signal, () => {
+      await this.#visit.wait(this.#limits.awaitVisitMs, options.signal, () => {
         throw new MsrpSessionError('MSRP_NO_VISIT', `no visit within ${this.#limits.awaitVisitMs} ms`);
       });
       return;
@@ -276,7 +251,9 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     if (connection !== this.#connection || !this.#isPeer(head)) {
       if (isVisit) return new AnsweredFrame(connection, head, 200);
       // To keep it would keep all that others send through this relay.
-      return connection === this.#relay?.connection ? new AnsweredFrame(connection, head, 481) : undefined;
+      return connection === this.#peer.relay?.connection
+        ? new AnsweredFrame(connection, head, 481)
+        : undefined;
     }
     if (this.#state === 'unconfirmed') this.#bind(connection);
     if (!isSend) return this.#receiveReport(head);
@@ -299,11 +276,11 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
       // The peer may be a strict one that wants the SIP answer first: the visit is repeated later.
       this.#connection = undefined;
       connection?.leave(this);
-      this.#visit?.reject(error);
+      this.#visit.reject(error);
       return;
     }
     // Behind a relay that has gone nobody can come any more.
-    this.#visit?.reject(error);
+    this.#visit.reject(error);
     this.#sending.end(error);
     if (this.#state !== 'bound') return;
     this.#connection = undefined;
@@ -323,49 +300,32 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
 
   /** Behind a relay everybody comes by the same connection: who is who says the From-Path. */
   #isPeer(head: MsrpHead): boolean {
-    if (this.#relay === undefined || this.#remotePath === undefined) return true;
-    return msrpPathsLeadToSameEndpoint(this.#receiving.parseFromPath(head), this.#remotePath);
+    return this.#peer.relay === undefined || this.#peer.isAt(this.#receiving.parseFromPath(head));
   }
 
   #isBesides(connection: MsrpConnection, head: MsrpHead): boolean {
-    const remotePath = this.#remotePath ?? [];
     return (
       this.#state === 'bound' &&
-      remotePath.length > 1 &&
       connection !== this.#connection &&
-      this.#isProven(connection) &&
-      msrpPathsLeadToSameEndpoint(this.#receiving.parseFromPath(head), remotePath)
+      this.#peer.isBehindRelay &&
+      this.#peer.isProven(connection) &&
+      this.#peer.isAt(this.#receiving.parseFromPath(head))
     );
   }
 
   #receiveBesides(connection: MsrpConnection, head: MsrpHead, isVisit: boolean): MsrpFrameSink {
-    this.#besides?.connection.leave(this.#besides);
-    const besides = {
-      connection,
-      receiveResponse: (response: MsrpHead) => this.receiveResponse(response),
-      receiveConnectionEnd: () => connection.leave(besides),
-    };
-    connection.users.add(besides);
-    this.#besides = besides;
+    if (this.#besides?.connection !== connection) {
+      this.#besides?.connection.leave(this.#besides);
+      const besides = {
+        connection,
+        receiveResponse: (response: MsrpHead) => this.receiveResponse(response),
+        receiveConnectionEnd: () => connection.leave(besides),
+      };
+      connection.users.add(besides);
+      this.#besides = besides;
+    }
     if (head.method === 'REPORT') return this.#receiveReport(head);
     return isVisit ? new AnsweredFrame(connection, head, 200) : this.#receiving.receiveSend(connection, head);
-  }
-
-  /** Whether this connection is as secure as our path says, and leads to whom the SDP announced. */
-  #isProven(connection: MsrpConnection): boolean {
-    if (this.uri.scheme !== 'msrps' || connection === this.#relay?.connection) return true;
-    if (connection.security === undefined) return false;
-    if ((this.#remotePath?.length ?? 0) > 1) return true;
-    const { announced = [] } = this.#remote;
-    if (announced.length === 0) return this.#unprovenAllowed;
-    return isAnnounced(connection.security.certificate, announced);
-  }
-
-  #trust(remotePath: readonly MsrpUri[]): MsrpTrust {
-    const { announced = [] } = this.#remote;
-    if (remotePath.length > 1) return { kind: 'authority' };
-    if (announced.length > 0 || this.#unprovenAllowed) return { kind: 'fingerprint', announced };
-    return { kind: 'authority' };
   }
 
   /** A SEND on a connection that is not ours: returns the status that refuses it, or nothing. */
@@ -373,7 +333,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     const fromPath = this.#receiving.parseFromPath(head);
     if (this.#visitors.has(connection, fromPath)) return undefined;
     // RFC 4975 §14.4: what was announced as msrps is not spoken in the clear.
-    if (this.uri.scheme === 'msrps' && connection.security === undefined) return 403;
+    if (this.#peer.isDowngraded(connection)) return 403;
     switch (this.#state) {
       case 'listening':
       case 'visited':
@@ -385,10 +345,9 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
       case 'connecting':
       case 'unconfirmed': {
         // Either the visit that we wait for, or both sides took themselves for the active one.
-        if (this.#remotePath === undefined || !msrpPathsLeadToSameEndpoint(fromPath, this.#remotePath))
-          return 506;
-        if (!this.#isProven(connection)) {
-          this.#visit?.reject(wrongCertificate(connection.remote));
+        if (!this.#peer.isAt(fromPath)) return 506;
+        if (!this.#peer.isProven(connection)) {
+          this.#visit.reject(wrongCertificate(connection.remote));
           return 403;
         }
         const previous = this.#connection;
@@ -406,7 +365,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   }
 
   #bindVisitor(remotePath: readonly MsrpUri[]): boolean {
-    const connection = this.#visitors.choose(remotePath, this, (one) => this.#isProven(one));
+    const connection = this.#visitors.choose(remotePath, this, (one) => this.#peer.isProven(one));
     if (connection === undefined) return false;
     if (connection === 'wrong') throw wrongCertificate('who came');
     this.#visitors.dismiss();
@@ -419,8 +378,8 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   #bind(connection: MsrpConnection): void {
     this.#connection = connection;
     this.#enter('bound');
-    this.#visit?.resolve(ACCEPTED);
-    this.#sending.bind(connection, this.#toPathText(), this.#localPathText);
+    this.#visit.resolve(ACCEPTED);
+    this.#sending.bind(connection, this.#peer.toPathText(), this.#localPathText);
   }
 
   async #connectAndVisit(
@@ -431,7 +390,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     this.#enter('connecting');
     let connection: MsrpConnection;
     try {
-      connection = await this.#dial(this.#remotePath ?? [], signal);
+      connection = await this.#dial(signal);
     } catch (error) {
       if (this.#isBound()) return ACCEPTED;
       if (this.#state === 'connecting') this.#enter(otherwise);
@@ -450,21 +409,13 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   }
 
   /** A client behind a relay always goes to its relay, whoever is to connect (RFC 4976 §5.1). */
-  async #dial(remotePath: readonly MsrpUri[], signal: AbortSignal | undefined): Promise<MsrpConnection> {
-    const relay = this.#relay;
-    if (relay !== undefined) {
-      if (relay.connection.writable) return relay.connection;
-      throw new MsrpSessionError('MSRP_RELAY_LOST', 'the relay is not connected');
-    }
-    const [first] = remotePath;
-    if (first === undefined) throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', 'the path is empty');
-    const target = { ...first, ...this.#remote.dialTo };
-    return this.#host.dial(target, { localHost: this.uri.host, trust: this.#trust(remotePath), signal });
-  }
-
-  /** Our own relays first, then the path of the peer (RFC 4976 §5.2). */
-  #toPathText(): string {
-    return formatMsrpPath([...(this.#relay?.usePath ?? []).toReversed(), ...(this.#remotePath ?? [])]);
+  async #dial(signal: AbortSignal | undefined): Promise<MsrpConnection> {
+    const { relay } = this.#peer;
+    if (relay?.connection.writable === true) return relay.connection;
+    if (relay !== undefined) throw new MsrpSessionError('MSRP_RELAY_LOST', 'the relay is not connected');
+    const target = this.#peer.target();
+    if (target === undefined) throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', 'the path is empty');
+    return this.#host.dial(target.uri, { localHost: this.uri.host, trust: target.trust, signal });
   }
 
   #isBound(): boolean {
@@ -477,45 +428,20 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     signal: AbortSignal | undefined,
   ): Promise<MsrpVisitOutcome> {
     const id = createTransactionId();
-    const outcome = this.#awaitOutcome(waitMs, signal, () => ({ kind: 'unanswered', status: 0 }));
-    const visit = this.#visit;
+    const outcome = this.#visit.wait(waitMs, signal, () => ({ kind: 'unanswered', status: 0 }));
+    const { round } = this.#visit;
     this.#transactions.add(id, {
       receiveStatus: (status) => {
         if (status === 408) return;
-        if (status !== 200) visit?.resolve({ kind: 'answered', status });
-        else if (this.#state === 'unconfirmed' && connection === this.#connection) this.#bind(connection);
+        if (status !== 200) {
+          if (round === this.#visit.round) this.#visit.resolve({ kind: 'answered', status });
+        } else if (this.#state === 'unconfirmed' && connection === this.#connection) this.#bind(connection);
       },
     });
     connection.sendFrame(
-      `MSRP ${id} SEND\r\nTo-Path: ${this.#toPathText()}\r\nFrom-Path: ${this.#localPathText}\r\nMessage-ID: ${randomBytes(8).toString('hex')}\r\nByte-Range: 1-0/0\r\n-------${id}$\r\n`,
+      `MSRP ${id} SEND\r\nTo-Path: ${this.#peer.toPathText()}\r\nFrom-Path: ${this.#localPathText}\r\nMessage-ID: ${randomBytes(8).toString('hex')}\r\nByte-Range: 1-0/0\r\n-------${id}$\r\n`,
     );
     return outcome;
-  }
-
-  /** Waits until the session is bound or its visit answered; after `waitMs` for what `otherwise` says. */
-  async #awaitOutcome(
-    waitMs: number,
-    signal: AbortSignal | undefined,
-    otherwise: () => MsrpVisitOutcome,
-  ): Promise<MsrpVisitOutcome> {
-    const waiting = Promise.withResolvers<MsrpVisitOutcome>();
-    const abort = () => waiting.reject(new MsrpSessionError('MSRP_ABORTED', 'waiting was given up'));
-    if (signal?.aborted === true) abort();
-    this.#visit = waiting;
-    using _timer = this.#host.clock.startTimer(waitMs, () => {
-      try {
-        waiting.resolve(otherwise());
-      } catch (error) {
-        waiting.reject(error);
-      }
-    });
-    signal?.addEventListener('abort', abort, { once: true });
-    try {
-      return await waiting.promise;
-    } finally {
-      signal?.removeEventListener('abort', abort);
-      if (this.#visit === waiting) this.#visit = undefined;
-    }
   }
 
   #receiveReport(head: MsrpHead): MsrpFrameSink {
@@ -558,12 +484,12 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     this.#enter('closed');
     this.#connection = undefined;
     this.#visitors.dismiss();
-    this.#visit?.reject(error);
+    this.#visit.reject(error);
     this.#sending.end(error);
     this.#transactions[Symbol.dispose]();
     this.#receiving[Symbol.dispose]();
     this.#besides?.connection.leave(this.#besides);
-    this.#relay?.connection.leave(this);
+    this.#peer.relay?.connection.leave(this);
     this.#host.forget(this);
   }
 }
