@@ -53,6 +53,18 @@ export const settingSpecs = {
     description: 'End a session after this many minutes without a message.',
     lockable: true,
   }),
+  'files.autoAcceptBytes': setting({
+    schema: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER)),
+    initial: 25 * 1024 * 1024,
+    description: 'Files from contacts up to this many bytes are received without asking; 0: always ask.',
+    lockable: true,
+  }),
+  'messages.largeTextBytes': setting({
+    schema: v.pipe(v.number(), v.integer(), v.minValue(1_024), v.maxValue(1024 * 1024)),
+    initial: 64 * 1024,
+    description: 'Texts of more bytes are shown as a file with their first lines.',
+    lockable: true,
+  }),
   'network.engine': setting({
     schema: v.variant('kind', [
       v.object({ kind: v.literal('embedded') }),

@@ -253,6 +253,8 @@ export const MSRP_LIMITS = {
   awaitVisitMs: 32_000,
   /** A frame that takes longer than `partialFrameMs` has to bring this much in each such period. */
   partialFrameMinBytes: 64 * 1024,
+  /** What an SDP body says to choose a file by: a long name, its type and hashes. */
+  maxFileSelectorChars: 4_096,
   /** An SDP body and its lines. */
   maxSdpBytes: 64 * 1024,
   maxSdpLines: 1_024,
@@ -325,6 +327,22 @@ export const MESSENGER_LIMITS = {
   shutdownByeMs: 1_500,
   /** How long an invitation that crossed ours may still be under way after ours was answered. */
   crossingMs: 1_000,
+  /** Files under way at once; more wait for their turn. */
+  maxTransfers: 4,
+  /** Offers of files that ring for the user's answer; one more hears that we are busy. */
+  maxPendingOffers: 64,
+  /** A file whose size its sender does not know. */
+  maxUnknownFileBytes: 4 * 1024 * 1024 * 1024,
+  /** What has to stay free on the disk beside a file. */
+  spareDiskBytes: 16 * 1024 * 1024,
+  /** The thumbnail of a file in its offer: with everything else it stays well under a SIP message. */
+  maxPreviewBytes: 24 * 1024,
+  /** A file's progress is told to the window this often at most. */
+  progressMs: 100,
+  /** What has arrived of a file is forced to the disk this often: so much is sent again after a power cut. */
+  checkpointMs: 2_000,
+  /** After the last byte: how long the sender of a file has to hang up. */
+  fileByeMs: 5_000,
   /** Text of messages that are under way together: a larger one goes alone, or later ones would overtake it. */
   maxWindowTextBytes: 32 * 1024,
 } as const;

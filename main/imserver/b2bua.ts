@@ -211,6 +211,7 @@ export class B2bua implements AsyncDisposable {
           from: (headers.get('from') ?? '').replace(/;tag=[^;]*/i, ''),
           to: `<sip:${called}@${domain}>`,
           sdp: invite.sdp,
+          ...(invite.contentType ? { contentType: invite.contentType } : {}),
           headers: {
             ...route,
             'Max-Forwards': String(Math.max(0, Number(headers.get('max-forwards') ?? 70) - 1)),

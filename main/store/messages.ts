@@ -4,6 +4,14 @@
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Message, MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
+import {
+  toShownTransfer,
+  TRANSFER_COLUMNS,
+  TRANSFER_JOIN,
+  transferProcedures,
+  type StoredTransfer,
+  type TransferColumns,
+} from './transfers.ts';
 
 /** A message to store. `wireId` is its id between the two messengers: the key by which duplicates are dropped. */
 export interface NewMessage {
@@ -17,9 +25,11 @@ export interface NewMessage {
   readonly state: MessageState;
   /** Incoming: its author wants to know when it has been displayed. */
   readonly displayReportWanted: boolean;
+  /** The message is a file. */
+  readonly file?: Omit<StoredTransfer, 'messageId'>;
 }
 
-export interface MessageRow {
+export interface MessageRow extends TransferColumns {
   position: number;
   id: string;
   conversation_id: string;
@@ -32,7 +42,11 @@ export interface MessageRow {
   failure_message: string | null;
 }
 
+/** The columns of a message, with its file; append WHERE and ORDER BY. */
+const MESSAGE_SELECT = `SELECT m.*, ${TRANSFER_COLUMNS} FROM messages m ${TRANSFER_JOIN}`;
+
 export function toMessage(row: MessageRow): Message {
+  const file = toShownTransfer(row);
   return {
     id: row.id as MessageId,
     conversationId: row.conversation_id as ConversationId,
@@ -43,6 +57,7 @@ export function toMessage(row: MessageRow): Message {
     state: row.state as MessageState,
     failure:
       row.failure_code === null ? null : { code: row.failure_code, message: row.failure_message ?? '' },
+    ...(file === null ? {} : { file }),
   };
 }
 
@@ -64,35 +79,36 @@ const MAY_BECOME: Readonly<
 export type OutgoingState = keyof typeof MAY_BECOME;
 
 export function messageProcedures(database: Database) {
+  const { upsertTransfer } = transferProcedures(database);
   const insert = database.prepare(
-    `INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state, display_report_wanted)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conversation_id, direction, wire_id) DO NOTHING`,
+    `INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state, display_report_wanted, kind)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conversation_id, direction, wire_id) DO NOTHING`,
   );
   const touch = database.prepare<[number, string]>(
     'UPDATE conversations SET last_activity_ms = max(last_activity_ms, ?) WHERE id = ?',
   );
-  const byId = database.prepare<[string], MessageRow>('SELECT * FROM messages WHERE id = ?');
+  const byId = database.prepare<[string], MessageRow>(`${MESSAGE_SELECT} WHERE m.id = ?`);
   const byWireId = database.prepare<[string, string, string], MessageRow>(
-    'SELECT * FROM messages WHERE conversation_id = ? AND direction = ? AND wire_id = ?',
+    `${MESSAGE_SELECT} WHERE m.conversation_id = ? AND m.direction = ? AND m.wire_id = ?`,
   );
   const before = database.prepare<[string, number, number], MessageRow>(
-    'SELECT * FROM messages WHERE conversation_id = ? AND position < ? ORDER BY position DESC LIMIT ?',
+    `${MESSAGE_SELECT} WHERE m.conversation_id = ? AND m.position < ? ORDER BY m.position DESC LIMIT ?`,
   );
   const after = database.prepare<[string, number, number], MessageRow>(
-    'SELECT * FROM messages WHERE conversation_id = ? AND position > ? ORDER BY position LIMIT ?',
+    `${MESSAGE_SELECT} WHERE m.conversation_id = ? AND m.position > ? ORDER BY m.position LIMIT ?`,
   );
   const queued = database.prepare<[string, number], MessageRow>(
-    `SELECT * FROM messages WHERE conversation_id = ? AND state = 'queued' ORDER BY position LIMIT ?`,
+    `${MESSAGE_SELECT} WHERE m.conversation_id = ? AND m.state = 'queued' AND m.kind = 'text' ORDER BY m.position LIMIT ?`,
   );
   const conversationsQueued = database.prepare<[], { conversation_id: string }>(
-    `SELECT DISTINCT conversation_id FROM messages WHERE state = 'queued'`,
+    `SELECT DISTINCT conversation_id FROM messages WHERE state = 'queued' AND kind = 'text'`,
   );
   const setState = database.prepare<[string, string | null, string | null, string]>(
     'UPDATE messages SET state = ?, failure_code = ?, failure_message = ? WHERE id = ?',
   );
   const unread = database.prepare<[string, number], MessageRow & { display_report_wanted: number }>(
-    `SELECT * FROM messages WHERE conversation_id = ? AND direction = 'in' AND state = 'received' AND position <= ?
-     ORDER BY position`,
+    `${MESSAGE_SELECT} WHERE m.conversation_id = ? AND m.direction = 'in' AND m.state = 'received' AND m.position <= ?
+     ORDER BY m.position`,
   );
   const setRead = database.prepare<[string, number]>(
     `UPDATE messages SET state = 'read' WHERE conversation_id = ? AND direction = 'in' AND state = 'received' AND position <= ?`,
@@ -119,8 +135,12 @@ export function messageProcedures(database: Database) {
         input.storedAtMs,
         input.state,
         input.displayReportWanted ? 1 : 0,
+        input.file === undefined ? 'text' : 'file',
       );
-      if (changes > 0) touch.run(input.storedAtMs, input.conversationId);
+      if (changes > 0) {
+        touch.run(input.storedAtMs, input.conversationId);
+        if (input.file !== undefined) upsertTransfer({ ...input.file, messageId: input.id });
+      }
       const row = byWireId.get(input.conversationId, input.direction, input.wireId);
       if (row === undefined) throw new Error('the message was not inserted');
       return { message: toMessage(row), duplicate: changes === 0 };

@@ -9,6 +9,7 @@ import { messageProcedures } from './messages.ts';
 import { searchProcedures } from './search.ts';
 import { sessionProcedures } from './sessions.ts';
 import { settingProcedures } from './setting-values.ts';
+import { transferProcedures } from './transfers.ts';
 
 export function messengerProcedures(database: Database) {
   return {
@@ -18,6 +19,7 @@ export function messengerProcedures(database: Database) {
     ...sessionProcedures(database),
     ...settingProcedures(database),
     ...searchProcedures(database),
+    ...transferProcedures(database),
   };
 }
 

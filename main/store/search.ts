@@ -7,6 +7,7 @@ import type { Message } from '../../shared/domain/message.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
 import { toMessage, type MessageRow } from './messages.ts';
+import { TRANSFER_COLUMNS, TRANSFER_JOIN } from './transfers.ts';
 
 /** Around a match in a snippet: private-use characters that no keyboard writes. */
 const MARK_START = '\uE000';
@@ -41,8 +42,8 @@ export function splitSnippet(marked: string): string[] {
 export function searchProcedures(database: Database) {
   const reader = conversationProcedures(database);
   const find = database.prepare<[string, number], MessageRow & { snippet: string }>(
-    `SELECT m.*, snippet(message_search, 0, '${MARK_START}', '${MARK_END}', '…', ${SNIPPET_TOKENS}) AS snippet
-     FROM message_search JOIN messages m ON m.position = message_search.rowid
+    `SELECT m.*, ${TRANSFER_COLUMNS}, snippet(message_search, 0, '${MARK_START}', '${MARK_END}', '…', ${SNIPPET_TOKENS}) AS snippet
+     FROM message_search JOIN messages m ON m.position = message_search.rowid ${TRANSFER_JOIN}
      WHERE message_search MATCH ? ORDER BY message_search.rowid DESC LIMIT ?`,
   );
   return {

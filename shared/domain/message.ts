@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { conversationIdSchema, messageIdSchema } from './ids.ts';
+import { transferSchema } from './transfer.ts';
 
 /**
  * Outgoing: `queued` on our disk only · `waiting` kept by the IM Server until the peer is back ·
@@ -28,7 +29,10 @@ export const messageSchema = v.object({
   /** Grows with every message stored; the order in which a conversation is shown, and the key of paging. */
   position: v.number(),
   direction: v.picklist(['in', 'out']),
+  /** Of a message that is a file: its name. */
   text: v.string(),
+  /** The file that this message is. */
+  file: v.optional(transferSchema),
   /** When its author sent it, milliseconds since 1970. */
   sentAtMs: v.number(),
   state: messageStateSchema,

@@ -9,6 +9,7 @@ import { openDatabase, StoreError, type Database } from '../../main/store/databa
 import { imserverMigrations } from '../../main/store/migrations/imserver.ts';
 import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
 import { Store } from '../../main/store/store.ts';
+import type { MessageId } from '../../shared/domain/ids.ts';
 
 let folder: string;
 let path: string;
@@ -105,6 +106,86 @@ describe('the messenger store', () => {
     expect(planOf(after, 'UPDATE accounts SET last_transport = ? WHERE id = ?', 'tls', 'a')).toMatch(
       /SEARCH accounts USING (PRIMARY KEY|INDEX)/,
     );
+    after.close();
+  });
+
+  it('0004: messages of before are texts and still go out; a file keeps its way and is no text to send', async () => {
+    const before = await openDatabase(path, messengerMigrations, 3);
+    fill(before);
+    before.close();
+    const store = await Store.open(path);
+    const [conversationId] = await store.call('selectConversationsWithQueued', null);
+    if (conversationId === undefined) throw new Error('the outbox is empty');
+    const file = {
+      transferId: 'f1',
+      name: 'Pläne.txt',
+      type: 'text/plain',
+      size: 5,
+      sha1: 'a9',
+      sha256: null,
+      modifiedMs: 7,
+      state: 'waiting',
+      accepted: false,
+      bytesDone: 0,
+      path: '/somewhere/Pläne.txt',
+      partPath: null,
+      preview: new Uint8Array([1, 2]),
+      failure: null,
+    } as const;
+    const { message } = await store.insertMessage({
+      id: 'f1' as MessageId,
+      conversationId,
+      direction: 'out',
+      wireId: 'f1',
+      text: file.name,
+      sentAtMs: 3,
+      storedAtMs: 3,
+      state: 'queued',
+      displayReportWanted: false,
+      file,
+    });
+    expect(message.file).toEqual({
+      name: 'Pläne.txt',
+      type: 'text/plain',
+      size: 5,
+      state: 'waiting',
+      bytesDone: 0,
+      failure: null,
+      preview: 'AQI=',
+      available: true,
+    });
+    const queued = await store.call('selectQueued', { conversationId, limit: 9 });
+    expect(queued.map(({ id }) => id)).toEqual(['m2']);
+    const page = await store.call('selectMessagePage', { conversationId, limit: 9 });
+    expect(page.messages.map(({ id, file: kept }) => [id, kept?.name])).toEqual([
+      ['m1', undefined],
+      ['m2', undefined],
+      ['f1', 'Pläne.txt'],
+    ]);
+    const failure = { code: 'disk-full', message: 'Full.' } as const;
+    const [open] = await store.call('selectOpenTransfers', null);
+    expect(open).toMatchObject({
+      ...file,
+      messageId: 'f1',
+      conversationId,
+      direction: 'out',
+      preview: expect.anything(),
+    });
+    if (open === undefined) throw new Error('the file is gone');
+    await store.call('upsertTransfer', { ...open, state: 'failed', failure });
+    const failed = await store.call('selectTransfer', { messageId: 'f1' as MessageId });
+    expect(failed).toMatchObject({ state: 'failed', failure, direction: 'out' });
+    expect(await store.call('selectOpenTransfers', null)).toEqual([]);
+    const found = await store.call('searchMessages', { text: 'plane', limit: 10 });
+    expect(found.map((hit) => hit.message.file?.state)).toEqual(['failed']);
+    await store[Symbol.asyncDispose]();
+    const after = await openDatabase(path, messengerMigrations);
+    const outbox =
+      "SELECT * FROM messages WHERE conversation_id = ? AND state = 'queued' AND kind = 'text' ORDER BY position LIMIT 9";
+    expect(planOf(after, outbox, 'a-1')).toMatch(/messages_outbox/);
+    const unfinished =
+      "SELECT * FROM transfers WHERE state IN ('preparing', 'waiting', 'offered', 'transferring')";
+    expect(planOf(after, unfinished)).toMatch(/transfers_open/);
     after.close();
   });
 

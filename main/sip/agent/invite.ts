@@ -41,7 +41,11 @@ export type InviteOutcome =
   | { readonly kind: 'cancelled' };
 
 export interface OutgoingInviteOptions {
-  readonly invite: Omit<OutOfDialogRequest, 'method' | 'body'> & { readonly sdp: string };
+  /** `sdp`: the body; with a `contentType` it may be one part of several. Default: application/sdp. */
+  readonly invite: Omit<OutOfDialogRequest, 'method' | 'body'> & {
+    readonly sdp: string;
+    readonly contentType?: string;
+  };
   readonly delegate: DialogDelegate;
   /** Default: a new one. */
   readonly call?: CallIdentity;
@@ -85,7 +89,7 @@ export async function sendInvite(agent: SipAgent, options: OutgoingInviteOptions
         ...invite,
         method: 'INVITE',
         body: invite.sdp,
-        headers: { ...invite.headers, 'Content-Type': 'application/sdp' },
+        headers: { ...invite.headers, 'Content-Type': invite.contentType ?? 'application/sdp' },
       },
       call,
       (sent) => {
@@ -128,6 +132,11 @@ export class IncomingInvite {
 
   get sdp(): string {
     return this.request.body;
+  }
+
+  /** Of the body, which may have more parts than the SDP; undefined when there is none. */
+  get contentType(): string | undefined {
+    return this.request.message.headers.get('content-type');
   }
 
   /** Aborted when the caller gives up; there is nothing to answer any more then. */

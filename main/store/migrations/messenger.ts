@@ -5,10 +5,12 @@
 import { initialMigration } from './0001-initial.ts';
 import { searchMigration } from './0002-search.ts';
 import { accountTransportMigration } from './0003-account-transport.ts';
+import { transfersMigration } from './0004-transfers.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
   initialMigration,
   searchMigration,
   accountTransportMigration,
+  transfersMigration,
 ];

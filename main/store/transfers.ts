@@ -1,0 +1,204 @@
+/**
+ * Owns: statements on the way of files. Called by: messenger-tables.ts. Calls: SQLite.
+ */
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { Transfer, TransferFailureCode, TransferState } from '../../shared/domain/transfer.ts';
+import type { Database } from './database.ts';
+
+/** A file of a message, with what only this computer knows of it. */
+export interface StoredTransfer {
+  readonly messageId: MessageId;
+  /** Between the two sides: the same in each attempt (RFC 5547 `file-transfer-id`). */
+  readonly transferId: string;
+  readonly name: string;
+  readonly type: string;
+  readonly size: number | null;
+  /** Lower-case hexadecimal. */
+  readonly sha1: string | null;
+  readonly sha256: string | null;
+  readonly modifiedMs: number | null;
+  readonly state: TransferState;
+  /** Incoming: our user, or a rule, has said yes. */
+  readonly accepted: boolean;
+  /** Incoming: bytes from the beginning that survive a power cut. Outgoing: bytes that the peer has answered. */
+  readonly bytesDone: number;
+  /** The whole file: outgoing where it is read, incoming where it was put. */
+  readonly path: string | null;
+  /** Incoming: where it grows. */
+  readonly partPath: string | null;
+  readonly preview: Uint8Array | null;
+  readonly failure: { readonly code: TransferFailureCode; readonly message: string } | null;
+}
+
+/** With the message that it belongs to. */
+export interface PlacedTransfer extends StoredTransfer {
+  readonly conversationId: ConversationId;
+  readonly direction: 'in' | 'out';
+}
+
+/** The columns that a message row brings along when it is a file. */
+export interface TransferColumns {
+  transfer_id: string | null;
+  file_name: string | null;
+  file_type: string | null;
+  file_size: number | null;
+  file_state: string | null;
+  file_bytes_done: number | null;
+  file_path: string | null;
+  file_preview: Buffer | null;
+  file_failure_code: string | null;
+  file_failure_message: string | null;
+}
+
+/** After `messages m`: what `toShownTransfer` reads. */
+export const TRANSFER_COLUMNS = `t.transfer_id, t.name AS file_name, t.type AS file_type, t.size AS file_size,
+  t.state AS file_state, t.bytes_done AS file_bytes_done, t.path AS file_path, t.preview AS file_preview,
+  t.failure_code AS file_failure_code, t.failure_message AS file_failure_message`;
+export const TRANSFER_JOIN = 'LEFT JOIN transfers t ON t.message_id = m.id';
+
+/** The file of a message as the window shows it; null when it has none. */
+export function toShownTransfer(row: TransferColumns): Transfer | null {
+  if (row.transfer_id === null || row.file_state === null) return null;
+  return shownTransfer({
+    name: row.file_name ?? '',
+    type: row.file_type ?? '',
+    size: row.file_size,
+    state: row.file_state as TransferState,
+    bytesDone: row.file_bytes_done ?? 0,
+    path: row.file_path,
+    preview: row.file_preview,
+    failure: toFailure(row.file_failure_code, row.file_failure_message),
+  });
+}
+
+/** A stored file as the window shows it. */
+export function shownTransfer(
+  stored: Pick<
+    StoredTransfer,
+    'name' | 'type' | 'size' | 'state' | 'bytesDone' | 'path' | 'preview' | 'failure'
+  >,
+): Transfer {
+  const { name, type, size, state, bytesDone, path, preview, failure } = stored;
+  return {
+    name,
+    type,
+    size,
+    state,
+    bytesDone,
+    failure,
+    preview: preview === null ? null : Buffer.from(preview).toString('base64'),
+    available: path !== null,
+  };
+}
+
+interface TransferRow {
+  message_id: string;
+  transfer_id: string;
+  name: string;
+  type: string;
+  size: number | null;
+  sha1: string | null;
+  sha256: string | null;
+  modified_ms: number | null;
+  state: string;
+  accepted: number;
+  bytes_done: number;
+  path: string | null;
+  part_path: string | null;
+  preview: Buffer | null;
+  failure_code: string | null;
+  failure_message: string | null;
+  conversation_id: string;
+  direction: string;
+}
+
+function toFailure(code: string | null, message: string | null): StoredTransfer['failure'] {
+  return code === null ? null : { code: code as TransferFailureCode, message: message ?? '' };
+}
+
+function toPlaced(row: TransferRow): PlacedTransfer {
+  return {
+    messageId: row.message_id as MessageId,
+    transferId: row.transfer_id,
+    name: row.name,
+    type: row.type,
+    size: row.size,
+    sha1: row.sha1,
+    sha256: row.sha256,
+    modifiedMs: row.modified_ms,
+    state: row.state as TransferState,
+    accepted: row.accepted === 1,
+    bytesDone: row.bytes_done,
+    path: row.path,
+    partPath: row.part_path,
+    preview: row.preview,
+    failure: toFailure(row.failure_code, row.failure_message),
+    conversationId: row.conversation_id as ConversationId,
+    direction: row.direction as 'in' | 'out',
+  };
+}
+
+const PLACED =
+  'SELECT t.*, m.conversation_id, m.direction FROM transfers t JOIN messages m ON m.id = t.message_id';
+
+export function transferProcedures(database: Database) {
+  const upsert = database.prepare(
+    `INSERT INTO transfers (message_id, transfer_id, name, type, size, sha1, sha256, modified_ms, state, accepted,
+       bytes_done, path, part_path, preview, failure_code, failure_message)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (message_id) DO UPDATE SET name = excluded.name, type = excluded.type, size = excluded.size,
+       sha1 = excluded.sha1, sha256 = excluded.sha256, modified_ms = excluded.modified_ms, state = excluded.state,
+       accepted = excluded.accepted, bytes_done = excluded.bytes_done, path = excluded.path,
+       part_path = excluded.part_path, preview = excluded.preview, failure_code = excluded.failure_code,
+       failure_message = excluded.failure_message`,
+  );
+  const byMessage = database.prepare<[string], TransferRow>(`${PLACED} WHERE t.message_id = ?`);
+  const byWireId = database.prepare<[string, string, string], TransferRow>(
+    `${PLACED} WHERE m.conversation_id = ? AND m.direction = ? AND m.wire_id = ?`,
+  );
+  const open = database.prepare<[], TransferRow>(
+    `${PLACED} WHERE t.state IN ('preparing', 'waiting', 'offered', 'transferring') ORDER BY m.position`,
+  );
+
+  return {
+    /** Stores a file, or what has become of it. */
+    upsertTransfer(transfer: StoredTransfer): null {
+      upsert.run(
+        transfer.messageId,
+        transfer.transferId,
+        transfer.name,
+        transfer.type,
+        transfer.size,
+        transfer.sha1,
+        transfer.sha256,
+        transfer.modifiedMs,
+        transfer.state,
+        transfer.accepted ? 1 : 0,
+        transfer.bytesDone,
+        transfer.path,
+        transfer.partPath,
+        transfer.preview,
+        transfer.failure?.code ?? null,
+        transfer.failure?.message ?? null,
+      );
+      return null;
+    },
+    selectTransfer(input: { messageId: MessageId }): PlacedTransfer | null {
+      const row = byMessage.get(input.messageId);
+      return row === undefined ? null : toPlaced(row);
+    },
+    /** By what both sides call it: the wire id of its message. */
+    selectTransferByWireId(input: {
+      conversationId: ConversationId;
+      direction: 'in' | 'out';
+      wireId: string;
+    }): PlacedTransfer | null {
+      const row = byWireId.get(input.conversationId, input.direction, input.wireId);
+      return row === undefined ? null : toPlaced(row);
+    },
+    /** Those that are not over, oldest first. */
+    selectOpenTransfers(_input: null): PlacedTransfer[] {
+      return open.all().map(toPlaced);
+    },
+  };
+}
