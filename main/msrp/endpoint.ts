@@ -105,6 +105,13 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
     return bound;
   }
 
+  /** Where it listens. Throws `MSRP_BAD_STATE` before `listen`. */
+  get port(): number {
+    if (this.#port === undefined)
+      throw new MsrpSessionError('MSRP_BAD_STATE', 'the endpoint does not listen');
+    return this.#port;
+  }
+
   /** The certificate that this endpoint shows; made when it is first asked for. */
   identity(): Promise<MsrpIdentity> {
     return this.#tls.identity();

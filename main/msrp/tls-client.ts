@@ -12,13 +12,13 @@ import { MsrpSessionError } from './session-error.ts';
 export type MsrpTrust =
   /** A certificate that the SDP has announced; without any, whoever answers (`unproven`). */
   | { readonly kind: 'fingerprint'; readonly announced: readonly MsrpFingerprint[] }
-  /** One that an authority has issued for the host: relays (RFC 4976 §9.1). */
-  | { readonly kind: 'authority' };
+  /** One that an authority has issued for the host, or for `name` by which the host was found: relays. */
+  | { readonly kind: 'authority'; readonly name?: string };
 
 /** Two trusts are the same when this text is. */
 export function trustText(trust: MsrpTrust | undefined): string {
   if (trust === undefined) return 'plain';
-  if (trust.kind === 'authority') return 'authority';
+  if (trust.kind === 'authority') return `authority ${trust.name ?? ''}`;
   return trust.announced.map(({ hash, digest }) => `${hash} ${digest.toString('hex')}`).join(', ');
 }
 
@@ -31,12 +31,13 @@ export function shakeHands(
   const { promise, resolve, reject } = Promise.withResolvers<tls.TLSSocket>();
   const place = `${host}:${socket.remotePort ?? 0}`;
   const byAuthority = trust.kind === 'authority';
+  const name = byAuthority ? (trust.name ?? host) : host;
   const secure = tls.connect({
     socket,
-    host,
+    host: name,
     secureContext: context,
     rejectUnauthorized: byAuthority,
-    ...(net.isIP(host) === 0 ? { servername: host } : {}),
+    ...(net.isIP(name) === 0 ? { servername: name } : {}),
   });
   const fail = (error: MsrpSessionError) => {
     secure.off('error', receiveError);

@@ -1,42 +1,14 @@
 /**
  * Owns: digest authentication for SIP: answering challenges, and computing what a right answer would be.
- * Called by: sip/agent (client), imserver/credentials.ts (server). Calls: sip/headers.ts.
+ * Called by: sip/agent (client), imserver/credentials.ts (server). Calls: base/digest.ts, sip/headers.ts.
  * Sources: RFC 3261 §22, RFC 7616 §3.4, RFC 8760 (SHA-256 beside MD5).
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { DIGEST_ALGORITHMS, digestHa1, digestResponse, type DigestAlgorithm } from '../base/digest.ts';
 import { formatAuthValue, parseAuthValues, type AuthValue } from './headers.ts';
 import type { SipResponse } from './message.ts';
 
-/** The algorithms that we know, best first. */
-export const DIGEST_ALGORITHMS = ['SHA-256', 'MD5'] as const;
-export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
-
-function hash(algorithm: DigestAlgorithm, text: string): string {
-  return createHash(algorithm === 'MD5' ? 'md5' : 'sha256')
-    .update(text, 'utf8')
-    .digest('hex');
-}
-
-/** H(user:realm:password), lower-case hexadecimal: what a server stores instead of the password. */
-export function digestHa1(algorithm: DigestAlgorithm, user: string, realm: string, password: string): string {
-  return hash(algorithm, `${user}:${realm}:${password}`);
-}
-
-/** The `response` of RFC 7616 §3.4.1. Without `qop` it is the old form of RFC 2069. */
-export function digestResponse(input: {
-  readonly algorithm: DigestAlgorithm;
-  readonly ha1: string;
-  readonly nonce: string;
-  readonly method: string;
-  readonly uri: string;
-  readonly qop?: { readonly value: string; readonly nc: string; readonly cnonce: string };
-}): string {
-  const ha2 = hash(input.algorithm, `${input.method}:${input.uri}`);
-  const middle = input.qop
-    ? `${input.nonce}:${input.qop.nc}:${input.qop.cnonce}:${input.qop.value}`
-    : input.nonce;
-  return hash(input.algorithm, `${input.ha1}:${middle}:${ha2}`);
-}
+export { DIGEST_ALGORITHMS, digestHa1, digestResponse, type DigestAlgorithm } from '../base/digest.ts';
 
 /** The algorithm that a challenge or credentials name; none named means MD5. */
 export function digestAlgorithm(value: AuthValue): DigestAlgorithm | undefined {
