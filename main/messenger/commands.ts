@@ -10,6 +10,7 @@ import type { AppInfo, CallName, CallOutput, CheckedInput } from '../../shared/i
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import { markRead, sendText } from './conversation-actions.ts';
+import { noFileDesktop, transferCommands, type FileDesktop } from './transfer-commands.ts';
 import type { ConversationLink } from './conversation-link.ts';
 import type { ImServerControl } from './im-server-control.ts';
 import type { Messenger } from './messenger.ts';
@@ -25,13 +26,16 @@ export interface CommandOptions {
   readonly messenger: Messenger;
   readonly imServer: ImServerControl;
   readonly secrets: SecretBox;
-  readonly app: Omit<AppInfo, 'profile' | 'firstRun'>;
+  readonly app: Omit<AppInfo, 'profile' | 'firstRun' | 'hasFileDialogs'>;
+  /** Opens and saves files on the desktop. Default: there is none. */
+  readonly desktop?: FileDesktop;
 }
 
 export function createCommands(options: CommandOptions): Commands {
   return {
     ...accountCommands(options),
     ...conversationCommands(options),
+    ...transferCommands(options.messenger, options.desktop ?? noFileDesktop),
     ...sessionCommands(options),
     ...serverCommands(options),
   };
@@ -43,6 +47,7 @@ function accountCommands({
   messenger,
   secrets,
   app,
+  desktop,
 }: CommandOptions): Part<
   | 'app.info'
   | 'account.add'
@@ -58,7 +63,12 @@ function accountCommands({
   return {
     'app.info': async () => {
       const accounts = await messenger.store.call('selectAccounts', null);
-      return { ...app, profile: messenger.profile, firstRun: accounts.length === 0 };
+      return {
+        ...app,
+        profile: messenger.profile,
+        firstRun: accounts.length === 0,
+        hasFileDialogs: desktop !== undefined,
+      };
     },
     'account.add': async (input) => {
       await refuseSecondAccount(messenger, input.address);
@@ -135,6 +145,7 @@ function conversationCommands({
       const conversation = await messenger.setStanding(conversationId, accept ? 'accepted' : 'declined');
       const link = await linkOf(messenger, conversationId);
       await link?.answer(accept);
+      if (!accept) await messenger.transfers.declineAll(conversationId);
       return conversation;
     },
     'message.list': async ({ conversationId, before, after, around, limit }) => {
@@ -143,6 +154,11 @@ function conversationCommands({
     },
     'message.send': ({ conversationId, text }) => sendText(messenger, conversationId, text),
     'message.retry': async ({ messageId }) => {
+      if ((await store.call('selectTransfer', { messageId })) !== null) {
+        await messenger.transfers.resume(messageId);
+        const sent = await store.call('selectMessage', { id: messageId });
+        if (sent !== null) return sent;
+      }
       const message = await store.call('updateMessageState', { id: messageId, state: 'queued' });
       if (message === null) throw new CallError('not-found', 'This message cannot be sent again.');
       feed.publish('message.changed', { message });

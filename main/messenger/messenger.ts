@@ -20,6 +20,7 @@ import {
 } from '../../shared/settings.ts';
 import type { ConnectionReport } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
+import { systemClock } from '../base/clock.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import { MESSENGER_LIMITS, type MessengerLimits, type MsrpLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
@@ -38,6 +39,7 @@ import { Network } from './network.ts';
 import { NetworkKeeper } from './network-keeper.ts';
 import { RequestRouting } from './request-routing.ts';
 import type { SecretBox } from './secrets.ts';
+import { Transfers } from './transfers.ts';
 import { isLocalPlace, type ServerPlace } from './server-ways.ts';
 
 export interface MessengerOptions {
@@ -69,6 +71,7 @@ export class Messenger implements AsyncDisposable {
   readonly ladder = new LadderRecorder();
   readonly delivery: Delivery;
   readonly inbox: Inbox;
+  readonly transfers: Transfers;
   readonly limits: MessengerLimits;
   readonly #options: MessengerOptions;
   readonly #routing: RequestRouting;
@@ -97,14 +100,14 @@ export class Messenger implements AsyncDisposable {
         this.#publishMessage(message);
       },
     });
+    this.transfers = this.#createTransfers();
     this.inbox = new Inbox({
       store,
       delivery: this.delivery,
       log: options.log,
       limits: this.limits,
       receiveAdded: (message) => {
-        this.feed.publish('message.added', { message });
-        void this.publishConversation(message.conversationId);
+        this.#publishAdded(message);
       },
       sendDelivered: (conversation, chat, messageId) => {
         const account = this.#accounts.get(conversation.accountId);
@@ -123,6 +126,7 @@ export class Messenger implements AsyncDisposable {
     messenger.#lifetime.own(store);
     try {
       await store.call('endOrphanedSessions', { nowMs: Date.now() });
+      await messenger.transfers.open();
       messenger.#settings = readSettings(await store.call('selectSettings', null), options.log);
       for (const session of await store.call('selectLastSessions', null)) {
         messenger.#lastSessions.set(session.conversationId, session);
@@ -332,6 +336,7 @@ export class Messenger implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#networkTurn;
+    await this.transfers[Symbol.asyncDispose]();
     await this.#keeper[Symbol.asyncDispose]();
     await this.#lifetime[Symbol.asyncDispose]();
   }
@@ -430,6 +435,39 @@ export class Messenger implements AsyncDisposable {
         this.#publishMessage(message);
       },
     };
+  }
+
+  #createTransfers(): Transfers {
+    const { store, feed, log, limits } = this;
+    return new Transfers({
+      store,
+      feed,
+      log,
+      limits,
+      clock: systemClock,
+      folder: join(this.profile, 'files'),
+      autoAcceptBytes: () => this.#settings['files.autoAcceptBytes'],
+      contextOf: async (conversationId, called) => {
+        const { conversation, account } = await this.conversation(conversationId);
+        return account?.chatContext(conversation, called);
+      },
+      moveMessage: async (id, state, failure) => {
+        const changed = await store.call('updateMessageState', {
+          id,
+          state,
+          ...(failure ? { failure } : {}),
+        });
+        if (changed !== null) this.#publishMessage(changed);
+      },
+      receiveAdded: (message) => {
+        this.#publishAdded(message);
+      },
+    });
+  }
+
+  #publishAdded(message: Message): void {
+    this.feed.publish('message.added', { message });
+    void this.publishConversation(message.conversationId);
   }
 
   #publishMessage(message: Message): void {

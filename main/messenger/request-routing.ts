@@ -16,11 +16,13 @@ import type { Store } from '../store/store.ts';
 import type { AccountLink } from './account-link.ts';
 import { toAddress, userOf } from './address.ts';
 import type { Inbox } from './inbox.ts';
+import { Transfers } from './transfers.ts';
 
 /** What routing needs of the messenger. */
 export interface RoutingHost {
   readonly store: Store;
   readonly inbox: Inbox;
+  readonly transfers: Transfers;
   readonly limits: MessengerLimits;
   readonly settings: Settings;
   accounts(): AccountLink[];
@@ -98,13 +100,19 @@ export class RequestRouting {
       return;
     }
     const known = contact !== null || conversation.standing === 'accepted';
+    const invite = new IncomingInvite(account.agent, request);
+    const offered = Transfers.read(invite, limits.maxPreviewBytes);
+    if (offered !== undefined) {
+      await messenger.transfers.receiveInvite(conversation, invite, offered, known);
+      return;
+    }
     const letIn = known && messenger.settings['sessions.acceptContacts'];
     const asked = open.filter(({ state }) => state === 'asked').length;
     if (!letIn && asked >= limits.maxPendingInvitations) {
       await request.respond(486);
       return;
     }
-    await account.link(conversation).receiveInvite(new IncomingInvite(account.agent, request), letIn);
+    await account.link(conversation).receiveInvite(invite, letIn);
   }
 
   async #receivePager(request: AgentServerRequest): Promise<void> {

@@ -21,6 +21,7 @@ import {
 } from '../domain/ids.ts';
 import type { Ladder } from '../domain/ladder.ts';
 import { messageSchema, type Message } from '../domain/message.ts';
+import { transferSchema, type Transfer } from '../domain/transfer.ts';
 import { settingKeys, type Settings } from '../settings.ts';
 
 const nothing = v.object({});
@@ -92,6 +93,24 @@ export const callInputs = {
     text: v.pipe(v.string(), v.minLength(1)),
   }),
   'message.retry': v.object({ messageId: messageIdSchema }),
+  /** Where the text goes is asked by the host: only where `app.info` says `hasFileDialogs`. */
+  'message.save': v.object({ messageId: messageIdSchema }),
+  /** `fileId` is what the host calls a file that the user has chosen; `preview` a small JPEG or PNG as base64. */
+  'transfer.send': v.object({
+    conversationId: conversationIdSchema,
+    fileId: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+    preview: v.optional(v.pipe(v.string(), v.maxLength(40_000), v.regex(/^[A-Za-z0-9+/]*={0,2}$/))),
+  }),
+  'transfer.accept': v.object({ messageId: messageIdSchema }),
+  'transfer.decline': v.object({ messageId: messageIdSchema }),
+  'transfer.pause': v.object({ messageId: messageIdSchema }),
+  /** After a pause, or after a failure: it goes on from what is there. */
+  'transfer.resume': v.object({ messageId: messageIdSchema }),
+  'transfer.cancel': v.object({ messageId: messageIdSchema }),
+  /** These three need the desktop: only where `app.info` says `hasFileDialogs`. */
+  'transfer.open': v.object({ messageId: messageIdSchema }),
+  'transfer.reveal': v.object({ messageId: messageIdSchema }),
+  'transfer.save': v.object({ messageId: messageIdSchema }),
   'session.start': v.object({ conversationId: conversationIdSchema }),
   /** The user's answer to a stranger's invitation (session state `asked`). */
   'session.answer': v.object({ sessionId: sessionIdSchema, accept: v.boolean() }),
@@ -165,6 +184,8 @@ export interface AppInfo {
   readonly profile: string;
   /** True when nothing has been set up yet: the three doors are shown. */
   readonly firstRun: boolean;
+  /** Files are opened, shown in their folder and saved by the program; else the window downloads them. */
+  readonly hasFileDialogs: boolean;
 }
 
 /** Output of every call. */
@@ -189,6 +210,16 @@ export interface CallOutputs {
   };
   'message.send': Message;
   'message.retry': Message;
+  'message.save': null;
+  'transfer.send': Message;
+  'transfer.accept': Transfer;
+  'transfer.decline': Transfer;
+  'transfer.pause': Transfer;
+  'transfer.resume': Transfer;
+  'transfer.cancel': Transfer;
+  'transfer.open': null;
+  'transfer.reveal': null;
+  'transfer.save': null;
   'session.start': Session;
   'session.answer': Session;
   'session.end': Session;
@@ -216,6 +247,12 @@ export type CallOutput<Name extends CallName> = CallOutputs[Name];
 export const eventData = {
   'message.added': v.object({ message: messageSchema }),
   'message.changed': v.object({ message: messageSchema }),
+  /** The file of a message has moved on; at most ten times a second. */
+  'transfer.changed': v.object({
+    conversationId: conversationIdSchema,
+    messageId: messageIdSchema,
+    transfer: transferSchema,
+  }),
   'conversation.changed': v.object({ conversation: conversationSchema }),
   'session.changed': v.object({ session: sessionSchema }),
   'account.changed': v.object({ account: accountSchema }),

@@ -1,0 +1,225 @@
+/**
+ * Owns: a file on its way out: read once for its hashes, offered, sent from where the other side has it.
+ * Called by: transfers.ts. Calls: file-call.ts, msrp/file-source.ts.
+ */
+import { open as openFile } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { MsrpSessionError } from '../msrp/session-error.ts';
+import type { FileDescription } from '../msrp/file-sdp.ts';
+import { FileSource } from '../msrp/file-source.ts';
+import type { FileIcon } from './file-body.ts';
+import { pictureType } from './file-body.ts';
+import { FileCall, type FileCallContext, type FileCallStart } from './file-call.ts';
+import { digestFile } from './file-digest.ts';
+import { createMessageId } from './message-id.ts';
+import type { AskedFile, TransferHost, TransferRecord } from './transfer-record.ts';
+
+/** Reads the file once. Leaves it `waiting`, or `failed`. */
+export async function prepareFile(record: TransferRecord, signal: AbortSignal): Promise<void> {
+  const { path } = record.stored;
+  try {
+    const { size, mtimeMs } = await stat(path ?? '');
+    const { sha1, sha256 } = (await digestFile(path ?? '', size, signal)).finish();
+    if (record.state !== 'preparing') return;
+    await record.update({ state: 'waiting', size, sha1, sha256, modifiedMs: Math.round(mtimeMs) });
+  } catch (error) {
+    if (signal.aborted || record.state !== 'preparing') return;
+    await record.fail('not-read', `The file could not be read (${codeOf(error)}).`);
+  }
+}
+
+/** Offers the file and sends it. Whatever comes of it is in its state afterwards. */
+export async function offerFile(
+  host: TransferHost,
+  record: TransferRecord,
+  context: FileCallContext,
+): Promise<void> {
+  if (!(await isUnchanged(record))) return;
+  const call = new FileCall(context, () => undefined);
+  record.call = call;
+  await record.update({ state: 'offered', failure: null });
+  const start = await call.invite(describe(record, 0), iconOf(record));
+  if (start.kind === 'open') await sendFrom(host, record, call, start.theirs?.start ?? 0);
+  else await receiveRefusal(record, start);
+}
+
+/** The other side asks for a file that we have offered: sends it from where it has it. */
+export async function serveFile(
+  host: TransferHost,
+  record: TransferRecord,
+  { invite, offer, context }: AskedFile,
+  start: number,
+): Promise<void> {
+  if (!(await isUnchanged(record))) {
+    await invite.reject(404);
+    return;
+  }
+  const call = new FileCall(context, () => undefined);
+  record.call = call;
+  const begun = await call.accept(invite, offer, describe(record, start));
+  if (begun.kind === 'open') await sendFrom(host, record, call, start);
+}
+
+/** A file that has changed since its hashes were made is not the one that was offered. */
+async function isUnchanged(record: TransferRecord): Promise<boolean> {
+  const { path, size, modifiedMs } = record.stored;
+  const now = await stat(path ?? '').catch(() => undefined);
+  if (now === undefined) {
+    await record.fail('not-read', 'The file is not there any more.');
+    return false;
+  }
+  if (now.size === size && Math.round(now.mtimeMs) === modifiedMs) return true;
+  await record.fail('changed', 'The file has changed since. Send it again.');
+  return false;
+}
+
+async function sendFrom(
+  host: TransferHost,
+  record: TransferRecord,
+  call: FileCall,
+  wanted: number,
+): Promise<void> {
+  const { path, type } = record.stored;
+  const size = record.stored.size ?? 0;
+  const start = wanted <= size ? wanted : 0;
+  const source = await openSource(path ?? '', start, size);
+  if (source === undefined || record.state === 'paused' || record.state === 'cancelled') {
+    source?.close();
+    await call.end();
+    if (source === undefined) await record.fail('not-read', 'The file could not be read.');
+    return;
+  }
+  await record.update({ state: 'transferring', bytesDone: start });
+  const status = await send(call, source, type, (bytes) => {
+    record.receiveProgress(start + bytes);
+  });
+  source.close();
+  await settle(host, record, status, size);
+  if (status !== undefined) await call.end();
+}
+
+/** The MSRP status; undefined when the way broke first, `not-read` when the file did. */
+async function send(
+  call: FileCall,
+  body: FileSource,
+  contentType: string,
+  receiveProgress: (bytes: number) => void,
+): Promise<number | 'not-read' | undefined> {
+  try {
+    return await call.send({ messageId: createMessageId(), contentType, body, receiveProgress });
+  } catch (error) {
+    if (!(error instanceof MsrpSessionError)) throw error;
+    return error.code === 'MSRP_SOURCE_FAILED' ? 'not-read' : undefined;
+  }
+}
+
+async function settle(
+  host: TransferHost,
+  record: TransferRecord,
+  status: number | 'not-read' | undefined,
+  size: number,
+): Promise<void> {
+  // Our user has paused or cancelled it meanwhile.
+  if (record.state !== 'transferring') return;
+  switch (status) {
+    case 200:
+      await record.update({ state: 'done', bytesDone: size });
+      await host.moveMessage(record.id, 'delivered');
+      return;
+    case 'not-read':
+      await record.fail('not-read', 'The rest of the file could not be read.');
+      return;
+    case 413:
+      await record.fail('too-large', 'It is too large for the other side, or the disk there is full.');
+      return;
+    case 400:
+      await record.fail('damaged', 'It did not arrive as it was sent.');
+      return;
+    case 415:
+      await record.fail('not-supported', 'The other side does not take this kind of file.');
+      return;
+    default:
+      // The way broke, not the file: it goes on from where the other side has it.
+      await record.update({ state: 'waiting' });
+  }
+}
+
+const MAX_REFUSED_MEDIA = 3;
+const refusedMedia = new WeakMap<TransferRecord, number>();
+
+async function receiveRefusal(
+  record: TransferRecord,
+  start: Exclude<FileCallStart, { kind: 'open' }>,
+): Promise<void> {
+  if (record.state !== 'offered' || start.kind === 'no-answer') return;
+  const status = start.kind === 'refused' ? start.status : 0;
+  switch (status) {
+    case 603:
+      await record.update({ state: 'declined' });
+      return;
+    // It is known there and will be asked for.
+    case 486:
+    case 600:
+      return;
+    case 413:
+      await record.fail('too-large', 'It is too large for the other side, or the disk there is full.');
+      return;
+    case 403:
+    case 404:
+    case 604:
+      await record.fail('refused', 'The server did not pass it on.');
+      return;
+    case 415:
+    case 606:
+      await record.fail('not-supported', 'The other side does not take files.');
+      return;
+    case 488: {
+      // Said by programs that know no files, and when no connection came about: that may be different soon.
+      const times = (refusedMedia.get(record) ?? 0) + 1;
+      refusedMedia.set(record, times);
+      if (times < MAX_REFUSED_MEDIA) await record.update({ state: 'waiting' });
+      else await record.fail('not-supported', 'The other side does not take files.');
+      return;
+    }
+    default:
+      await record.update({ state: 'waiting' });
+  }
+}
+
+function describe({ stored }: TransferRecord, start: number): FileDescription {
+  return {
+    direction: 'sendonly',
+    name: stored.name,
+    type: stored.type,
+    size: stored.size ?? undefined,
+    sha1: stored.sha1 ?? undefined,
+    sha256: stored.sha256 ?? undefined,
+    transferId: stored.transferId,
+    disposition: stored.type.startsWith('image/') ? 'render' : 'attachment',
+    modifiedMs: stored.modifiedMs ?? undefined,
+    start,
+    iconId: stored.preview === null ? undefined : iconId(stored.transferId),
+  };
+}
+
+function iconOf({ stored }: TransferRecord): FileIcon | undefined {
+  const type = stored.preview === null ? undefined : pictureType(stored.preview);
+  if (stored.preview === null || type === undefined) return undefined;
+  return { id: iconId(stored.transferId), type, bytes: stored.preview };
+}
+
+function iconId(transferId: string): string {
+  return `${transferId}@icon.invalid`;
+}
+
+function openSource(path: string, offset: number, size: number): Promise<FileSource | undefined> {
+  const { promise, resolve } = Promise.withResolvers<FileSource | undefined>();
+  openFile(path, 'r', (error, file) => {
+    resolve(error === null ? new FileSource(file, { offset, size }) : undefined);
+  });
+  return promise;
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'changed while it was read';
+}

@@ -1,0 +1,60 @@
+/**
+ * Owns: the calls of the contract that are about files. Called by: commands.ts. Calls: transfers.ts, the host's desktop.
+ */
+import type { CallName } from '../../shared/ipc/contract.ts';
+import { CallError } from '../../shared/ipc/error-codes.ts';
+import type { Commands } from './commands.ts';
+import type { Messenger } from './messenger.ts';
+
+/** What a host with a desktop does with a file. Each rejects with CallError. */
+export interface FileDesktop {
+  open(path: string): Promise<void>;
+  reveal(path: string): Promise<void>;
+  /** Asks where, and copies; a user who changes his mind is no error. */
+  saveFile(path: string, name: string): Promise<void>;
+  saveText(text: string, name: string): Promise<void>;
+}
+
+const none = (): Promise<never> =>
+  Promise.reject(new CallError('not-allowed', 'This window saves files itself.'));
+
+/** A host without one: its window downloads. */
+export const noFileDesktop: FileDesktop = { open: none, reveal: none, saveFile: none, saveText: none };
+
+export function transferCommands(
+  messenger: Messenger,
+  desktop: FileDesktop,
+): Pick<Commands, Extract<CallName, `transfer.${string}` | 'message.save'>> {
+  const { transfers } = messenger;
+  return {
+    'message.save': async ({ messageId }) => {
+      const message = await messenger.store.call('selectMessage', { id: messageId });
+      if (message === null) throw new CallError('not-found', 'This message does not exist any more.');
+      await desktop.saveText(message.text, `${new Date(message.sentAtMs).toISOString().slice(0, 10)}.txt`);
+      return null;
+    },
+    'transfer.send': async ({ conversationId, fileId, preview }) => {
+      const { conversation } = await messenger.conversation(conversationId);
+      if (conversation.standing !== 'accepted') await messenger.setStanding(conversationId, 'accepted');
+      return transfers.send(conversationId, fileId, preview);
+    },
+    'transfer.accept': ({ messageId }) => transfers.accept(messageId),
+    'transfer.decline': ({ messageId }) => transfers.decline(messageId),
+    'transfer.pause': ({ messageId }) => transfers.pause(messageId),
+    'transfer.resume': ({ messageId }) => transfers.resume(messageId),
+    'transfer.cancel': ({ messageId }) => transfers.cancel(messageId),
+    'transfer.open': async ({ messageId }) => {
+      await desktop.open((await transfers.fileOf(messageId)).path);
+      return null;
+    },
+    'transfer.reveal': async ({ messageId }) => {
+      await desktop.reveal((await transfers.fileOf(messageId)).path);
+      return null;
+    },
+    'transfer.save': async ({ messageId }) => {
+      const { path, name } = await transfers.fileOf(messageId);
+      await desktop.saveFile(path, name);
+      return null;
+    },
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * Owns: one file of a conversation as it stands: on disk, for the window, and what is under way for it.
+ * Called by: transfers.ts, outgoing-transfer.ts, incoming-transfer.ts. Calls: store, feed.
+ */
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { TransferFailureCode } from '../../shared/domain/transfer.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import type { MessengerLimits } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import type { IncomingInvite } from '../sip/agent/invite.ts';
+import type { MsrpDescription } from '../msrp/sdp.ts';
+import type { Store } from '../store/store.ts';
+import { shownTransfer, type PlacedTransfer, type StoredTransfer } from '../store/transfers.ts';
+import type { FileCall, FileCallContext } from './file-call.ts';
+import type { Feed } from './feed.ts';
+
+/** What files need of the messenger. */
+export interface TransferHost {
+  readonly store: Store;
+  readonly feed: Feed;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly limits: MessengerLimits;
+  /** Where received files are put. */
+  readonly folder: string;
+  /** Undefined while the account of the conversation cannot reach its server. */
+  contextOf(conversationId: ConversationId, called?: 'called'): Promise<FileCallContext | undefined>;
+  /** The message has moved on: `delivered`, `failed`, or `queued` again. */
+  moveMessage(
+    id: MessageId,
+    state: 'queued' | 'delivered' | 'failed',
+    failure?: StoredTransfer['failure'],
+  ): Promise<void>;
+}
+
+/** An invitation to a file that waits for the user's answer. */
+export interface AskedFile {
+  readonly invite: IncomingInvite;
+  readonly offer: MsrpDescription;
+  readonly context: FileCallContext;
+}
+
+/** One file while the program runs. */
+export class TransferRecord {
+  readonly #host: TransferHost;
+  #stored: PlacedTransfer;
+  /** The attempt under way. */
+  call: FileCall | undefined;
+  asked: AskedFile | undefined;
+  /** Hashing, or an attempt from its first step to its last. */
+  busy = false;
+  retry: Timer | undefined;
+  retryMs: number;
+  #shownMs = 0;
+  #progress: Timer | undefined;
+  #bytes: number;
+
+  constructor(host: TransferHost, stored: PlacedTransfer) {
+    this.#host = host;
+    this.#stored = stored;
+    this.#bytes = stored.bytesDone;
+    this.retryMs = host.limits.retryFirstMs;
+  }
+
+  get stored(): PlacedTransfer {
+    return this.#stored;
+  }
+
+  get id(): MessageId {
+    return this.#stored.messageId;
+  }
+
+  get state(): StoredTransfer['state'] {
+    return this.#stored.state;
+  }
+
+  /** Nothing goes on by itself any more. */
+  get isSettled(): boolean {
+    return ['done', 'declined', 'cancelled', 'failed'].includes(this.state);
+  }
+
+  /** Changes it on disk and for the window. */
+  async update(change: Partial<StoredTransfer>): Promise<void> {
+    this.#stored = { ...this.#stored, ...change };
+    if (change.bytesDone !== undefined) this.#bytes = change.bytesDone;
+    this.#show();
+    await this.#host.store.call('upsertTransfer', this.#stored);
+  }
+
+  /** Keeps how much is safe, without a word to the window. */
+  async checkpoint(bytesDone: number): Promise<void> {
+    this.#stored = { ...this.#stored, bytesDone };
+    await this.#host.store.call('upsertTransfer', this.#stored);
+  }
+
+  /** So many bytes have arrived: the window is told, not too often. */
+  receiveProgress(bytes: number): void {
+    if (bytes > this.#bytes) this.retryMs = this.#host.limits.retryFirstMs;
+    this.#bytes = bytes;
+    if (this.#progress?.active === true) return;
+    const { progressMs } = this.#host.limits;
+    const leftMs = this.#shownMs + progressMs - this.#host.clock.now();
+    if (leftMs <= 0) this.#show();
+    else this.#progress = this.#host.clock.startTimer(leftMs, () => this.#show());
+  }
+
+  async fail(code: TransferFailureCode, message: string): Promise<void> {
+    const failure = { code, message };
+    await this.update({ state: 'failed', failure });
+    if (this.#stored.direction === 'out') await this.#host.moveMessage(this.id, 'failed', failure);
+  }
+
+  /** Hangs up what is under way, and forgets what was to come. */
+  async stop(status = 480): Promise<void> {
+    this.retry?.[Symbol.dispose]();
+    this.#progress?.[Symbol.dispose]();
+    const { asked, call } = this;
+    this.asked = undefined;
+    await asked?.invite.reject(status);
+    await call?.end();
+  }
+
+  #show(): void {
+    this.#progress?.[Symbol.dispose]();
+    this.#shownMs = this.#host.clock.now();
+    const { conversationId, messageId } = this.#stored;
+    const transfer = shownTransfer({ ...this.#stored, bytesDone: this.#bytes });
+    this.#host.feed.publish('transfer.changed', { conversationId, messageId, transfer });
+  }
+}

@@ -1,0 +1,465 @@
+/**
+ * Owns: all files of a messenger: which may go on now, what their users decide, offers that come in.
+ * Called by: messenger.ts, request-routing.ts, commands.ts, the hosts. Calls: outgoing-transfer.ts, incoming-transfer.ts.
+ */
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { rm, stat } from 'node:fs/promises';
+import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import type { Transfer } from '../../shared/domain/transfer.ts';
+import { CallError } from '../../shared/ipc/error-codes.ts';
+import { setNewest } from '../base/bounded-map.ts';
+import { parseFile, type FileDescription } from '../msrp/file-sdp.ts';
+import { parseMsrpDescription } from '../msrp/sdp.ts';
+import type { IncomingInvite } from '../sip/agent/invite.ts';
+import { shownTransfer, type PlacedTransfer, type StoredTransfer } from '../store/transfers.ts';
+import { pictureType, readInviteBody, type FileIcon } from './file-body.ts';
+import { safeFileName } from './file-name.ts';
+import { confirmFile, receiveFile, type FileWay } from './incoming-transfer.ts';
+import { createMessageId } from './message-id.ts';
+import { offerFile, prepareFile, serveFile } from './outgoing-transfer.ts';
+import { TransferRecord, type AskedFile, type TransferHost } from './transfer-record.ts';
+
+/** What transfers need beside what one of them needs. */
+export interface TransfersHost extends TransferHost {
+  autoAcceptBytes(): number;
+  /** A message of a file is on disk. */
+  receiveAdded(message: Message): void;
+}
+
+/** A file that the user has chosen and its host has found, until it is sent. */
+interface ChosenFile {
+  readonly path: string;
+  readonly name: string;
+  readonly type: string;
+}
+
+const MAX_CHOSEN = 256;
+const MAX_WIRE_ID_CHARS = 200;
+const TYPE = /^[\w!#$&.+^-]{1,64}\/[\w!#$&.+^-]{1,64}$/;
+
+/** The files of one messenger. */
+export class Transfers implements AsyncDisposable {
+  readonly #host: TransfersHost;
+  readonly #records = new Map<MessageId, TransferRecord>();
+  readonly #chosen = new Map<string, ChosenFile>();
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #abort = new AbortController();
+  readonly #release: () => void;
+
+  constructor(host: TransfersHost) {
+    this.#host = host;
+    this.#release = host.feed.subscribe(({ event, data }) => {
+      // Whoever writes or has a session is there: what waits for him goes on.
+      if (event === 'account.changed' && data.account.connection.status === 'online') this.#goOn();
+      else if (event === 'message.added' && data.message.direction === 'in')
+        this.#goOn(data.message.conversationId);
+      else if (event === 'session.changed' && data.session.state === 'open')
+        this.#goOn(data.session.conversationId);
+    });
+  }
+
+  /** What was under way when the program last stopped goes on. */
+  async open(): Promise<void> {
+    for (const stored of await this.#host.store.call('selectOpenTransfers', null)) {
+      const record = this.#keep(stored);
+      const asksUs = stored.direction === 'in' && stored.state === 'offered';
+      if (stored.state === 'preparing') this.#prepare(record);
+      else if (!asksUs) await record.update({ state: 'waiting' });
+    }
+  }
+
+  /** The host has a file that the user has chosen. Returns what the window calls it by. */
+  choose(file: { path: string; name: string; type: string }): string {
+    const id = randomBytes(16).toString('hex');
+    const type = TYPE.test(file.type) ? file.type.toLowerCase() : 'application/octet-stream';
+    setNewest(this.#chosen, id, { path: file.path, name: safeFileName(file.name), type }, MAX_CHOSEN);
+    return id;
+  }
+
+  /** Stores the message, then offers the file. Rejects with CallError or StoreError. */
+  async send(conversationId: ConversationId, fileId: string, preview?: string): Promise<Message> {
+    const chosen = this.#chosen.get(fileId);
+    const found = chosen && (await stat(chosen.path).catch(() => undefined));
+    if (chosen === undefined || found?.isFile() !== true) {
+      throw new CallError('not-found', 'This file is not there any more. Choose it again.');
+    }
+    this.#chosen.delete(fileId);
+    const id = createMessageId();
+    const nowMs = Date.now();
+    const file: Omit<StoredTransfer, 'messageId'> = {
+      ...unsent,
+      transferId: id,
+      name: chosen.name,
+      type: chosen.type,
+      size: found.size,
+      state: 'preparing',
+      path: chosen.path,
+      preview: this.#checkPreview(preview),
+    };
+    const { message } = await this.#host.store.insertMessage({
+      id,
+      conversationId,
+      direction: 'out',
+      wireId: id,
+      text: chosen.name,
+      sentAtMs: nowMs,
+      storedAtMs: nowMs,
+      state: 'queued',
+      displayReportWanted: false,
+      file,
+    });
+    this.#host.receiveAdded(message);
+    this.#prepare(this.#keep({ ...file, messageId: id, conversationId, direction: 'out' }));
+    return message;
+  }
+
+  /** The user wants a file that is offered to him. */
+  async accept(messageId: MessageId): Promise<Transfer> {
+    const record = await this.#recordOf(messageId);
+    if (record.stored.direction !== 'in' || record.state === 'done') throw notPossible();
+    const { asked } = record;
+    record.asked = undefined;
+    await record.update({ accepted: true, state: 'waiting', failure: null });
+    if (asked !== undefined) this.#receive(record, { asked });
+    else this.#goOn(record.stored.conversationId);
+    return shownTransfer(record.stored);
+  }
+
+  /** The user does not want it. */
+  async decline(messageId: MessageId): Promise<Transfer> {
+    const record = await this.#recordOf(messageId);
+    if (record.stored.direction !== 'in' || record.state === 'done') throw notPossible();
+    await record.update({ state: 'declined', accepted: false });
+    await record.stop(603);
+    await this.#forgetPart(record);
+    return shownTransfer(record.stored);
+  }
+
+  async pause(messageId: MessageId): Promise<Transfer> {
+    const record = await this.#recordOf(messageId);
+    if (record.isSettled || record.state === 'paused') throw notPossible();
+    await record.update({ state: 'paused' });
+    await record.stop(486);
+    return shownTransfer(record.stored);
+  }
+
+  /** Goes on after a pause, or tries again after a failure. */
+  async resume(messageId: MessageId): Promise<Transfer> {
+    const record = await this.#recordOf(messageId);
+    const { direction, sha1, size } = record.stored;
+    if (direction === 'in') return this.accept(messageId);
+    if (record.state === 'done') throw notPossible();
+    await this.#host.moveMessage(record.id, 'queued');
+    record.retryMs = this.#host.limits.retryFirstMs;
+    const isKnown = sha1 !== null && size !== null && record.stored.failure?.code !== 'changed';
+    await record.update({ state: isKnown ? 'waiting' : 'preparing', failure: null });
+    if (isKnown) this.#goOn(record.stored.conversationId);
+    else this.#prepare(record);
+    return shownTransfer(record.stored);
+  }
+
+  /** It is not wanted any more, on either side. */
+  async cancel(messageId: MessageId): Promise<Transfer> {
+    const record = await this.#recordOf(messageId);
+    if (record.state === 'done') throw notPossible();
+    await record.update({ state: 'cancelled', accepted: false, failure: null });
+    await record.stop(603);
+    await this.#forgetPart(record);
+    return shownTransfer(record.stored);
+  }
+
+  /** Where a whole file lies. Rejects with CallError when it is not here. */
+  async fileOf(messageId: MessageId): Promise<{ path: string; name: string; type: string; size: number }> {
+    const stored = await this.#host.store.call('selectTransfer', { messageId });
+    const { path = null } = stored ?? {};
+    const found = path === null ? undefined : await stat(path).catch(() => undefined);
+    if (stored === null || path === null || found?.isFile() !== true) {
+      throw new CallError('not-found', 'This file is not on this computer any more.');
+    }
+    return { path, name: stored.name, type: stored.type, size: found.size };
+  }
+
+  /** Whether an invitation is about a file, and about which. */
+  static read(invite: IncomingInvite, maxPreviewBytes: number): OfferedFile | undefined {
+    const { sdp, icon } = readInviteBody(invite.contentType, invite.sdp, maxPreviewBytes);
+    const offer = parseMsrpDescription(sdp);
+    const file = offer && parseFile(offer);
+    return offer && file && { offer, file, icon: icon(file.iconId) };
+  }
+
+  /** Somebody offers a file, or asks for one. Answered when it resolves, or it rings. */
+  async receiveInvite(
+    conversation: Conversation,
+    invite: IncomingInvite,
+    offered: OfferedFile,
+    known: boolean,
+  ): Promise<void> {
+    const context = await this.#host.contextOf(conversation.id, 'called');
+    if (context === undefined) {
+      await invite.reject(480);
+      return;
+    }
+    const asked = { invite, offer: offered.offer, context };
+    if (offered.file.direction === 'recvonly') await this.#receiveWish(conversation.id, asked, offered.file);
+    else await this.#receiveOffer(conversation.id, asked, offered, known);
+  }
+
+  /** The user has declined the person: his files as well. */
+  async declineAll(conversationId: ConversationId): Promise<void> {
+    for (const record of this.#records.values()) {
+      const { stored } = record;
+      if (stored.conversationId === conversationId && stored.direction === 'in' && record.state === 'offered')
+        await this.decline(record.id);
+    }
+  }
+
+  /** Everything is left as it is on disk, to go on later. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+    this.#release();
+    await Promise.all([...this.#records.values()].map((record) => record.stop()));
+    await Promise.all(this.#tasks);
+  }
+
+  async #receiveOffer(
+    conversationId: ConversationId,
+    asked: AskedFile,
+    { file, icon }: OfferedFile,
+    known: boolean,
+  ): Promise<void> {
+    const record = await this.#recordOfOffer(conversationId, asked.invite, file, icon);
+    const { state } = record;
+    if (state === 'done') {
+      this.#run(record, () => confirmFile(record, asked));
+      return;
+    }
+    if (record.busy || state === 'paused') {
+      await asked.invite.reject(486);
+      return;
+    }
+    if (state === 'declined' || state === 'cancelled') {
+      await asked.invite.reject(603);
+      return;
+    }
+    const { size, accepted } = record.stored;
+    if (accepted || (known && size !== null && size <= this.#host.autoAcceptBytes())) {
+      await record.update({ accepted: true });
+      this.#receive(record, { asked });
+      return;
+    }
+    await this.#ask(record, asked);
+  }
+
+  /** Rings until the user answers, or the sender does not wait any longer: then the file can still be asked for. */
+  async #ask(record: TransferRecord, asked: AskedFile): Promise<void> {
+    const ringing = [...this.#records.values()].filter((each) => each.asked !== undefined).length;
+    if (ringing >= this.#host.limits.maxPendingOffers) {
+      await asked.invite.reject(486);
+      return;
+    }
+    const before = record.asked;
+    record.asked = asked;
+    await before?.invite.reject(486);
+    asked.invite.cancelled.addEventListener('abort', () => {
+      if (record.asked === asked) record.asked = undefined;
+    });
+    await asked.invite.sendRinging();
+  }
+
+  /** The other side asks for a file that we have offered it. */
+  async #receiveWish(conversationId: ConversationId, asked: AskedFile, file: FileDescription): Promise<void> {
+    const stored =
+      file.transferId === undefined
+        ? null
+        : await this.#host.store.call('selectTransferByWireId', {
+            conversationId,
+            direction: 'out',
+            wireId: file.transferId,
+          });
+    const isSame = file.sha1 === undefined || file.sha1 === stored?.sha1;
+    if (stored === null || !isSame || ['cancelled', 'declined', 'failed'].includes(stored.state)) {
+      await asked.invite.reject(404, { reason: 'No such file' });
+      return;
+    }
+    const record = this.#records.get(stored.messageId) ?? this.#keep(stored);
+    if (record.busy || record.state === 'paused' || record.state === 'preparing') {
+      await asked.invite.reject(486);
+      return;
+    }
+    this.#run(record, () => serveFile(this.#host, record, asked, file.start));
+  }
+
+  async #recordOfOffer(
+    conversationId: ConversationId,
+    invite: IncomingInvite,
+    file: FileDescription,
+    icon: FileIcon | undefined,
+  ): Promise<TransferRecord> {
+    // Who gives no id offers a new file each time.
+    const wireId = boundedId(
+      file.transferId ?? invite.request.message.headers.get('call-id') ?? randomUUID(),
+    );
+    const id = randomUUID() as MessageId;
+    const nowMs = Date.now();
+    const name = safeFileName(file.name ?? '');
+    const stored: Omit<StoredTransfer, 'messageId'> = {
+      ...unsent,
+      transferId: file.transferId ?? wireId,
+      name,
+      type: file.type ?? 'application/octet-stream',
+      size: file.size ?? null,
+      sha1: file.sha1 ?? null,
+      sha256: file.sha256 ?? null,
+      modifiedMs: file.modifiedMs ?? null,
+      state: 'offered',
+      preview: icon?.bytes ?? null,
+    };
+    const { message, duplicate } = await this.#host.store.insertMessage({
+      id,
+      conversationId,
+      direction: 'in',
+      wireId,
+      text: name,
+      sentAtMs: nowMs,
+      storedAtMs: nowMs,
+      state: 'received',
+      displayReportWanted: false,
+      file: stored,
+    });
+    if (!duplicate) {
+      this.#host.receiveAdded(message);
+      return this.#keep({ ...stored, messageId: id, conversationId, direction: 'in' });
+    }
+    const record = await this.#recordOf(message.id);
+    // The same id for another file: nothing of the old one may end up in it.
+    const { sha1, size } = record.stored;
+    if (record.state !== 'done' && (sha1 !== stored.sha1 || size !== stored.size)) {
+      await record.update({ ...stored, state: record.state, bytesDone: 0 });
+    }
+    return record;
+  }
+
+  /** What waits and can go on now does, as many at once as may be. */
+  #goOn(conversationId?: ConversationId): void {
+    if (this.#abort.signal.aborted) return;
+    for (const record of this.#records.values()) {
+      if (conversationId !== undefined && record.stored.conversationId !== conversationId) continue;
+      if (record.state !== 'waiting' || record.busy) continue;
+      if (this.#running >= this.#host.limits.maxTransfers) return;
+      this.#run(record, () => this.#attempt(record));
+    }
+  }
+
+  get #running(): number {
+    return [...this.#records.values()].filter(({ busy, state }) => busy && state !== 'offered').length;
+  }
+
+  async #attempt(record: TransferRecord): Promise<void> {
+    const context = await this.#host.contextOf(record.stored.conversationId);
+    if (context === undefined || record.state !== 'waiting') return;
+    if (record.stored.direction === 'out') await offerFile(this.#host, record, context);
+    else if (record.stored.accepted) await receiveFile(this.#host, record, { context });
+  }
+
+  #receive(record: TransferRecord, way: FileWay & { readonly asked: AskedFile }): void {
+    this.#run(record, () => receiveFile(this.#host, record, way));
+  }
+
+  #prepare(record: TransferRecord): void {
+    this.#run(record, () => prepareFile(record, this.#abort.signal));
+  }
+
+  /** One attempt after the other; when one is over, what waits has its turn, and a broken one waits a little. */
+  #run(record: TransferRecord, attempt: () => Promise<void>): void {
+    record.busy = true;
+    record.retry?.[Symbol.dispose]();
+    const wasPreparing = record.state === 'preparing';
+    const task = attempt()
+      .catch((error: unknown) => {
+        this.#host.log.error('file.failed', { messageId: record.id, error });
+      })
+      .finally(() => {
+        record.busy = false;
+        record.call = undefined;
+        this.#tasks.delete(task);
+        if (this.#abort.signal.aborted) return;
+        if (record.isSettled) this.#records.delete(record.id);
+        else if (record.state === 'waiting' && !wasPreparing) this.#retryLater(record);
+        this.#goOnExcept(record, wasPreparing);
+      });
+    this.#tasks.add(task);
+  }
+
+  #goOnExcept(record: TransferRecord, including: boolean): void {
+    for (const each of this.#records.values()) {
+      if (each !== record && each.state === 'waiting' && each.retry?.active !== true)
+        this.#goOn(each.stored.conversationId);
+    }
+    if (including) this.#goOn(record.stored.conversationId);
+  }
+
+  #retryLater(record: TransferRecord): void {
+    record.retry = this.#host.clock.startTimer(record.retryMs, () => {
+      this.#goOn(record.stored.conversationId);
+    });
+    record.retryMs = Math.min(record.retryMs * 2, this.#host.limits.retryMaxMs);
+  }
+
+  #keep(stored: PlacedTransfer): TransferRecord {
+    const record = new TransferRecord(this.#host, stored);
+    this.#records.set(stored.messageId, record);
+    return record;
+  }
+
+  async #recordOf(messageId: MessageId): Promise<TransferRecord> {
+    const known = this.#records.get(messageId);
+    if (known !== undefined) return known;
+    const stored = await this.#host.store.call('selectTransfer', { messageId });
+    if (stored === null) throw new CallError('not-found', 'There is no such file.');
+    return this.#records.get(messageId) ?? this.#keep(stored);
+  }
+
+  async #forgetPart(record: TransferRecord): Promise<void> {
+    const { partPath } = record.stored;
+    await Promise.all(record.busy ? this.#tasks : []);
+    if (partPath === null) return;
+    await rm(partPath, { force: true }).catch(() => undefined);
+    await record.update({ partPath: null, bytesDone: 0 });
+  }
+
+  #checkPreview(preview: string | undefined): Uint8Array | null {
+    if (preview === undefined) return null;
+    const bytes = Buffer.from(preview, 'base64');
+    const isPicture = pictureType(bytes) !== undefined;
+    return isPicture && bytes.length <= this.#host.limits.maxPreviewBytes ? bytes : null;
+  }
+}
+
+/** What an invitation says about a file. */
+export interface OfferedFile {
+  readonly offer: AskedFile['offer'];
+  readonly file: FileDescription;
+  readonly icon: FileIcon | undefined;
+}
+
+const unsent = {
+  sha1: null,
+  sha256: null,
+  modifiedMs: null,
+  accepted: false,
+  bytesDone: 0,
+  path: null,
+  partPath: null,
+  preview: null,
+  failure: null,
+} as const;
+
+function notPossible(): CallError {
+  return new CallError('not-allowed', 'This is not possible with this file any more.');
+}
+
+function boundedId(id: string): string {
+  return id.length <= MAX_WIRE_ID_CHARS ? id : createHash('sha256').update(id).digest('hex');
+}
