@@ -313,7 +313,9 @@ export class MsrpConnection implements AsyncDisposable {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      const ceiling = this.#options.limits.socketHighWaterBytes;
+      const { socketHighWaterBytes, sendChunkBytes } = this.#options.limits;
+      // What waits behind a write to TLS is copied once more: one chunk at a time.
+      const ceiling = this.security === undefined ? socketHighWaterBytes : sendChunkBytes;
       while (this.#lanes.size > 0 && this.#output.queuedBytes < ceiling && this.#socket.writable) {
         for (const lane of this.#lanes) {
           if (!lane.sendNext()) this.#lanes.delete(lane);

@@ -7,17 +7,26 @@ import type { Socket } from 'node:net';
 /** Bodies up to this size are gathered with their heads; a larger one goes to the socket as it is. */
 const GATHER_BYTES = 4 * 1024;
 const BLOCK_BYTES = 16 * 1024;
+/** For what goes over TLS: a chunk with its head. Several at once would leave the processor's cache while encrypted. */
+const LARGE_BLOCK_BYTES = 72 * 1024;
 /** Blocks that no socket holds any more, for the next connection that writes. */
 const MAX_SPARE_BLOCKS = 32;
+const MAX_SPARE_LARGE_BLOCKS = 4;
 const spareBlocks: Buffer[] = [];
+const spareLargeBlocks: Buffer[] = [];
 const EMPTY: Buffer = Buffer.alloc(0);
 
-/** The outgoing side of a socket. What is appended in one turn of the event loop is written together. */
+/**
+ * The outgoing side of a socket. What is appended in one turn of the event loop is written together: the answers to all
+ * that was read in it leave in one write.
+ */
 export class MsrpOutput {
   readonly #socket: Socket;
   readonly #receiveWritten: (bytes: Buffer) => void;
   readonly #receiveFlushed: () => void;
   readonly #flush = (): void => this.flush();
+  /** TLS copies what consists of several pieces into memory of its own, fresh each time: better into ours. */
+  readonly #gathersAll: boolean;
   #block = EMPTY;
   /** What of the block the socket has, and what is written into it. */
   #handed = 0;
@@ -27,6 +36,7 @@ export class MsrpOutput {
   /** `receiveWritten` sees each buffer as it is written; `receiveFlushed` is called after each turn's writes. */
   constructor(socket: Socket, receiveWritten: (bytes: Buffer) => void, receiveFlushed: () => void) {
     this.#socket = socket;
+    this.#gathersAll = 'encrypted' in socket;
     this.#receiveWritten = receiveWritten;
     this.#receiveFlushed = receiveFlushed;
   }
@@ -38,10 +48,11 @@ export class MsrpOutput {
 
   /** Appends one frame; `head` and `tail` are ASCII. The body must not be changed until it is written. */
   append(head: string, body?: Buffer, tail = ''): void {
+    if (this.#gathersAll) this.#reserve(Math.min(head.length + (body?.length ?? 0) + tail.length, LARGE_BLOCK_BYTES));
     this.#appendText(head);
     if (body !== undefined && body.length > 0) {
       // Between two large bodies lies one piece of a block: the end of a frame and the head of the next.
-      if (body.length > GATHER_BYTES) {
+      if (body.length > (this.#gathersAll ? LARGE_BLOCK_BYTES : GATHER_BYTES)) {
         this.#handOver();
         this.#write(body);
       } else {
@@ -54,7 +65,7 @@ export class MsrpOutput {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#socket.cork();
-    process.nextTick(this.#flush);
+    setImmediate(this.#flush);
   }
 
   /** Hands everything to the socket now. */
@@ -67,14 +78,14 @@ export class MsrpOutput {
     this.#handed = 0;
     this.#used = 0;
     this.#socket.uncork();
-    if (block !== EMPTY && this.#socket.writableLength === 0 && spareBlocks.length < MAX_SPARE_BLOCKS) {
+    if (block.length === BLOCK_BYTES && this.#socket.writableLength === 0 && spareBlocks.length < MAX_SPARE_BLOCKS) {
       spareBlocks.push(block);
     }
     this.#receiveFlushed();
   }
 
   #appendText(text: string): void {
-    if (text.length > BLOCK_BYTES) {
+    if (text.length > GATHER_BYTES) {
       this.#handOver();
       this.#write(Buffer.from(text, 'latin1'));
       return;
@@ -87,20 +98,32 @@ export class MsrpOutput {
   #reserve(size: number): void {
     if (this.#block.length - this.#used >= size) return;
     this.#handOver();
-    this.#block = spareBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    this.#block =
+      size > GATHER_BYTES
+        ? (spareLargeBlocks.pop() ?? Buffer.allocUnsafeSlow(LARGE_BLOCK_BYTES))
+        : (spareBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES));
     this.#handed = 0;
     this.#used = 0;
   }
 
   #handOver(): void {
+    const block = this.#block;
     if (this.#used === this.#handed) return;
-    this.#write(this.#block.subarray(this.#handed, this.#used));
+    const bytes = block.subarray(this.#handed, this.#used);
     this.#handed = this.#used;
+    if (block.length !== LARGE_BLOCK_BYTES) {
+      this.#write(bytes);
+      return;
+    }
+    // Such a block is handed over once, when it is full or the turn ends; TLS says when it is encrypted.
+    this.#write(bytes, () => {
+      if (spareLargeBlocks.length < MAX_SPARE_LARGE_BLOCKS) spareLargeBlocks.push(block);
+    });
   }
 
-  #write(bytes: Buffer): void {
+  #write(bytes: Buffer, receiveTaken?: () => void): void {
     if (!this.#socket.writable) return;
     this.#receiveWritten(bytes);
-    this.#socket.write(bytes);
+    this.#socket.write(bytes, receiveTaken);
   }
 }

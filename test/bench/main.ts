@@ -1,7 +1,7 @@
 /**
  * Owns: `npm run bench`: how fast the flow, a message, the start and the SIP engine are, beside the raw limits of the
- * machine. Called by: the command line; `--json` prints one object, `--only flow` or `--only sip` a part.
- * Calls: the programs as processes, raw-limits.ts, sip/load.ts.
+ * machine. Called by: the command line; `--json` prints one object, `--only flow`, `sip` or `msrp` a part.
+ * Calls: the programs as processes, raw-limits.ts, sip/load.ts, msrp/figures.ts.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,22 +17,14 @@ import {
 } from '../../main/hosts/headless/flow-conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { measureEcho, measureSync } from './raw-limits.ts';
+import { measureMsrpFigures } from './msrp/figures.ts';
 import { loadMissing, measureLoad, type CleanRate } from './sip/load.ts';
-import { summarise, type Summary } from './summary.ts';
+import { summarise, type Figure, type Summary } from './summary.ts';
 
 const SESSIONS = 30;
 const ROUND_TRIPS = 300;
 const BURST = 2_000;
 const STARTS = 5;
-
-/** One line of the table. `ratio` is to the raw limit that it names. */
-interface Figure {
-  readonly name: string;
-  readonly unit: 'ms' | 'messages/s' | 'calls/s' | 'REGISTERs/s' | 'bytes';
-  readonly p50: number;
-  readonly p99?: number;
-  readonly ratio?: { readonly of: string; readonly value: number };
-}
 
 /** Steps 2 to 10: from the call to both sides open, in ms; the first sessions warm up. */
 async function measureSessions(bob: Player, tom: Player, conversationId: ConversationId): Promise<Summary> {
@@ -202,6 +194,7 @@ try {
   const figures = [
     ...(wants('flow') ? await measureAll(folder) : []),
     ...(wants('sip') ? await measureSip() : []),
+    ...(wants('msrp') ? await measureMsrpFigures() : []),
   ];
   process.stdout.write(
     process.argv.includes('--json') ? `${JSON.stringify({ figures }, null, 2)}\n` : formatTable(figures),

@@ -1,0 +1,27 @@
+/**
+ * Owns: what the two processes of the MSRP bench say to each other, and the ceilings that both raise.
+ * Called by: stand.ts, peer.ts. Calls: nothing.
+ */
+import type { MsrpLimits } from '../../../main/base/limits.ts';
+
+/** `paths`: those of our sessions; the peer makes one for each and waits to be visited. */
+export type PeerRequest =
+  | { readonly ask: 'sessions'; readonly paths: readonly string[]; readonly encrypted: boolean }
+  | { readonly ask: 'memory' }
+  | { readonly ask: 'received' };
+
+export type PeerReply =
+  | { readonly raw: number; readonly echo: number; readonly tls: number }
+  | { readonly paths: readonly string[] }
+  | { readonly bytes: number; readonly rss: number }
+  | { readonly received: readonly number[] };
+
+/** What is a file here: the peer counts its bytes and keeps nothing. */
+export const FILE_TYPE = 'application/octet-stream';
+
+/** One address plays a thousand people here, and is slow when it does so. */
+export const BENCH_LIMITS: Partial<MsrpLimits> = {
+  maxConnectionsPerAddress: 4_000,
+  visitTimeoutMs: 30_000,
+  awaitVisitMs: 600_000,
+};
