@@ -205,15 +205,14 @@ export const MSRP_LIMITS = {
   /** Body bytes of a chunk that we send (above: interruptible chunks). */
   sendChunkBytes: 64 * 1024,
   /**
-   * Unanswered bytes of a message from disk, at first, at least and at most. It grows while answers come within
-   * `quickAnswerMs` and shrinks when they take `slowAnswerMs`: what waits in the buffers of a slow way must get its
-   * answer within `responseMs`, and a small message should not stand behind it.
+   * Unanswered bytes of a message from disk, at first, at least and at most. The window grows while so many bytes wait
+   * less than `windowQueueMs` in buffers on their way, and shrinks when they wait twice as long: a small message stands
+   * behind them. Over a slow way the least still has its answer within `responseMs`.
    */
   firstWindowBytes: 512 * 1024,
   minWindowBytes: 128 * 1024,
   maxWindowBytes: 4 * 1024 * 1024,
-  quickAnswerMs: 200,
-  slowAnswerMs: 2_000,
+  windowQueueMs: 1,
   /** A SEND without response (RFC 4975 §7.1.1: 30 s, then as if 408). */
   responseMs: 30_000,
   /** Requests of one session that wait for their response. */
@@ -391,6 +390,11 @@ export const IPC_LIMITS = {
   /** Events kept for a subscriber that reconnects. */
   feedBacklog: 1_000,
   maxSubscribers: 16,
+  /** Files that windows hand in at once; one of which nothing comes for this long is given up. */
+  maxHandedIn: 8,
+  handInStallMs: 30_000,
+  /** A picture that was pasted: it crosses from the window in one piece. */
+  maxHandedInMemoryBytes: 64 * 1024 * 1024,
   /** Bytes waiting in a WebSocket whose reader is slow; then it is closed and has to resynchronise. */
   maxQueuedBytes: 8 * 1024 * 1024,
 } as const;

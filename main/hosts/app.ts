@@ -8,6 +8,7 @@ import { Lifetime } from '../base/lifetime.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { createCommands } from '../messenger/commands.ts';
+import type { FileDesktop } from '../messenger/transfer-commands.ts';
 import { Messenger } from '../messenger/messenger.ts';
 import type { SecretBox } from '../messenger/secrets.ts';
 import { ApiServer } from './api-server.ts';
@@ -23,6 +24,8 @@ export interface AppOptions {
   readonly tap?: WireTap;
   /** Authorities that are trusted beside those of the system, as PEM text. */
   readonly ca?: readonly string[];
+  /** Opens and saves files, where there is a desktop. */
+  readonly desktop?: FileDesktop;
 }
 
 /** The program without its window. */
@@ -39,7 +42,7 @@ export class App implements AsyncDisposable {
 
   /** Opens the profile. Rejects with StoreError. Servers and accounts come up in the background. */
   static async open(options: AppOptions): Promise<App> {
-    const { profile, host, secrets, log, tap, ca = [] } = options;
+    const { profile, host, secrets, log, tap, ca = [], desktop } = options;
     const lifetime = new Lifetime();
     try {
       const messenger = await Messenger.open({ profile, secrets, log, ca, ...(tap ? { tap } : {}) });
@@ -70,6 +73,7 @@ export class App implements AsyncDisposable {
         imServer,
         secrets,
         app: { version: VERSION, host, platform: process.platform },
+        ...(desktop ? { desktop } : {}),
       });
       return new App(new ApiServer({ commands, feed: messenger.feed, log }), messenger, lifetime);
     } catch (error) {

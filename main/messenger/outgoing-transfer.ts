@@ -51,7 +51,7 @@ export async function serveFile(
   start: number,
 ): Promise<void> {
   if (!(await isUnchanged(record))) {
-    await invite.reject(404);
+    await invite.reject(410);
     return;
   }
   const call = new FileCall(context, () => undefined);

@@ -60,6 +60,11 @@ export class Transfers implements AsyncDisposable {
     });
   }
 
+  /** Where received files are put. */
+  get folder(): string {
+    return this.#host.folder;
+  }
+
   /** What was under way when the program last stopped goes on. */
   async open(): Promise<void> {
     for (const stored of await this.#host.store.call('selectOpenTransfers', null)) {
@@ -280,7 +285,8 @@ export class Transfers implements AsyncDisposable {
           });
     const isSame = file.sha1 === undefined || file.sha1 === stored?.sha1;
     if (stored === null || !isSame || ['cancelled', 'declined', 'failed'].includes(stored.state)) {
-      await asked.invite.reject(404, { reason: 'No such file' });
+      // Not 404: that would be about the person (RFC 3261 §21.4.5).
+      await asked.invite.reject(410, { reason: 'No such file' });
       return;
     }
     const record = this.#records.get(stored.messageId) ?? this.#keep(stored);

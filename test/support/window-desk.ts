@@ -147,7 +147,12 @@ export class Desk {
       log: silentLog,
       ...(this.#tap ? { tap: this.#tap } : {}),
     });
-    this.#web = await WebHost.start({ api: this.#app.api, log: silentLog, rendererFolder: builtWindow });
+    this.#web = await WebHost.start({
+      api: this.#app.api,
+      log: silentLog,
+      rendererFolder: builtWindow,
+      files: this.#app.messenger.transfers,
+    });
   }
 
   async openWindow(): Promise<void> {

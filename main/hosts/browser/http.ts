@@ -1,24 +1,28 @@
 /**
- * Owns: the loopback HTTP server of the browser host: the window's files, nothing else.
- * Called by: web-host.ts. Calls: access.ts, window-files.ts.
+ * Owns: the loopback HTTP server of the browser host: the window's files, and files of messages.
+ * Called by: web-host.ts. Calls: access.ts, window-files.ts, file-requests.ts.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../../base/log.ts';
 import { SECURITY_HEADERS, windowFile } from '../window-files.ts';
 import type { BrowserAccess } from './access.ts';
+import { receiveHandedIn, sendMessageFile, type FileService } from './file-requests.ts';
 
 export interface HttpOptions {
   readonly access: BrowserAccess;
   readonly log: Log;
   /** Folder of the built renderer; without it only the WebSocket is served. */
   readonly rendererFolder?: string;
+  /** Without it no file is taken in or given out. */
+  readonly files?: FileService;
 }
 
 /** A server that is not listening yet. */
 export function createHttpServer(options: HttpOptions): Server {
   const server = createServer(
-    { requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 16_384 },
+    // A file that is handed in takes as long as it takes; it has a timer of its own, and no other body is read.
+    { requestTimeout: 0, headersTimeout: 5_000, maxHeaderSize: 16_384 },
     (request, response) => {
       receiveRequest(options, request, response).catch((error: unknown) => {
         options.log.error('http.failed', { error });
@@ -31,7 +35,7 @@ export function createHttpServer(options: HttpOptions): Server {
 }
 
 async function receiveRequest(
-  { access, rendererFolder }: HttpOptions,
+  { access, rendererFolder, files }: HttpOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -39,13 +43,22 @@ async function receiveRequest(
     respond(response, 421, 'Parley answers to this computer only.');
     return;
   }
+  const url = URL.parse(request.url ?? '/', 'http://localhost');
+  if (url === null) {
+    respond(response, 400, 'This is no address of Parley.');
+    return;
+  }
+  const mayHaveFiles = access.hasCookie(request) || access.hasBearer(request);
+  if (files !== undefined && mayHaveFiles && request.method === 'POST' && url.pathname === '/files') {
+    await receiveHandedIn(files, url, request, response);
+    return;
+  }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     respond(response, 405, 'Only GET is possible here.');
     return;
   }
-  const url = URL.parse(request.url ?? '/', 'http://localhost');
-  if (url === null) {
-    respond(response, 400, 'This is no address of Parley.');
+  if (files !== undefined && mayHaveFiles && url.pathname.startsWith('/files/')) {
+    await sendMessageFile(files, url, request, response);
     return;
   }
   const token = url.searchParams.get('token');
@@ -105,6 +118,8 @@ function respond(response: ServerResponse, status: number, text: string): void {
   }
   response.writeHead(status, {
     ...SECURITY_HEADERS,
+    // A body that nobody has asked for is not read.
+    ...(status === 405 ? { Connection: 'close' } : {}),
     'Content-Type': 'text/plain; charset=utf-8',
     'Cache-Control': 'no-store',
   });

@@ -71,7 +71,12 @@ async function main(): Promise<void> {
     log,
     ca,
   });
-  await using web = await WebHost.start({ api: app.api, log, rendererFolder: RENDERER });
+  await using web = await WebHost.start({
+    api: app.api,
+    log,
+    rendererFolder: RENDERER,
+    files: app.messenger.transfers,
+  });
 
   const ending = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -7,6 +7,7 @@ import { Lifetime } from '../../base/lifetime.ts';
 import type { Log } from '../../base/log.ts';
 import type { ApiServer } from '../api-server.ts';
 import { BrowserAccess } from './access.ts';
+import type { FileService } from './file-requests.ts';
 import { createHttpServer } from './http.ts';
 import { serveWebSocket } from './websocket.ts';
 
@@ -27,11 +28,17 @@ export class WebHost implements AsyncDisposable {
     log: Log;
     port?: number;
     rendererFolder?: string;
+    files?: FileService;
   }): Promise<WebHost> {
-    const { api, log, port = 0, rendererFolder } = options;
+    const { api, log, port = 0, rendererFolder, files } = options;
     const access = new BrowserAccess();
     const lifetime = new Lifetime();
-    const server = createHttpServer({ access, log, ...(rendererFolder ? { rendererFolder } : {}) });
+    const server = createHttpServer({
+      access,
+      log,
+      ...(rendererFolder ? { rendererFolder } : {}),
+      ...(files ? { files } : {}),
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, '127.0.0.1', resolve);

@@ -1,9 +1,14 @@
 /**
- * Owns: `app://parley/…`: the built window's files, and nothing else of the disk.
- * Called by: main.ts. Calls: window-files.ts.
+ * Owns: `app://parley/…`: the built window's files, pictures of messages, and nothing else of the disk.
+ * Called by: main.ts. Calls: window-files.ts, messenger/transfers.ts.
  */
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import type { CustomScheme, Protocol } from 'electron';
+import type { MessageId } from '../../../shared/domain/ids.ts';
+import type { Transfers } from '../../messenger/transfers.ts';
+import { isShownType } from '../handed-in.ts';
 import { SECURITY_HEADERS, windowFile } from '../window-files.ts';
 import { APP_SCHEME, isOwnUrl } from './channels.ts';
 
@@ -13,14 +18,20 @@ export const appScheme: CustomScheme = {
   privileges: { standard: true, secure: true, supportFetchAPI: true, corsEnabled: true },
 };
 
-/** Answers requests from `folder`. */
-export function serveAppProtocol(protocol: Protocol, folder: string): void {
-  protocol.handle(APP_SCHEME, (request) => answer(request, folder));
+/** What is asked for pictures of messages, once there is a messenger. */
+export type PictureService = () => Pick<Transfers, 'fileOf'> | undefined;
+
+/** Answers requests from `folder`, and for pictures of messages. */
+export function serveAppProtocol(protocol: Protocol, folder: string, pictures: PictureService): void {
+  protocol.handle(APP_SCHEME, (request) => answer(request, folder, pictures));
 }
 
-async function answer(request: Request, folder: string): Promise<Response> {
+async function answer(request: Request, folder: string, pictures: PictureService): Promise<Response> {
   if (request.method !== 'GET') return refusal(405, 'Only GET is possible here.');
-  const file = isOwnUrl(request.url) ? windowFile(folder, new URL(request.url).pathname) : undefined;
+  if (!isOwnUrl(request.url)) return refusal(404, 'There is no such file.');
+  const { pathname } = new URL(request.url);
+  if (pathname.startsWith('/files/')) return answerPicture(pathname.slice('/files/'.length), pictures());
+  const file = windowFile(folder, pathname);
   if (file === undefined) return refusal(404, 'There is no such file.');
   try {
     return new Response(await readFile(file.path), {
@@ -29,6 +40,23 @@ async function answer(request: Request, folder: string): Promise<Response> {
   } catch {
     return refusal(404, 'There is no such file.');
   }
+}
+
+async function answerPicture(id: string, files: ReturnType<PictureService>): Promise<Response> {
+  const file = await files?.fileOf(id as MessageId).catch(() => undefined);
+  if (file === undefined || !isShownType(file.type)) return refusal(404, 'There is no such picture.');
+  // What Node streams and what the web streams differ in their types only.
+  const body = Readable.toWeb(createReadStream(file.path)) as unknown as ConstructorParameters<
+    typeof Response
+  >[0];
+  return new Response(body, {
+    headers: {
+      ...SECURITY_HEADERS,
+      'Content-Security-Policy': "default-src 'none'; sandbox",
+      'Content-Type': file.type,
+      'Content-Length': String(file.size),
+    },
+  });
 }
 
 function refusal(status: number, text: string): Response {

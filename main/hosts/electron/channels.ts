@@ -1,12 +1,15 @@
 /**
- * Owns: the two channels between main process and window, and the address of the window's page.
- * Called by: ipc.ts, preload.ts, app-protocol.ts, content-guard.ts, window.ts. Calls: nothing.
+ * Owns: the channels between main process and window, and the address of the window's page.
+ * Called by: ipc.ts, file-calls.ts, preload.ts, app-protocol.ts, content-guard.ts, window.ts. Calls: nothing.
  */
 
 /** Window → main: one call of the contract. */
 export const INVOKE_CHANNEL = 'parley:invoke';
 /** Main → window: one event of the feed. */
 export const EVENT_CHANNEL = 'parley:event';
+
+/** Window → main: a file that the user has chosen, by its path or its bytes. */
+export const HAND_IN_CHANNEL = 'parley:hand-in';
 
 export const APP_SCHEME = 'app';
 const APP_HOST = 'parley';

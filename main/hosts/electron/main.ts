@@ -16,6 +16,7 @@ import { readAuthorities } from '../trusted-authorities.ts';
 import { takeInstanceLock } from '../single-instance.ts';
 import { appScheme, serveAppProtocol } from './app-protocol.ts';
 import { guardContents, guardSession } from './content-guard.ts';
+import { fileDesktop, serveHandedIn } from './file-calls.ts';
 import { serveCalls } from './ipc.ts';
 import { setMenuBar } from './menu.ts';
 import { keyringSecrets } from './secrets.ts';
@@ -51,11 +52,15 @@ async function open(profile: string, log: Log, lifetime: Lifetime): Promise<Main
   const { lock } = taken;
   lifetime.own(lock);
   guardSession(session.defaultSession, log);
-  serveAppProtocol(protocol, RENDERER);
+  let files: App['messenger']['transfers'] | undefined;
+  serveAppProtocol(protocol, RENDERER, () => files);
   setMenuBar();
   const secrets = keyringSecrets({ safeStorage, log });
   const ca = readAuthorities(undefined);
-  const parley = lifetime.own(await App.open({ profile, host: 'electron', secrets, log, ca }));
+  const parley = lifetime.own(
+    await App.open({ profile, host: 'electron', secrets, log, ca, desktop: fileDesktop(shell, dialog) }),
+  );
+  files = parley.messenger.transfers;
   const resumed = () => {
     parley.messenger.receiveNetworkChange();
   };
@@ -71,6 +76,7 @@ async function open(profile: string, log: Log, lifetime: Lifetime): Promise<Main
     devTools: !app.isPackaged,
   });
   lifetime.defer(serveCalls({ ipcMain, api: parley.api, log, window: () => window.contents }));
+  lifetime.defer(serveHandedIn({ ipcMain, files, log, window: () => window.contents }));
   const show = () => {
     window.show().catch((error: unknown) => {
       log.error('window.failed', { error });

@@ -1,9 +1,9 @@
 /**
- * Owns: the bridge `window.parley`: one call, one subscription, nothing of Electron.
- * Called by: renderer/api/electron.ts. Calls: ipc.ts, over two fixed channels.
+ * Owns: the bridge `window.parley`: one call, one subscription, files handed in; nothing of Electron.
+ * Called by: renderer/api/electron.ts. Calls: ipc.ts and file-calls.ts, over fixed channels.
  */
-import { contextBridge, ipcRenderer, type IpcRendererEvent } from 'electron';
-import { EVENT_CHANNEL, INVOKE_CHANNEL } from './channels.ts';
+import { contextBridge, ipcRenderer, webUtils, type IpcRendererEvent } from 'electron';
+import { EVENT_CHANNEL, HAND_IN_CHANNEL, INVOKE_CHANNEL } from './channels.ts';
 
 contextBridge.exposeInMainWorld('parley', {
   invoke: (call: unknown, input: unknown): Promise<unknown> =>
@@ -17,5 +17,13 @@ contextBridge.exposeInMainWorld('parley', {
     return () => {
       ipcRenderer.off(EVENT_CHANNEL, receive);
     };
+  },
+  // The page never names a path: only a file that its user has chosen has one, and only this side can read it.
+  handIn: async (file: File): Promise<unknown> => {
+    const path = webUtils.getPathForFile(file);
+    const { name, type } = file;
+    const handed =
+      path === '' ? { name, type, bytes: new Uint8Array(await file.arrayBuffer()) } : { path, type };
+    return ipcRenderer.invoke(HAND_IN_CHANNEL, handed);
   },
 });

@@ -61,7 +61,7 @@ async function main(): Promise<void> {
     ca: readAuthorities(values['ca-file']),
     ...(tapped ? { tap } : {}),
   });
-  await using web = await WebHost.start({ api: app.api, log });
+  await using web = await WebHost.start({ api: app.api, log, files: app.messenger.transfers });
   const line = { url: `ws://127.0.0.1:${web.port}/ipc`, token: web.access.bearer };
   process.stdout.write(`${JSON.stringify(line)}\n`);
   const stopped = Promise.withResolvers<void>();
