@@ -210,9 +210,9 @@ export const MSRP_LIMITS = {
    * behind them. Over a slow way the least still has its answer within `responseMs`.
    */
   firstWindowBytes: 512 * 1024,
-  minWindowBytes: 128 * 1024,
+  minWindowBytes: 256 * 1024,
   maxWindowBytes: 4 * 1024 * 1024,
-  windowQueueMs: 1,
+  windowQueueMs: 2,
   /** A SEND without response (RFC 4975 §7.1.1: 30 s, then as if 408). */
   responseMs: 30_000,
   /** Requests of one session that wait for their response. */

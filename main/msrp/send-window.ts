@@ -7,10 +7,16 @@ import type { MsrpLimits } from '../base/limits.ts';
 
 type WindowLimits = Pick<
   MsrpLimits,
-  'firstWindowBytes' | 'minWindowBytes' | 'maxWindowBytes' | 'quickAnswerMs' | 'slowAnswerMs'
+  'firstWindowBytes' | 'minWindowBytes' | 'maxWindowBytes' | 'windowQueueMs'
 >;
 
-/** The window of one message. Answers come in the order of the chunks, or count as if they did. */
+/** After so many rounds the quickest answer is looked for anew: the way may have become another one. */
+const ROUNDS_OF_ONE_WAY = 256;
+
+/**
+ * The window of one message. Answers come in the order of the chunks, or count as if they did. In each round of a
+ * window's bytes the quickest answer is compared with the quickest ever: the difference is what waits in buffers.
+ */
 export class MsrpSendWindow {
   readonly #limits: WindowLimits;
   readonly #clock: Clock;
@@ -18,6 +24,10 @@ export class MsrpSendWindow {
   #next = 0;
   #bytes: number;
   #unanswered = 0;
+  #quickestUs = Infinity;
+  #quickestOfRoundUs = Infinity;
+  #roundEnds: number;
+  #rounds = 0;
   /** Bytes that have been answered. */
   answered = 0;
 
@@ -25,6 +35,7 @@ export class MsrpSendWindow {
     this.#limits = limits;
     this.#clock = clock;
     this.#bytes = limits.firstWindowBytes;
+    this.#roundEnds = this.#bytes;
   }
 
   /** Whether the next chunk has to wait for an answer. */
@@ -49,10 +60,22 @@ export class MsrpSendWindow {
     }
     this.#unanswered -= chunk.bytes;
     this.answered += chunk.bytes;
-    const { quickAnswerMs, slowAnswerMs, minWindowBytes, maxWindowBytes } = this.#limits;
-    const tookMs = (this.#clock.monotonicUs() - chunk.sentUs) / 1_000;
-    if (tookMs < quickAnswerMs) this.#bytes = Math.min(maxWindowBytes, this.#bytes + chunk.bytes);
-    else if (tookMs > slowAnswerMs) this.#bytes = Math.max(minWindowBytes, this.#bytes / 2);
+    this.#quickestOfRoundUs = Math.min(this.#quickestOfRoundUs, this.#clock.monotonicUs() - chunk.sentUs);
+    if (this.answered >= this.#roundEnds) this.#endRound();
     return chunk.bytes;
+  }
+
+  #endRound(): void {
+    const { windowQueueMs, minWindowBytes, maxWindowBytes } = this.#limits;
+    this.#quickestUs = Math.min(this.#quickestUs, this.#quickestOfRoundUs);
+    const queueMs = (this.#quickestOfRoundUs - this.#quickestUs) / 1_000;
+    this.#rounds++;
+    if (this.#rounds % ROUNDS_OF_ONE_WAY === 0) {
+      this.#quickestUs = Infinity;
+      this.#bytes = Math.max(minWindowBytes, this.#bytes / 2);
+    } else if (queueMs < windowQueueMs) this.#bytes = Math.min(maxWindowBytes, this.#bytes * 1.25);
+    else if (queueMs > 2 * windowQueueMs) this.#bytes = Math.max(minWindowBytes, this.#bytes * 0.7);
+    this.#quickestOfRoundUs = Infinity;
+    this.#roundEnds = this.answered + this.#bytes;
   }
 }
