@@ -4,6 +4,7 @@
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Message, MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
+import type { SearchIndex } from './search-index.ts';
 import {
   toShownTransfer,
   TRANSFER_COLUMNS,
@@ -38,6 +39,7 @@ export interface MessageRow extends TransferColumns {
   text: string;
   sent_at_ms: number;
   state: string;
+  kind: string;
   failure_code: string | null;
   failure_message: string | null;
 }
@@ -78,7 +80,10 @@ const MAY_BECOME: Readonly<
 
 export type OutgoingState = keyof typeof MAY_BECOME;
 
-export function messageProcedures(database: Database) {
+export function messageProcedures(
+  database: Database,
+  { insertIntoIndex }: Pick<SearchIndex, 'insertIntoIndex'>,
+) {
   const { upsertTransfer } = transferProcedures(database);
   const insert = database.prepare(
     `INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state, display_report_wanted, kind)
@@ -125,7 +130,7 @@ export function messageProcedures(database: Database) {
   return {
     /** Stores a message, or finds that it is there already (same wire id from the same side of a conversation). */
     insertMessage: database.transaction((input: NewMessage): { message: Message; duplicate: boolean } => {
-      const { changes } = insert.run(
+      const { changes, lastInsertRowid } = insert.run(
         input.id,
         input.conversationId,
         input.direction,
@@ -139,6 +144,7 @@ export function messageProcedures(database: Database) {
       );
       if (changes > 0) {
         touch.run(input.storedAtMs, input.conversationId);
+        insertIntoIndex({ ...input, position: Number(lastInsertRowid), isFile: input.file !== undefined });
         if (input.file !== undefined) upsertTransfer({ ...input.file, messageId: input.id });
       }
       const row = byWireId.get(input.conversationId, input.direction, input.wireId);

@@ -3,22 +3,33 @@
  * Calls: the procedures of each table.
  */
 import { accountProcedures } from './accounts.ts';
+import { browseProcedures } from './browse.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
 import { messageProcedures } from './messages.ts';
+import { searchIndexProcedures } from './search-index.ts';
 import { searchProcedures } from './search.ts';
 import { sessionProcedures } from './sessions.ts';
 import { settingProcedures } from './setting-values.ts';
+import type { SearchTicket } from './worker-protocol.ts';
 import { transferProcedures } from './transfers.ts';
 
-export function messengerProcedures(database: Database) {
+/** `isOvertaken`: whether a newer search of that lane waits behind the one with this ticket. */
+export function messengerProcedures(
+  database: Database,
+  isOvertaken: (search: SearchTicket) => boolean = () => false,
+) {
+  const index = searchIndexProcedures(database);
   return {
     ...accountProcedures(database),
     ...conversationProcedures(database),
-    ...messageProcedures(database),
+    ...messageProcedures(database, index),
     ...sessionProcedures(database),
     ...settingProcedures(database),
-    ...searchProcedures(database),
+    ...searchProcedures(database, index, isOvertaken),
+    ...browseProcedures(database, index),
+    continueIndexing: index.continueIndexing,
+    selectSearchBacklog: index.selectSearchBacklog,
     ...transferProcedures(database),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Owns: the search of message text. Called by: messenger-tables.ts. Calls: SQLite's FTS5.
+ * Owns: the search of messages. Called by: messenger-tables.ts. Calls: search-query.ts, search-labels.ts, SQLite's FTS5.
  */
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
@@ -7,12 +7,13 @@ import type { Message } from '../../shared/domain/message.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
 import { toMessage, type MessageRow } from './messages.ts';
+import type { SearchIndex } from './search-index.ts';
+import { directionLabel, periodLabels, traitLabel, traitsOf } from './search-labels.ts';
+import { isMatch, needsText, parseSearchQuery, toMatchQuery, type SearchQuery } from './search-query.ts';
+import { snippetOf } from './search-snippet.ts';
+import { foldText } from './search-text.ts';
 import { TRANSFER_COLUMNS, TRANSFER_JOIN } from './transfers.ts';
-
-/** Around a match in a snippet: private-use characters that no keyboard writes. */
-const MARK_START = '\uE000';
-const MARK_END = '\uE001';
-const SNIPPET_TOKENS = 16;
+import type { SearchTicket } from './worker-protocol.ts';
 
 /** One match. `snippet` alternates plain and matching text, beginning with plain. */
 export interface FoundMessage {
@@ -21,51 +22,140 @@ export interface FoundMessage {
   readonly snippet: readonly string[];
 }
 
-/**
- * What the user typed as an FTS5 query: every word has to be there, the last of each as a beginning.
- * Undefined when nothing is left to look for.
- */
-export function toMatchQuery(text: string, conversationId?: ConversationId): string | undefined {
-  const words = text.match(/[\p{L}\p{N}\p{M}]+/gu);
-  if (words === null) return undefined;
-  const terms = words.slice(0, 16).map((word) => `"${word}"*`);
-  const inText = `text : (${terms.join(' AND ')})`;
-  if (conversationId === undefined) return inText;
-  return `(${inText}) AND conversation : "c${conversationId.replace(/[^A-Za-z0-9]/g, '')}"`;
+/** Conversations that a name in `from:` or `in:` may stand for; further ones are left out. */
+const MAX_NAMED = 200;
+/** A search looks at so many candidates and no longer than this: the newest matches are what people want. */
+const MAX_CANDIDATES = 50_000;
+const MAX_SEARCH_MS = 250;
+/** Looks at the clock once in so many candidates. */
+const CLOCK_STRIDE = 64;
+
+interface NamedRow {
+  id: string;
+  peer_name: string;
+  peer_address: string;
 }
 
-/** Takes a marked snippet apart into plain and matching text. */
-export function splitSnippet(marked: string): string[] {
-  return marked.split(new RegExp(`${MARK_START}|${MARK_END}`, 'u'));
+/** What a search is limited to, beside its words. */
+interface Frame {
+  readonly labels: readonly (readonly string[])[];
+  /** Undefined: any. */
+  readonly conversations: ReadonlySet<string> | undefined;
 }
 
-export function searchProcedures(database: Database) {
+/** `isOvertaken` is asked now and then: a search that nobody waits for any more stops. */
+export function searchProcedures(
+  database: Database,
+  index: Pick<SearchIndex, 'labelFor'>,
+  isOvertaken: (search: SearchTicket) => boolean,
+) {
   const reader = conversationProcedures(database);
-  const find = database.prepare<[string, number], MessageRow & { snippet: string }>(
-    `SELECT m.*, ${TRANSFER_COLUMNS}, snippet(message_search, 0, '${MARK_START}', '${MARK_END}', '…', ${SNIPPET_TOKENS}) AS snippet
-     FROM message_search JOIN messages m ON m.position = message_search.rowid ${TRANSFER_JOIN}
-     WHERE message_search MATCH ? ORDER BY message_search.rowid DESC LIMIT ?`,
+  const columns = `m.*, ${TRANSFER_COLUMNS}`;
+  const find = database.prepare<[string], MessageRow>(
+    `SELECT ${columns} FROM message_words JOIN messages m ON m.position = message_words.rowid ${TRANSFER_JOIN}
+     WHERE message_words MATCH ? ORDER BY message_words.rowid DESC`,
   );
+  const unread = database.prepare<[], MessageRow>(
+    `SELECT ${columns} FROM messages m ${TRANSFER_JOIN}
+     WHERE m.direction = 'in' AND m.state = 'received' ORDER BY m.position DESC`,
+  );
+  const named = database.prepare<[], NamedRow>(
+    'SELECT id, peer_name, peer_address FROM conversations ORDER BY last_activity_ms DESC',
+  );
+
+  /** Conversations whose name has a word, or whose address, begins so. */
+  function conversationsNamed(names: readonly string[]): string[] {
+    return named
+      .all()
+      .filter(({ peer_name, peer_address }) => {
+        const text = ` ${foldText(peer_name)} ${foldText(peer_address)}`;
+        return names.some((name) => text.includes(` ${name}`));
+      })
+      .slice(0, MAX_NAMED)
+      .map(({ id }) => id);
+  }
+
+  function frameOf(query: SearchQuery, conversationId: ConversationId | undefined): Frame | undefined {
+    const labels: string[][] = query.has.map((trait) => [traitLabel(trait)]);
+    let conversations: Set<string> | undefined =
+      conversationId === undefined ? undefined : new Set([conversationId]);
+    const keepOnly = (ids: readonly string[]): void => {
+      const before = conversations;
+      conversations = new Set(before === undefined ? ids : ids.filter((id) => before.has(id)));
+    };
+    if (query.in.length > 0) keepOnly(conversationsNamed(query.in));
+    if (query.from.length > 0) {
+      const others = query.from.filter((name) => name !== 'me');
+      const isMine = others.length < query.from.length;
+      if (isMine && others.length > 0) return undefined;
+      labels.push([directionLabel(isMine ? 'out' : 'in')]);
+      if (!isMine) keepOnly(conversationsNamed(others));
+    }
+    if (conversations !== undefined) {
+      if (conversations.size === 0) return undefined;
+      labels.push([...conversations].map(index.labelFor));
+    }
+    if (query.sinceMs !== undefined || query.untilMs !== undefined) {
+      const period = periodLabels(query.sinceMs, query.untilMs);
+      if (period.length === 0) return undefined;
+      labels.push(period);
+    }
+    return { labels, conversations };
+  }
+
+  function* candidates(query: SearchQuery, frame: Frame): Generator<MessageRow> {
+    if (query.unread) {
+      for (const row of unread.iterate()) {
+        if (query.has.length === 0 || query.has.every((trait) => hasTrait(row, trait))) yield row;
+      }
+      return;
+    }
+    const match = toMatchQuery(query, frame.labels);
+    if (match !== undefined) yield* find.iterate(match);
+  }
+
   return {
     /** Newest first. */
     searchMessages(input: {
       text: string;
       conversationId?: ConversationId | undefined;
       limit: number;
+      ticket?: SearchTicket | undefined;
     }): FoundMessage[] {
-      const query = toMatchQuery(input.text, input.conversationId);
-      if (query === undefined) return [];
+      const { ticket } = input;
+      if (ticket !== undefined && isOvertaken(ticket)) return [];
+      const query = parseSearchQuery(input.text);
+      const frame = frameOf(query, input.conversationId);
+      if (frame === undefined) return [];
+      const { sinceMs = Number.MIN_SAFE_INTEGER, untilMs = Number.MAX_SAFE_INTEGER } = query;
+      const looksAtText = query.unread || needsText(query);
       const conversations = new Map<string, Conversation | null>();
       const found: FoundMessage[] = [];
-      for (const row of find.all(query, input.limit)) {
+      const began = performance.now();
+      let count = 0;
+      for (const row of candidates(query, frame)) {
+        count += 1;
+        if (count > MAX_CANDIDATES) break;
+        if (count % CLOCK_STRIDE === 0) {
+          if (performance.now() - began > MAX_SEARCH_MS) break;
+          if (ticket !== undefined && isOvertaken(ticket)) break;
+        }
+        if (row.sent_at_ms < sinceMs || row.sent_at_ms >= untilMs) continue;
+        if (frame.conversations?.has(row.conversation_id) === false) continue;
+        if (looksAtText && !isMatch(query, row.text)) continue;
         const message = toMessage(row);
         const known = conversations.get(row.conversation_id);
         const conversation =
           known === undefined ? reader.selectConversation({ id: message.conversationId }) : known;
         conversations.set(row.conversation_id, conversation);
-        if (conversation !== null) found.push({ message, conversation, snippet: splitSnippet(row.snippet) });
+        if (conversation !== null) found.push({ message, conversation, snippet: snippetOf(query, row.text) });
+        if (found.length >= input.limit) break;
       }
       return found;
     },
   };
+}
+
+function hasTrait(row: MessageRow, trait: SearchQuery['has'][number]): boolean {
+  return traitsOf(row.text, row.kind === 'file').includes(trait);
 }

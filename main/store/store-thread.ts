@@ -5,7 +5,13 @@
 import { Worker } from 'node:worker_threads';
 import { silentLog, type Log } from '../base/log.ts';
 import { StoreError } from './database.ts';
-import type { Procedures, WorkerReply, WorkerStart } from './worker-protocol.ts';
+import {
+  SEARCH_LANES,
+  type Procedures,
+  type SearchTicket,
+  type WorkerReply,
+  type WorkerStart,
+} from './worker-protocol.ts';
 
 /** Queries that take longer are written to the log. */
 const SLOW_QUERY_MS = 40;
@@ -20,13 +26,14 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #names = new Map<number, string>();
+  readonly #searches = new Int32Array(new SharedArrayBuffer(SEARCH_LANES * Int32Array.BYTES_PER_ELEMENT));
   #nextId = 0;
   #closed = false;
 
-  private constructor(start: WorkerStart, log: Log) {
+  private constructor(start: Omit<WorkerStart, 'searches'>, log: Log) {
     this.#log = log;
     this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: start,
+      workerData: { ...start, searches: this.#searches } satisfies WorkerStart,
       name: `store-${start.kind}`,
     });
     this.#worker.on('message', (reply: WorkerReply) => {
@@ -47,7 +54,10 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
   }
 
   /** Starts the thread and opens the file. Rejects with StoreError. */
-  static async open<P extends Procedures>(start: WorkerStart, log: Log = silentLog): Promise<StoreThread<P>> {
+  static async open<P extends Procedures>(
+    start: Omit<WorkerStart, 'searches'>,
+    log: Log = silentLog,
+  ): Promise<StoreThread<P>> {
     const thread = new StoreThread<P>(start, log);
     try {
       await thread.#wait(0, 'open');
@@ -68,6 +78,11 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
     const waiting = this.#wait(id, procedure);
     this.#worker.postMessage({ id, procedure, input });
     return waiting as Promise<ProcedureOutput<P, Name>>;
+  }
+
+  /** A ticket for the next search of a lane; those before it stop. */
+  nextSearch(lane: number): SearchTicket {
+    return { lane, number: Atomics.add(this.#searches, lane, 1) + 1 };
   }
 
   /** Waits for the requests under way, then closes the file and ends the thread. */

@@ -26,6 +26,14 @@ export class Store implements AsyncDisposable {
     return this.#thread.call('insertMessage', input);
   }
 
+  /** Newest first. A search that a newer one of the same `lane` (0 to 63) has overtaken stops and finds nothing. */
+  search(
+    input: Omit<ProcedureInput<MessengerProcedures, 'searchMessages'>, 'ticket'>,
+    lane = 0,
+  ): Promise<ProcedureOutput<MessengerProcedures, 'searchMessages'>> {
+    return this.#thread.call('searchMessages', { ...input, ticket: this.#thread.nextSearch(lane) });
+  }
+
   /** Any other procedure, by name. */
   call<Name extends keyof MessengerProcedures>(
     procedure: Name,

@@ -8,7 +8,18 @@ import type { StoreError } from './database.ts';
 export interface WorkerStart {
   readonly kind: 'messenger' | 'imserver';
   readonly path: string;
+  /** The newest ticket of each lane of searches, shared with the callers' thread. */
+  readonly searches: Int32Array<SharedArrayBuffer>;
 }
+
+/** One of several searches of a lane (a search field): only the newest counts. */
+export interface SearchTicket {
+  readonly lane: number;
+  readonly number: number;
+}
+
+/** Lanes of searches at once. */
+export const SEARCH_LANES = 64;
 
 export interface WorkerRequest {
   readonly id: number;

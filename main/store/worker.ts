@@ -14,10 +14,35 @@ const port = parentPort;
 if (port === null) throw new Error('the store worker runs as a thread only');
 const start = workerData as WorkerStart;
 
+/** Messages that are indexed before the store counts as open, and in each step in idle time after that. */
+const BACKLOG_AT_ONCE = 2_000;
+const BACKLOG_STEP = 200;
+
+/** Takes older messages into the search index, between requests. */
+function indexBacklog(continueIndexing: (input: { limit: number }) => boolean): void {
+  if (!continueIndexing({ limit: BACKLOG_AT_ONCE })) return;
+  const step = (): void => {
+    // A full disk, or a file that is being closed: the rest is taken in with the next start.
+    try {
+      if (continueIndexing({ limit: BACKLOG_STEP })) backlog = setImmediate(step);
+    } catch {
+      backlog = undefined;
+    }
+  };
+  backlog = setImmediate(step);
+}
+
+let backlog: NodeJS.Immediate | undefined;
+
 async function openTables(): Promise<{ database: Database; procedures: Procedures }> {
   if (start.kind === 'messenger') {
     const database = await openDatabase(start.path, messengerMigrations);
-    return { database, procedures: messengerProcedures(database) };
+    const procedures = messengerProcedures(
+      database,
+      ({ lane, number }) => Atomics.load(start.searches, lane) !== number,
+    );
+    indexBacklog(procedures.continueIndexing);
+    return { database, procedures };
   }
   const database = await openDatabase(start.path, imserverMigrations);
   return { database, procedures: imserverProcedures(database) };
@@ -89,6 +114,7 @@ try {
     const { requests, close } = takeBatch(first, port);
     for (const reply of runBatch(database, procedures, requests)) port.postMessage(reply);
     if (!close) return;
+    clearImmediate(backlog);
     database.pragma('optimize');
     database.close();
     port.close();

@@ -24,7 +24,8 @@ function fill(database: Database): void {
     INSERT INTO accounts (id, address, display_name, server, kind, secret, secret_backend, created_ms)
       VALUES ('a1', 'bob@example.org', 'Bob', '', 'server', x'00', 'file-permissions', 1);
     INSERT INTO contacts VALUES ('a1', 'tom@example.org', 'Tom');
-    INSERT INTO conversations VALUES ('c-1', 'a1', 'tom@example.org', 'Tom', 'accepted', 0, 1);
+    INSERT INTO conversations (id, account_id, peer_address, peer_name, standing, last_activity_ms)
+      VALUES ('c-1', 'a1', 'tom@example.org', 'Tom', 'accepted', 1);
     INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state)
       VALUES ('m1', 'c-1', 'out', 'm1', 'Grüße aus Köln', 1, 1, 'queued'), ('m2', 'c-1', 'in', 'w2', 'Thanks', 2, 2, 'received');
   `);

@@ -9,7 +9,7 @@ import { openDatabase, StoreError, type Database } from '../../main/store/databa
 import { imserverMigrations } from '../../main/store/migrations/imserver.ts';
 import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
 import { Store } from '../../main/store/store.ts';
-import type { MessageId } from '../../shared/domain/ids.ts';
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 
 let folder: string;
 let path: string;
@@ -65,17 +65,14 @@ describe('the messenger store', () => {
     database.close();
   });
 
-  it('0002: what was stored before is found', async () => {
+  it('0002: what was stored before is in the index', async () => {
     const before = await openDatabase(path, messengerMigrations, 1);
     fill(before);
     before.close();
-    const store = await Store.open(path);
-    const found = await store.call('searchMessages', { text: 'koln', limit: 10 });
-    expect(found.map(({ message }) => message.id)).toEqual(['m1']);
-    await store[Symbol.asyncDispose]();
-    const after = await openDatabase(path, messengerMigrations);
+    const after = await openDatabase(path, messengerMigrations, 2);
     const search =
       'SELECT rowid FROM message_search WHERE message_search MATCH ? ORDER BY rowid DESC LIMIT 50';
+    expect(after.prepare(search).all('koln')).toEqual([{ rowid: 1 }]);
     expect(planOf(after, search, 'second')).toMatch(/VIRTUAL TABLE INDEX/);
     expect(planOf(after, search, 'second')).not.toMatch(/TEMP B-TREE/);
     after.close();
@@ -179,13 +176,40 @@ describe('the messenger store', () => {
     const found = await store.call('searchMessages', { text: 'plane', limit: 10 });
     expect(found.map((hit) => hit.message.file?.state)).toEqual(['failed']);
     await store[Symbol.asyncDispose]();
-    const after = await openDatabase(path, messengerMigrations);
+    const after = await openDatabase(join(folder, 'new.sqlite'), messengerMigrations);
     const outbox =
       "SELECT * FROM messages WHERE conversation_id = ? AND state = 'queued' AND kind = 'text' ORDER BY position LIMIT 9";
     expect(planOf(after, outbox, 'a-1')).toMatch(/messages_outbox/);
     const unfinished =
       "SELECT * FROM transfers WHERE state IN ('preparing', 'waiting', 'offered', 'transferring')";
     expect(planOf(after, unfinished)).toMatch(/transfers_open/);
+    after.close();
+  });
+
+  it('0005: what was stored before is found and counted, a long history newest first while the store is in use', async () => {
+    const before = await openDatabase(path, messengerMigrations, 4);
+    fill(before);
+    before.exec(`
+      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+      INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state)
+        SELECT 'n' || i, 'a-1', 'in', 'n' || i, 'number ' || i, 3, 3, 'read' FROM n;`);
+    before.close();
+    const store = await Store.open(path);
+    const find = async (text: string) =>
+      (await store.call('searchMessages', { text, limit: 10 })).map(({ message }) => message.id);
+    expect(await find('number 5000')).toEqual(['n5000']);
+    while ((await store.call('selectSearchBacklog', null)) > 0);
+    expect(await find('koln')).toEqual(['m1']);
+    expect(await find('from:me second')).toEqual(['m2']);
+    const figures = await store.call('selectFigures', { conversationId: 'a-1' as ConversationId });
+    expect(figures).toMatchObject({ incoming: 5_001, outgoing: 1, files: 0 });
+    await store[Symbol.asyncDispose]();
+    const after = await openDatabase(path, messengerMigrations);
+    const search = 'SELECT rowid FROM message_words WHERE message_words MATCH ? ORDER BY rowid DESC';
+    expect(planOf(after, search, 'second')).toMatch(/VIRTUAL TABLE INDEX/);
+    expect(planOf(after, search, 'second')).not.toMatch(/TEMP B-TREE/);
+    const days = 'SELECT * FROM message_days WHERE conversation_id = ? AND day BETWEEN ? AND ? ORDER BY day';
+    expect(planOf(after, days, 'a-1', 1, 2)).toMatch(/SEARCH message_days USING PRIMARY KEY/);
     after.close();
   });
 

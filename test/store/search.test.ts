@@ -56,6 +56,7 @@ describe('search', () => {
   );
 
   it('does not find what the index calls a conversation', async () => {
-    expect(await find('c9fana')).toEqual([]);
+    for (const label of ['\u{f1001}', '\u{f1002}', '\u{f0001}', '\ue000'])
+      expect(await find(label)).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import { initialMigration } from './0001-initial.ts';
 import { searchMigration } from './0002-search.ts';
 import { accountTransportMigration } from './0003-account-transport.ts';
 import { transfersMigration } from './0004-transfers.ts';
+import { searchWordsMigration } from './0005-search-words.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -13,4 +14,5 @@ export const messengerMigrations: readonly Migration[] = [
   searchMigration,
   accountTransportMigration,
   transfersMigration,
+  searchWordsMigration,
 ];

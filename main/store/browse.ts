@@ -1,0 +1,104 @@
+/**
+ * Owns: finding one's way in a conversation: its days, its first unread message, its files and links, its figures.
+ * Called by: messenger-tables.ts. Calls: search-index.ts, search-labels.ts.
+ */
+import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import type { Database } from './database.ts';
+import { toMessage, type MessageRow } from './messages.ts';
+import { dayOf, type SearchIndex } from './search-index.ts';
+import { traitLabel } from './search-labels.ts';
+import type { SearchTrait } from './search-query.ts';
+import { TRANSFER_COLUMNS, TRANSFER_JOIN } from './transfers.ts';
+
+/** A day with messages. `day` counts local days from 1970. */
+export interface MessageDay {
+  readonly day: number;
+  readonly count: number;
+}
+
+/** What a conversation holds. Times in ms since 1970, null when it is empty. */
+export interface ConversationFigures {
+  readonly incoming: number;
+  readonly outgoing: number;
+  readonly firstSentAtMs: number | null;
+  readonly lastSentAtMs: number | null;
+  readonly files: number;
+  readonly fileBytes: number;
+}
+
+interface DayRow {
+  day: number;
+  first_position: number;
+  incoming: number;
+  outgoing: number;
+}
+
+export function browseProcedures(database: Database, index: Pick<SearchIndex, 'labelFor'>) {
+  const days = database.prepare<[string, number, number], DayRow>(
+    'SELECT * FROM message_days WHERE conversation_id = ? AND day BETWEEN ? AND ? AND incoming + outgoing > 0 ORDER BY day',
+  );
+  const dayFrom = database.prepare<[string, number], DayRow>(
+    'SELECT * FROM message_days WHERE conversation_id = ? AND day >= ? AND incoming + outgoing > 0 ORDER BY day LIMIT 1',
+  );
+  const counts = database.prepare<[string], { incoming: number | null; outgoing: number | null }>(
+    'SELECT sum(incoming) AS incoming, sum(outgoing) AS outgoing FROM message_days WHERE conversation_id = ?',
+  );
+  const first = database.prepare<[string], { sent_at_ms: number }>(
+    'SELECT sent_at_ms FROM messages WHERE conversation_id = ? ORDER BY position LIMIT 1',
+  );
+  const last = database.prepare<[string], { sent_at_ms: number }>(
+    'SELECT sent_at_ms FROM messages WHERE conversation_id = ? ORDER BY position DESC LIMIT 1',
+  );
+  const files = database.prepare<[string], { count: number; bytes: number | null }>(
+    `SELECT count(*) AS count, sum(t.size) AS bytes FROM messages m JOIN transfers t ON t.message_id = m.id
+     WHERE m.conversation_id = ? AND m.kind = 'file'`,
+  );
+  const firstUnread = database.prepare<[string], { position: number | null }>(
+    `SELECT min(position) AS position FROM messages WHERE conversation_id = ? AND direction = 'in' AND state = 'received'`,
+  );
+  const withLabels = database.prepare<[string, number, number], MessageRow>(
+    `SELECT m.*, ${TRANSFER_COLUMNS} FROM message_words JOIN messages m ON m.position = message_words.rowid
+     ${TRANSFER_JOIN} WHERE message_words MATCH ? AND message_words.rowid < ?
+     ORDER BY message_words.rowid DESC LIMIT ?`,
+  );
+
+  return {
+    /** The days with messages from one day to another. */
+    selectDays(input: { conversationId: ConversationId; fromDay: number; toDay: number }): MessageDay[] {
+      return days
+        .all(input.conversationId, input.fromDay, input.toDay)
+        .map(({ day, incoming, outgoing }) => ({ day, count: incoming + outgoing }));
+    },
+    /** The position of the first message of the day of that time, or of the next day that has one; null: none. */
+    selectPositionAt(input: { conversationId: ConversationId; sentAtMs: number }): number | null {
+      return dayFrom.get(input.conversationId, dayOf(input.sentAtMs))?.first_position ?? null;
+    },
+    selectFirstUnread(input: { conversationId: ConversationId }): number | null {
+      return firstUnread.get(input.conversationId)?.position ?? null;
+    },
+    /** Newest first, before a position: messages with a file, a picture or a link. */
+    selectWithTrait(input: {
+      conversationId: ConversationId;
+      trait: SearchTrait;
+      before?: number | undefined;
+      limit: number;
+    }): Message[] {
+      const match = `"${index.labelFor(input.conversationId)}" AND "${traitLabel(input.trait)}"`;
+      const rows = withLabels.all(match, input.before ?? Number.MAX_SAFE_INTEGER, input.limit);
+      return rows.filter((row) => row.conversation_id === input.conversationId).map(toMessage);
+    },
+    selectFigures(input: { conversationId: ConversationId }): ConversationFigures {
+      const { incoming, outgoing } = counts.get(input.conversationId) ?? { incoming: 0, outgoing: 0 };
+      const { count, bytes } = files.get(input.conversationId) ?? { count: 0, bytes: 0 };
+      return {
+        incoming: incoming ?? 0,
+        outgoing: outgoing ?? 0,
+        firstSentAtMs: first.get(input.conversationId)?.sent_at_ms ?? null,
+        lastSentAtMs: last.get(input.conversationId)?.sent_at_ms ?? null,
+        files: count,
+        fileBytes: bytes ?? 0,
+      };
+    },
+  };
+}

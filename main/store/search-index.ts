@@ -1,0 +1,118 @@
+/**
+ * Owns: what stands in the search index: each message's words and labels, and the count of each day.
+ * Called by: messages.ts in the transaction of a message, worker.ts in idle time. Calls: search-text.ts, search-labels.ts.
+ */
+import type { Database } from './database.ts';
+import { conversationLabel, directionLabel, timeLabels, traitLabel, traitsOf } from './search-labels.ts';
+import { toIndexText } from './search-text.ts';
+
+/** What the index takes of a message. */
+export interface IndexedMessage {
+  readonly position: number;
+  readonly conversationId: string;
+  readonly direction: string;
+  readonly text: string;
+  readonly sentAtMs: number;
+  readonly isFile: boolean;
+}
+
+interface BacklogRow {
+  position: number;
+  conversation_id: string;
+  direction: string;
+  text: string;
+  sent_at_ms: number;
+  kind: string;
+}
+
+/** Indexed words of a message; the rest of a longer text is not searched. */
+const MAX_INDEXED_CHARS = 256 * 1024;
+const DAY_MS = 86_400_000;
+
+/** The local day of a time, counted from 1970. */
+export function dayOf(ms: number): number {
+  return Math.floor((ms - new Date(ms).getTimezoneOffset() * 60_000) / DAY_MS);
+}
+
+export function searchIndexProcedures(database: Database) {
+  const insert = database.prepare<[number, string]>('INSERT INTO message_words (rowid, words) VALUES (?, ?)');
+  const remove = database.prepare<[number, string]>(
+    `INSERT INTO message_words (message_words, rowid, words) VALUES ('delete', ?, ?)`,
+  );
+  const labelOf = database.prepare<[string], { label: number | null }>(
+    'SELECT label FROM conversations WHERE id = ?',
+  );
+  const setLabel = database.prepare<[string], { label: number }>(
+    `UPDATE conversations SET label = (SELECT coalesce(max(label), 0) + 1 FROM conversations) WHERE id = ? RETURNING label`,
+  );
+  const countDay = database.prepare(
+    `INSERT INTO message_days (conversation_id, day, first_position, incoming, outgoing) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (conversation_id, day) DO UPDATE SET first_position = min(first_position, excluded.first_position),
+       incoming = incoming + excluded.incoming, outgoing = outgoing + excluded.outgoing`,
+  );
+  const backlog = database.prepare<[], { below: number }>('SELECT below FROM search_backlog');
+  const setBacklog = database.prepare<[number]>('UPDATE search_backlog SET below = ?');
+  const older = database.prepare<[number, number], BacklogRow>(
+    `SELECT position, conversation_id, direction, text, sent_at_ms, kind FROM messages
+     WHERE position < ? ORDER BY position DESC LIMIT ?`,
+  );
+
+  function labelFor(conversationId: string): string {
+    return conversationLabel(labelOf.get(conversationId)?.label ?? setLabel.get(conversationId)?.label ?? 0);
+  }
+
+  function wordsOf(message: IndexedMessage): string {
+    const marks = [
+      labelFor(message.conversationId),
+      directionLabel(message.direction === 'in' ? 'in' : 'out'),
+      ...timeLabels(message.sentAtMs),
+      ...traitsOf(message.text, message.isFile).map(traitLabel),
+    ];
+    return `${toIndexText(message.text.slice(0, MAX_INDEXED_CHARS))} ${marks.join(' ')}`;
+  }
+
+  function insertIntoIndex(message: IndexedMessage): void {
+    insert.run(message.position, wordsOf(message));
+    const isIncoming = message.direction === 'in' ? 1 : 0;
+    const { conversationId, position, sentAtMs } = message;
+    countDay.run(conversationId, dayOf(sentAtMs), position, isIncoming, 1 - isIncoming);
+  }
+
+  return {
+    insertIntoIndex,
+    /** `message` is exactly what was taken in. */
+    removeFromIndex: (message: IndexedMessage): void => {
+      remove.run(message.position, wordsOf(message));
+      const isIncoming = message.direction === 'in' ? -1 : 0;
+      const { conversationId, position, sentAtMs } = message;
+      countDay.run(conversationId, dayOf(sentAtMs), position, isIncoming, -1 - isIncoming);
+    },
+    labelFor,
+    /** Takes in up to so many older messages, newest first. Returns whether there are more. */
+    continueIndexing: database.transaction((input: { limit: number }): boolean => {
+      const below = backlog.get()?.below ?? 0;
+      if (below <= 1) return false;
+      const rows = older.all(below, input.limit);
+      for (const row of rows) {
+        insertIntoIndex({
+          position: row.position,
+          conversationId: row.conversation_id,
+          direction: row.direction,
+          text: row.text,
+          sentAtMs: row.sent_at_ms,
+          isFile: row.kind === 'file',
+        });
+      }
+      const isOver = rows.length < input.limit;
+      setBacklog.run(isOver ? 0 : (rows.at(-1)?.position ?? 0));
+      return !isOver;
+    }),
+    /** How much of the history is not searched yet: positions below this; 0 for nothing. */
+    selectSearchBacklog: (_input: null): number => backlog.get()?.below ?? 0,
+  };
+}
+
+export type SearchIndex = Pick<
+  ReturnType<typeof searchIndexProcedures>,
+  'insertIntoIndex' | 'removeFromIndex' | 'labelFor'
+>;
