@@ -84,7 +84,7 @@ export function messageProcedures(
   database: Database,
   { insertIntoIndex }: Pick<SearchIndex, 'insertIntoIndex'>,
 ) {
-  const { upsertTransfer } = transferProcedures(database);
+  const transfers = transferProcedures(database);
   const insert = database.prepare(
     `INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state, display_report_wanted, kind)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conversation_id, direction, wire_id) DO NOTHING`,
@@ -145,7 +145,7 @@ export function messageProcedures(
       if (changes > 0) {
         touch.run(input.storedAtMs, input.conversationId);
         insertIntoIndex({ ...input, position: Number(lastInsertRowid), isFile: input.file !== undefined });
-        if (input.file !== undefined) upsertTransfer({ ...input.file, messageId: input.id });
+        if (input.file !== undefined) transfers.upsertTransfer({ ...input.file, messageId: input.id });
       }
       const row = byWireId.get(input.conversationId, input.direction, input.wireId);
       if (row === undefined) throw new Error('the message was not inserted');

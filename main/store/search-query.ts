@@ -109,7 +109,9 @@ function periodOf(text: string, now: Date): { startMs: number; endMs: number } |
   if (text === 'yesterday') return span(new Date(year, month, day - 1), new Date(year, month, day));
   const match = DAY.exec(text);
   if (match === null) return undefined;
-  const [y, m, d] = match.slice(1).map((part) => (part === undefined ? undefined : Number(part)));
+  const [y, m, d] = (match.slice(1) as (string | undefined)[]).map((part) =>
+    part === undefined ? undefined : Number(part),
+  );
   if (y === undefined) return undefined;
   if (m === undefined) return span(new Date(y, 0, 1), new Date(y + 1, 0, 1));
   if (m < 1 || m > 12) return undefined;
