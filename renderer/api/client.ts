@@ -37,6 +37,11 @@ export class Client {
     return answer.value as CallOutput<Name>;
   }
 
+  /** Hands a file in; `transfer.send` sends it by what this resolves with. @throws {CallError} */
+  handIn(file: File, name: string): Promise<string> {
+    return this.#transport.handIn(file, name);
+  }
+
   on<Name extends EventName>(event: Name, handler: (data: EventData<Name>) => void): () => void {
     const handlers = this.#handlers.get(event) ?? new Set();
     this.#handlers.set(event, handlers);

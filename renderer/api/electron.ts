@@ -3,12 +3,14 @@
  * Called by: client.ts. Calls: the bridge.
  */
 import type { EventEnvelope } from '../../shared/ipc/envelope.ts';
+import { CallError } from '../../shared/ipc/error-codes.ts';
 import { closedAnswer, type Answer, type Transport, type TransportListener } from './transport.ts';
 
 /** What the preload exposes; both functions cross the isolated world. */
 export interface ParleyBridge {
   invoke(call: string, input: unknown): Promise<Answer>;
   subscribe(handler: (event: EventEnvelope) => void): () => void;
+  handIn(file: File): Promise<string>;
 }
 
 declare global {
@@ -34,6 +36,17 @@ export class ElectronTransport implements Transport {
     } catch {
       this.#setUp(false);
       return closedAnswer;
+    }
+  }
+
+  async handIn(file: File, name: string): Promise<string> {
+    try {
+      // A file that was pasted has the name that it is given here; one from the disk is known by its place.
+      return await this.#bridge.handIn(
+        name === file.name ? file : new File([file], name, { type: file.type }),
+      );
+    } catch (error) {
+      throw new CallError('not-allowed', error instanceof Error ? error.message : '');
     }
   }
 

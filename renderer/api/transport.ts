@@ -20,6 +20,8 @@ export interface TransportListener {
 export interface Transport {
   /** Never rejects: a call that cannot be carried is answered with code `closed`. */
   invoke(call: string, input: unknown): Promise<Answer>;
+  /** Hands a file of the user's to the program, which calls it by the id that this resolves with. @throws {CallError} */
+  handIn(file: File, name: string): Promise<string>;
   /** Opens the connection; the returned function closes it. */
   subscribe(listener: TransportListener): () => void;
 }

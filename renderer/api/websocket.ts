@@ -3,6 +3,7 @@
  * Called by: client.ts. Calls: the browser's WebSocket.
  */
 import type { AnswerEnvelope, EventEnvelope } from '../../shared/ipc/envelope.ts';
+import { CallError, type ErrorCode } from '../../shared/ipc/error-codes.ts';
 import { closedAnswer, type Answer, type Transport, type TransportListener } from './transport.ts';
 
 const firstPauseMs = 250;
@@ -42,6 +43,20 @@ export class WebSocketTransport implements Transport {
       this.#waiting.set(id, waiting);
       if (socket.readyState === WebSocket.OPEN) this.#send(socket, waiting);
     });
+  }
+
+  /** Over HTTP to the host of the page: the browser streams it from the disk. */
+  async handIn(file: File, name: string): Promise<string> {
+    const query = new URLSearchParams({ name, type: file.type });
+    let answer: { fileId?: string; code?: ErrorCode; message?: string };
+    try {
+      const response = await fetch(`/files?${query}`, { method: 'POST', body: file });
+      answer = (await response.json()) as typeof answer;
+    } catch {
+      throw new CallError('closed', closedAnswer.ok ? '' : closedAnswer.message);
+    }
+    if (answer.fileId === undefined) throw new CallError(answer.code ?? 'internal', answer.message ?? '');
+    return answer.fileId;
   }
 
   subscribe(listener: TransportListener): () => void {

@@ -62,6 +62,20 @@ export const icons = {
     path('M10.5 16.5 13 14'),
     path('m12 6 6 6 2.3-2.3a2.4 2.4 0 0 0 0-3.4l-2.6-2.6a2.4 2.4 0 0 0-3.400 0Z'),
   ],
+  paperclip: [
+    path(
+      'm21.44 11.05-9.19 9.19a6 6 0 0 1-8.49-8.49l8.57-8.57A4 4 0 1 1 18 8.84l-8.59 8.57a2 2 0 0 1-2.83-2.83l8.49-8.48',
+    ),
+  ],
+  file: [path('M15 2H6a2 2 0 0 0-2 2v16a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2V7Z'), path('M14 2v4a2 2 0 0 0 2 2h4')],
+  download: [path('M21 15v4a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-4'), path('m7 10 5 5 5-5'), path('M12 15V3')],
+  pause: [rect(14, 4, 4, 16, 1), rect(6, 4, 4, 16, 1)],
+  play: [path('m6 3 14 9-14 9z')],
+  folder: [
+    path(
+      'M20 20a2 2 0 0 0 2-2V8a2 2 0 0 0-2-2h-7.9a2 2 0 0 1-1.69-.9L9.600 3.900A2 2 0 0 0 7.930 3H4a2 2 0 0 0-2 2v13a2 2 0 0 0 2 2Z',
+    ),
+  ],
   plus: [path('M5 12h14'), path('M12 5v14')],
   minus: [path('M5 12h14')],
 } as const satisfies Record<string, readonly IconElement[]>;

@@ -109,6 +109,36 @@ export class Locale {
     }).format(value);
   }
 
+  /** An amount of bytes with the unit that fits, in steps of a thousand. */
+  bytes(bytes: number): string {
+    const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
+    const step = bytes < 1_000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+    const value = bytes / 1_000 ** step;
+    return new Intl.NumberFormat(this.language, {
+      style: 'unit',
+      unit: units[step] ?? 'byte',
+      unitDisplay: step === 0 ? 'long' : 'short',
+      maximumFractionDigits: step === 0 || value >= 100 ? 0 : 1,
+    }).format(step === 0 ? Math.round(bytes) : value);
+  }
+
+  /** Time until something is finished, roughly. */
+  timeLeft(seconds: number): string {
+    const [value, unit] =
+      seconds < 90
+        ? [Math.max(1, seconds), 'second']
+        : seconds < 5_400
+          ? [seconds / 60, 'minute']
+          : [seconds / 3_600, 'hour'];
+    const time = new Intl.NumberFormat(this.language, {
+      style: 'unit',
+      unit,
+      unitDisplay: 'short',
+      maximumFractionDigits: 0,
+    }).format(value);
+    return this.t('file.left', { time });
+  }
+
   /** What went wrong, in the user's language where the code is known, else in the words that came with it. */
   problem(error: unknown): string {
     if (!(error instanceof CallError)) return this.t('error.internal');

@@ -21,6 +21,7 @@ import { Sessions } from './sessions.svelte.ts';
 import { SettingsState } from './settings.svelte.ts';
 import { Shell } from './shell.svelte.ts';
 import { Thread } from './thread.svelte.ts';
+import { Transfers } from './transfers.svelte.ts';
 
 export class AppState {
   readonly client: Client;
@@ -35,6 +36,7 @@ export class AppState {
   readonly conversations: Conversations;
   readonly sessions: Sessions;
   readonly thread: Thread;
+  readonly transfers: Transfers;
   readonly search: Search;
   readonly inspector: Inspector;
   readonly settings: SettingsState;
@@ -53,6 +55,7 @@ export class AppState {
     this.conversations = new Conversations(client);
     this.sessions = new Sessions(client);
     this.thread = new Thread(client);
+    this.transfers = new Transfers(client);
     this.search = new Search(client);
     this.inspector = new Inspector(client);
     this.settings = new SettingsState(client, this.locale);
@@ -70,6 +73,10 @@ export class AppState {
       client.on('message.changed', ({ message }) => {
         this.thread.applyMessageChanged(message);
         this.inspector.applyActivity(message.conversationId);
+      }),
+      client.on('transfer.changed', ({ messageId, transfer }) => {
+        this.thread.applyTransferChanged(messageId, transfer);
+        this.transfers.applyTransferChanged(messageId, transfer);
       }),
       client.on('conversation.changed', ({ conversation }) =>
         this.conversations.applyConversationChanged(conversation),

@@ -5,6 +5,7 @@
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
+import type { Transfer } from '../../shared/domain/transfer.ts';
 import type { CallInput, CallOutput } from '../../shared/ipc/contract.ts';
 import type { Client } from '../api/client.ts';
 
@@ -157,6 +158,13 @@ export class Thread {
     if (this.#reads > 0) this.#changedWhileReading.set(message.id, message);
     if (!this.messages.some(({ id }) => id === message.id)) return;
     this.messages = this.messages.map((present) => (present.id === message.id ? message : present));
+  }
+
+  applyTransferChanged(messageId: MessageId, file: Transfer): void {
+    const present = this.messages.find(({ id }) => id === messageId);
+    const reading = this.#changedWhileReading.get(messageId);
+    if (present !== undefined) this.applyMessageChanged({ ...present, file });
+    else if (reading !== undefined) this.#changedWhileReading.set(messageId, { ...reading, file });
   }
 
   /** A message that is there already stays as it is: the event about it is never older than the answer. */

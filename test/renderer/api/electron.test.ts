@@ -9,6 +9,7 @@ describe('ElectronTransport', () => {
       invoke: () =>
         broken ? Promise.reject(new Error('no handler')) : Promise.resolve({ ok: true, value: 1 }),
       subscribe: () => () => undefined,
+      handIn: () => Promise.reject(new Error('no handler')),
     });
     const links: LinkState[] = [];
     transport.subscribe({ receiveEvent: () => undefined, receiveLink: (state) => links.push(state) });
@@ -27,10 +28,30 @@ describe('ElectronTransport', () => {
         subscribed = true;
         return () => (subscribed = false);
       },
+      handIn: () => Promise.resolve(''),
     });
     const stop = transport.subscribe({ receiveEvent: () => undefined, receiveLink: () => undefined });
     expect(subscribed).toBe(true);
     stop();
     expect(subscribed).toBe(false);
+  });
+
+  it('hands a file in as it is, and one that was pasted under the name that it is given', async () => {
+    const names: string[] = [];
+    const transport = new ElectronTransport({
+      invoke: () => Promise.resolve({ ok: true, value: null }),
+      subscribe: () => () => undefined,
+      handIn: (file) => {
+        names.push(file.name);
+        return file.size > 3 ? Promise.reject(new Error('too large')) : Promise.resolve('id');
+      },
+    });
+    expect(await transport.handIn(new File(['abc'], 'a.txt'), 'a.txt')).toBe('id');
+    expect(await transport.handIn(new File(['abc'], 'image.png'), '2026-01-01 10.00.00.png')).toBe('id');
+    await expect(transport.handIn(new File(['abcd'], 'b.txt'), 'b.txt')).rejects.toMatchObject({
+      code: 'not-allowed',
+      message: 'too large',
+    });
+    expect(names).toEqual(['a.txt', '2026-01-01 10.00.00.png', 'b.txt']);
   });
 });

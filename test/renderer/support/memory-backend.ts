@@ -8,6 +8,7 @@ import type { Contact, Conversation, Session } from '../../../shared/domain/conv
 import type { ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
 import type { Ladder } from '../../../shared/domain/ladder.ts';
 import type { Message, MessageState } from '../../../shared/domain/message.ts';
+import type { Transfer } from '../../../shared/domain/transfer.ts';
 import {
   callInputs,
   type AppInfo,
@@ -37,6 +38,17 @@ export interface World {
 
 export type MemoryAnswer = { ok: true; value: unknown } | { ok: false; code: ErrorCode; message: string };
 
+const sentFile: Transfer = {
+  name: '',
+  type: 'application/octet-stream',
+  size: 2_400_000,
+  state: 'waiting',
+  bytesDone: 0,
+  failure: null,
+  preview: null,
+  available: true,
+};
+
 class Refusal extends Error {
   readonly code: ErrorCode;
 
@@ -57,6 +69,8 @@ export class MemoryBackend {
   hold: Promise<void> | null = null;
   /** What comes of signing in. */
   signIn: Account['connection'] = { status: 'online' };
+  /** Names of files that were handed in, by id. */
+  readonly handedIn = new Map<string, string>();
   readonly #listeners = new Set<(event: EventEnvelope) => void>();
   readonly #handlers: Handlers;
   #seq = 0;
@@ -108,7 +122,7 @@ export class MemoryBackend {
   /** Stores a message and tells of it. */
   addMessage(
     conversationId: ConversationId,
-    message: Pick<Message, 'direction' | 'text' | 'state'>,
+    message: Pick<Message, 'direction' | 'text' | 'state' | 'file'>,
     sentAtMs = Date.now(),
   ): Message {
     const stored: Message = {
@@ -136,6 +150,17 @@ export class MemoryBackend {
     this.world.messages[place] = message;
     this.publish('message.changed', { message });
     return message;
+  }
+
+  /** The file of a message has moved on. */
+  changeFile(id: MessageId, change: Partial<Transfer>): Transfer {
+    const place = this.world.messages.findIndex((message) => message.id === id);
+    const message = this.world.messages[place];
+    if (message?.file === undefined) throw new Refusal('not-found', 'There is no such file.');
+    const transfer = { ...message.file, ...change };
+    this.world.messages[place] = { ...message, file: transfer };
+    this.publish('transfer.changed', { conversationId: message.conversationId, messageId: id, transfer });
+    return transfer;
   }
 
   #conversation(id: ConversationId): Conversation {
@@ -302,6 +327,20 @@ export class MemoryBackend {
       'message.send': ({ conversationId, text }) =>
         this.addMessage(conversationId, { direction: 'out', text, state: 'queued' }),
       'message.retry': ({ messageId }) => this.changeMessage(messageId, 'queued'),
+      'message.save': () => null,
+      'transfer.send': ({ conversationId, fileId, preview = null }) => {
+        const file = { ...sentFile, name: this.handedIn.get(fileId) ?? '', preview };
+        return this.addMessage(conversationId, { direction: 'out', text: file.name, state: 'queued', file });
+      },
+      'transfer.accept': ({ messageId }) => this.changeFile(messageId, { state: 'transferring' }),
+      'transfer.decline': ({ messageId }) => this.changeFile(messageId, { state: 'declined' }),
+      'transfer.pause': ({ messageId }) => this.changeFile(messageId, { state: 'paused' }),
+      'transfer.resume': ({ messageId }) =>
+        this.changeFile(messageId, { state: 'transferring', failure: null }),
+      'transfer.cancel': ({ messageId }) => this.changeFile(messageId, { state: 'cancelled' }),
+      'transfer.open': () => null,
+      'transfer.reveal': () => null,
+      'transfer.save': () => null,
       'session.start': ({ conversationId }) => {
         const session: Session = {
           id: `session-${this.#nextId++}` as SessionId,

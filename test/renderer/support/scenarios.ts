@@ -7,6 +7,7 @@ import type { Conversation, Session } from '../../../shared/domain/conversation.
 import type { AccountId, ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
 import type { Ladder, LadderParty } from '../../../shared/domain/ladder.ts';
 import type { Message, MessageState } from '../../../shared/domain/message.ts';
+import type { Transfer } from '../../../shared/domain/transfer.ts';
 import { initialSettings } from '../../../shared/settings.ts';
 import type { World } from './memory-backend.ts';
 
@@ -28,6 +29,7 @@ export function emptyWorld(): World {
       platform: 'linux',
       profile: '/home/bob/.parley',
       firstRun: true,
+      hasFileDialogs: false,
     },
     accounts: [],
     contacts: [],
@@ -63,6 +65,7 @@ interface Line {
   readonly atMs: number;
   readonly state?: MessageState;
   readonly failure?: Message['failure'];
+  readonly file?: Transfer;
 }
 
 /** Adds a conversation with its messages; `unread` of the last incoming ones have not been seen. */
@@ -77,7 +80,7 @@ function converse(
   const first = world.messages.length;
   const messages = lines.map(
     (
-      { direction, text, atMs, state = direction === 'in' ? 'received' : 'displayed', failure = null },
+      { direction, text, atMs, state = direction === 'in' ? 'received' : 'displayed', failure = null, file },
       place,
     ): Message => ({
       id: `${user}-${place}` as MessageId,
@@ -88,6 +91,7 @@ function converse(
       sentAtMs: atMs,
       state,
       failure,
+      ...(file ? { file } : {}),
     }),
   );
   world.messages.push(...messages);
@@ -327,7 +331,81 @@ export function unreachableWorld(): World {
   return world;
 }
 
+/** A small red and blue picture. */
+const PREVIEW =
+  'iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR4nGP4z8DAAMQAB/4BAGtYtAwAAAAASUVORK5CYII=';
+
+/** A file of 2.4 MB that is here. */
+export function sampleFile(change: Partial<Transfer> = {}): Transfer {
+  return {
+    name: 'Floor plan.pdf',
+    type: 'application/pdf',
+    size: 2_400_000,
+    state: 'done',
+    bytesDone: 2_400_000,
+    failure: null,
+    preview: null,
+    available: true,
+    ...change,
+  };
+}
+
+/** Files in every state, and a text that is too long for a bubble. */
+export function filesWorld(): World {
+  const world = signedInWorld();
+  let minute = 0;
+  const line = (direction: 'in' | 'out', file: Transfer, state?: MessageState): Line => ({
+    direction,
+    text: file.name,
+    atMs: at(`10:${String(minute++).padStart(2, '0')}`),
+    file,
+    ...(state ? { state } : {}),
+  });
+  const elsewhere = { available: false, bytesDone: 0 } as const;
+  converse(world, 'tom', 'Tom', [
+    line('in', sampleFile()),
+    line('out', sampleFile({ name: 'Pläne für das neue Haus am See – endgültige Fassung vom Oktober.pdf' })),
+    line('in', sampleFile({ ...elsewhere, name: 'Holiday.mov', state: 'offered', size: 734_003_200 })),
+    line(
+      'in',
+      sampleFile({ ...elsewhere, name: 'sunset.png', type: 'image/png', state: 'offered', preview: PREVIEW }),
+    ),
+    line('in', sampleFile({ ...elsewhere, name: 'talk.mp3', state: 'transferring', bytesDone: 900_000 })),
+    line('out', sampleFile({ name: 'archive.zip', state: 'transferring', bytesDone: 1_700_000 }), 'queued'),
+    line('out', sampleFile({ name: 'archive-2.zip', state: 'paused', bytesDone: 1_700_000 }), 'queued'),
+    line('out', sampleFile({ name: 'later.txt', state: 'waiting', bytesDone: 0 }), 'queued'),
+    line('out', sampleFile({ name: 'asked.txt', state: 'offered', bytesDone: 0 }), 'queued'),
+    line(
+      'in',
+      sampleFile({
+        ...elsewhere,
+        name: 'backup.img',
+        state: 'failed',
+        failure: { code: 'disk-full', message: 'The disk is full. Make room, then try again.' },
+      }),
+    ),
+    line(
+      'out',
+      sampleFile({
+        name: 'large.iso',
+        state: 'failed',
+        failure: { code: 'too-large', message: 'It is too large for the other side.' },
+      }),
+      'failed',
+    ),
+    line('out', sampleFile({ name: 'no.txt', state: 'declined' }), 'queued'),
+    line('out', sampleFile({ name: 'oops.txt', state: 'cancelled' }), 'queued'),
+    {
+      direction: 'in',
+      text: Array.from({ length: 3_000 }, (_, nth) => `Line ${nth + 1} of a long protocol.`).join('\n'),
+      atMs: at('10:40'),
+    },
+  ]);
+  return world;
+}
+
 export const scenarios = {
+  files: filesWorld,
   empty: emptyWorld,
   talking: talkingWorld,
   states: statesWorld,
