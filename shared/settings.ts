@@ -16,6 +16,9 @@ function setting<Schema extends v.GenericSchema>(spec: SettingSpec<Schema>): Set
   return spec;
 }
 
+/** `msrps://host:port`, `host:port` or a name. */
+const RELAY = /^(?:msrps?:\/\/)?(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::\d{1,5})?(?:;tcp)?$/;
+
 export const settingSpecs = {
   'appearance.theme': setting({
     schema: v.picklist(['system', 'light', 'dark']),
@@ -63,6 +66,32 @@ export const settingSpecs = {
     schema: v.pipe(v.number(), v.integer(), v.minValue(1_024), v.maxValue(1024 * 1024)),
     initial: 64 * 1024,
     description: 'Texts of more bytes are shown as a file with their first lines.',
+    lockable: true,
+  }),
+  'messages.encryption': setting({
+    schema: v.picklist(['required', 'preferred', 'off']),
+    initial: 'preferred',
+    description:
+      'Direct sessions over TLS. required: nothing goes in the clear; preferred: only with people whose program cannot encrypt; off: we do not offer it.',
+    lockable: true,
+  }),
+  'messages.path': setting({
+    schema: v.picklist(['auto', 'direct', 'relay']),
+    initial: 'auto',
+    description: 'The way of messages. auto: directly, and through a relay when that does not come about.',
+    lockable: true,
+  }),
+  'messages.relays': setting({
+    schema: v.pipe(v.array(v.pipe(v.string(), v.regex(RELAY, 'not a relay'))), v.maxLength(8)),
+    initial: [],
+    description:
+      'MSRP relays, tried in turn: msrps://host:port, or a name. None: those that DNS names for the domain of the address.',
+    lockable: true,
+  }),
+  'messages.cema': setting({
+    schema: v.boolean(),
+    initial: false,
+    description: 'Let a middlebox on the way take the connection to itself (CEMA, RFC 6714).',
     lockable: true,
   }),
   'network.engine': setting({

@@ -7,6 +7,7 @@ import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Settings } from '../../shared/settings.ts';
+import { setNewest } from '../base/bounded-map.ts';
 import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { RegistrationStatus, ServerWay } from '../sip/agent/registration-flow.ts';
@@ -14,9 +15,11 @@ import { Registration } from '../sip/agent/registration.ts';
 import { DigestClient } from '../sip/digest.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import type { Store } from '../store/store.ts';
+import { AccountRelay } from './account-relay.ts';
 import { toNameAddr, userOf } from './address.ts';
 import type { Chat, ChatContext } from './chat.ts';
 import { chatEnd, type ChatEnd } from './chat-end.ts';
+import type { MediaWays } from './chat-media.ts';
 import { Composing } from './composing-state.ts';
 import { ConversationLink, type ConversationHost } from './conversation-link.ts';
 import type { Delivery } from './delivery.ts';
@@ -40,6 +43,9 @@ export interface AccountHost {
   receiveMessageChange(message: Message): void;
 }
 
+/** The oldest are forgotten first. */
+const MAX_ENCRYPTING = 10_000;
+
 /** One account and its way to its server. */
 export class AccountLink implements AsyncDisposable, ConversationHost {
   readonly stored: StoredAccount;
@@ -48,6 +54,9 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   readonly #host: AccountHost;
   readonly #digest: DigestClient;
   readonly #registration: Registration;
+  readonly #relay: AccountRelay;
+  /** People who have spoken TLS: nobody talks them out of it while the program runs. */
+  readonly #encrypting = new Map<string, true>();
   readonly #conversations = new Map<ConversationId, ConversationLink>();
   #status: AccountStatus = { status: 'offline' };
   #remembered: string | undefined;
@@ -59,6 +68,14 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     this.#host = host;
     this.#remembered = stored.lastTransport;
     this.#digest = new DigestClient({ user: this.user, password });
+    this.#relay = new AccountRelay({
+      msrp: host.network.msrp,
+      address: stored.address,
+      user: this.user,
+      password,
+      written: () => host.settings()['messages.relays'],
+      localHost: () => this.#registration.localHost ?? '127.0.0.1',
+    });
     this.#registration = new Registration({
       agent: host.network.agent,
       address: stored.address,
@@ -160,7 +177,24 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       way: this.#registration.way,
       digest: this.#digest,
       advertisedHost,
+      media: this.#waysTo(conversation.peerAddress),
       idleMs: this.#host.settings()['sessions.idleMinutes'] * 60_000,
+    };
+  }
+
+  #waysTo(peerAddress: string): MediaWays {
+    const settings = this.#host.settings();
+    return {
+      policy: {
+        encryption: settings['messages.encryption'],
+        path: settings['messages.path'],
+        cema: settings['messages.cema'],
+      },
+      relay: () => this.#relay.bind(),
+      peerEncrypts: this.#encrypting.has(peerAddress),
+      receiveEncrypted: () => {
+        setNewest(this.#encrypting, peerAddress, true, MAX_ENCRYPTING);
+      },
     };
   }
 
@@ -221,6 +255,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     const links = [...this.#conversations.values()];
     this.#conversations.clear();
     await Promise.all(links.map((link) => link[Symbol.asyncDispose]()));
+    await this.#relay[Symbol.asyncDispose]();
     await this.#registration[Symbol.asyncDispose]();
   }
 

@@ -30,6 +30,10 @@ const VERDICTS: Partial<Record<SessionEndCode, OutboxVerdict>> = {
   busy: 'fail',
   forbidden: 'fail',
   refused: 'fail',
+  // What was not to go in the clear does not go by another way behind the user's back either.
+  'encryption-refused': 'fail',
+  'encryption-downgraded': 'fail',
+  'wrong-certificate': 'fail',
 };
 
 export function outboxVerdict(code: SessionEndCode): OutboxVerdict {
@@ -53,6 +57,9 @@ export function chatEnd(code: SessionEndCode, peerName: string, detail = ''): Ch
     'not-signed-in': 'You are not signed in. The message goes out by itself when you are.',
     'media-failed': `No direct connection to ${peerName} came about${more}.`,
     'media-lost': `The connection to ${peerName} was lost${more}. A new session is set up by itself.`,
+    'encryption-refused': `Messages with ${peerName} would not be encrypted, so nothing was sent${more}.`,
+    'encryption-downgraded': `Messages with ${peerName} were to be encrypted, and then they were not: nothing was sent${more}.`,
+    'wrong-certificate': `Somebody else than ${peerName} was at the other end of the connection: nothing was sent${more}.`,
     cancelled: 'The invitation was taken back.',
     refused: `${peerName}'s side refused the session${more}.`,
     shutdown: 'Parley was closed.',

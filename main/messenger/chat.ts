@@ -1,6 +1,6 @@
 /**
  * Owns: one chat: a SIP dialog and its MSRP session, from invitation to end, in the order of the flow.
- * Called by: conversation-link.ts. Calls: sip/agent/invite.ts, msrp/session.ts; tells its delegate.
+ * Called by: conversation-link.ts. Calls: sip/agent/invite.ts, chat-media.ts; tells its delegate.
  */
 import { randomUUID } from 'node:crypto';
 import type { Session, SessionState } from '../../shared/domain/conversation.ts';
@@ -9,10 +9,9 @@ import { systemClock, type Clock, type Timer } from '../base/clock.ts';
 import { MESSENGER_LIMITS, PAYLOAD_LIMITS, type MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
-import { buildMsrpAnswer, buildMsrpOffer, parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
+import { parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
 import { MsrpSessionError } from '../msrp/session-error.ts';
-import type { MsrpIncomingMessage, MsrpSession, MsrpSessionReport } from '../msrp/session.ts';
-import { formatMsrpPath } from '../msrp/uri.ts';
+import type { MsrpIncomingMessage, MsrpSessionReport } from '../msrp/session.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import { EngineError } from '../sip/agent/outgoing.ts';
@@ -21,6 +20,7 @@ import { sendInvite, type IncomingInvite } from '../sip/agent/invite.ts';
 import type { ServerWay } from '../sip/agent/registration-flow.ts';
 import type { DigestClient } from '../sip/digest.ts';
 import { chatEnd, endOfInvite, type ChatEnd } from './chat-end.ts';
+import { ChatMedia, MediaError, type MediaWays, type Visited } from './chat-media.ts';
 import { toNameAddr } from './address.ts';
 
 /** What a chat needs of its account and conversation. */
@@ -42,6 +42,7 @@ export interface ChatContext {
   readonly digest: DigestClient;
   /** Our address as the peer can reach it: goes into the MSRP path. */
   readonly advertisedHost: string;
+  readonly media: MediaWays;
   readonly idleMs: number;
   readonly delegate: ChatDelegate;
 }
@@ -79,17 +80,13 @@ export class Chat {
   readonly #clock: Clock;
   readonly #limits: MessengerLimits;
   readonly #abort = new AbortController();
-  readonly #msrp: MsrpSession;
+  readonly #media: ChatMedia;
   readonly #over = Promise.withResolvers<ChatEnd>();
   readonly #settled = Promise.withResolvers<void>();
   #session: Session;
   #dialog: InviteDialog | undefined;
   #idle: Timer | undefined;
-  #peerTypes: readonly string[] = [];
   #callId: string | undefined;
-  /** The peer's path, and who of us connected: repeated when the peer refreshes the session. */
-  #agreed: { readonly path: MsrpDescription['path']; readonly setup: 'active' | 'passive' } | undefined;
-
   private constructor(context: ChatContext, direction: Session['direction'], state: SessionState) {
     this.#context = context;
     this.#clock = context.clock ?? systemClock;
@@ -106,11 +103,16 @@ export class Chat {
       endedMs: null,
       end: null,
     };
-    this.#msrp = context.msrp.createSession({
+    this.#media = new ChatMedia({
+      msrp: context.msrp,
+      clock: this.#clock,
       advertisedHost: context.advertisedHost,
+      ways: context.media,
       acceptTypes: ACCEPT_TYPES,
       // More is refused at its first chunk instead of being collected and thrown away.
       maxMessageBytes: this.#limits.maxTextBytes + PAYLOAD_LIMITS.maxCpimHeadBytes,
+      originId: String(this.#session.startedMs),
+      signal: this.#abort.signal,
       delegate: {
         receiveMessage: (message) => this.#receiveMessage(message),
         receiveReport: (report) => {
@@ -142,9 +144,9 @@ export class Chat {
     return this.#session.state === 'open';
   }
 
-  /** The MSRP session-id of this side: the key of its messages on the wire. */
+  /** The MSRP session-id of this side, once there is one: the key of its messages on the wire. */
   get msrpSessionId(): string {
-    return this.#msrp.sessionId;
+    return this.#media.sessionId;
   }
 
   /** SIP Call-ID, once there is one. */
@@ -173,58 +175,63 @@ export class Chat {
 
   /** True when the peer takes messages wrapped in CPIM. */
   get peerTakesCpim(): boolean {
-    return this.#peerTypes.some((type) => type === '*' || type === 'message/*' || type === 'message/cpim');
+    return this.#media.peerTypes.some(
+      (type) => type === '*' || type === 'message/*' || type === 'message/cpim',
+    );
   }
 
   /** Steps 2 to 9: invites, and resolves when the chat is open or over. */
   async invite(): Promise<void> {
-    const { agent, peerAddress, address, displayName, contact, way, digest } = this.#context;
-    const peer = `sip:${peerAddress}`;
-    const call = newCallIdentity();
-    this.#callId = call.callId;
     try {
-      const outcome = await sendInvite(agent, {
-        invite: {
-          uri: peer,
-          from: toNameAddr(address, displayName),
-          to: `<${peer}>`,
-          ...way,
-          digest,
-          headers: { Contact: contact },
-          sdp: buildMsrpOffer({
-            path: this.#msrp.localPath,
-            acceptTypes: ACCEPT_TYPES,
-            setup: 'actpass',
-            origin: this.#origin(1),
-          }),
-        },
-        delegate: this.#dialogDelegate(),
-        call,
-        ringMs: this.#limits.ringMs,
-        signal: this.#abort.signal,
-        clock: this.#clock,
-      });
-      if (outcome.kind !== 'accepted') {
-        this.#finish(endOfInvite(outcome, this.#context.peerName));
-        return;
-      }
-      this.#dialog = outcome.dialog;
-      this.#move('opening');
-      const answer = parseMsrpDescription(outcome.sdp);
-      await outcome.sendAck();
-      if (answer === undefined) {
-        await this.#giveUp('media-failed', 'the answer offers no messages');
-        return;
-      }
-      this.#peerTypes = answer.acceptTypes;
-      this.#agreed = { path: answer.path, setup: answer.setup === 'active' ? 'passive' : 'active' };
-      // An answer that is passive, or silent about who connects: we connect (RFC 6135; RFC 4975 §5.4).
-      const connectToAnswerer = answer.setup !== 'active';
-      await this.#msrp.acceptAnswer(answer.path, { connectToAnswerer, signal: this.#abort.signal });
-      this.#opened();
+      // What the other side does not take is offered otherwise, as far as the policy goes.
+      while ((await this.#attempt()) === 'again' && !this.#abort.signal.aborted);
     } catch (error) {
       await this.#fail(error);
     }
+  }
+
+  async #attempt(): Promise<'again' | 'done'> {
+    const { agent, peerAddress, address, displayName, contact, way, digest, peerName } = this.#context;
+    const peer = `sip:${peerAddress}`;
+    const call = newCallIdentity();
+    this.#callId = call.callId;
+    const outcome = await sendInvite(agent, {
+      invite: {
+        uri: peer,
+        from: toNameAddr(address, displayName),
+        to: `<${peer}>`,
+        ...way,
+        digest,
+        headers: { Contact: contact },
+        sdp: await this.#media.offer(),
+      },
+      delegate: this.#dialogDelegate(),
+      call,
+      ringMs: this.#limits.ringMs,
+      signal: this.#abort.signal,
+      clock: this.#clock,
+    });
+    if (outcome.kind !== 'accepted') {
+      if (outcome.kind === 'refused' && (outcome.status === 488 || outcome.status === 606)) {
+        this.#media.receiveRefusal(outcome.response.message.headers.get('warning') ?? '');
+        return 'again';
+      }
+      this.#finish(endOfInvite(outcome, peerName));
+      return 'done';
+    }
+    this.#dialog = outcome.dialog;
+    if (this.#session.state === 'inviting') this.#move('opening');
+    await outcome.sendAck();
+    try {
+      await this.#media.acceptAnswer(outcome.sdp);
+    } catch (error) {
+      if (!(error instanceof MediaError) || !error.again) throw error;
+      this.#dialog = undefined;
+      void outcome.dialog.sendBye();
+      return 'again';
+    }
+    this.#opened();
+    return 'done';
   }
 
   /** Steps 4 to 10: visits the inviting side, only then answers, and resolves when the chat is open or over. */
@@ -239,18 +246,15 @@ export class Chat {
       if (this.#session.state === 'ended') return;
       this.#move('opening');
       const offer = parseMsrpDescription(invite.sdp);
-      if (offer === undefined) {
-        await this.#refuse(invite, 'the invitation offers no messages');
-        return;
-      }
-      this.#peerTypes = offer.acceptTypes;
-      const visited = await this.#visit(invite, offer);
-      if (visited === 'refused') return;
+      if (offer === undefined) throw new MediaError('media-failed', 'the invitation offers no messages');
+      const visited = await this.#media.receiveOffer(offer);
       if (this.#session.state === 'opening') await this.#answer(invite, offer, visited);
       // Lost again before it was answered: whoever invited need not wait until nobody answers.
       else await invite.reject(488);
     } catch (error) {
-      if (!invite.request.answered) await invite.reject(488);
+      if (!invite.request.answered) {
+        await invite.reject(488, error instanceof MediaError ? { headers: { Warning: error.warning } } : {});
+      }
       await this.#fail(error);
     } finally {
       invite.cancelled.removeEventListener('abort', cancelled);
@@ -271,8 +275,7 @@ export class Chat {
     successReport: boolean;
   }): Promise<number> {
     this.#touch();
-    const { status } = await this.#msrp.sendMessage(message);
-    return status;
+    return this.#media.sendMessage(message);
   }
 
   /** Steps 15 to 18: ends the chat from our side, or takes the invitation back. Harmless twice. */
@@ -293,7 +296,7 @@ export class Chat {
     }
     this.#move('ending');
     await this.#hangUp(end.code);
-    await this.#msrp.close();
+    await this.#media.close();
     this.#finish(end);
   }
 
@@ -304,37 +307,9 @@ export class Chat {
     this.#finish(chatEnd('cancelled', this.#context.peerName));
   }
 
-  /** Step 4 and 5. With nobody to visit: who will visit us. */
-  async #visit(
-    invite: IncomingInvite,
-    offer: MsrpDescription,
-  ): Promise<'visited' | 'unanswered' | 'passive' | 'refused'> {
-    if (offer.setup === undefined || offer.setup === 'active') return 'passive';
-    try {
-      const outcome = await this.#msrp.visit(offer.path, { signal: this.#abort.signal });
-      return outcome.status === 200 ? 'visited' : 'unanswered';
-    } catch (error) {
-      if (!(error instanceof MsrpSessionError)) throw error;
-      await this.#refuse(invite, error.message);
-      return 'refused';
-    }
-  }
-
   /** Step 7 and 10. */
-  async #answer(
-    invite: IncomingInvite,
-    offer: MsrpDescription,
-    visited: 'visited' | 'unanswered' | 'passive',
-  ): Promise<void> {
-    const setup = offer.setup === undefined ? undefined : visited === 'passive' ? 'passive' : 'active';
-    this.#agreed = { path: offer.path, setup: visited === 'passive' ? 'passive' : 'active' };
-    const sdp = buildMsrpAnswer({
-      offer,
-      path: this.#msrp.localPath,
-      acceptTypes: ACCEPT_TYPES,
-      origin: this.#origin(1),
-      ...(setup ? { setup } : {}),
-    });
+  async #answer(invite: IncomingInvite, offer: MsrpDescription, visited: Visited): Promise<void> {
+    const sdp = this.#media.answer(1, offer) ?? '';
     const dialog = await invite.accept(
       sdp,
       this.#dialogDelegate(),
@@ -357,29 +332,14 @@ export class Chat {
       await dialog.sendBye();
       return;
     }
-    if (visited === 'unanswered') {
-      const { status } = await this.#msrp.revisit({ signal: this.#abort.signal });
-      if (status !== 200) {
-        await this.#giveUp('media-failed', `the visit was answered with ${status || 'nothing'}`);
-        return;
-      }
-    }
-    if (visited === 'passive') {
-      await this.#msrp.acceptAnswer(offer.path, { connectToAnswerer: false, signal: this.#abort.signal });
-    }
+    await this.#media.complete(visited, offer);
     this.#opened();
-  }
-
-  /** 488 with a Warning that says what was tried (RFC 3261 §20.43, code 399). */
-  async #refuse(invite: IncomingInvite, why: string): Promise<void> {
-    const warning = `399 parley "${why.replace(/["\\\r\n]/g, ' ')}"`;
-    await invite.reject(488, { headers: { Warning: warning } });
-    this.#finish(chatEnd('media-failed', this.#context.peerName, why));
   }
 
   async #fail(error: unknown): Promise<void> {
     if (this.#session.state === 'ended') return;
-    if (error instanceof MsrpSessionError) await this.#giveUp('media-failed', error.message);
+    if (error instanceof MediaError) await this.#giveUp(error.code, error.message);
+    else if (error instanceof MsrpSessionError) await this.#giveUp('media-failed', error.message);
     else if (error instanceof EngineError) await this.#giveUp('server-unreachable', error.message);
     else {
       // A chat that nobody ends would stand in the way of every later one.
@@ -398,7 +358,7 @@ export class Chat {
     await Promise.race([this.#dialog?.sendBye(), late.promise]);
   }
 
-  async #giveUp(code: 'media-failed' | 'server-unreachable', detail: string): Promise<void> {
+  async #giveUp(code: ChatEnd['code'], detail: string): Promise<void> {
     await this.#hangUp(code);
     this.#finish(chatEnd(code, this.#context.peerName, detail));
   }
@@ -420,16 +380,7 @@ export class Chat {
   /** A refresh is confirmed. A session that is to move elsewhere is set up anew instead (RFC 3264 §8.3: refused). */
   #answerOffer(sdp: string): string | undefined {
     const offer = parseMsrpDescription(sdp);
-    if (offer === undefined || this.#agreed === undefined) return undefined;
-    if (formatMsrpPath(offer.path) !== formatMsrpPath(this.#agreed.path)) return undefined;
-    const setup = offer.setup === undefined ? {} : { setup: this.#agreed.setup };
-    const { localPath: path } = this.#msrp;
-    return buildMsrpAnswer({ offer, path, acceptTypes: ACCEPT_TYPES, origin: this.#origin(2), ...setup });
-  }
-
-  /** RFC 3264 §8: one session keeps its origin, and counts the versions of its description. */
-  #origin(version: number): { id: string; version: number } {
-    return { id: String(this.#session.startedMs), version };
+    return offer === undefined ? undefined : this.#media.answer(2, offer);
   }
 
   /** The peer hangs up: its BYE is answered at once, the connection is closed after what is in flight. */
@@ -440,7 +391,7 @@ export class Chat {
       ? chatEnd('ended-by-peer', this.#context.peerName)
       : chatEnd('media-lost', this.#context.peerName, bye.reason);
     if (state === 'open') this.#move('ending');
-    void this.#msrp.close().finally(() => {
+    void this.#media.close().finally(() => {
       this.#finish(end);
     });
   }
@@ -454,6 +405,7 @@ export class Chat {
 
   #opened(): void {
     if (this.#session.state !== 'opening') return;
+    this.#session = { ...this.#session, ...this.#media.shown };
     this.#move('open');
     this.#touch();
     this.#settled.resolve();
@@ -478,7 +430,7 @@ export class Chat {
     if (this.#session.state === 'ended') return;
     this.#idle?.[Symbol.dispose]();
     this.#abort.abort();
-    this.#msrp.destroy();
+    this.#media.destroy();
     this.#session = { ...this.#session, state: 'ended', endedMs: this.#clock.now(), end };
     this.#context.delegate.receiveChange(this);
     this.#over.resolve(end);

@@ -66,9 +66,13 @@ export class Network implements AsyncDisposable {
     const lifetime = new Lifetime();
     try {
       const opened = await openAgent(options, lifetime);
-      const { log, tap, msrpLimits = {} } = options;
-      const msrp = lifetime.own(new MsrpEndpoint({ log, tap, limits: msrpLimits }));
+      const { log, tap, msrpLimits = {}, ca = [] } = options;
+      const msrp = lifetime.own(new MsrpEndpoint({ log, tap, limits: msrpLimits, ca }));
       const { port } = await msrp.listen({ host: options.bindAddress, port: 0 });
+      // Made now, while nobody waits for it.
+      msrp.identity().catch((error: unknown) => {
+        log.error('msrp.no-certificate', { error });
+      });
       return new Network(opened, msrp, port, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();

@@ -48,11 +48,6 @@ export async function findRelays(
   return found.slice(0, MSRP_NETWORK_LIMITS.maxRelays);
 }
 
-/** Whether a text names a relay. */
-export function isRelayText(text: string): boolean {
-  return parseRelay(text) !== undefined;
-}
-
 function parseRelay(
   text: string,
 ): { scheme: 'msrp' | 'msrps'; host: string; port: number | undefined } | undefined {

@@ -59,6 +59,12 @@ export const sessionEndCodes = [
   'not-signed-in',
   'media-failed',
   'media-lost',
+  /** One side wants encryption, the other cannot or will not. */
+  'encryption-refused',
+  /** Encryption was agreed on or usual, and then it was to be left out. */
+  'encryption-downgraded',
+  /** Somebody else than announced was at the other end. */
+  'wrong-certificate',
   'cancelled',
   'refused',
   'shutdown',
@@ -75,7 +81,8 @@ export const sessionSchema = v.object({
   conversationId: conversationIdSchema,
   direction: v.picklist(['outgoing', 'incoming']),
   state: v.picklist(['inviting', 'asked', 'opening', 'open', 'ending', 'ended']),
-  mediaPath: v.literal('direct'),
+  mediaPath: v.picklist(['direct', 'relay']),
+  /** And whoever reads it on the other end of the line has proven who he is. */
   encrypted: v.boolean(),
   startedMs: v.number(),
   openedMs: v.nullable(v.number()),

@@ -38,7 +38,7 @@ export function sessionWords(
         tone: session.encrypted ? 'ok' : 'plain',
         title: locale.t('session.with', { name }),
         details: [
-          locale.t('session.direct'),
+          locale.t(session.mediaPath === 'relay' ? 'session.relay' : 'session.direct'),
           locale.t(session.encrypted ? 'session.encrypted' : 'session.notEncrypted'),
           locale.t('session.since', { time: locale.moment(session.openedMs ?? session.startedMs, nowMs) }),
         ],
