@@ -213,9 +213,12 @@ function parseHeaders(text: string, from: number, head: MsrpHead, maxLines: numb
   if (others !== undefined) head.others = others;
 }
 
-const RANGE = /^(\d{1,15})-(\d{1,15}|\*)\/(\d{1,15}|\*)$/;
+const RANGE = /^(\d{1,32})-(\d{1,32}|\*)\/(\d{1,32}|\*)$/;
 
-/** Parses a Byte-Range value (RFC 4975 §9). Throws ProtocolError `MSRP_BAD_BYTE_RANGE`, status 400. */
+/**
+ * Parses a Byte-Range value (RFC 4975 §9). Throws ProtocolError `MSRP_BAD_BYTE_RANGE`, status 400, or 413 for numbers that
+ * nobody can count to.
+ */
 export function parseByteRange(text: string): ByteRange {
   return parseWholeRange(text) ?? parseAnyRange(text);
 }
@@ -243,6 +246,9 @@ function parseAnyRange(text: string): ByteRange {
   const start = Number(match?.[1] ?? 0);
   const end = match?.[2] === '*' ? undefined : Number(match?.[2]);
   const total = match?.[3] === '*' ? undefined : Number(match?.[3]);
+  if (match !== null && ![start, end ?? 0, total ?? 0].every(Number.isSafeInteger)) {
+    throw new ProtocolError('MSRP_MESSAGE_TOO_LARGE', 413, 'a Byte-Range beyond 2^53');
+  }
   const backwards = end !== undefined && end < start - 1;
   const beyond = total !== undefined && (start - 1 > total || (end !== undefined && end > total));
   if (match === null || start < 1 || backwards || beyond) {

@@ -50,6 +50,8 @@ let serial = 0;
 export class MsrpPeer implements AsyncDisposable {
   readonly socket: net.Socket;
   readonly path: string;
+  /** The other side's path once it is known, for scripts that keep it here. */
+  remotePath = '';
   /** Everything received and not yet taken as a frame. */
   received = Buffer.alloc(0);
   ended = false;
