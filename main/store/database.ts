@@ -99,6 +99,30 @@ export async function openDatabase(
   }
 }
 
+/** Opens a file that may be damaged, to read what can be read. Throws the error of SQLite. */
+export async function openDamaged(path: string): Promise<Database> {
+  driver ??= await loadDriver();
+  const database = new driver(path, { fileMustExist: true });
+  database.pragma('trusted_schema = OFF');
+  database.pragma('query_only = ON');
+  return database;
+}
+
+/** Looks through a whole file, in the thread of the caller. Returns what is wrong, in the words of SQLite. */
+export async function findDamage(path: string): Promise<string | undefined> {
+  let database: Database | undefined;
+  try {
+    database = await openDamaged(path);
+    const rows = database.pragma('quick_check(1)') as { quick_check: string }[];
+    const found = rows[0]?.quick_check ?? 'no answer';
+    return found === 'ok' ? undefined : found;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    database?.close();
+  }
+}
+
 /**
  * A lock on a file that the system takes back when the program ends, however it ends. Undefined while somebody else has
  * it. Throws StoreError when the file cannot be used.

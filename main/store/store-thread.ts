@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { silentLog, type Log } from '../base/log.ts';
 import { StoreError } from './database.ts';
 import {
+  BACK_UP,
   SEARCH_LANES,
   type Procedures,
   type SearchTicket,
@@ -28,6 +29,7 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
   readonly #names = new Map<number, string>();
   readonly #searches = new Int32Array(new SharedArrayBuffer(SEARCH_LANES * Int32Array.BYTES_PER_ELEMENT));
   #nextId = 0;
+  #opened: unknown;
   #closed = false;
 
   private constructor(start: Omit<WorkerStart, 'searches'>, log: Log) {
@@ -60,7 +62,7 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
   ): Promise<StoreThread<P>> {
     const thread = new StoreThread<P>(start, log);
     try {
-      await thread.#wait(0, 'open');
+      thread.#opened = await thread.#wait(0, 'open');
       return thread;
     } catch (error) {
       await thread.#worker.terminate();
@@ -78,6 +80,20 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
     const waiting = this.#wait(id, procedure);
     this.#worker.postMessage({ id, procedure, input });
     return waiting as Promise<ProcedureOutput<P, Name>>;
+  }
+
+  /** What the thread said when it was ready. */
+  get opened(): unknown {
+    return this.#opened;
+  }
+
+  /** Copies the file to `path` while it is in use. */
+  async backUp(path: string): Promise<void> {
+    if (this.#closed) throw new StoreError('STORE_FAILED', 'The store is closed.');
+    const id = ++this.#nextId;
+    const waiting = this.#wait(id, BACK_UP);
+    this.#worker.postMessage({ id, procedure: BACK_UP, input: { path } });
+    await waiting;
   }
 
   /** A ticket for the next search of a lane; those before it stop. */
@@ -107,7 +123,7 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
     this.#waiting.delete(reply.id);
     this.#names.delete(reply.id);
     if (reply.ok) {
-      if (reply.tookMs > SLOW_QUERY_MS)
+      if (reply.tookMs > SLOW_QUERY_MS && procedure !== BACK_UP)
         this.#log.warn('store.slow', { procedure, tookMs: Math.round(reply.tookMs) });
       waiting?.resolve(reply.value);
       return;

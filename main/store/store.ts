@@ -2,21 +2,49 @@
  * Owns: the messenger's store as its callers see it: asynchronous, in the order of the calls.
  * Called by: main/messenger. Calls: store-thread.ts.
  */
+import { writeFile } from 'node:fs/promises';
 import type { Log } from '../base/log.ts';
 import type { MessengerProcedures } from './messenger-tables.ts';
+import { damageMarkOf } from './recovery.ts';
 import { StoreThread, type ProcedureInput, type ProcedureOutput } from './store-thread.ts';
+import type { OpenReport, Procedures } from './worker-protocol.ts';
 
 /** Everything that a messenger keeps, in one file of its profile. */
 export class Store implements AsyncDisposable {
   readonly #thread: StoreThread<MessengerProcedures>;
 
-  private constructor(thread: StoreThread<MessengerProcedures>) {
+  readonly #path: string;
+
+  private constructor(thread: StoreThread<MessengerProcedures>, path: string) {
     this.#thread = thread;
+    this.#path = path;
   }
 
   /** Opens or creates the file. Rejects with StoreError. */
   static async open(path: string, log?: Log): Promise<Store> {
-    return new Store(await StoreThread.open<MessengerProcedures>({ kind: 'messenger', path }, log));
+    return new Store(await StoreThread.open<MessengerProcedures>({ kind: 'messenger', path }, log), path);
+  }
+
+  /** How it was found: closed well or not, damaged and repaired, replaced by a backup. */
+  get opened(): OpenReport {
+    return this.#thread.opened as OpenReport;
+  }
+
+  /** Copies the history to `path` while it is in use. Rejects with StoreError. */
+  backUp(path: string): Promise<void> {
+    return this.#thread.backUp(path);
+  }
+
+  /**
+   * Looks through the whole file in a thread of its own, while it is in use. Resolves with what is wrong, in SQLite's
+   * words, and then marks the file: the next start repairs it. Undefined when all is well.
+   */
+  async findDamage(): Promise<string | undefined> {
+    const checker = await StoreThread.open<Procedures>({ kind: 'check', path: this.#path });
+    const found = checker.opened as string | null;
+    if (found === null) return undefined;
+    await writeFile(damageMarkOf(this.#path), found);
+    return found;
   }
 
   /** Stores a message; when the promise resolves it is on disk. */

@@ -3,10 +3,12 @@
  * Called by: store-thread.ts, worker.ts. Calls: nothing.
  */
 import type { StoreError } from './database.ts';
+import type { RecoveryReport } from './recovery.ts';
 
 /** Which tables the thread serves, and where its file is. */
 export interface WorkerStart {
-  readonly kind: 'messenger' | 'imserver';
+  /** `check`: looks for damage, says what it found and ends. */
+  readonly kind: 'messenger' | 'imserver' | 'check';
   readonly path: string;
   /** The newest ticket of each lane of searches, shared with the callers' thread. */
   readonly searches: Int32Array<SharedArrayBuffer>;
@@ -17,6 +19,9 @@ export interface SearchTicket {
   readonly lane: number;
   readonly number: number;
 }
+
+/** The procedure that copies the file; it goes on between others. */
+export const BACK_UP = 'backUp';
 
 /** Lanes of searches at once. */
 export const SEARCH_LANES = 64;
@@ -33,3 +38,13 @@ export type WorkerReply =
 
 /** Named functions over one database; the thread runs them one at a time, in the order of arrival. */
 export type Procedures = Record<string, (input: never) => unknown>;
+
+/** How a history was found when it was opened. */
+export interface OpenReport {
+  /** The program ended without closing it: worth a look through the whole file. */
+  readonly wasOpen: boolean;
+  /** It was damaged, and this was saved. */
+  readonly recovered: RecoveryReport | null;
+  /** A backup has taken its place; the one before lies here. */
+  readonly replaced: string | null;
+}

@@ -2,13 +2,24 @@
  * Owns: the thread in which SQLite runs: one writer, one request at a time.
  * Called by: store-thread.ts through messages. Calls: database.ts and the procedures of each table.
  */
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
-import { asStoreError, openDatabase, StoreError, type Database } from './database.ts';
+import { applyRestore, BACKUP_FOLDER, listBackups } from './backups.ts';
+import { asStoreError, findDamage, openDatabase, StoreError, type Database } from './database.ts';
 import { imserverProcedures } from './imserver-tables.ts';
 import { messengerProcedures } from './messenger-tables.ts';
 import { imserverMigrations } from './migrations/imserver.ts';
 import { messengerMigrations } from './migrations/messenger.ts';
-import type { Procedures, WorkerReply, WorkerRequest, WorkerStart } from './worker-protocol.ts';
+import { damageMarkOf, finishRecovery, recoverDatabase, type RecoveryReport } from './recovery.ts';
+import {
+  BACK_UP,
+  type OpenReport,
+  type Procedures,
+  type WorkerReply,
+  type WorkerRequest,
+  type WorkerStart,
+} from './worker-protocol.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('the store worker runs as a thread only');
@@ -34,18 +45,50 @@ function indexBacklog(continueIndexing: (input: { limit: number }) => boolean): 
 
 let backlog: NodeJS.Immediate | undefined;
 
-async function openTables(): Promise<{ database: Database; procedures: Procedures }> {
+/** Says beside a history that it is in use; still there at the next start when the program did not end well. */
+const openMark = `${start.path}.open`;
+
+async function openHistory(): Promise<{ database: Database; report: OpenReport }> {
+  const { path } = start;
+  finishRecovery(path);
+  const replaced = applyRestore(path) ?? null;
+  const wasOpen = existsSync(openMark);
+  const backups = join(dirname(path), BACKUP_FOLDER);
+  const repair = () =>
+    recoverDatabase(
+      path,
+      messengerMigrations,
+      listBackups(backups).map(({ name }) => join(backups, name)),
+    );
+  let recovered: RecoveryReport | null = existsSync(damageMarkOf(path)) ? await repair() : null;
+  let database: Database;
+  try {
+    database = await openDatabase(path, messengerMigrations);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'STORE_DAMAGED' || recovered !== null) throw error;
+    recovered = await repair();
+    database = await openDatabase(path, messengerMigrations);
+  }
+  writeFileSync(openMark, '');
+  return { database, report: { wasOpen, recovered, replaced } };
+}
+
+async function openTables(): Promise<{
+  database: Database;
+  procedures: Procedures;
+  report: OpenReport | null;
+}> {
   if (start.kind === 'messenger') {
-    const database = await openDatabase(start.path, messengerMigrations);
+    const { database, report } = await openHistory();
     const procedures = messengerProcedures(
       database,
       ({ lane, number }) => Atomics.load(start.searches, lane) !== number,
     );
     indexBacklog(procedures.continueIndexing);
-    return { database, procedures };
+    return { database, procedures, report };
   }
   const database = await openDatabase(start.path, imserverMigrations);
-  return { database, procedures: imserverProcedures(database) };
+  return { database, procedures: imserverProcedures(database), report: null };
 }
 
 function run(procedures: Procedures, { id, procedure, input }: WorkerRequest): WorkerReply {
@@ -108,18 +151,45 @@ function takeBatch(
   return { requests, close: false };
 }
 
-try {
-  const { database, procedures } = await openTables();
-  port.on('message', (first: WorkerRequest | 'close') => {
-    const { requests, close } = takeBatch(first, port);
-    for (const reply of runBatch(database, procedures, requests)) port.postMessage(reply);
+/** Copies the file while it is in use, a few pages between requests, and gives it its name when it is whole. */
+async function backUp(database: Database, { id, input }: WorkerRequest): Promise<WorkerReply> {
+  const began = performance.now();
+  try {
+    const { path } = input as { path: string };
+    mkdirSync(dirname(path), { recursive: true });
+    rmSync(`${path}.part`, { force: true });
+    await database.backup(`${path}.part`);
+    renameSync(`${path}.part`, path);
+    return { id, ok: true, value: null, tookMs: performance.now() - began };
+  } catch (error) {
+    const { code, message } = asStoreError(error);
+    return { id, ok: false, code, message };
+  }
+}
+
+async function serve(from: MessagePort): Promise<void> {
+  const { database, procedures, report } = await openTables();
+  from.on('message', (first: WorkerRequest | 'close') => {
+    const { requests, close } = takeBatch(first, from);
+    const backups = requests.filter(({ procedure }) => procedure === BACK_UP);
+    for (const request of backups) void backUp(database, request).then((reply) => from.postMessage(reply));
+    const others = requests.filter(({ procedure }) => procedure !== BACK_UP);
+    for (const reply of runBatch(database, procedures, others)) from.postMessage(reply);
     if (!close) return;
     clearImmediate(backlog);
     database.pragma('optimize');
     database.close();
-    port.close();
+    if (report !== null) rmSync(openMark, { force: true });
+    from.close();
   });
-  port.postMessage({ id: 0, ok: true, value: null, tookMs: 0 } satisfies WorkerReply);
+  from.postMessage({ id: 0, ok: true, value: report, tookMs: 0 } satisfies WorkerReply);
+}
+
+try {
+  if (start.kind === 'check') {
+    const value = (await findDamage(start.path)) ?? null;
+    port.postMessage({ id: 0, ok: true, value, tookMs: 0 } satisfies WorkerReply);
+  } else await serve(port);
 } catch (error) {
   const { code, message } = asStoreError(error);
   port.postMessage({ id: 0, ok: false, code, message } satisfies WorkerReply);
