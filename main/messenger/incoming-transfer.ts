@@ -45,16 +45,16 @@ export async function receiveFile(host: TransferHost, record: TransferRecord, wa
   }
   await record.update({ state: 'transferring', failure: null });
   await Promise.race([part.settled, call.over]);
-  await leave(host, call, part.isWhole);
+  await leave(host, call, part.isWhole || part.failure !== undefined);
   await part.close();
   if (record.state !== 'transferring') return;
   if (part.failure !== undefined) await failLocally(record, part.failure.code);
   else await record.update({ state: 'waiting' });
 }
 
-/** The sender hangs up after the last answer; one that does not is not waited for. */
-async function leave(host: TransferHost, call: FileCall, isWhole: boolean): Promise<void> {
-  if (isWhole) {
+/** The sender hangs up when it has our last answer, good or bad; one that does not is not waited for. */
+async function leave(host: TransferHost, call: FileCall, isAnswered: boolean): Promise<void> {
+  if (isAnswered) {
     const late = Promise.withResolvers<void>();
     using _limit = host.clock.startTimer(host.limits.fileByeMs, () => {
       late.resolve();
