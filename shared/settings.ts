@@ -94,6 +94,19 @@ export const settingSpecs = {
     description: 'Let a middlebox on the way take the connection to itself (CEMA, RFC 6714).',
     lockable: true,
   }),
+  'history.dailyBackups': setting({
+    schema: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100)),
+    initial: 7,
+    description:
+      'Copies of the history that are kept, one for each of the last days; 0 and 0 weekly: none is made.',
+    lockable: true,
+  }),
+  'history.weeklyBackups': setting({
+    schema: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100)),
+    initial: 4,
+    description: 'Copies of the history that are kept, one for each of the last weeks.',
+    lockable: true,
+  }),
   'network.engine': setting({
     schema: v.variant('kind', [
       v.object({ kind: v.literal('embedded') }),

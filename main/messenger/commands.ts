@@ -37,6 +37,7 @@ export function createCommands(options: CommandOptions): Commands {
     ...conversationCommands(options),
     ...transferCommands(options.messenger, options.desktop ?? noFileDesktop),
     ...sessionCommands(options),
+    ...historyCommands(options),
     ...serverCommands(options),
   };
 }
@@ -166,11 +167,23 @@ function conversationCommands({
       (await linkOf(messenger, message.conversationId))?.send();
       return message;
     },
-    'search.query': async ({ text, conversationId, limit }) => {
+    'search.query': async ({ text, conversationId, limit, lane }) => {
       const began = performance.now();
-      const hits = await store.call('searchMessages', { text, conversationId, limit });
+      const hits = await store.search({ text, conversationId, limit }, lane);
       return { hits, tookMs: performance.now() - began };
     },
+  };
+}
+
+function historyCommands({
+  messenger,
+}: CommandOptions): Part<'history.status' | 'history.backUp' | 'history.restore' | 'history.dismissNotice'> {
+  const { history } = messenger;
+  return {
+    'history.status': () => Promise.resolve(history.status),
+    'history.backUp': () => history.backUp(),
+    'history.restore': ({ name }) => history.restore(name),
+    'history.dismissNotice': () => Promise.resolve(history.dismissNotice()),
   };
 }
 

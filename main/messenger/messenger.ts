@@ -4,20 +4,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as v from 'valibot';
 import type { Account } from '../../shared/domain/account.ts';
 import type { Contact, Conversation, Session } from '../../shared/domain/conversation.ts';
 import type { AccountId, ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
-import {
-  initialSettings,
-  settingKeys,
-  settingSpecs,
-  type SettingKey,
-  type Settings,
-} from '../../shared/settings.ts';
+import { initialSettings, type SettingKey, type Settings } from '../../shared/settings.ts';
 import type { ConnectionReport } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { systemClock } from '../base/clock.ts';
@@ -33,14 +25,16 @@ import type { Chat } from './chat.ts';
 import { reportConnection } from './connection-report.ts';
 import { Delivery } from './delivery.ts';
 import { Feed } from './feed.ts';
+import { HistoryKeeper } from './history-keeper.ts';
 import { Inbox } from './inbox.ts';
 import { LadderRecorder } from './ladder-recorder.ts';
 import { Network } from './network.ts';
 import { NetworkKeeper } from './network-keeper.ts';
+import { checkSetting, historyOf, readSettings, runFolderOf } from './profile.ts';
 import { RequestRouting } from './request-routing.ts';
 import type { SecretBox } from './secrets.ts';
 import { Transfers } from './transfers.ts';
-import { isLocalPlace, type ServerPlace } from './server-ways.ts';
+import { bindAddressFor, type ServerPlace } from './server-ways.ts';
 
 export interface MessengerOptions {
   /** Folder of this profile; made when it is missing. */
@@ -59,8 +53,6 @@ export interface MessengerOptions {
 
 /** Sessions whose ladder can still be asked for. */
 const MAX_REMEMBERED_CHATS = 64;
-/** A Unix socket's path has to fit into 104 bytes on every system; our file names take 30. */
-const MAX_RUN_FOLDER_CHARS = 70;
 
 /** The messenger of one profile. */
 export class Messenger implements AsyncDisposable {
@@ -72,6 +64,7 @@ export class Messenger implements AsyncDisposable {
   readonly delivery: Delivery;
   readonly inbox: Inbox;
   readonly transfers: Transfers;
+  readonly history: HistoryKeeper;
   readonly limits: MessengerLimits;
   readonly #options: MessengerOptions;
   readonly #routing: RequestRouting;
@@ -101,6 +94,16 @@ export class Messenger implements AsyncDisposable {
       },
     });
     this.transfers = this.#createTransfers();
+    this.history = new HistoryKeeper({
+      store,
+      path: historyOf(options.profile),
+      profile: options.profile,
+      log: options.log,
+      settings: () => this.#settings,
+      receiveChange: (status) => {
+        this.feed.publish('history.changed', { status });
+      },
+    });
     this.inbox = new Inbox({
       store,
       delivery: this.delivery,
@@ -121,9 +124,10 @@ export class Messenger implements AsyncDisposable {
   /** Opens the profile and starts its accounts in the background. Rejects with StoreError. */
   static async open(options: MessengerOptions): Promise<Messenger> {
     await mkdir(options.profile, { recursive: true, mode: 0o700 });
-    const store = await Store.open(join(options.profile, 'history.sqlite'), options.log);
+    const store = await Store.open(historyOf(options.profile), options.log);
     const messenger = new Messenger(options, store);
     messenger.#lifetime.own(store);
+    messenger.#lifetime.own(messenger.history);
     try {
       await store.call('endOrphanedSessions', { nowMs: Date.now() });
       await messenger.transfers.open();
@@ -131,6 +135,7 @@ export class Messenger implements AsyncDisposable {
       for (const session of await store.call('selectLastSessions', null)) {
         messenger.#lastSessions.set(session.conversationId, session);
       }
+      messenger.history.start();
       const accounts = await store.call('selectAccounts', null);
       if (accounts.length > 0) {
         messenger.startNetwork(accounts).catch((error: unknown) => {
@@ -239,12 +244,9 @@ export class Messenger implements AsyncDisposable {
 
   /** Checks, stores and applies one setting. Rejects with CallError. */
   async setSetting(key: SettingKey, value: unknown): Promise<Settings> {
-    const parsed = v.safeParse(settingSpecs[key].schema, value);
-    if (!parsed.success) {
-      throw new CallError('invalid-input', `${key}: ${parsed.issues[0].message}`);
-    }
-    await this.store.call('upsertSetting', { key, value: JSON.stringify(parsed.output) });
-    this.#settings = { ...this.#settings, [key]: parsed.output };
+    const checked = checkSetting(key, value);
+    await this.store.call('upsertSetting', { key, value: JSON.stringify(checked) });
+    this.#settings = { ...this.#settings, [key]: checked };
     this.feed.publish('settings.changed', { settings: this.#settings });
     if (key.startsWith('network.')) await this.startNetwork(await this.store.call('selectAccounts', null));
     return this.#settings;
@@ -492,35 +494,4 @@ export class Messenger implements AsyncDisposable {
 
 function nameOf(contact: Contact | null, theirName: string, peerAddress: string): string {
   return contact?.displayName || theirName.slice(0, 100) || userOf(peerAddress);
-}
-
-/** Loopback while every server is on this computer: then nothing else can reach us, and no firewall asks. */
-function bindAddressFor(accounts: readonly ServerPlace[]): string {
-  return accounts.every(isLocalPlace) ? '127.0.0.1' : '0.0.0.0';
-}
-
-function runFolderOf(profile: string): string {
-  const inside = join(profile, 'run');
-  if (inside.length <= MAX_RUN_FOLDER_CHARS) return inside;
-  return join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), `parley-${randomUUID().slice(0, 8)}`);
-}
-
-function readSettings(stored: Record<string, string>, log: Log): Settings {
-  const settings = initialSettings();
-  for (const key of settingKeys) {
-    const text = stored[key];
-    if (text === undefined) continue;
-    const parsed = v.safeParse(settingSpecs[key].schema, parseJson(text));
-    if (parsed.success) Object.assign(settings, { [key]: parsed.output });
-    else log.warn('setting.invalid', { key });
-  }
-  return settings;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -93,3 +93,8 @@ function waysTo(text: string, { transport = 'auto', lastTransport }: ServerPlace
 function looseRoute(uri: SipUri): string {
   return formatSipUri({ ...uri, params: new Map([...uri.params, ['lr', '']]) });
 }
+
+/** Loopback while every server is on this computer: then nothing else can reach us, and no firewall asks. */
+export function bindAddressFor(accounts: readonly ServerPlace[]): string {
+  return accounts.every(isLocalPlace) ? '127.0.0.1' : '0.0.0.0';
+}

@@ -19,6 +19,7 @@ import {
   messageIdSchema,
   sessionIdSchema,
 } from '../domain/ids.ts';
+import { historyStatusSchema, type HistoryStatus } from '../domain/history.ts';
 import type { Ladder } from '../domain/ladder.ts';
 import { messageSchema, type Message } from '../domain/message.ts';
 import { transferSchema, type Transfer } from '../domain/transfer.ts';
@@ -122,7 +123,14 @@ export const callInputs = {
     text: v.pipe(v.string(), v.maxLength(500)),
     conversationId: v.optional(conversationIdSchema),
     limit: v.optional(pageSize, 50),
+    /** A search overtakes those of the same lane: each search field has one. */
+    lane: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(63)), 0),
   }),
+  'history.status': nothing,
+  'history.backUp': nothing,
+  /** Chooses the backup that takes the place of the history at the next start; null: none. */
+  'history.restore': v.object({ name: v.nullable(v.pipe(v.string(), v.maxLength(100))) }),
+  'history.dismissNotice': nothing,
   'imserver.status': nothing,
   /** Starts the IM Server inside this program; with `host` 127.0.0.1 only this computer reaches it. */
   'imserver.start': v.object({
@@ -226,6 +234,10 @@ export interface CallOutputs {
   'session.list': readonly Session[];
   'session.ladder': Ladder;
   'search.query': { readonly hits: readonly SearchHit[]; readonly tookMs: number };
+  'history.status': HistoryStatus;
+  'history.backUp': HistoryStatus;
+  'history.restore': HistoryStatus;
+  'history.dismissNotice': HistoryStatus;
   'imserver.status': ImServerStatus;
   'imserver.start': ImServerStatus;
   'imserver.stop': ImServerStatus;
@@ -261,6 +273,7 @@ export const eventData = {
   /** The peer of this conversation types, or has stopped. */
   'composing.changed': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
   'settings.changed': v.object({ settings: v.record(v.string(), v.unknown()) }),
+  'history.changed': v.object({ status: historyStatusSchema }),
   'imserver.changed': v.object({ running: v.boolean() }),
 } as const;
 

@@ -1,0 +1,41 @@
+/**
+ * Owns: what the window is told about the history as a whole. Called by: contract, messenger, renderer. Calls: valibot.
+ */
+import * as v from 'valibot';
+
+/** A copy of the history. */
+export const backupSchema = v.object({
+  name: v.string(),
+  /** Milliseconds since 1970. */
+  madeAtMs: v.number(),
+  bytes: v.number(),
+});
+
+/**
+ * What has happened to the history that its user should know.
+ * `recovered`: it was damaged; `messages` were saved of the `source`, `missing` are not there (null: nobody can tell).
+ * `damaged`: a look through the file has found damage, the next start repairs it. `restored`: a backup has taken its
+ * place. `path`: where the file of before lies.
+ */
+export const historyNoticeSchema = v.variant('kind', [
+  v.object({
+    kind: v.literal('recovered'),
+    source: v.picklist(['file', 'backup', 'nothing']),
+    messages: v.number(),
+    missing: v.nullable(v.number()),
+    path: v.string(),
+  }),
+  v.object({ kind: v.literal('damaged') }),
+  v.object({ kind: v.literal('restored'), path: v.string() }),
+  v.object({ kind: v.literal('backup-failed'), message: v.string() }),
+]);
+export type HistoryNotice = v.InferOutput<typeof historyNoticeSchema>;
+
+export const historyStatusSchema = v.object({
+  /** Newest first. */
+  backups: v.array(backupSchema),
+  /** The backup that takes the place of the history at the next start. */
+  restoring: v.nullable(v.string()),
+  notice: v.nullable(historyNoticeSchema),
+});
+export type HistoryStatus = v.InferOutput<typeof historyStatusSchema>;
