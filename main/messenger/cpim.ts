@@ -57,6 +57,7 @@ export interface CpimMessageParts {
 export const CPIM_TYPE = 'message/cpim';
 
 const CPIM_NAMESPACE = 'urn:ietf:params:cpim-headers:';
+const IMDN_URN = 'urn:ietf:params:imdn';
 const HEADER = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}):[ \t]?(.*)$/s;
 const ADDRESS = /^(?:"((?:[^"\\]|\\.)*)"[ \t]*|([^"<>]*))<([^<>]+)>$/s;
 const NAMESPACE = /^(?:([A-Za-z0-9_-]{1,64})\s*)?<([^<>]{1,512})>$/;
@@ -65,18 +66,29 @@ function fail(code: string, text: string): ProtocolError {
   return new ProtocolError(code, 400, text);
 }
 
-/** Unwraps a message (RFC 3862 §3). Header names count case. Throws ProtocolError `CPIM_…`, status 400. */
+/** The names of RFC 3862 §4 as strangers write them: any case. Those of namespaces count it (§2). */
+const NAMES = new Map(
+  ['From', 'To', 'cc', 'DateTime', 'Subject', 'Require', 'NS'].map((name) => [name.toLowerCase(), name]),
+);
+
+/**
+ * Unwraps a message (RFC 3862 §3). What strangers do is tolerated: names in lower case, folded lines, `imdn.` without its
+ * NS. Throws ProtocolError `CPIM_…`, status 400.
+ */
 export function parseCpim(body: Buffer): CpimMessage {
   const head = readBlock(body, 0);
   const mime = readBlock(body, head.next);
-  const prefixes = new Map([['', CPIM_NAMESPACE]]);
+  const prefixes = new Map([
+    ['', CPIM_NAMESPACE],
+    ['imdn', IMDN_URN],
+  ]);
   const to: CpimAddress[] = [];
   const cc: CpimAddress[] = [];
   const require: string[] = [];
   const extensions: CpimExtensionHeader[] = [];
   const single: { from?: CpimAddress; dateTime?: string; subject?: string } = {};
   for (const { name, value } of head.headers) {
-    switch (name) {
+    switch (NAMES.get(name.toLowerCase()) ?? name) {
       case 'From':
         single.from ??= parseCpimAddress(value);
         break;
@@ -183,6 +195,11 @@ function readBlock(body: Buffer, from: number): { headers: CpimHeader[]; next: n
     const line = body.toString('utf8', at, body[end - 1] === 13 ? end - 1 : end);
     at = end + 1;
     if (line === '') return { headers, next: at };
+    const last = headers.at(-1);
+    if (last !== undefined && /^[ \t]/.test(line)) {
+      headers[headers.length - 1] = { name: last.name, value: `${last.value} ${line.trim()}` };
+      continue;
+    }
     if (lines >= PAYLOAD_LIMITS.maxCpimHeaderLines) throw fail('CPIM_TOO_MANY_HEADERS', 'too many headers');
     const [, name, value = ''] = HEADER.exec(line) ?? [];
     if (name === undefined) throw fail('CPIM_BAD_HEADER', 'header line without a name');

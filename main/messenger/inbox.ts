@@ -19,6 +19,7 @@ import { COMPOSING_TYPE, parseComposing } from './composing.ts';
 import { CPIM_TYPE, parseCpim } from './cpim.ts';
 import type { Delivery } from './delivery.ts';
 import { IMDN_TYPE, parseImdnReport, readImdnRequest, type ImdnRequest } from './imdn.ts';
+import { decodeText, htmlToText } from './text-content.ts';
 
 export interface InboxOptions {
   readonly store: Store;
@@ -35,6 +36,8 @@ export interface InboxOptions {
 /** What came, with its wrapping read. */
 interface Content {
   readonly type: string;
+  /** With its parameters. */
+  readonly contentType: string;
   readonly bytes: Buffer;
   readonly wireId: string;
   readonly sentAtMs: number | undefined;
@@ -69,7 +72,7 @@ export class Inbox {
       return;
     }
     await this.#receiveContent(conversation, chat, content);
-    if (content.type === 'text/plain') composing.setTheirs(false);
+    if (content.type.startsWith('text/')) composing.setTheirs(false);
   }
 
   /** By SIP MESSAGE. Resolves when it is on disk; rejects with ProtocolError (a MSRP status: 413, 415, 400). */
@@ -106,7 +109,7 @@ export class Inbox {
       conversationId: conversation.id,
       direction: 'in',
       wireId: content.wireId,
-      text: content.bytes.toString('utf8'),
+      text: readText(content),
       sentAtMs: Math.min(content.sentAtMs ?? nowMs, nowMs + MAX_AHEAD_MS),
       storedAtMs: nowMs,
       state: 'received',
@@ -134,18 +137,25 @@ export class Inbox {
 function unwrap(contentType: string, body: Buffer, fallbackId: string): Content {
   const type = mediaType(contentType);
   if (type !== CPIM_TYPE) {
-    return { type, bytes: body, wireId: boundedId(fallbackId), sentAtMs: undefined, wanted: [] };
+    return { type, contentType, bytes: body, wireId: boundedId(fallbackId), sentAtMs: undefined, wanted: [] };
   }
   const cpim = parseCpim(body);
   const imdn = readImdnRequest(cpim);
   const sentAtMs = Date.parse(cpim.dateTime ?? '');
   return {
     type: mediaType(cpim.contentType),
+    contentType: cpim.contentType,
     bytes: cpim.content,
     wireId: boundedId(imdn?.messageId ?? fallbackId),
     sentAtMs: Number.isNaN(sentAtMs) ? undefined : sentAtMs,
     wanted: imdn?.dispositions ?? [],
   };
+}
+
+/** As a reader sees it: HTML as plain text, whatever the character set. */
+function readText({ type, contentType, bytes }: Content): string {
+  const text = decodeText(bytes, contentType);
+  return type === 'text/html' ? htmlToText(text) : text;
 }
 
 function mediaType(contentType: string): string {

@@ -2,8 +2,16 @@
  * Owns: when a request is answered and when its message is reported (RFC 4975 §7.1.1–§7.1.2, §7.2).
  * Called by: receiving.ts, endpoint.ts, session.ts. Calls: connection.ts to send.
  */
+import { ByteSpans } from './byte-spans.ts';
 import type { MsrpConnection } from './connection.ts';
-import { firstPathUri, formatByteRange, formatResponse, type ByteRange, type MsrpHead } from './message.ts';
+import {
+  firstPathUri,
+  formatByteRange,
+  formatResponse,
+  parseByteRange,
+  type ByteRange,
+  type MsrpHead,
+} from './message.ts';
 import { createTransactionId } from './transactions.ts';
 
 /** Failure-Report: `no` asks for no response at all, `partial` for failures only (RFC 4975 §7.1.1). */
@@ -48,7 +56,7 @@ export function sendSuccessReport(
   );
 }
 
-/** What a REPORT says about one of our messages. */
+/** What a REPORT says about one of our messages; status 200 only when all of it has been reported. */
 export interface MsrpSessionReport {
   readonly messageId: string;
   readonly status: number;
@@ -58,7 +66,40 @@ export interface MsrpSessionReport {
 const STATUS = /^(\d{3}) (\d{3})(?: .*)?$/;
 
 /** The code in a Status header of namespace 000 (RFC 4975 §7.1.2); undefined for anything else. */
-export function parseReportStatus(value: string | undefined): number | undefined {
+function parseReportStatus(value: string | undefined): number | undefined {
   const match = value === undefined ? null : STATUS.exec(value);
   return match?.[1] === '000' ? Number(match[2]) : undefined;
+}
+
+/** Messages of a session whose success is reported in pieces at the same time, and pieces with gaps of one. */
+const MAX_PARTLY_REPORTED = 64;
+
+/** The reports of one session. Some peers send one for each chunk, some one for the whole message: bytes count. */
+export class MsrpReports {
+  #partly: Map<string, ByteSpans> | undefined;
+
+  /** What a REPORT says; undefined: nothing, or not yet. Throws ProtocolError for a malformed Byte-Range. */
+  read(head: MsrpHead): MsrpSessionReport | undefined {
+    const status = parseReportStatus(head.reportStatus);
+    const { messageId } = head;
+    if (status === undefined || messageId === undefined) return undefined;
+    const byteRange = head.byteRange === undefined ? undefined : parseByteRange(head.byteRange);
+    if (status === 200 && !this.#isWhole(messageId, byteRange)) return undefined;
+    return { messageId, status, ...(byteRange === undefined ? {} : { byteRange }) };
+  }
+
+  #isWhole(messageId: string, range: ByteRange | undefined): boolean {
+    const { start = 1, end, total } = range ?? {};
+    const spans = this.#partly?.get(messageId) ?? new ByteSpans();
+    this.#partly?.delete(messageId);
+    if (end === undefined || total === undefined) return true;
+    spans.add(start - 1, end);
+    if (spans.prefix >= total) return true;
+    if (spans.size > MAX_PARTLY_REPORTED) return false;
+    this.#partly ??= new Map();
+    this.#partly.set(messageId, spans);
+    const [oldest] = this.#partly.keys();
+    if (this.#partly.size > MAX_PARTLY_REPORTED && oldest !== undefined) this.#partly.delete(oldest);
+    return false;
+  }
 }

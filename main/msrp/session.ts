@@ -8,9 +8,9 @@ import type { Clock } from '../base/clock.ts';
 import type { MsrpLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { MsrpConnection, MsrpConnectionUser, MsrpFrameSink } from './connection.ts';
-import { parseByteRange, type MsrpHead } from './message.ts';
+import type { MsrpHead } from './message.ts';
 import { AnsweredFrame, IGNORED_FRAME, MsrpReceiving, type MsrpIncomingMessage } from './receiving.ts';
-import { parseReportStatus, type MsrpSessionReport } from './reports.ts';
+import { MsrpReports, type MsrpSessionReport } from './reports.ts';
 import { MsrpSending, type MsrpOutgoingMessage, type MsrpSendOutcome } from './sending.ts';
 import { MsrpSessionError, type MsrpEndReason } from './session-error.ts';
 import { MsrpSessionPeer, type MsrpRemoteOptions, type MsrpSessionRelay } from './session-peer.ts';
@@ -99,6 +99,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   /** Someone waits for the session to be bound, or for its visit to be answered. */
   readonly #visit: AwaitedVisit;
   #peerVisited = false;
+  readonly #reports = new MsrpReports();
   /** A connection that the relay of the peer has opened to us, beside ours to it. */
   #besides: (MsrpConnectionUser & { readonly connection: MsrpConnection }) | undefined;
   #closing: Promise<void> | undefined;
@@ -445,12 +446,10 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
   }
 
   #receiveReport(head: MsrpHead): MsrpFrameSink {
-    const status = parseReportStatus(head.reportStatus);
-    const { messageId } = head;
-    if (status === undefined || messageId === undefined) return IGNORED_FRAME;
-    if (status !== 200) this.#sending.receiveFailureReport(messageId, status);
-    const range = head.byteRange === undefined ? {} : { byteRange: parseByteRange(head.byteRange) };
-    this.#delegate.receiveReport({ messageId, status, ...range });
+    const report = this.#reports.read(head);
+    if (report === undefined) return IGNORED_FRAME;
+    if (report.status !== 200) this.#sending.receiveFailureReport(report.messageId, report.status);
+    this.#delegate.receiveReport(report);
     return IGNORED_FRAME;
   }
 

@@ -60,8 +60,30 @@ describe('message/cpim (RFC 3862)', () => {
     expect(parseCpim(Buffer.from('From: <sip:a@b>\r\n\r\n\r\nhi')).contentType).toBe('text/plain');
   });
 
-  it('header names count case (§2)', () => {
-    expect(parseCpim(Buffer.from('from: <sip:a@b>\r\n\r\n\r\n')).from).toBeUndefined();
+  it('what strangers write is read: names in lower case, folded lines, imdn without its NS', () => {
+    const message = parseCpim(
+      Buffer.from(
+        'from: "Alice"\r\n <sip:a@b>\r\nTO: <sip:c@d>\r\ndatetime: 2026-01-02T03:04:05Z\r\nimdn.Message-ID: abc\r\nimdn.Disposition-Notification: positive-delivery,\r\n\tdisplay\r\n\r\ncontent-type: text/plain;\r\n charset=utf-8\r\n\r\nhi',
+      ),
+    );
+    expect(message).toMatchObject({
+      from: { displayName: 'Alice', uri: 'sip:a@b' },
+      to: [{ uri: 'sip:c@d' }],
+      dateTime: '2026-01-02T03:04:05Z',
+      contentType: 'text/plain; charset=utf-8',
+    });
+    expect(cpimExtension(message, 'urn:ietf:params:imdn', 'Message-ID')).toBe('abc');
+    expect(cpimExtension(message, 'urn:ietf:params:imdn', 'Disposition-Notification')).toBe(
+      'positive-delivery, display',
+    );
+    expect(message.content.toString()).toBe('hi');
+  });
+
+  it('names of namespaces count case (§2), and a prefix that is declared is what it says', () => {
+    const text = 'NS: imdn <urn:other>\r\nimdn.Message-ID: abc\r\nx.Y: 1\r\n\r\nContent-Type: a/b\r\n\r\n';
+    const message = parseCpim(Buffer.from(text));
+    expect(message.extensions).toEqual([{ namespace: 'urn:other', name: 'Message-ID', value: 'abc' }]);
+    expect(cpimExtension(message, 'urn:other', 'message-id')).toBeUndefined();
   });
 
   it('a cut message is refused at every offset of its headers', () => {
