@@ -16,7 +16,7 @@ export const MSRP_NETWORK_LIMITS = {
   maxRelayAuths: 6,
   /** Relays that are tried in turn, and servers of one name. */
   maxRelays: 8,
-  /** Lifetime of a binding that we ask for, and the range that we go along with. */
+  /** Lifetime of a binding whose relay names none, and the range that we go along with. */
   relayExpiresS: 1_800,
   relayExpiresMinS: 30,
   relayExpiresMaxS: 24 * 60 * 60,

@@ -120,7 +120,8 @@ class RelayBinding implements MsrpConnectionUser, Disposable {
   #challenge: RelayChallenge | undefined;
   #count = 0;
   #withUri = true;
-  #expiresS: number;
+  /** Asked for only once a relay has named a range: some fall over a lifetime that they did not ask about. */
+  #expiresS: number | undefined;
   #usePath: readonly MsrpUri[] = [];
   #refresh: Timer | undefined;
   #ended = false;
@@ -135,7 +136,6 @@ class RelayBinding implements MsrpConnectionUser, Disposable {
     this.server = server;
     this.#connection = connection;
     this.#receiveLost = receiveLost;
-    this.#expiresS = options.endpoint.networkLimits.relayExpiresS;
     this.#fromPath = buildMsrpUri({
       scheme: server.uri.scheme,
       host: options.localHost(),
@@ -249,7 +249,10 @@ class RelayBinding implements MsrpConnectionUser, Disposable {
     } catch {
       throw this.#failure('names no Use-Path');
     }
-    const expiresS = clampExpires(Number(answer.header('expires')[0]), networkLimits) ?? this.#expiresS;
+    const expiresS =
+      clampExpires(Number(answer.header('expires')[0]), networkLimits) ??
+      this.#expiresS ??
+      networkLimits.relayExpiresS;
     this.#refresh?.[Symbol.dispose]();
     this.#refresh = clock.startTimer(expiresS * 1_000 * networkLimits.relayRefreshShare, () => {
       this.#authenticate().catch(() => {
@@ -264,7 +267,10 @@ class RelayBinding implements MsrpConnectionUser, Disposable {
     const { networkLimits } = this.#options.endpoint;
     const least = clampExpires(Number(answer.header('min-expires')[0]), networkLimits);
     const most = clampExpires(Number(answer.header('max-expires')[0]), networkLimits);
-    const wanted = Math.min(most ?? Infinity, Math.max(least ?? 0, this.#expiresS));
+    const wanted = Math.min(
+      most ?? Infinity,
+      Math.max(least ?? 0, this.#expiresS ?? networkLimits.relayExpiresS),
+    );
     if (wanted === this.#expiresS) throw this.#failure('agrees to no lifetime');
     this.#expiresS = wanted;
   }
@@ -280,6 +286,7 @@ class RelayBinding implements MsrpConnectionUser, Disposable {
       challenge === undefined
         ? ''
         : `Authorization: ${formatAuthorization(challenge, { user, password }, { uri, count: ++this.#count, withUri: this.#withUri })}\r\n`;
+    const expires = this.#expiresS === undefined ? '' : `Expires: ${this.#expiresS}\r\n`;
     const timer = endpoint.clock.startTimer(endpoint.networkLimits.relayAnswerMs, () => {
       this.#answers.delete(id);
       resolve({ status: 408, header: () => [] });
@@ -289,7 +296,7 @@ class RelayBinding implements MsrpConnectionUser, Disposable {
       resolve(answer);
     });
     this.#connection.sendFrame(
-      `MSRP ${id} AUTH\r\nTo-Path: ${uri}\r\nFrom-Path: ${this.#fromPath.text}\r\nExpires: ${this.#expiresS}\r\n${authorization}-------${id}$\r\n`,
+      `MSRP ${id} AUTH\r\nTo-Path: ${uri}\r\nFrom-Path: ${this.#fromPath.text}\r\n${expires}${authorization}-------${id}$\r\n`,
     );
     return promise;
   }

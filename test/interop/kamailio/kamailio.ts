@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { freePort } from '../../support/free-port.ts';
 
 const PROGRAM = '/usr/sbin/kamailio';
-const MODULES = '/usr/lib/x86_64-linux-gnu/kamailio/modules';
+export const MODULES = '/usr/lib/x86_64-linux-gnu/kamailio/modules';
 
 /** Why Kamailio cannot be run here, or `undefined`. */
 export const kamailioMissing: string | undefined =
@@ -122,17 +122,29 @@ ${password}
 
 /** Starts it; resolves when it answers. Rejects with what it wrote when it ends instead. */
 export async function startKamailio(options: KamailioOptions): Promise<Kamailio> {
+  const port = await freePort();
+  const tlsPort = await freePort();
+  const running = await runKamailio(port, options.certificate, (folder) =>
+    configure(options, folder, port, tlsPort),
+  );
+  return { ...running, port, tlsPort };
+}
+
+/** Runs it with what `write` makes of a folder; resolves when it answers on UDP at `port`. */
+export async function runKamailio(
+  port: number,
+  certificate: KamailioOptions['certificate'],
+  write: (folder: string) => string,
+): Promise<Pick<Kamailio, 'log'> & AsyncDisposable> {
   // Its sockets for control commands have a short limit of their names.
   const folder = await mkdtemp('/tmp/kam-');
   await chmod(folder, 0o755);
-  const port = await freePort();
-  const tlsPort = await freePort();
-  if (options.certificate !== undefined) {
-    await writeFile(join(folder, 'cert.pem'), options.certificate.cert);
-    await writeFile(join(folder, 'key.pem'), options.certificate.key);
+  if (certificate !== undefined) {
+    await writeFile(join(folder, 'cert.pem'), certificate.cert);
+    await writeFile(join(folder, 'key.pem'), certificate.key);
   }
   const file = join(folder, 'kamailio.cfg');
-  await writeFile(file, configure(options, folder, port, tlsPort));
+  await writeFile(file, write(folder));
   let log = '';
   const child = spawn(PROGRAM, ['-f', file, '-DD', '-E', '-Y', folder, '-w', folder, '-m', '64'], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -150,12 +162,7 @@ export async function startKamailio(options: KamailioOptions): Promise<Kamailio>
     await stop(child, ended, folder);
     throw error;
   }
-  return {
-    port,
-    tlsPort,
-    log: () => log,
-    [Symbol.asyncDispose]: () => stop(child, ended, folder),
-  };
+  return { log: () => log, [Symbol.asyncDispose]: () => stop(child, ended, folder) };
 }
 
 async function stop(child: ChildProcess, ended: Promise<unknown>, folder: string): Promise<void> {
