@@ -151,8 +151,8 @@ describe('two people', () => {
     await bob.write('Look at this');
     await tom.bubble('Look at this').waitFor();
     await bob.state('Look at this', 'Read');
-    await bob.sees(/Session with Tom · direct · not encrypted · since \d\d:\d\d/);
-    await tom.sees(/Session with Bob · direct · not encrypted · since \d\d:\d\d/);
+    await bob.sees(/Session with Tom · direct · encrypted · since \d\d:\d\d/);
+    await tom.sees(/Session with Bob · direct · encrypted · since \d\d:\d\d/);
     await bob.page.getByRole('button', { name: 'Session details' }).last().click();
     const inspector = bob.page.getByRole('complementary', { name: 'Session inspector' });
     const ladder = inspector.getByRole('region', { name: 'Ladder diagram of the session' });

@@ -175,6 +175,12 @@ async function expectDissected(
   expect(msrp.join('\t').match(/SEND/g)?.length).toBeGreaterThanOrEqual(sends);
 }
 
+it('encrypted: every step in its order, from the sockets of the programs, and nothing in the clear', async () => {
+  const { code, stdout, stderr } = await run(process.execPath, [FLOW, '--json', '--encrypted']);
+  expect([code, stderr]).toEqual([0, '']);
+  expect(expectFlow(stdout)).toMatchObject({ source: 'tap', encrypted: true });
+});
+
 it('without dumpcap it reads the sockets of its programs, and says so', async () => {
   const bin = join(folder, 'bin');
   await mkdir(bin);

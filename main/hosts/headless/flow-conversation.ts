@@ -124,7 +124,11 @@ export async function say(
 }
 
 /** Steps 1 to 18. `tap`: the processes write what they see on their own sockets to `folder`. */
-export async function runConversation(folder: string, transport: 'tcp' | 'udp', tap: boolean): Promise<Cast> {
+export async function runConversation(
+  folder: string,
+  options: { readonly transport: 'tcp' | 'udp'; readonly encrypted: boolean; readonly tap: boolean },
+): Promise<Cast> {
+  const { transport, encrypted, tap } = options;
   const tapOf = (name: string) => (tap ? ['--wire-tap', join(folder, `${name}.tap`)] : []);
   const passwords = {
     bob: randomBytes(12).toString('base64url'),
@@ -136,6 +140,8 @@ export async function runConversation(folder: string, transport: 'tcp' | 'udp', 
   await using bob = await startPlayer(folder, 'bob', passwords.bob, uri, tapOf('bob'));
   await using tom = await startPlayer(folder, 'tom', passwords.tom, uri, tapOf('tom'));
   const { ofBob, ofTom } = await introduce(bob, tom);
+  const encryption = { key: 'messages.encryption', value: encrypted ? 'required' : 'off' } as const;
+  await Promise.all([bob, tom].map(({ client }) => client.call('settings.set', encryption)));
 
   const bothOpen = Promise.all([sessionIn(bob, 'open'), sessionIn(tom, 'open')]);
   const { id } = await bob.client.call('session.start', { conversationId: ofBob });

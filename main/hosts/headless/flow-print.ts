@@ -7,7 +7,10 @@ const LANE: Record<LadderParty, number> = { bob: 14, server: 46, tom: 78 };
 const WIDTH = 84;
 
 /** Each message as an arrow between its lifelines, with its step and its time in ms. */
-export function formatLadder(ladder: Ladder, source: 'capture' | 'tap'): string {
+export function formatLadder(
+  ladder: Ladder,
+  { source, encrypted }: { readonly source: 'capture' | 'tap'; readonly encrypted: boolean },
+): string {
   const head = blank();
   for (const party of ['bob', 'server', 'tom'] as const) put(head, LANE[party] - 3, ladder.names[party]);
   const lines = [head.join('').trimEnd()];
@@ -26,10 +29,13 @@ export function formatLadder(ladder: Ladder, source: 'capture' | 'tap'): string 
   const how =
     source === 'capture'
       ? 'a capture of the loopback interface'
-      : "the programs' own sockets (no dumpcap here)";
+      : `the programs' own sockets (${encrypted ? 'over TLS a capture shows nothing' : 'no dumpcap here'})`;
+  const clear = encrypted
+    ? 'Messages went over TLS.'
+    : 'Messages went in the clear for it, which they usually do not.';
   lines.push(
     '',
-    `1 is the decision to talk; 5 and 6 are one message when messages go directly. Read from ${how}.`,
+    `1 is the decision to talk; 5 and 6 are one message when messages go directly. Read from ${how}. ${clear}`,
     '',
   );
   return lines.join('\n');

@@ -15,9 +15,11 @@ import { formatLadder } from './flow-print.ts';
 
 const HELP = `The conversation that Parley exists for: eighteen steps between Bob, the IM Server and Tom.
 
-  flow [--json] [--transport tcp|udp] [--media direct] [--keep FOLDER]
+  flow [--json] [--transport tcp|udp] [--media direct] [--encrypted] [--keep FOLDER]
 
 Starts three processes on this computer, lets them talk, and prints every SIP and MSRP message that was on the wire.
+Messages go in the clear here, so that a capture can show them; with --encrypted they go over TLS as they usually do,
+and are read from the programs' own sockets instead.
 Ends with 1 when a step is missing or out of order. --keep leaves profiles and the capture in FOLDER.
 `;
 
@@ -25,19 +27,22 @@ Ends with 1 when a step is missing or out of order. --keep leaves profiles and t
 interface FlowResult {
   readonly ladder: Ladder;
   readonly source: 'capture' | 'tap';
+  readonly encrypted: boolean;
   readonly faults: string[];
 }
 
-async function runFlow(folder: string, transport: 'tcp' | 'udp'): Promise<FlowResult> {
+async function runFlow(folder: string, transport: 'tcp' | 'udp', encrypted: boolean): Promise<FlowResult> {
   await mkdir(folder, { recursive: true });
-  const capture = await startCapture(join(folder, 'flow.pcap'));
-  const cast = await runConversation(folder, transport, capture === undefined);
+  // Of what is encrypted a capture shows nothing.
+  const capture = encrypted ? undefined : await startCapture(join(folder, 'flow.pcap'));
+  const cast = await runConversation(folder, { transport, encrypted, tap: capture === undefined });
   const pieces = capture === undefined ? await readTaps(folder) : toPieces(await capture.stop());
   const { messages, faults } = readMessages(pieces, cast);
   const ladder = toLadder(messages, { bob: 'Bob', server: 'IM Server', tom: 'Tom' });
   return {
     ladder,
     source: capture === undefined ? 'tap' : 'capture',
+    encrypted,
     faults: [...checkOrder(ladder), ...faults],
   };
 }
@@ -178,7 +183,13 @@ function toJson(result: FlowResult): string {
     step,
   }));
   return JSON.stringify(
-    { ok: result.faults.length === 0, source: result.source, faults: result.faults, messages },
+    {
+      ok: result.faults.length === 0,
+      source: result.source,
+      encrypted: result.encrypted,
+      faults: result.faults,
+      messages,
+    },
     null,
     2,
   );
@@ -190,6 +201,7 @@ async function main(): Promise<number> {
       json: { type: 'boolean' },
       transport: { type: 'string', default: 'tcp' },
       media: { type: 'string', default: 'direct' },
+      encrypted: { type: 'boolean', default: false },
       keep: { type: 'string' },
       help: { type: 'boolean' },
     },
@@ -212,8 +224,8 @@ async function main(): Promise<number> {
   }
   const folder = values.keep ?? (await mkdtemp(join(tmpdir(), 'parley-flow-')));
   try {
-    const result = await runFlow(folder, values.transport);
-    process.stdout.write(values.json ? `${toJson(result)}\n` : formatLadder(result.ladder, result.source));
+    const result = await runFlow(folder, values.transport, values.encrypted);
+    process.stdout.write(values.json ? `${toJson(result)}\n` : formatLadder(result.ladder, result));
     for (const fault of result.faults) process.stderr.write(`${fault}\n`);
     return result.faults.length === 0 ? 0 : 1;
   } finally {
