@@ -303,6 +303,36 @@ export const de: Catalogue = {
   'settings.autoAccept': 'Dateien von Kontakten ohne Rückfrage empfangen, bis (MB)',
   'settings.autoAcceptHint': '0: immer fragen. Von Fremden wird nichts ungefragt empfangen.',
   'settings.largeText': 'Texte als Datei zeigen ab (KB)',
+  'history.title': 'Verlauf',
+  'history.backUp': 'Kopien des Verlaufs',
+  'history.backUpHint': 'Jeden Tag entsteht eine, auf diesem Computer, neben dem Verlauf selbst.',
+  'history.backUpNow': 'Jetzt eine anlegen',
+  'history.dailyBackups': 'Je eine für so viele Tage behalten',
+  'history.weeklyBackups': 'Je eine für so viele Wochen behalten',
+  'history.restore': 'Wiederherstellen',
+  'history.restoreOf': 'Kopie vom {when} wiederherstellen',
+  'history.restoreHint':
+    'Sie tritt beim nächsten Start von Parley an die Stelle des Verlaufs. Was jetzt da ist, bleibt daneben erhalten.',
+  'history.restoring': 'Tritt beim nächsten Start von Parley an die Stelle des Verlaufs.',
+  'history.recovered.file': {
+    one: 'Der Verlauf war beschädigt. {count} Nachricht wurde gerettet.',
+    other: 'Der Verlauf war beschädigt. {count} Nachrichten wurden gerettet.',
+  },
+  'history.recovered.backup': {
+    one: 'Der Verlauf war beschädigt und nicht lesbar. Die letzte Kopie trat an seine Stelle, mit {count} Nachricht.',
+    other:
+      'Der Verlauf war beschädigt und nicht lesbar. Die letzte Kopie trat an seine Stelle, mit {count} Nachrichten.',
+  },
+  'history.recovered.nothing': {
+    one: 'Der Verlauf war beschädigt und nicht lesbar, und es gab keine Kopie. Ein neuer hat begonnen.',
+    other: 'Der Verlauf war beschädigt und nicht lesbar, und es gab keine Kopie. Ein neuer hat begonnen.',
+  },
+  'history.missing': { one: '{count} fehlt.', other: '{count} fehlen.' },
+  'history.setAside': 'Die beschädigte Datei ist aufgehoben: {path}',
+  'history.damaged':
+    'Der Verlauf ist beschädigt. Bitte Parley neu starten: Was lesbar ist, wird dann in einen neuen gerettet.',
+  'history.restored': 'Eine Kopie ist an die Stelle des Verlaufs getreten. Der vorige ist aufgehoben: {path}',
+  'history.backupFailed': 'Vom Verlauf konnte keine Kopie angelegt werden. {reason}',
   'settings.network': 'Netz',
   'settings.engine': 'SIP-Maschine',
   'settings.engineEmbedded': 'Eingebaut',

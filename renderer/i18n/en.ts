@@ -293,6 +293,36 @@ export const en = {
   'settings.autoAccept': 'Receive files from contacts without asking, up to (MB)',
   'settings.autoAcceptHint': '0: always ask. From strangers nothing is received unasked.',
   'settings.largeText': 'Show texts as a file from (KB)',
+  'history.title': 'History',
+  'history.backUp': 'Copies of the history',
+  'history.backUpHint': 'One is made every day, on this computer, beside the history itself.',
+  'history.backUpNow': 'Make one now',
+  'history.dailyBackups': 'Keep one for each of so many days',
+  'history.weeklyBackups': 'Keep one for each of so many weeks',
+  'history.restore': 'Restore',
+  'history.restoreOf': 'Restore the copy of {when}',
+  'history.restoreHint':
+    'It takes the place of the history when Parley starts next. What is there now is kept beside it.',
+  'history.restoring': 'Takes the place of the history when Parley starts next.',
+  'history.recovered.file': {
+    one: 'The history was damaged. {count} message was saved.',
+    other: 'The history was damaged. {count} messages were saved.',
+  },
+  'history.recovered.backup': {
+    one: 'The history was damaged and could not be read. The last copy took its place, with {count} message.',
+    other:
+      'The history was damaged and could not be read. The last copy took its place, with {count} messages.',
+  },
+  'history.recovered.nothing': {
+    one: 'The history was damaged and could not be read, and there was no copy. A new one has begun.',
+    other: 'The history was damaged and could not be read, and there was no copy. A new one has begun.',
+  },
+  'history.missing': { one: '{count} is missing.', other: '{count} are missing.' },
+  'history.setAside': 'The damaged file is kept: {path}',
+  'history.damaged':
+    'The history is damaged. Start Parley again: what can be read is then saved into a new one.',
+  'history.restored': 'A copy has taken the place of the history. The one before is kept: {path}',
+  'history.backupFailed': 'No copy of the history could be made. {reason}',
   'settings.network': 'Network',
   'settings.engine': 'SIP engine',
   'settings.engineEmbedded': 'Built in',

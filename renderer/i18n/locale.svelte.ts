@@ -98,6 +98,11 @@ export class Locale {
     return days < 300 ? this.#shortDate.format(ms) : this.#fullDate.format(ms);
   }
 
+  /** A day and a time that stay right however long ago they were. */
+  dateTime(ms: number): string {
+    return `${this.#fullDate.format(ms)}, ${this.time(ms)}`;
+  }
+
   /** Time since the beginning of a session, with the unit that fits. */
   elapsed(microseconds: number): string {
     const ms = microseconds / 1000;

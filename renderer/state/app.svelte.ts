@@ -13,6 +13,7 @@ import { Attention } from './attention.svelte.ts';
 import { Contacts } from './contacts.svelte.ts';
 import { Conversations } from './conversations.svelte.ts';
 import { Drafts } from './drafts.svelte.ts';
+import { History } from './history.svelte.ts';
 import { ImServer } from './im-server.svelte.ts';
 import { Inspector } from './inspector.svelte.ts';
 import { Link } from './link.svelte.ts';
@@ -41,6 +42,7 @@ export class AppState {
   readonly inspector: Inspector;
   readonly settings: SettingsState;
   readonly imServer: ImServer;
+  readonly history: History;
 
   info = $state.raw<AppInfo | null>(null);
   /** False until the first reading is done: nothing can be shown before. */
@@ -60,6 +62,7 @@ export class AppState {
     this.inspector = new Inspector(client);
     this.settings = new SettingsState(client, this.locale);
     this.imServer = new ImServer(client);
+    this.history = new History(client);
   }
 
   /** Connects; the state is read as soon as the link is up. The returned function disconnects. */
@@ -93,6 +96,7 @@ export class AppState {
       ),
       client.on('settings.changed', ({ settings }) => this.settings.applySettingsChanged(settings)),
       client.on('imserver.changed', () => void this.imServer.load()),
+      client.on('history.changed', ({ status }) => this.history.applyHistoryChanged(status)),
       client.start(),
     ];
     return () => {
@@ -179,6 +183,7 @@ export class AppState {
       this.conversations.load(),
       this.sessions.load(),
       this.imServer.load(),
+      this.history.load(),
       this.thread.resynchronise(),
     ]);
     this.info = info;

@@ -4,6 +4,8 @@ import type { SearchHit } from '../../shared/ipc/contract.ts';
 import type { Client } from '../api/client.ts';
 
 const limit = 50;
+/** Two windows do not overtake each other's searches. */
+const lane = Math.floor(Math.random() * 64);
 
 export class Search {
   readonly #client: Client;
@@ -59,6 +61,7 @@ export class Search {
       const answer = await this.#client.call('search.query', {
         text: wanted,
         limit,
+        lane,
         ...(conversationId === undefined ? {} : { conversationId }),
       });
       if (query !== this.#lastQuery) return;

@@ -32,7 +32,7 @@ describe('Search', () => {
     const { app, backend } = await openWindow(talkingWorld());
     app.search.begin(app.conversations.get('with-ana' as ConversationId)!);
     await app.search.query('th');
-    expect(backend.calls.at(-1)?.input).toEqual({ text: 'th', limit: 50, conversationId: 'with-ana' });
+    expect(backend.calls.at(-1)?.input).toMatchObject({ text: 'th', limit: 50, conversationId: 'with-ana' });
     expect(app.search.hits).toHaveLength(1);
   });
 

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import type { Account } from '../../../shared/domain/account.ts';
 import type { Contact, Conversation, Session } from '../../../shared/domain/conversation.ts';
 import type { ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
+import type { HistoryStatus } from '../../../shared/domain/history.ts';
 import type { Ladder } from '../../../shared/domain/ladder.ts';
 import type { Message, MessageState } from '../../../shared/domain/message.ts';
 import type { Transfer } from '../../../shared/domain/transfer.ts';
@@ -31,6 +32,7 @@ export interface World {
   sessions: Session[];
   ladder: Ladder;
   imServer: ImServerStatus;
+  history: HistoryStatus;
   settings: Settings;
   /** Conversations whose peer types. */
   composing: ConversationId[];
@@ -368,6 +370,14 @@ export class MemoryBackend {
       'session.list': () => world.sessions,
       'session.ladder': () => world.ladder,
       'search.query': (input) => this.#search(input),
+      'history.status': () => world.history,
+      'history.backUp': () => {
+        const name = `history-made-${world.history.backups.length}.sqlite`;
+        const made = { name, madeAtMs: Date.now(), bytes: 1_000 };
+        return (world.history = { ...world.history, backups: [made, ...world.history.backups] });
+      },
+      'history.restore': ({ name }) => (world.history = { ...world.history, restoring: name }),
+      'history.dismissNotice': () => (world.history = { ...world.history, notice: null }),
       'imserver.status': () => world.imServer,
       'imserver.start': ({ domain }) => {
         const sip = ['sip:192.0.2.10:5060;transport=tcp'];

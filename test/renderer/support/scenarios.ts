@@ -38,6 +38,7 @@ export function emptyWorld(): World {
     sessions: [],
     ladder: { names: { bob: 'Bob', server: 'IM Server', tom: 'Tom' }, entries: [] },
     imServer: { running: false, domain: 'chat.home.arpa', sip: [], users: [] },
+    history: { backups: [], restoring: null, notice: null },
     settings: initialSettings(),
     composing: [],
   };
