@@ -8,8 +8,8 @@ import { ProtocolError } from '../base/protocol-error.ts';
 import type { MsrpBodySink } from './streams.ts';
 
 /** Above this nothing more is read from the connection, below `LOW_BYTES` it goes on. */
-const HIGH_BYTES = 4 * 1024 * 1024;
-const LOW_BYTES = 1024 * 1024;
+const HIGH_BYTES = 2 * 1024 * 1024;
+const LOW_BYTES = 512 * 1024;
 /** Pieces of one write. */
 const MAX_PIECES = 256;
 

@@ -6,12 +6,16 @@ import { close, read } from 'node:fs';
 import type { MsrpBodySource } from './streams.ts';
 
 const BLOCK_BYTES = 512 * 1024;
-/** Together as much as may be unanswered, and two blocks that are being read. */
-const BLOCKS = 10;
+/** Together as much as may be unanswered, and the blocks that are being read. */
+const BLOCKS = 12;
+/** The disk is asked for so many blocks at once: none is waited for while there is something to send. */
+const MAX_READS = 4;
 
 interface Block {
   readonly bytes: Buffer;
+  readonly wanted: number;
   used: number;
+  /** What has been read so far. */
   length: number;
 }
 
@@ -24,12 +28,12 @@ export class FileSource implements MsrpBodySource {
   #offset: number;
   readonly #free: Buffer[] = [];
   #made = 0;
-  /** Read, in order; the first may be taken in part. */
-  readonly #ready: Block[] = [];
+  /** Read or being read, in order; the first may be taken in part. */
+  readonly #ahead: Block[] = [];
   /** Taken to their end, oldest first, until the peer has answered them. */
   readonly #taken: Block[] = [];
   #unreleased = 0;
-  #reading = false;
+  #reads = 0;
   #closed = false;
   #failure: Error | undefined;
   #wake: () => void = () => undefined;
@@ -48,15 +52,15 @@ export class FileSource implements MsrpBodySource {
   }
 
   take(maxBytes: number): Buffer | undefined {
-    const [block] = this.#ready;
-    if (block === undefined) {
+    const [block] = this.#ahead;
+    if (block === undefined || block.length < block.wanted) {
       if (this.#failure !== undefined) throw this.#failure;
       return undefined;
     }
     const from = block.used;
     block.used = Math.min(block.length, from + maxBytes);
     if (block.used === block.length) {
-      this.#ready.shift();
+      this.#ahead.shift();
       this.#taken.push(block);
     }
     return block.bytes.subarray(from, block.used);
@@ -77,31 +81,41 @@ export class FileSource implements MsrpBodySource {
     if (this.#closed) return;
     this.#closed = true;
     // What lies in the socket still belongs to it: the blocks are left to it, and none is read any more.
-    this.#ready.length = 0;
+    this.#ahead.length = 0;
     this.#free.length = 0;
-    if (!this.#reading) this.#closeFile();
+    if (this.#reads === 0) this.#closeFile();
   }
 
   #readAhead(): void {
-    if (this.#reading || this.#closed || this.#failure !== undefined || this.#offset >= this.#end) return;
-    const bytes = this.#free.pop() ?? this.#make();
-    if (bytes === undefined) return;
-    this.#reading = true;
-    const wanted = Math.min(bytes.length, this.#end - this.#offset);
-    read(this.#file, bytes, 0, wanted, this.#offset, (error, length) => {
-      this.#reading = false;
+    while (this.#reads < MAX_READS && !this.#closed && this.#offset < this.#end) {
+      if (this.#failure !== undefined) return;
+      const bytes = this.#free.pop() ?? this.#make();
+      if (bytes === undefined) return;
+      const block = { bytes, wanted: Math.min(bytes.length, this.#end - this.#offset), used: 0, length: 0 };
+      this.#ahead.push(block);
+      this.#read(block, this.#offset);
+      this.#offset += block.wanted;
+    }
+  }
+
+  #read(block: Block, offset: number): void {
+    this.#reads += 1;
+    const { bytes, length, wanted } = block;
+    read(this.#file, bytes, length, wanted - length, offset + length, (error, found) => {
+      this.#reads -= 1;
       if (this.#closed) {
-        this.#closeFile();
+        if (this.#reads === 0) this.#closeFile();
         return;
       }
-      if (error !== null) this.#failure = error;
-      else if (length === 0) this.#failure = new Error('the file has become shorter');
+      if (error !== null) this.#failure ??= error;
+      else if (found === 0) this.#failure ??= new Error('the file has become shorter');
       else {
-        this.#offset += length;
-        this.#ready.push({ bytes, used: 0, length });
+        block.length += found;
+        // The system may read less than it was asked for.
+        if (block.length < wanted) this.#read(block, offset);
+        else this.#readAhead();
       }
       this.#wake();
-      this.#readAhead();
     });
   }
 
