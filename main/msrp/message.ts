@@ -237,7 +237,8 @@ function parseWholeRange(text: string): ByteRange | undefined {
   let total = 0;
   digit = text.charCodeAt(++at) - 48;
   for (; digit >= 0 && digit <= 9; digit = text.charCodeAt(++at) - 48) total = total * 10 + digit;
-  const fits = at === text.length && at > slash + 1 && slash - 2 <= MAX_QUICK_DIGITS;
+  const digits = Math.max(slash - 2, at - slash - 1);
+  const fits = at === text.length && at > slash + 1 && digits <= MAX_QUICK_DIGITS;
   return fits && end <= total ? { start: 1, end, total } : undefined;
 }
 

@@ -9,6 +9,7 @@ const KEPT_SEEDS = {
   'sip-engine': [1, 42, 20_261_122],
   'control-protocol': [1, 42, 20_261_122],
   'msrp-parser': [1, 42, 20_261_122],
+  'msrp-session': [1, 42, 20_261_122],
 } as const;
 
 export interface FuzzSeed {

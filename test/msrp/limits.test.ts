@@ -195,6 +195,62 @@ describe('backpressure (flow: acknowledged means stored)', () => {
     expect(taken).toBeLessThan(20 * 1024 * 1024);
     expect(written).toBe(taken);
   });
+
+  it('a peer that never reads while a file goes to it: bounded memory, and others are served', async () => {
+    let taken = 0;
+    let released = 0;
+    const piece = Buffer.alloc(64 * 1024);
+    const size = 1024 ** 3;
+    await using open = await openWithPeer();
+    const { side, peer } = open;
+    peer.socket.pause();
+    const file = side.session.sendMessage({
+      ...text(''),
+      body: {
+        size,
+        open: () => undefined,
+        take: (maxBytes) => {
+          taken += Math.min(maxBytes, piece.length);
+          return piece.subarray(0, maxBytes);
+        },
+        release: (bytes) => (released += bytes),
+        close: () => undefined,
+      },
+    });
+    const refused = file.catch((error: unknown) => error);
+    const other = side.createSession();
+    await using friend = await MsrpPeer.connect(side.port);
+    const bound = other.session.awaitVisit(path(friend.path));
+    await friend.visit(other.uri);
+    await bound;
+    for (let round = 0; round < 200; round++) {
+      const sent = other.session.sendMessage(text('unharmed'));
+      friend.answer(await friend.frame());
+      expect(await sent).toEqual({ status: 200 });
+    }
+    expect(taken - released).toBeLessThanOrEqual(8 * 1024 * 1024);
+    expect(taken).toBeLessThan(16 * 1024 * 1024);
+    side.session.destroy();
+    expect(await refused).toMatchObject({ code: 'MSRP_SESSION_CLOSED' });
+  });
+
+  it('a connection that trickles is no burden: the frame comes, however slowly (RFC 4975 §9)', async () => {
+    await using open = await openWithPeer();
+    const { side, peer } = open;
+    const frame = requestText({
+      id: 'trickle1',
+      to: side.uri,
+      from: peer.path,
+      headers: { 'Message-ID': 'slow', 'Byte-Range': '1-9/9', 'Content-Type': 'text/plain' },
+      body: 'drip drop',
+    });
+    for (const byte of frame) {
+      peer.send(Buffer.of(byte));
+      await new Promise((done) => setImmediate(done));
+    }
+    expect((await peer.frame()).kind).toBe('200 OK');
+    expect(side.delegate.messages.map(({ body }) => body.toString())).toEqual(['drip drop']);
+  });
 });
 
 describe('timers and ceilings of connections', () => {
