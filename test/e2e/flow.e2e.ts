@@ -159,7 +159,8 @@ async function expectDissected(
     expect(code, stderr).toBe(0);
     return stdout.split('\n').filter((line) => line !== '');
   };
-  expect(await read('_ws.malformed', 'frame.number')).toEqual([]);
+  // The loopback interface carries what others do as well.
+  expect(await read('_ws.malformed && (sip || msrp)', 'frame.number')).toEqual([]);
   const sip = (await read('sip', 'sip.Request-Line', 'sip.Status-Line')).flatMap((line) =>
     line.split(/[\t,]/),
   );
