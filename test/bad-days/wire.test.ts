@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
@@ -40,6 +41,10 @@ async function talking() {
 
 /** A bare device of Tom's that accepts Bob's invitation and is visited, or visits, by hand. */
 async function acceptByHand(tom: RawDevice, path: string, setup: 'active' | 'passive'): Promise<PeerMessage> {
+  const offered = await tom.peer.request('INVITE');
+  // It knows no TLS: the invitation comes again without.
+  await tom.peer.answer(offered, 488, { toTag: newPeerId() });
+  await tom.peer.request('ACK');
   const invite = await tom.peer.request('INVITE');
   const port = portOf(path);
   await tom.peer.answer(invite, 200, {
@@ -99,7 +104,11 @@ describe('on the ports, while a conversation runs', () => {
 
   it('a second connection for the same session is answered 506 (RFC 4975 §5.4), and hears nothing', async () => {
     const { bob, tom, ofBob, ofTom, path } = await talking();
-    await using peer = await MsrpPeer.connect(portOf(path));
+    // What is encrypted is not spoken in the clear, not even to be refused.
+    await using clear = await MsrpPeer.connect(portOf(path));
+    expect((await clear.visit(path)).kind).toMatch(/^403/);
+    const socket = connectTls({ host: '127.0.0.1', port: portOf(path), rejectUnauthorized: false });
+    await using peer = new MsrpPeer(socket);
     expect((await peer.visit(path)).kind).toMatch(/^506/);
     peer.send(
       requestText({
