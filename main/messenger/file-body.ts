@@ -49,7 +49,7 @@ export function readInviteBody(
   contentType: string | undefined,
   body: string,
   maxIconBytes: number,
-): { readonly sdp: string; icon(id: string | undefined): FileIcon | undefined } {
+): { readonly sdp: string; readonly icon: (id: string | undefined) => FileIcon | undefined } {
   const [, quoted, plain] = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType ?? '') ?? [];
   const boundary = quoted ?? plain;
   if (!/^multipart\//i.test(contentType ?? '') || boundary === undefined) {

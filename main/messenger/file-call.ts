@@ -1,21 +1,21 @@
 /**
  * Owns: one attempt to move one file: a SIP dialog and an MSRP session of its own, in the order of the flow.
- * Called by: outgoing-transfer.ts, incoming-transfer.ts. Calls: sip/agent/invite.ts, msrp/session.ts, msrp/file-sdp.ts.
+ * Called by: outgoing-transfer.ts, incoming-transfer.ts. Calls: sip/agent/invite.ts, chat-media.ts, msrp/file-sdp.ts.
  */
 import { systemClock, type Clock } from '../base/clock.ts';
 import { MESSENGER_LIMITS, type MessengerLimits } from '../base/limits.ts';
 import { parseFile, fileAttributes, type FileDescription } from '../msrp/file-sdp.ts';
-import { buildMsrpAnswer, buildMsrpOffer, parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
+import { parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
 import { MsrpSessionError } from '../msrp/session-error.ts';
-import type { MsrpOutgoingMessage, MsrpSession } from '../msrp/session.ts';
+import type { MsrpOutgoingMessage } from '../msrp/session.ts';
 import type { MsrpSinkFor } from '../msrp/streams.ts';
-import { formatMsrpPath } from '../msrp/uri.ts';
 import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import type { DialogDelegate, InviteDialog } from '../sip/agent/invite-dialog.ts';
 import { sendInvite, type IncomingInvite } from '../sip/agent/invite.ts';
 import { EngineError } from '../sip/agent/outgoing.ts';
 import { toNameAddr } from './address.ts';
 import type { ChatContext } from './chat.ts';
+import { ChatMedia, MediaError } from './chat-media.ts';
 import { buildInviteBody, type FileIcon } from './file-body.ts';
 
 /** What a file's call needs of its account and conversation. */
@@ -42,33 +42,18 @@ export class FileCall {
   readonly #limits: MessengerLimits;
   readonly #abort = new AbortController();
   readonly #over = Promise.withResolvers<FileCallEnd>();
-  readonly #msrp: MsrpSession;
+  readonly #sinkFor: MsrpSinkFor;
+  #media: ChatMedia | undefined;
   readonly #startedMs: number;
   #dialog: InviteDialog | undefined;
   #ended = false;
-  /** Repeated when the peer refreshes the session. */
-  #agreed: ((version: number, offer: MsrpDescription) => string | undefined) | undefined;
 
   constructor(context: FileCallContext, sinkFor: MsrpSinkFor) {
     this.#context = context;
     this.#clock = context.clock ?? systemClock;
     this.#limits = context.limits ?? MESSENGER_LIMITS;
     this.#startedMs = this.#clock.now();
-    this.#msrp = context.msrp.createSession({
-      advertisedHost: context.advertisedHost,
-      acceptTypes: ACCEPT_TYPES,
-      delegate: {
-        sinkFor,
-        // Whatever is no file has no business here; some send a word of CPIM first.
-        receiveMessage: () => Promise.resolve(),
-        receiveReport: () => undefined,
-        receiveVisit: () => undefined,
-        receiveClose: () => {
-          void this.#dialog?.sendBye();
-          this.#finish('lost');
-        },
-      },
-    });
+    this.#sinkFor = sinkFor;
   }
 
   /** Resolves when it is over. */
@@ -82,47 +67,68 @@ export class FileCall {
 
   /** Steps 2 to 9. Never rejects. */
   async invite(file: FileDescription, icon?: FileIcon): Promise<FileCallStart> {
+    try {
+      const media = this.#openMedia(file);
+      for (;;) {
+        const start = await this.#attempt(media, icon);
+        if (start !== 'again') return start;
+      }
+    } catch (error) {
+      return await this.#fail(error);
+    }
+  }
+
+  /** One invitation; what the other side does not take is offered otherwise, as far as the policy goes. */
+  async #attempt(media: ChatMedia, icon: FileIcon | undefined): Promise<FileCallStart | 'again'> {
     const { agent, peerAddress, address, displayName, contact, way, digest } = this.#context;
     const peer = `sip:${peerAddress}`;
-    const offer = buildMsrpOffer({ ...this.#local(1, file), setup: 'actpass' });
-    const { contentType, body } = buildInviteBody(offer, icon);
-    try {
-      const outcome = await sendInvite(agent, {
-        invite: {
-          uri: peer,
-          from: toNameAddr(address, displayName),
-          to: `<${peer}>`,
-          ...way,
-          digest,
-          headers: { Contact: contact },
-          sdp: body,
-          contentType,
-        },
-        delegate: this.#dialogDelegate(),
-        call: newCallIdentity(),
-        ringMs: this.#limits.ringMs,
-        signal: this.#abort.signal,
-        clock: this.#clock,
-      });
-      if (outcome.kind !== 'accepted') {
-        this.#finish('us');
-        if (outcome.kind === 'no-answer') return { kind: 'no-answer' };
-        if (outcome.kind === 'cancelled') return { kind: 'ended' };
-        // What the engine makes up when nobody answers has no source.
-        const status = outcome.response.source.address === '' ? 0 : outcome.status;
-        return { kind: 'refused', status };
+    const { contentType, body } = buildInviteBody(await media.offer(), icon);
+    const outcome = await sendInvite(agent, {
+      invite: {
+        uri: peer,
+        from: toNameAddr(address, displayName),
+        to: `<${peer}>`,
+        ...way,
+        digest,
+        headers: { Contact: contact },
+        sdp: body,
+        contentType,
+      },
+      delegate: this.#dialogDelegate(),
+      call: newCallIdentity(),
+      ringMs: this.#limits.ringMs,
+      signal: this.#abort.signal,
+      clock: this.#clock,
+    });
+    if (outcome.kind !== 'accepted') {
+      if (outcome.kind === 'refused' && (outcome.status === 488 || outcome.status === 606)) {
+        try {
+          media.receiveRefusal(outcome.response.message.headers.get('warning') ?? '');
+          return 'again';
+        } catch (error) {
+          if (!(error instanceof MediaError)) throw error;
+        }
       }
-      this.#dialog = outcome.dialog;
-      const answer = parseMsrpDescription(outcome.sdp);
-      await outcome.sendAck();
-      if (answer === undefined) return await this.#giveUp(488);
-      this.#agreed = this.#answerWith(answer, file, answer.setup === 'active' ? 'passive' : 'active');
-      const connectToAnswerer = answer.setup !== 'active';
-      await this.#msrp.acceptAnswer(answer.path, { connectToAnswerer, signal: this.#abort.signal });
-      return this.#ended ? { kind: 'ended' } : { kind: 'open', theirs: parseFile(answer) };
-    } catch (error) {
-      return this.#fail(error);
+      this.#finish('us');
+      if (outcome.kind === 'no-answer') return { kind: 'no-answer' };
+      if (outcome.kind === 'cancelled') return { kind: 'ended' };
+      // What the engine makes up when nobody answers has no source.
+      const status = outcome.response.source.address === '' ? 0 : outcome.status;
+      return { kind: 'refused', status };
     }
+    this.#dialog = outcome.dialog;
+    await outcome.sendAck();
+    try {
+      await media.acceptAnswer(outcome.sdp);
+    } catch (error) {
+      if (!(error instanceof MediaError) || !error.again) throw error;
+      this.#dialog = undefined;
+      void outcome.dialog.sendBye();
+      return 'again';
+    }
+    const answer = parseMsrpDescription(outcome.sdp);
+    if (this.#isOver()) return { kind: 'ended' };
+    return { kind: 'open', theirs: answer === undefined ? undefined : parseFile(answer) };
   }
 
   /** Steps 4 to 10, as the answering side. Never rejects. */
@@ -137,15 +143,14 @@ export class FileCall {
     if (invite.cancelled.aborted) cancelled();
     invite.cancelled.addEventListener('abort', cancelled, { once: true });
     try {
-      const visits = offer.setup !== undefined && offer.setup !== 'active';
-      const visited = visits ? await this.#msrp.visit(offer.path, { signal: this.#abort.signal }) : undefined;
+      const media = this.#openMedia(file);
+      const visited = await media.receiveOffer(offer);
       if (this.#ended) {
         await invite.reject(488);
         return { kind: 'ended' };
       }
-      this.#agreed = this.#answerWith(offer, file, visits ? 'active' : 'passive');
       const dialog = await invite.accept(
-        this.#agreed(1, offer) ?? '',
+        media.answer(1, offer) ?? '',
         this.#dialogDelegate(),
         { Contact: this.#context.contact },
         { digest: this.#context.digest, clock: this.#clock },
@@ -160,15 +165,13 @@ export class FileCall {
         await dialog.sendBye();
         return { kind: 'ended' };
       }
-      if (visited !== undefined && visited.status !== 200) {
-        const { status } = await this.#msrp.revisit({ signal: this.#abort.signal });
-        if (status !== 200) return await this.#giveUp(0);
-      }
-      if (!visits) await this.#msrp.awaitVisit(offer.path, { signal: this.#abort.signal });
+      await media.complete(visited, offer);
       return this.#isOver() ? { kind: 'ended' } : { kind: 'open', theirs: parseFile(offer) };
     } catch (error) {
-      if (!invite.request.answered) await invite.reject(488);
-      return this.#fail(error);
+      if (!invite.request.answered) {
+        await invite.reject(488, error instanceof MediaError ? { headers: { Warning: error.warning } } : {});
+      }
+      return await this.#fail(error);
     } finally {
       invite.cancelled.removeEventListener('abort', cancelled);
     }
@@ -176,8 +179,8 @@ export class FileCall {
 
   /** Sends the file. Resolves with the MSRP status; rejects with MsrpSessionError when the session ends first. */
   async send(message: Omit<MsrpOutgoingMessage, 'signal'>): Promise<number> {
-    const { status } = await this.#msrp.sendMessage({ ...message, signal: this.#abort.signal });
-    return status;
+    if (this.#media === undefined) throw new MsrpSessionError('MSRP_BAD_STATE', 'there is no session yet');
+    return this.#media.sendMessage({ ...message, signal: this.#abort.signal });
   }
 
   /** Takes an invitation back, or hangs up. What is under way is given up. Harmless twice. */
@@ -192,25 +195,31 @@ export class FileCall {
     return this.#ended;
   }
 
-  #local(version: number, file: FileDescription) {
-    return {
-      path: this.#msrp.localPath,
+  /** Its session goes the way that messages of this account go: encrypted, through a relay if need be. */
+  #openMedia(file: FileDescription): ChatMedia {
+    const { msrp, advertisedHost, media } = this.#context;
+    this.#media = new ChatMedia({
+      msrp,
+      clock: this.#clock,
+      advertisedHost,
+      ways: media,
       acceptTypes: ACCEPT_TYPES,
-      origin: { id: String(this.#startedMs), version },
+      originId: String(this.#startedMs),
       attributes: fileAttributes(file),
-    };
-  }
-
-  /** How offers of the peer are answered: the first, and every refresh that leaves the path as it is. */
-  #answerWith(agreed: MsrpDescription, file: FileDescription, setup: 'active' | 'passive') {
-    return (version: number, offer: MsrpDescription): string | undefined => {
-      if (formatMsrpPath(offer.path) !== formatMsrpPath(agreed.path)) return undefined;
-      return buildMsrpAnswer({
-        ...this.#local(version, file),
-        offer,
-        ...(offer.setup === undefined ? {} : { setup }),
-      });
-    };
+      signal: this.#abort.signal,
+      delegate: {
+        sinkFor: this.#sinkFor,
+        // Whatever is no file has no business here; some send a word of CPIM first.
+        receiveMessage: () => Promise.resolve(),
+        receiveReport: () => undefined,
+        receiveVisit: () => undefined,
+        receiveClose: () => {
+          void this.#dialog?.sendBye();
+          this.#finish('lost');
+        },
+      },
+    });
+    return this.#media;
   }
 
   #dialogDelegate(): DialogDelegate {
@@ -218,13 +227,13 @@ export class FileCall {
       receiveBye: ({ fromPeer }) => {
         if (this.#ended) return;
         // What is in flight is answered first: the last chunk may be among it.
-        void this.#msrp.close().finally(() => {
+        void Promise.resolve(this.#media?.close()).finally(() => {
           this.#finish(fromPeer ? 'peer' : 'lost');
         });
       },
       receiveOffer: (sdp) => {
         const offer = parseMsrpDescription(sdp);
-        return offer === undefined ? undefined : this.#agreed?.(2, offer);
+        return offer === undefined ? undefined : this.#media?.answer(2, offer);
       },
     };
   }
@@ -237,7 +246,9 @@ export class FileCall {
 
   async #fail(error: unknown): Promise<FileCallStart> {
     const wasOurs = this.#abort.signal.aborted;
-    if (!(error instanceof MsrpSessionError) && !(error instanceof EngineError)) {
+    const isExpected =
+      error instanceof MediaError || error instanceof MsrpSessionError || error instanceof EngineError;
+    if (!isExpected) {
       this.#context.log.info('file.call-failed', { error });
     }
     const start = await this.#giveUp(0);
@@ -256,7 +267,7 @@ export class FileCall {
     if (this.#ended) return;
     this.#ended = true;
     this.#abort.abort();
-    this.#msrp.destroy();
+    this.#media?.destroy();
     this.#over.resolve(end);
   }
 }

@@ -49,6 +49,8 @@ export class TransferRecord {
   asked: AskedFile | undefined;
   /** Hashing, or an attempt from its first step to its last. */
   busy = false;
+  /** Resolves when the attempt under way is over; never rejects. */
+  task: Promise<void> | undefined;
   retry: Timer | undefined;
   retryMs: number;
   #shownMs = 0;

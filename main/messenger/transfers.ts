@@ -396,6 +396,7 @@ export class Transfers implements AsyncDisposable {
         this.#goOnExcept(record, wasPreparing);
       });
     this.#tasks.add(task);
+    record.task = task;
   }
 
   #goOnExcept(record: TransferRecord, including: boolean): void {
@@ -429,7 +430,7 @@ export class Transfers implements AsyncDisposable {
 
   async #forgetPart(record: TransferRecord): Promise<void> {
     const { partPath } = record.stored;
-    await Promise.all(record.busy ? this.#tasks : []);
+    await record.task;
     if (partPath === null) return;
     await rm(partPath, { force: true }).catch(() => undefined);
     await record.update({ partPath: null, bytesDone: 0 });

@@ -115,10 +115,14 @@ export class FileSink implements MsrpBodySink {
 
   /** Resolves when nothing is on its way to the disk. */
   async #written(): Promise<void> {
-    while (this.#writing) {
+    while (this.#isWriting()) {
       this.#idle ??= Promise.withResolvers();
       await this.#idle.promise;
     }
+  }
+
+  #isWriting(): boolean {
+    return this.#writing;
   }
 
   #writeNext(): void {
@@ -143,7 +147,7 @@ export class FileSink implements MsrpBodySink {
         this.#options.resume();
       }
       this.#writeNext();
-      if (this.#writing) return;
+      if (this.#isWriting()) return;
       this.#idle?.resolve();
       this.#idle = undefined;
     });

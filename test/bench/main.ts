@@ -1,6 +1,6 @@
 /**
  * Owns: `npm run bench`: how fast the flow, a message, the start and the SIP engine are, beside the raw limits of the
- * machine. Called by: the command line; `--json` prints one object, `--only flow`, `sip` or `msrp` a part.
+ * machine. Called by: the command line; `--json` prints one object, `--only flow`, `sip`, `msrp` or `files` a part.
  * Calls: the programs as processes, raw-limits.ts, sip/load.ts, msrp/figures.ts.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -17,6 +17,7 @@ import {
 } from '../../main/hosts/headless/flow-conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { measureEcho, measureSync } from './raw-limits.ts';
+import { measureFiles } from './files/transfer.ts';
 import { measureMsrpFigures } from './msrp/figures.ts';
 import { loadMissing, measureLoad, type CleanRate } from './sip/load.ts';
 import { summarise, type Figure, type Summary } from './summary.ts';
@@ -195,6 +196,7 @@ try {
     ...(wants('flow') ? await measureAll(folder) : []),
     ...(wants('sip') ? await measureSip() : []),
     ...(wants('msrp') ? await measureMsrpFigures() : []),
+    ...(wants('files') ? await measureFiles() : []),
   ];
   process.stdout.write(
     process.argv.includes('--json') ? `${JSON.stringify({ figures }, null, 2)}\n` : formatTable(figures),

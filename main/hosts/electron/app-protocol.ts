@@ -18,8 +18,8 @@ export const appScheme: CustomScheme = {
   privileges: { standard: true, secure: true, supportFetchAPI: true, corsEnabled: true },
 };
 
-/** What is asked for pictures of messages, once there is a messenger. */
-export type PictureService = () => Pick<Transfers, 'fileOf'> | undefined;
+/** What is asked for pictures of messages. */
+type PictureService = Pick<Transfers, 'fileOf'>;
 
 /** Answers requests from `folder`, and for pictures of messages. */
 export function serveAppProtocol(protocol: Protocol, folder: string, pictures: PictureService): void {
@@ -30,7 +30,7 @@ async function answer(request: Request, folder: string, pictures: PictureService
   if (request.method !== 'GET') return refusal(405, 'Only GET is possible here.');
   if (!isOwnUrl(request.url)) return refusal(404, 'There is no such file.');
   const { pathname } = new URL(request.url);
-  if (pathname.startsWith('/files/')) return answerPicture(pathname.slice('/files/'.length), pictures());
+  if (pathname.startsWith('/files/')) return answerPicture(pathname.slice('/files/'.length), pictures);
   const file = windowFile(folder, pathname);
   if (file === undefined) return refusal(404, 'There is no such file.');
   try {
@@ -42,8 +42,8 @@ async function answer(request: Request, folder: string, pictures: PictureService
   }
 }
 
-async function answerPicture(id: string, files: ReturnType<PictureService>): Promise<Response> {
-  const file = await files?.fileOf(id as MessageId).catch(() => undefined);
+async function answerPicture(id: string, files: PictureService): Promise<Response> {
+  const file = await files.fileOf(id as MessageId).catch(() => undefined);
   if (file === undefined || !isShownType(file.type)) return refusal(404, 'There is no such picture.');
   // What Node streams and what the web streams differ in their types only.
   const body = Readable.toWeb(createReadStream(file.path)) as unknown as ConstructorParameters<

@@ -52,15 +52,14 @@ async function open(profile: string, log: Log, lifetime: Lifetime): Promise<Main
   const { lock } = taken;
   lifetime.own(lock);
   guardSession(session.defaultSession, log);
-  let files: App['messenger']['transfers'] | undefined;
-  serveAppProtocol(protocol, RENDERER, () => files);
   setMenuBar();
   const secrets = keyringSecrets({ safeStorage, log });
   const ca = readAuthorities(undefined);
   const parley = lifetime.own(
     await App.open({ profile, host: 'electron', secrets, log, ca, desktop: fileDesktop(shell, dialog) }),
   );
-  files = parley.messenger.transfers;
+  const files = parley.messenger.transfers;
+  serveAppProtocol(protocol, RENDERER, files);
   const resumed = () => {
     parley.messenger.receiveNetworkChange();
   };
