@@ -3,6 +3,7 @@
  * Called by: conversation-link.ts (over a session), messenger.ts (by SIP MESSAGE). Calls: cpim, imdn, composing, store, delivery.
  */
 import { createHash, randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
@@ -19,6 +20,7 @@ import { COMPOSING_TYPE, parseComposing } from './composing.ts';
 import { CPIM_TYPE, parseCpim } from './cpim.ts';
 import type { Delivery } from './delivery.ts';
 import { IMDN_TYPE, parseImdnReport, readImdnRequest, type ImdnRequest } from './imdn.ts';
+import { keepStrangeContent } from './strange-content.ts';
 import { decodeText, htmlToText } from './text-content.ts';
 
 export interface InboxOptions {
@@ -26,6 +28,8 @@ export interface InboxOptions {
   readonly delivery: Delivery;
   readonly log: Log;
   readonly limits: MessengerLimits;
+  /** Where content goes that cannot be shown. */
+  readonly filesFolder: string;
   readonly clock?: Clock;
   /** A new message is on disk. */
   readonly receiveAdded: (message: Message) => void;
@@ -38,6 +42,8 @@ interface Content {
   readonly type: string;
   /** With its parameters. */
   readonly contentType: string;
+  /** Content-Disposition inside CPIM. */
+  readonly disposition: string | undefined;
   readonly bytes: Buffer;
   readonly wireId: string;
   readonly sentAtMs: number | undefined;
@@ -95,21 +101,48 @@ export class Inbox {
         await this.#receiveText(conversation, chat, content);
         return;
       default:
-        throw new ProtocolError('INBOX_UNKNOWN_TYPE', 415, `no use for ${content.type}`);
+        await this.#receiveStrange(conversation, chat, content);
     }
+  }
+
+  /** What cannot be shown is kept as a file. */
+  async #receiveStrange(conversation: Conversation, chat: Chat | undefined, content: Content): Promise<void> {
+    const { filesFolder, limits, log } = this.#options;
+    if (content.bytes.length > limits.maxTextBytes) {
+      throw new ProtocolError('INBOX_TOO_LARGE', 413, 'too large for a message');
+    }
+    let file: Awaited<ReturnType<typeof keepStrangeContent>>;
+    try {
+      file = await keepStrangeContent(filesFolder, content);
+    } catch (error) {
+      log.error('inbox.file-not-written', { error });
+      throw new ProtocolError('INBOX_NOT_WRITTEN', 413, 'it cannot be stored');
+    }
+    const isNew = await this.#keep(conversation, chat, content, { text: file.name, file });
+    if (!isNew && file.path !== null) await rm(file.path, { force: true });
   }
 
   async #receiveText(conversation: Conversation, chat: Chat | undefined, content: Content): Promise<void> {
     if (content.bytes.length > this.#options.limits.maxTextBytes) {
       throw new ProtocolError('INBOX_TOO_LARGE', 413, 'text too large');
     }
+    await this.#keep(conversation, chat, content, { text: readText(content) });
+  }
+
+  /** Stores it, tells the window, reports it. False: it was there. */
+  async #keep(
+    conversation: Conversation,
+    chat: Chat | undefined,
+    content: Content,
+    kept: Pick<Parameters<Store['insertMessage']>[0], 'text' | 'file'>,
+  ): Promise<boolean> {
     const nowMs = this.#clock.now();
     const { message, duplicate } = await this.#store({
       id: randomUUID() as MessageId,
       conversationId: conversation.id,
       direction: 'in',
       wireId: content.wireId,
-      text: readText(content),
+      ...kept,
       sentAtMs: Math.min(content.sentAtMs ?? nowMs, nowMs + MAX_AHEAD_MS),
       storedAtMs: nowMs,
       state: 'received',
@@ -120,6 +153,7 @@ export class Inbox {
     if (content.wanted.includes('positive-delivery')) {
       this.#options.sendDelivered(conversation, chat, content.wireId);
     }
+    return !duplicate;
   }
 
   async #store(message: Parameters<Store['insertMessage']>[0]): ReturnType<Store['insertMessage']> {
@@ -137,7 +171,15 @@ export class Inbox {
 function unwrap(contentType: string, body: Buffer, fallbackId: string): Content {
   const type = mediaType(contentType);
   if (type !== CPIM_TYPE) {
-    return { type, contentType, bytes: body, wireId: boundedId(fallbackId), sentAtMs: undefined, wanted: [] };
+    return {
+      type,
+      contentType,
+      disposition: undefined,
+      bytes: body,
+      wireId: boundedId(fallbackId),
+      sentAtMs: undefined,
+      wanted: [],
+    };
   }
   const cpim = parseCpim(body);
   const imdn = readImdnRequest(cpim);
@@ -145,6 +187,7 @@ function unwrap(contentType: string, body: Buffer, fallbackId: string): Content 
   return {
     type: mediaType(cpim.contentType),
     contentType: cpim.contentType,
+    disposition: cpim.contentHeaders.find(({ name }) => name.toLowerCase() === 'content-disposition')?.value,
     bytes: cpim.content,
     wireId: boundedId(imdn?.messageId ?? fallbackId),
     sentAtMs: Number.isNaN(sentAtMs) ? undefined : sentAtMs,

@@ -109,6 +109,7 @@ export class Messenger implements AsyncDisposable {
       delivery: this.delivery,
       log: options.log,
       limits: this.limits,
+      filesFolder: join(options.profile, 'files'),
       receiveAdded: (message) => {
         this.#publishAdded(message);
       },

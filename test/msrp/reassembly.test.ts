@@ -139,7 +139,7 @@ describe('MsrpChunker (RFC 4975 §5.1, §7.1.1)', () => {
       expect(chunker.isOneChunk).toBe(size <= 8);
       const chunks: Chunk[] = [];
       while (!chunker.ended) {
-        const chunk = chunker.next();
+        const chunk = chunker.next()!;
         chunks.push(['m', chunk.byteRange, chunk.body.toString(), chunk.flag]);
       }
       expect(chunks).toHaveLength(Math.max(1, Math.ceil(size / 8)));

@@ -2,6 +2,8 @@
  * How real clients, servers and relays behave (the notes on strangers), each played by a scripted peer against the real
  * messenger, through the real IM Server, as caller and as callee.
  */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MsrpPeer, requestText, type PeerFrame } from '../../support/msrp-peer.ts';
 import { DOMAIN, World, type Person } from '../../support/im-world.ts';
@@ -250,6 +252,28 @@ describe('as caller: Blink’s SDK', () => {
     await sendBody(peer, path, type, document.replace('active', 'idle'));
     await typing(false);
     expect(await bob.texts(ofBob, 'in')).toEqual([]);
+  });
+
+  it.each([
+    ['image/png', Buffer.from('89504e470d0a1a0a', 'hex'), 'image.png'],
+    ['application/x-something; v=1', Buffer.from([0, 1, 2]), 'application.bin'],
+    [
+      'message/cpim',
+      'From: <sip:tom@x>\r\nTo: <sip:bob@x>\r\n\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename="../../a report.pdf"\r\n\r\n%PDF',
+      'a report.pdf',
+    ],
+  ])('an unknown type is kept, as a file: %s', async (contentType, body, name) => {
+    const { peer, path } = await callsActpass();
+    expect((await sendBody(peer, path, contentType, body)).kind).toBe('200 OK');
+    const [message] = await bob.until('the file', async () => {
+      const all = await bob.messages(ofBob);
+      return all.length > 0 && all;
+    });
+    expect(message).toMatchObject({ text: name, file: { name, state: 'done' } });
+    const bytes = Buffer.from(body);
+    const kept = await readFile(join(world.folder, 'bob', 'files', name));
+    expect(bytes.subarray(bytes.length - kept.length)).toEqual(kept);
+    expect(kept.length).toBeGreaterThan(2);
   });
 
   it('sends BYE when the connection closes; the next message is a new call', async () => {
