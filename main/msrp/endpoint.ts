@@ -112,6 +112,11 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
     return this.#port;
   }
 
+  /** Open connections, accepted and opened. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
   /** The certificate that this endpoint shows; made when it is first asked for. */
   identity(): Promise<MsrpIdentity> {
     return this.#tls.identity();
@@ -195,7 +200,7 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
   /** A frame begins (step 3 of the way of a SEND). */
   receiveHead(connection: MsrpConnection, head: MsrpHead): MsrpFrameSink | undefined {
     if (head.method === '') {
-      for (const user of connection.users) if (user.receiveResponse(head)) break;
+      this.#receiveResponse(connection, head);
       return IGNORED_FRAME;
     }
     try {
@@ -204,6 +209,13 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
       if (!(error instanceof ProtocolError) || error.answer === 'close') throw error;
       return new AnsweredFrame(connection, head, error.answer);
     }
+  }
+
+  /** To whose request this is an answer: the session that it names, else whoever knows its transaction. */
+  #receiveResponse(connection: MsrpConnection, head: MsrpHead): void {
+    const named = this.#sessionsByUri.get(head.toPath ?? '');
+    if (named !== undefined && connection.users.has(named) && named.receiveResponse(head)) return;
+    for (const user of connection.users) if (user.receiveResponse(head)) return;
   }
 
   receiveFault(connection: MsrpConnection, error: ProtocolError, head: MsrpHead | undefined): void {
