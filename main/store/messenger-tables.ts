@@ -6,6 +6,7 @@ import { accountProcedures } from './accounts.ts';
 import { browseProcedures } from './browse.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
+import { exportProcedures } from './export-rows.ts';
 import { messageProcedures } from './messages.ts';
 import { searchIndexProcedures } from './search-index.ts';
 import { searchProcedures } from './search.ts';
@@ -20,10 +21,12 @@ export function messengerProcedures(
   isOvertaken: (search: SearchTicket) => boolean = () => false,
 ) {
   const index = searchIndexProcedures(database);
+  const messages = messageProcedures(database, index);
   return {
     ...accountProcedures(database),
     ...conversationProcedures(database),
-    ...messageProcedures(database, index),
+    ...messages,
+    ...exportProcedures(database, messages),
     ...sessionProcedures(database),
     ...settingProcedures(database),
     ...searchProcedures(database, index, isOvertaken),

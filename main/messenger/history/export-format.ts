@@ -1,0 +1,103 @@
+/**
+ * Owns: what an exported history looks like on disk: its lines, its chain and its manifest.
+ * Called by: export.ts, verify.ts, import.ts. Calls: node:crypto, valibot.
+ *
+ * `messages.jsonl` holds one JSON object a line. The last member of each is `chain`: SHA-256 over the chain of the line
+ * before (64 zeros at the first) and the line without its chain. So no line can be changed, left out or put elsewhere
+ * without all that follow being wrong, and the manifest has the last one.
+ */
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+
+export const LINES_FILE = 'messages.jsonl';
+export const MANIFEST_FILE = 'manifest.json';
+export const FILES_FOLDER = 'files';
+export const FIRST_CHAIN = '0'.repeat(64);
+
+const time = v.pipe(v.string(), v.isoTimestamp());
+const optionalTime = v.nullable(time);
+
+export const lineSchema = v.variant('type', [
+  v.object({ type: v.literal('export'), version: v.literal(1), madeAt: time, program: v.string() }),
+  v.object({
+    type: v.literal('conversation'),
+    id: v.string(),
+    account: v.string(),
+    peerAddress: v.string(),
+    peerName: v.string(),
+    standing: v.picklist(['accepted', 'asked', 'declined']),
+  }),
+  v.object({
+    type: v.literal('session'),
+    conversation: v.string(),
+    direction: v.string(),
+    startedAt: time,
+    openedAt: optionalTime,
+    endedAt: optionalTime,
+    end: v.nullable(v.string()),
+  }),
+  v.object({
+    type: v.literal('message'),
+    conversation: v.string(),
+    direction: v.picklist(['in', 'out']),
+    id: v.string(),
+    /** Its id between the two messengers. */
+    wireId: v.string(),
+    sentAt: time,
+    storedAt: time,
+    state: v.string(),
+    failure: v.nullable(v.object({ code: v.string(), message: v.string() })),
+    text: v.string(),
+    file: v.nullable(
+      v.object({
+        name: v.string(),
+        type: v.string(),
+        size: v.nullable(v.number()),
+        sha256: v.nullable(v.string()),
+        /** Inside the export; null when it was not here. */
+        path: v.nullable(v.string()),
+      }),
+    ),
+  }),
+]);
+export type ExportLine = v.InferOutput<typeof lineSchema>;
+
+export const manifestSchema = v.object({
+  version: v.literal(1),
+  madeAt: time,
+  program: v.string(),
+  format: v.picklist(['jsonl', 'html', 'text']),
+  counts: v.object({
+    conversations: v.number(),
+    sessions: v.number(),
+    messages: v.number(),
+    files: v.number(),
+  }),
+  /** The chain of the last line; null when the format has none. */
+  chain: v.nullable(v.string()),
+  files: v.array(v.object({ path: v.string(), bytes: v.number(), sha256: v.string() })),
+});
+export type Manifest = v.InferOutput<typeof manifestSchema>;
+
+/** The chain of a line whose text, without its chain, is this. */
+export function nextChain(chain: string, text: string): string {
+  return createHash('sha256').update(chain).update(text).digest('hex');
+}
+
+/** A line as it is written, and its chain. */
+export function formatLine(line: ExportLine, chain: string): { text: string; chain: string } {
+  const text = JSON.stringify(line);
+  const next = nextChain(chain, text);
+  return { text: `${text.slice(0, -1)},"chain":"${next}"}\n`, chain: next };
+}
+
+const CHAIN_MEMBER = /,"chain":"([0-9a-f]{64})"\}$/;
+
+/** Takes a written line apart. Undefined when it has no chain. */
+export function splitLine(written: string): { text: string; chain: string } | undefined {
+  const match = CHAIN_MEMBER.exec(written);
+  const [, chain] = match ?? [];
+  return match === null || chain === undefined
+    ? undefined
+    : { text: `${written.slice(0, match.index)}}`, chain };
+}

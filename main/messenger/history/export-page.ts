@@ -1,0 +1,75 @@
+/**
+ * Owns: an exported conversation as a page for a browser, and as plain text. Called by: export.ts. Calls: nothing.
+ */
+import type { ExportedMessage } from '../../store/export-rows.ts';
+
+/** What a page says about its conversation. */
+export interface PageHead {
+  readonly peerName: string;
+  readonly peerAddress: string;
+  readonly account: string;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
+}
+
+const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#1d2430;background:#fff}
+@media(prefers-color-scheme:dark){body{color:#e6e9ef;background:#15181e}.m{background:#232833}.out{background:#24406b}a{color:#8ab4ff}}
+h1{font-size:1.3rem}.m{margin:.5rem 0;padding:.5rem .75rem;border-radius:.75rem;background:#eef1f5;width:fit-content;max-width:85%;overflow-wrap:anywhere;white-space:pre-wrap}
+.out{margin-inline-start:auto;background:#dbe8ff}.t{display:block;font-size:.75rem;opacity:.7;white-space:normal}input{font:inherit;width:100%;padding:.4rem;box-sizing:border-box}
+ul{padding-inline-start:1.2rem}.hidden{display:none}img{max-width:100%}`;
+
+/** Works from a folder, without a server: the page asks nothing of the network. */
+const FILTER = `const field=document.querySelector('input'),items=[...document.querySelectorAll('[data-find]')];
+const fold=t=>t.normalize('NFKD').replace(/\\p{M}/gu,'').toLowerCase();
+const texts=items.map(i=>fold(i.textContent));
+field?.addEventListener('input',()=>{const words=fold(field.value).split(/\\s+/).filter(Boolean);
+items.forEach((item,i)=>item.classList.toggle('hidden',!words.every(w=>texts[i].includes(w))));});`;
+
+/** The beginning of a page, up to where its content goes. */
+export function pageStart(title: string): string {
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src 'self' file:">
+<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>
+<h1>${escapeHtml(title)}</h1>
+<p><input type="search" aria-label="Search this page" placeholder="Search this page"></p>
+`;
+}
+
+export function pageEnd(): string {
+  return `<script>${FILTER}</script></body></html>\n`;
+}
+
+function stamp(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+}
+
+/** `path`: the file of the message inside the export. */
+export function messageHtml(message: ExportedMessage, head: PageHead, path: string | null): string {
+  const who = message.direction === 'out' ? head.account : head.peerName;
+  const label = escapeHtml(message.text);
+  let content = label;
+  if (message.file !== null && path !== null) {
+    const target = escapeHtml(path.split('/').map(encodeURIComponent).join('/'));
+    const isPicture = /^image\/(?:png|jpeg|gif|webp)$/.test(message.file.type);
+    content = `<a href="${target}">${isPicture ? `<img loading="lazy" alt="" src="${target}"><br>` : ''}${label}</a>`;
+  }
+  return `<div class="m ${message.direction}" data-find dir="auto"><span class="t">${escapeHtml(who)} · ${stamp(message.sentAtMs)} UTC</span>${content}</div>\n`;
+}
+
+/** One message of a text file; further lines are indented. */
+export function messageText(message: ExportedMessage, head: PageHead, path: string | null): string {
+  const who = message.direction === 'out' ? head.account : head.peerName;
+  const text = path === null ? message.text : `${message.text} [${path}]`;
+  return `${stamp(message.sentAtMs)} ${who}: ${text.replaceAll('\n', '\n    ')}\n`;
+}

@@ -1,0 +1,343 @@
+/**
+ * Owns: writing a history, or a part of it, into a folder: streaming, with progress, to be stopped and gone on with.
+ * Called by: hosts/headless/history.ts. Calls: store.ts, export-format.ts, export-page.ts, node:fs.
+ *
+ * What is finished of a conversation is noted in `export.part.json`. Whoever starts again in the same folder goes on
+ * behind the last finished one.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import {
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Conversation } from '../../../shared/domain/conversation.ts';
+import type { ConversationId } from '../../../shared/domain/ids.ts';
+import type { ExportedMessage } from '../../store/export-rows.ts';
+import type { Store } from '../../store/store.ts';
+import { safeFileName } from '../file-name.ts';
+import {
+  FILES_FOLDER,
+  FIRST_CHAIN,
+  formatLine,
+  LINES_FILE,
+  MANIFEST_FILE,
+  type ExportLine,
+  type Manifest,
+} from './export-format.ts';
+import { escapeHtml, messageHtml, messageText, pageEnd, pageStart, type PageHead } from './export-page.ts';
+
+export interface ExportOptions {
+  readonly store: Store;
+  readonly folder: string;
+  readonly format: Manifest['format'];
+  /** Undefined: all. */
+  readonly conversations?: readonly ConversationId[];
+  /** Written into the manifest: name and version. */
+  readonly program: string;
+  readonly signal?: AbortSignal;
+  readonly receiveProgress?: (progress: {
+    readonly messages: number;
+    readonly conversations: number;
+  }) => void;
+  readonly now?: () => number;
+}
+
+/** What has been finished so far. */
+interface Part {
+  madeAt: string;
+  format: Manifest['format'];
+  done: string[];
+  chain: string;
+  linesBytes: number;
+  counts: Manifest['counts'];
+  files: { path: string; bytes: number; sha256: string }[];
+  /** Of each conversation that has a page of its own. */
+  pages: { path: string; title: string }[];
+}
+
+const PART_FILE = 'export.part.json';
+const PAGE = 200;
+/** Written at once. */
+const CHUNK_CHARS = 256 * 1024;
+
+/** A file that is written from front to back; its hash goes along. */
+class Sheet {
+  readonly #handle: FileHandle;
+  readonly #hash: Hash = createHash('sha256');
+  #pending = '';
+  bytes = 0;
+
+  private constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  static async open(path: string): Promise<Sheet> {
+    return new Sheet(await open(path, 'w'));
+  }
+
+  async write(text: string): Promise<void> {
+    this.#pending += text;
+    if (this.#pending.length >= CHUNK_CHARS) await this.#flush();
+  }
+
+  async finish(): Promise<{ bytes: number; sha256: string }> {
+    await this.#flush();
+    await this.#handle.sync();
+    await this.#handle.close();
+    return { bytes: this.bytes, sha256: this.#hash.digest('hex') };
+  }
+
+  async drop(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.from(this.#pending);
+    this.#pending = '';
+    this.#hash.update(bytes);
+    this.bytes += bytes.length;
+    await this.#handle.write(bytes);
+  }
+}
+
+/** Exports. Rejects with the error of the system, or with the reason of the signal; then it can be gone on with. */
+export async function exportHistory(options: ExportOptions): Promise<Manifest> {
+  const { store, folder, format, program, signal } = options;
+  await mkdir(join(folder, FILES_FOLDER), { recursive: true });
+  const wanted = options.conversations === undefined ? undefined : new Set(options.conversations);
+  const all = await store.call('selectConversations', null);
+  const addresses = await accountAddresses(store);
+  const part = await readPart(folder, format, options.now ?? Date.now);
+  const done = new Set(part.done);
+  for (const conversation of all) {
+    if (done.has(conversation.id) || wanted?.has(conversation.id) === false) continue;
+    signal?.throwIfAborted();
+    const account = addresses.get(conversation.accountId) ?? '';
+    await exportConversation(options, part, conversation, account);
+    part.done.push(conversation.id);
+    part.counts.conversations += 1;
+    await writePart(folder, part);
+    options.receiveProgress?.({ messages: part.counts.messages, conversations: part.counts.conversations });
+  }
+  if (format === 'html') part.files.push(await writeIndex(folder, part.pages));
+  if (format === 'jsonl') part.files.push(await hashFile(folder, LINES_FILE));
+  const manifest: Manifest = {
+    version: 1,
+    madeAt: part.madeAt,
+    program,
+    format,
+    counts: part.counts,
+    chain: format === 'jsonl' ? part.chain : null,
+    files: part.files,
+  };
+  await writeFile(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+  await rm(join(folder, PART_FILE), { force: true });
+  return manifest;
+}
+
+async function accountAddresses(store: Store): Promise<Map<string, string>> {
+  const accounts = await store.call('selectAccounts', null);
+  return new Map(accounts.map(({ id, address }) => [id, address]));
+}
+
+async function readPart(folder: string, format: Manifest['format'], now: () => number): Promise<Part> {
+  try {
+    const part = JSON.parse(await readFile(join(folder, PART_FILE), 'utf8')) as Part;
+    if (part.format !== format) throw new Error(`this folder has an unfinished export as ${part.format}`);
+    if (format === 'jsonl') await truncate(join(folder, LINES_FILE), part.linesBytes);
+    return part;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const madeAt = new Date(now()).toISOString();
+  if (format === 'jsonl') await writeFile(join(folder, LINES_FILE), '', { flag: 'wx' });
+  const counts = { conversations: 0, sessions: 0, messages: 0, files: 0 };
+  return { madeAt, format, done: [], chain: FIRST_CHAIN, linesBytes: 0, counts, files: [], pages: [] };
+}
+
+async function writePart(folder: string, part: Part): Promise<void> {
+  const path = join(folder, PART_FILE);
+  await writeFile(`${path}.new`, JSON.stringify(part), { flush: true });
+  await rename(`${path}.new`, path);
+}
+
+async function exportConversation(
+  options: ExportOptions,
+  part: Part,
+  conversation: Conversation,
+  account: string,
+): Promise<void> {
+  const { store, folder, format, signal } = options;
+  const head: PageHead = { account, peerName: conversation.peerName, peerAddress: conversation.peerAddress };
+  const counts = { ...part.counts };
+  const files: Part['files'] = [];
+  if (format === 'jsonl') {
+    let { chain } = part;
+    const handle = await open(join(folder, LINES_FILE), 'a');
+    let pending = '';
+    let { linesBytes } = part;
+    const flush = async (): Promise<void> => {
+      const bytes = Buffer.from(pending);
+      pending = '';
+      linesBytes += bytes.length;
+      await handle.write(bytes);
+    };
+    const add = (line: ExportLine): void => {
+      const formatted = formatLine(line, chain);
+      ({ chain } = formatted);
+      pending += formatted.text;
+    };
+    try {
+      if (linesBytes === 0)
+        add({ type: 'export', version: 1, madeAt: part.madeAt, program: options.program });
+      add(conversationLine(conversation, account));
+      for (const session of await store.call('selectExportSessions', { conversationId: conversation.id })) {
+        counts.sessions += 1;
+        add({
+          type: 'session',
+          conversation: conversation.id,
+          direction: session.direction,
+          startedAt: iso(session.startedMs),
+          openedAt: session.openedMs === null ? null : iso(session.openedMs),
+          endedAt: session.endedMs === null ? null : iso(session.endedMs),
+          end: session.endCode,
+        });
+      }
+      for await (const message of messagesOf(store, conversation.id, signal)) {
+        const path = await copyAttachment(folder, message, counts, files);
+        counts.messages += 1;
+        add(messageLine(conversation.id, message, path));
+        if (pending.length >= CHUNK_CHARS) await flush();
+      }
+      await flush();
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    Object.assign(part, { chain, linesBytes });
+  } else {
+    const name = `${String(part.done.length + 1).padStart(4, '0')} ${safeFileName(conversation.peerName)}`;
+    const path = `${name}.${format === 'html' ? 'html' : 'txt'}`;
+    const sheet = await Sheet.open(join(folder, path));
+    try {
+      const title = `${head.peerName} (${head.peerAddress})`;
+      await sheet.write(format === 'html' ? pageStart(title) : `${title}\n\n`);
+      for await (const message of messagesOf(store, conversation.id, signal)) {
+        const attachment = await copyAttachment(folder, message, counts, files);
+        counts.messages += 1;
+        const show = format === 'html' ? messageHtml : messageText;
+        await sheet.write(show(message, head, attachment));
+      }
+      if (format === 'html') await sheet.write(pageEnd());
+    } catch (error) {
+      await sheet.drop();
+      throw error;
+    }
+    files.push({ path, ...(await sheet.finish()) });
+    part.pages.push({ path, title: `${head.peerName} (${head.peerAddress})` });
+  }
+  part.counts = counts;
+  part.files.push(...files);
+}
+
+async function* messagesOf(
+  store: Store,
+  conversationId: ConversationId,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ExportedMessage> {
+  for (let after = 0; ;) {
+    signal?.throwIfAborted();
+    const page = await store.call('selectExportPage', { conversationId, after, limit: PAGE });
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined) return;
+    after = last.position;
+  }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function conversationLine(conversation: Conversation, account: string): ExportLine {
+  const { id, peerAddress, peerName, standing } = conversation;
+  return { type: 'conversation', id, account, peerAddress, peerName, standing };
+}
+
+function messageLine(conversation: string, message: ExportedMessage, path: string | null): ExportLine {
+  const { direction, id, wireId, state, failure, text, file } = message;
+  return {
+    type: 'message',
+    conversation,
+    direction,
+    id,
+    wireId,
+    sentAt: iso(message.sentAtMs),
+    storedAt: iso(message.storedAtMs),
+    state,
+    failure,
+    text,
+    file:
+      file === null ? null : { name: file.name, type: file.type, size: file.size, sha256: file.sha256, path },
+  };
+}
+
+/** Copies the file of a message into the export. Null when it has none, or it is not here any more. */
+async function copyAttachment(
+  folder: string,
+  message: ExportedMessage,
+  counts: Manifest['counts'],
+  files: Part['files'],
+): Promise<string | null> {
+  const from = message.file?.path ?? null;
+  if (message.file === null || from === null) return null;
+  const path = `${FILES_FOLDER}/${message.position}-${safeFileName(message.file.name)}`;
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const target = await open(join(folder, path), 'w');
+  try {
+    await pipeline(createReadStream(from), async (source: AsyncIterable<Buffer>) => {
+      for await (const chunk of source) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        await target.write(chunk);
+      }
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await rm(join(folder, path), { force: true });
+    return null;
+  } finally {
+    await target.close();
+  }
+  counts.files += 1;
+  files.push({ path, bytes, sha256: hash.digest('hex') });
+  return path;
+}
+
+async function hashFile(folder: string, path: string): Promise<Part['files'][number]> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(join(folder, path))) hash.update(chunk as Buffer);
+  return { path, bytes: (await stat(join(folder, path))).size, sha256: hash.digest('hex') };
+}
+
+async function writeIndex(folder: string, pages: Part['pages']): Promise<Part['files'][number]> {
+  const path = 'index.html';
+  const sheet = await Sheet.open(join(folder, path));
+  await sheet.write(`${pageStart('Conversations')}<ul>\n`);
+  for (const { path: page, title } of pages) {
+    await sheet.write(`<li data-find><a href="${encodeURIComponent(page)}">${escapeHtml(title)}</a></li>\n`);
+  }
+  await sheet.write(`</ul>\n${pageEnd()}`);
+  return { path, ...(await sheet.finish()) };
+}

@@ -1,0 +1,143 @@
+/**
+ * Owns: taking an exported history in. Called by: hosts/headless/history.ts. Calls: verify.ts, store.ts.
+ *
+ * What is there already (same conversation, same side, same id between the messengers) stays as it is, so that an import
+ * can be repeated, or gone on with, at any time.
+ */
+import { randomUUID } from 'node:crypto';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AccountId, ConversationId, MessageId } from '../../../shared/domain/ids.ts';
+import { messageStateSchema, type MessageState } from '../../../shared/domain/message.ts';
+import type { NewMessage } from '../../store/messages.ts';
+import type { Store } from '../../store/store.ts';
+import { safeFileName } from '../file-name.ts';
+import type { ExportLine } from './export-format.ts';
+import { ExportError, isInside, readLines, readManifest } from './verify.ts';
+
+export interface ImportOptions {
+  readonly store: Store;
+  /** The export. */
+  readonly folder: string;
+  /** Where files of messages go. */
+  readonly filesFolder: string;
+  readonly receiveProgress?: (progress: { readonly messages: number }) => void;
+}
+
+export interface ImportResult {
+  readonly conversations: number;
+  /** Read, and of these new. */
+  readonly messages: number;
+  readonly added: number;
+}
+
+type MessageLine = Extract<ExportLine, { type: 'message' }>;
+
+const BATCH = 500;
+
+/** Imports. Rejects with ExportError when a line is not as it was written; what came before it is in. */
+export async function importHistory(options: ImportOptions): Promise<ImportResult> {
+  const { store, folder } = options;
+  const manifest = await readManifest(folder);
+  if (manifest.chain === null) {
+    throw new ExportError(
+      `An export as ${manifest.format} is for people to read; take one in JSON Lines in.`,
+    );
+  }
+  const conversations = new Map<string, ConversationId>();
+  let batch: NewMessage[] = [];
+  let messages = 0;
+  let added = 0;
+  const flush = async (): Promise<void> => {
+    if (batch.length === 0) return;
+    messages += batch.length;
+    added += await store.call('importMessages', batch);
+    batch = [];
+    options.receiveProgress?.({ messages });
+  };
+  for await (const line of readLines(folder, manifest.chain)) {
+    if (line.type === 'conversation') conversations.set(line.id, await openConversation(store, line));
+    if (line.type !== 'message') continue;
+    const conversationId = conversations.get(line.conversation);
+    if (conversationId === undefined) throw new ExportError(`${line.conversation}: no such conversation`);
+    batch.push(await toNewMessage(options, line, conversationId));
+    if (batch.length >= BATCH) await flush();
+  }
+  await flush();
+  return { conversations: conversations.size, messages, added };
+}
+
+async function openConversation(
+  store: Store,
+  line: Extract<ExportLine, { type: 'conversation' }>,
+): Promise<ConversationId> {
+  const accountId =
+    (await store.call('selectAccountIdOf', { address: line.account })) ??
+    (`gone-${line.account}` as AccountId);
+  const { conversation } = await store.call('openConversation', {
+    id: randomUUID() as ConversationId,
+    accountId,
+    peerAddress: line.peerAddress,
+    peerName: line.peerName,
+    standing: line.standing,
+    nowMs: 0,
+  });
+  return conversation.id;
+}
+
+/** Nothing that is taken in goes out again. */
+function importedState(state: string): MessageState {
+  const known = messageStateSchema.options.find((option) => option === state) ?? 'read';
+  if (known === 'queued' || known === 'waiting') return 'failed';
+  return known === 'received' ? 'read' : known;
+}
+
+async function toNewMessage(
+  { folder, filesFolder }: ImportOptions,
+  line: MessageLine,
+  conversationId: ConversationId,
+): Promise<NewMessage> {
+  const { direction, wireId, text, file } = line;
+  // An outgoing message is known by the same id to both sides; the id of an incoming one is ours.
+  const id = (direction === 'out' ? wireId : randomUUID()) as MessageId;
+  const message: NewMessage = {
+    id,
+    conversationId,
+    direction,
+    wireId,
+    text,
+    sentAtMs: Date.parse(line.sentAt),
+    storedAtMs: Date.parse(line.storedAt),
+    state: importedState(line.state),
+    displayReportWanted: false,
+  };
+  if (file === null) return message;
+  let path: string | null = null;
+  if (file.path !== null && isInside(file.path)) {
+    await mkdir(filesFolder, { recursive: true });
+    path = join(filesFolder, safeFileName(`${wireId.slice(0, 16)}-${file.name}`));
+    await copyFile(join(folder, file.path), path).catch(() => {
+      path = null;
+    });
+  }
+  const { name, type, size, sha256 } = file;
+  return {
+    ...message,
+    file: {
+      transferId: wireId.slice(0, 32),
+      name: safeFileName(name),
+      type,
+      size,
+      sha1: null,
+      sha256,
+      modifiedMs: null,
+      state: path === null ? 'cancelled' : 'done',
+      accepted: true,
+      bytesDone: path === null ? 0 : (size ?? 0),
+      path,
+      partPath: null,
+      preview: null,
+      failure: null,
+    },
+  };
+}
