@@ -1,13 +1,17 @@
 /**
  * Owns: the test of an account's way to its server, step by step, in words. Called by: commands.ts.
- * Calls: sip/reach-probe.ts, server-ways.ts, a network of its own.
+ * Calls: sip/reach-probe.ts, server-ways.ts, account-relay.ts, a network of its own.
  *
  * Nothing is registered: the credentials are tried with a REGISTER that has no Contact and only asks for the list of
  * devices (RFC 3261 §10.2.3). The password goes into the digest and nowhere else.
  */
 import type { ConnectionReport, ConnectionStep, ConnectionStepName } from '../../shared/ipc/contract.ts';
+import type { Settings } from '../../shared/settings.ts';
 import { systemClock } from '../base/clock.ts';
 import { MESSENGER_LIMITS } from '../base/limits.ts';
+import type { MsrpEndpoint } from '../msrp/endpoint.ts';
+import { MsrpRelayClient } from '../msrp/relay-client.ts';
+import { MsrpSessionError } from '../msrp/session-error.ts';
 import { parseAuthValues, parseVia } from '../sip/headers.ts';
 import type { AgentResponse } from '../sip/agent/agent-request.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
@@ -18,6 +22,7 @@ import type { ServerWay } from '../sip/agent/registration-flow.ts';
 import { DigestClient } from '../sip/digest.ts';
 import { findAddresses, findServer, findServices, probeTcp, probeTls } from '../sip/reach-probe.ts';
 import { addressOfHost, isNumericHost, parseSipUri } from '../sip/uri.ts';
+import { relaysOf } from './account-relay.ts';
 import { userOf } from './address.ts';
 import { serverFlows, transportOfWay, type ServerPlace } from './server-ways.ts';
 
@@ -26,8 +31,11 @@ export interface ReportOptions {
   readonly place: ServerPlace;
   readonly password: string;
   readonly ca: readonly string[];
-  /** An agent and an MSRP listener that nobody else uses, closed by the caller. */
-  openNetwork(): Promise<{ readonly agent: SipAgent; readonly msrpPort: number }>;
+  /** How messages are to go, and the relays that the settings name. */
+  readonly way: Settings['messages.path'];
+  readonly relays: readonly string[];
+  /** An agent and an MSRP endpoint that nobody else uses, closed by the caller. */
+  openNetwork(): Promise<{ readonly agent: SipAgent; readonly msrp: MsrpEndpoint }>;
 }
 
 const ORDER: readonly ConnectionStepName[] = [
@@ -64,6 +72,11 @@ interface Target {
   readonly port: number;
 }
 
+interface TriedRelay {
+  readonly works: boolean;
+  readonly detail: string;
+}
+
 class ReportRun {
   readonly #options: ReportOptions;
   readonly #done = new Map<ConnectionStepName, ConnectionStep>();
@@ -86,17 +99,12 @@ class ReportRun {
       const targets = await this.#findTargets();
       const target = await this.#connect(targets);
       await this.#lookAtTls(target);
-      const { agent, msrpPort } = await this.#options.openNetwork();
+      const { agent, msrp } = await this.#options.openNetwork();
       const asked = await this.#askForChallenge(agent, target);
       await this.#signIn(agent, target);
-      await this.#tryListener(asked, msrpPort);
-      this.#say(
-        'messages-out',
-        target.transport === 'udp' ? 'skipped' : 'ok',
-        target.transport === 'udp'
-          ? 'Only UDP was used, which says nothing about connections. They are made when a conversation starts.'
-          : 'This computer can open connections to others: the one to the server shows it. Whether a certain person can be reached is only known when you write to him.',
-      );
+      const relay = await this.#tryRelay(msrp, asked.localHost);
+      await this.#tryListener(asked, msrp.port, relay);
+      this.#sayOutwards(target, relay);
     } catch (error) {
       if (error instanceof Failed) return;
       const next = ORDER.find((step) => !this.#done.has(step)) ?? 'registration';
@@ -246,11 +254,55 @@ class ReportRun {
     } else this.#fail('registration', refusal(response, place.address));
   }
 
+  /** A relay of ours, where there is one: does it let us in? Undefined when messages go directly in any case. */
+  async #tryRelay(endpoint: MsrpEndpoint, localHost: string): Promise<TriedRelay | undefined> {
+    const { place, password, way, relays } = this.#options;
+    if (way === 'direct') return undefined;
+    const servers = await relaysOf(relays, place.address);
+    if (servers.length === 0 && way === 'auto') return undefined;
+    await using client = new MsrpRelayClient({
+      endpoint,
+      user: userOf(place.address),
+      password,
+      findServers: () => Promise.resolve(servers),
+      localHost: () => localHost,
+    });
+    try {
+      await client.bind();
+      const { uri } = client.server ?? {};
+      return { works: true, detail: `The relay ${uri?.host ?? ''} lets you in.` };
+    } catch (error) {
+      if (!(error instanceof MsrpSessionError)) throw error;
+      return { works: false, detail: `No relay lets you in: ${error.message}.` };
+    }
+  }
+
+  #sayOutwards(target: Target, relay: TriedRelay | undefined): void {
+    const { way } = this.#options;
+    if (way === 'relay') {
+      this.#say('messages-out', relay?.works === true ? 'ok' : 'failed', relay?.detail ?? '');
+      return;
+    }
+    const more = relay === undefined ? '' : ` ${relay.detail}`;
+    this.#say(
+      'messages-out',
+      target.transport === 'udp' ? 'skipped' : 'ok',
+      target.transport === 'udp'
+        ? `Only UDP was used, which says nothing about connections. They are made when a conversation starts.${more}`
+        : `This computer can open connections to others: the one to the server shows it. Whether a certain person can be reached is only known when you write to him.${more}`,
+    );
+  }
+
   /** Others connect to this computer when they answer: can they? */
   async #tryListener(
     { response, localHost }: { response: AgentResponse; localHost: string },
     port: number,
+    relay: TriedRelay | undefined,
   ): Promise<void> {
+    if (relay?.works === true && this.#options.way === 'relay') {
+      this.#say('messages-in', 'ok', `Others reach this computer through its relay. ${relay.detail}`);
+      return;
+    }
     const own = await probeTcp(localHost, port, this.#stepMs);
     if ('fault' in own) {
       this.#fail(
@@ -258,19 +310,30 @@ class ReportRun {
         `This computer does not reach its own listener: ${own.fault}. Check its firewall.`,
       );
     }
+    // The certificate is our own, which nobody vouches for: it only has to be shown.
+    const look = await probeTls(localHost, port, localHost, [], this.#stepMs);
+    if (!('protocol' in look)) {
+      this.#fail('messages-in', `This computer's own listener does not speak TLS: ${look.fault}.`);
+    }
     const seen = seenAt(response.message);
     if (seen !== undefined && seen.address !== localHost) {
+      const outside = `The server sees this computer as ${seen.address}, but it listens at ${localHost}`;
+      if (relay?.works === true) {
+        const detail = `${outside}: people outside of your network reach you through the relay. ${relay.detail}`;
+        this.#say('messages-in', 'ok', detail);
+        return;
+      }
       this.#say(
         'messages-in',
         'failed',
-        `The server sees this computer as ${seen.address}, but it listens at ${localHost}: people outside of your network cannot connect to you. When they can be reached themselves, conversations work all the same; else messages go by way of the server.`,
+        `${outside}: people outside of your network cannot connect to you. When they can be reached themselves, conversations work all the same; else messages go by way of the server.`,
       );
       return;
     }
     this.#say(
       'messages-in',
       'ok',
-      `This computer listens at ${localHost} and reaches itself there. Whether others reach it cannot be tested from here.`,
+      `This computer listens at ${localHost}, for encrypted messages (${look.protocol}) as well, and reaches itself there. Whether others reach it cannot be tested from here.`,
     );
   }
 }

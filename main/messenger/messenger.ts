@@ -310,6 +310,8 @@ export class Messenger implements AsyncDisposable {
       place,
       password,
       ca,
+      way: this.#settings['messages.path'],
+      relays: this.#settings['messages.relays'],
       openNetwork: async () => {
         const network = lifetime.own(
           await Network.open({
@@ -321,7 +323,7 @@ export class Messenger implements AsyncDisposable {
             ca,
           }),
         );
-        return { agent: network.agent, msrpPort: network.msrpPort };
+        return { agent: network.agent, msrp: network.msrp };
       },
     });
   }

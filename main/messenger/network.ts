@@ -28,20 +28,12 @@ export interface NetworkOptions {
 export class Network implements AsyncDisposable {
   readonly agent: SipAgent;
   readonly msrp: MsrpEndpoint;
-  /** Where MSRP listens. */
-  readonly msrpPort: number;
   readonly #engine: EngineNetwork | undefined;
   readonly #lifetime: Lifetime;
 
-  private constructor(
-    { agent, network }: OpenedAgent,
-    msrp: MsrpEndpoint,
-    msrpPort: number,
-    lifetime: Lifetime,
-  ) {
+  private constructor({ agent, network }: OpenedAgent, msrp: MsrpEndpoint, lifetime: Lifetime) {
     this.agent = agent;
     this.msrp = msrp;
-    this.msrpPort = msrpPort;
     this.#engine = network;
     this.#lifetime = lifetime;
   }
@@ -68,12 +60,12 @@ export class Network implements AsyncDisposable {
       const opened = await openAgent(options, lifetime);
       const { log, tap, msrpLimits = {}, ca = [] } = options;
       const msrp = lifetime.own(new MsrpEndpoint({ log, tap, limits: msrpLimits, ca }));
-      const { port } = await msrp.listen({ host: options.bindAddress, port: 0 });
+      await msrp.listen({ host: options.bindAddress, port: 0 });
       // Made now, while nobody waits for it.
       msrp.identity().catch((error: unknown) => {
         log.error('msrp.no-certificate', { error });
       });
-      return new Network(opened, msrp, port, lifetime);
+      return new Network(opened, msrp, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;

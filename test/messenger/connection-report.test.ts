@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectionReport } from '../../shared/ipc/contract.ts';
 import { hasOpenssl, selfSigned } from '../support/certificates.ts';
 import { DOMAIN, passwordOf, World, type Person } from '../support/im-world.ts';
+import { MsrpPeerListener } from '../support/msrp-peer.ts';
 
 let world: World;
 let bob: Person;
@@ -48,6 +49,31 @@ describe('the connection report', () => {
     expect(detail(report, 'messages-in')).toContain('cannot be tested from here');
     expect(world.server.registrar.isOnline('bob')).toBe(false);
     expect(world.wire.map(({ text }) => text).join('')).not.toContain(passwordOf('bob'));
+  });
+
+  it('looks at the listener as a peer over TLS would, and at the relay', async () => {
+    await using relay = await MsrpPeerListener.listen();
+    await bob.commands['settings.set']({
+      key: 'messages.relays',
+      value: [relay.path.replace('/listener', '')],
+    });
+    const asked = bob.commands['account.diagnose'](form(`127.0.0.1:${world.port}`));
+    const peer = await relay.accept();
+    const auth = await peer.frame();
+    expect(auth.kind).toBe('AUTH');
+    peer.send(
+      `MSRP ${auth.id} 200 OK\r\nTo-Path: ${auth.headers.get('From-Path')!}\r\nFrom-Path: ${auth.headers.get('To-Path')!}\r\nUse-Path: msrps://r.example:1/x;tcp\r\n-------${auth.id}$\r\n`,
+    );
+    const report = await asked;
+    expect(detail(report, 'messages-in')).toContain('for encrypted messages (TLSv1.3) as well');
+    expect(detail(report, 'messages-out')).toContain('The relay 127.0.0.1 lets you in.');
+  });
+
+  it('only through a relay, and none is known: says so', async () => {
+    await bob.commands['settings.set']({ key: 'messages.path', value: 'relay' });
+    const report = await bob.commands['account.diagnose'](form(`127.0.0.1:${world.port}`));
+    expect(outcomes(report)).toContain('messages-out: failed');
+    expect(detail(report, 'messages-out')).toBe('No relay lets you in: no relay is known.');
   });
 
   it('of a running account: its registration stays as it is', async () => {
