@@ -157,8 +157,9 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
 
   async dial(
     target: MsrpDialTarget,
-    { localHost, trust, signal }: Parameters<MsrpSessionHost['dial']>[1],
+    { localHost, trust, signal, alone }: Parameters<MsrpSessionHost['dial']>[1],
   ): Promise<MsrpConnection> {
+    if (alone) return this.connect(target, { localHost, trust, signal });
     const secure = target.scheme === 'msrps';
     // Whom the far end proved to be belongs to the key: a connection is shared by what expects the same of it.
     const key = `${sharedConnectionKey(target, localHost)} ${trustText(secure ? trust : undefined)}`;

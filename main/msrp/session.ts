@@ -52,11 +52,12 @@ export interface MsrpSessionHost {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: MsrpLimits;
-  /** Opens a connection, from `localHost` if possible. Rejects with MsrpSessionError. */
+  /** Opens a connection, from `localHost` if possible; `alone`: a full sink holds up all of it. Rejects with MsrpSessionError. */
   dial(
     target: MsrpDialTarget,
     options: {
       readonly localHost: string;
+      readonly alone: boolean;
       readonly trust: MsrpTrust;
       readonly signal: AbortSignal | undefined;
     },
@@ -416,7 +417,8 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     if (relay !== undefined) throw new MsrpSessionError('MSRP_RELAY_LOST', 'the relay is not connected');
     const target = this.#peer.target();
     if (target === undefined) throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', 'the path is empty');
-    return this.#host.dial(target.uri, { localHost: this.uri.host, trust: target.trust, signal });
+    const alone = this.#delegate.sinkFor !== undefined;
+    return this.#host.dial(target.uri, { localHost: this.uri.host, trust: target.trust, signal, alone });
   }
 
   #isBound(): boolean {

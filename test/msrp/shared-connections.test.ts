@@ -63,6 +63,20 @@ describe('sessions that share a connection (RFC 4975 §5.4)', () => {
     expect(a.endpoint.connectionCount).toBe(2);
   });
 
+  it('a session that takes files has a connection of its own: a full sink holds up nobody else', async () => {
+    await using a = await openSide();
+    await using b = await openSide();
+    await bind(a, b);
+    const [host, guest] = [a.createSession(), b.createSession()];
+    Object.assign(guest.delegate, { sinkFor: () => undefined });
+    const accepted = host.session.awaitVisit(guest.session.localPath);
+    await guest.session.visit(host.session.localPath);
+    await accepted;
+    expect(a.endpoint.connectionCount).toBe(2);
+    await bind(a, b);
+    expect(a.endpoint.connectionCount).toBe(2);
+  });
+
   it('another authority is another connection', async () => {
     await using a = await openSide();
     await using other = await openSide();
