@@ -122,6 +122,30 @@ export function messageProcedures(
     'UPDATE conversations SET read_position = max(read_position, ?) WHERE id = ?',
   );
 
+  function insertOne(input: NewMessage): { message: Message; duplicate: boolean } {
+    const { changes, lastInsertRowid } = insert.run(
+      input.id,
+      input.conversationId,
+      input.direction,
+      input.wireId,
+      input.text,
+      input.sentAtMs,
+      input.storedAtMs,
+      input.state,
+      input.displayReportWanted ? 1 : 0,
+      input.file === undefined ? 'text' : 'file',
+    );
+    if (changes > 0) {
+      touch.run(input.storedAtMs, input.conversationId);
+      insertIntoIndex({ ...input, position: Number(lastInsertRowid), isFile: input.file !== undefined });
+      if (input.file !== undefined) transfers.upsertTransfer({ ...input.file, messageId: input.id });
+    }
+    const row = byWireId.get(input.conversationId, input.direction, input.wireId);
+    if (row === undefined) throw new Error('the message was not inserted');
+    return { message: toMessage(row), duplicate: changes === 0 };
+  }
+  const insertAlone = database.transaction(insertOne);
+
   function select(id: MessageId): Message | null {
     const row = byId.get(id);
     return row === undefined ? null : toMessage(row);
@@ -129,28 +153,9 @@ export function messageProcedures(
 
   return {
     /** Stores a message, or finds that it is there already (same wire id from the same side of a conversation). */
-    insertMessage: database.transaction((input: NewMessage): { message: Message; duplicate: boolean } => {
-      const { changes, lastInsertRowid } = insert.run(
-        input.id,
-        input.conversationId,
-        input.direction,
-        input.wireId,
-        input.text,
-        input.sentAtMs,
-        input.storedAtMs,
-        input.state,
-        input.displayReportWanted ? 1 : 0,
-        input.file === undefined ? 'text' : 'file',
-      );
-      if (changes > 0) {
-        touch.run(input.storedAtMs, input.conversationId);
-        insertIntoIndex({ ...input, position: Number(lastInsertRowid), isFile: input.file !== undefined });
-        if (input.file !== undefined) transfers.upsertTransfer({ ...input.file, messageId: input.id });
-      }
-      const row = byWireId.get(input.conversationId, input.direction, input.wireId);
-      if (row === undefined) throw new Error('the message was not inserted');
-      return { message: toMessage(row), duplicate: changes === 0 };
-    }),
+    insertMessage: (input: NewMessage): { message: Message; duplicate: boolean } =>
+      // A savepoint for each message would make a piece of index of its own for each.
+      database.inTransaction ? insertOne(input) : insertAlone(input),
 
     selectMessage(input: { id: MessageId }): Message | null {
       return select(input.id);

@@ -121,9 +121,8 @@ function runBatch(
     database.transaction(() => {
       for (const request of requests) {
         const reply = run(procedures, request);
-        // A full disk or a broken file undoes the whole transaction, not the one request.
-        if (!database.inTransaction)
-          throw new StoreError('STORE_FULL', reply.ok ? 'The disk failed.' : reply.message);
+        // What one has done by half must not stay; and a full disk has undone the whole transaction already.
+        if (!reply.ok || !database.inTransaction) throw new StoreError('STORE_FAILED', 'one by one');
         replies.push(reply);
       }
     })();

@@ -18,6 +18,7 @@ import {
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { measureEcho, measureSync } from './raw-limits.ts';
 import { measureFiles } from './files/transfer.ts';
+import { measureHistory } from './history/measure.ts';
 import { measureMsrpFigures } from './msrp/figures.ts';
 import { loadMissing, measureLoad, type CleanRate } from './sip/load.ts';
 import { summarise, type Figure, type Summary } from './summary.ts';
@@ -188,6 +189,12 @@ function formatTable(figures: readonly Figure[]): string {
   return [`${''.padEnd(44)}${'p50'.padStart(10)}${'p99'.padStart(10)}`, ...rows, ''].join('\n');
 }
 
+/** `--messages 1000000`: a larger history. */
+function historyMessages(): number {
+  const at = process.argv.indexOf('--messages');
+  return at < 0 ? 100_000 : Number(process.argv[at + 1]);
+}
+
 const folder = await mkdtemp(join(tmpdir(), 'parley-bench-'));
 try {
   const only = process.argv[process.argv.indexOf('--only') + 1];
@@ -197,6 +204,7 @@ try {
     ...(wants('sip') ? await measureSip() : []),
     ...(wants('msrp') ? await measureMsrpFigures() : []),
     ...(wants('files') ? await measureFiles() : []),
+    ...(wants('history') ? await measureHistory(folder, historyMessages()) : []),
   ];
   process.stdout.write(
     process.argv.includes('--json') ? `${JSON.stringify({ figures }, null, 2)}\n` : formatTable(figures),
