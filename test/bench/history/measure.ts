@@ -1,0 +1,197 @@
+/**
+ * Owns: how a history of many messages behaves: start, pages, jumps, searches, inserts, import, export, size.
+ * Called by: ../main.ts with the number of messages. Calls: main/store, main/messenger/history.
+ *
+ * Times are seen from the caller's thread, with the way to the store's thread and back.
+ */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { openDatabase } from '../../../main/store/database.ts';
+import { messengerProcedures } from '../../../main/store/messenger-tables.ts';
+import type { NewMessage } from '../../../main/store/messages.ts';
+import { messengerMigrations } from '../../../main/store/migrations/messenger.ts';
+import { Store } from '../../../main/store/store.ts';
+import type { AccountId, ConversationId, MessageId } from '../../../shared/domain/ids.ts';
+import { exportHistory } from '../../../main/messenger/history/export.ts';
+import { summarise, type Figure } from '../summary.ts';
+import { Corpus } from './corpus.ts';
+
+const CONVERSATIONS = 1_000;
+const BATCH = 500;
+const STEP_MS = 20_000;
+const FIRST_MS = Date.UTC(2016, 0, 1);
+const ROUNDS = 200;
+
+function conversationOf(index: number): ConversationId {
+  return `conversation-${String(index).padStart(4, '0')}` as ConversationId;
+}
+
+/** A few conversations have most of the messages. */
+function pickConversation(corpus: Corpus): ConversationId {
+  return conversationOf(Math.min(CONVERSATIONS - 1, Math.floor(CONVERSATIONS ** corpus.random()) - 1));
+}
+
+function makeMessage(corpus: Corpus, number: number): NewMessage {
+  const direction = corpus.random() < 0.5 ? 'in' : 'out';
+  const id = `${Math.floor(corpus.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0')}${number.toString(16).padStart(20, '0')}`;
+  const sentAtMs = FIRST_MS + number * STEP_MS;
+  return {
+    id: id as MessageId,
+    conversationId: pickConversation(corpus),
+    direction,
+    wireId: id,
+    text: corpus.text(),
+    sentAtMs,
+    storedAtMs: sentAtMs + 150,
+    state: direction === 'in' ? 'read' : 'displayed',
+    displayReportWanted: false,
+  };
+}
+
+/** Fills a new history. Returns the rate of import, with index and each batch forced to the disk, and the text's bytes. */
+async function generate(
+  path: string,
+  messages: number,
+): Promise<{ perSecond: number; textBytes: number; corpus: Corpus }> {
+  const corpus = new Corpus();
+  const database = await openDatabase(path, messengerMigrations);
+  const procedures = messengerProcedures(database);
+  database.transaction(() => {
+    for (let index = 0; index < CONVERSATIONS; index += 1) {
+      procedures.openConversation({
+        id: conversationOf(index),
+        accountId: 'bench' as AccountId,
+        peerAddress: `person${index}@example.org`,
+        peerName: `${corpus.word(index)} ${corpus.word(index + 50)}`,
+        standing: 'accepted',
+        nowMs: FIRST_MS,
+      });
+    }
+  })();
+  let textBytes = 0;
+  let spentMs = 0;
+  for (let number = 0; number < messages; number += BATCH) {
+    const batch = Array.from({ length: Math.min(BATCH, messages - number) }, (_, index) =>
+      makeMessage(corpus, number + index),
+    );
+    for (const { text } of batch) textBytes += Buffer.byteLength(text);
+    const began = performance.now();
+    procedures.importMessages(batch);
+    spentMs += performance.now() - began;
+  }
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  database.close();
+  return { perSecond: (messages / spentMs) * 1_000, textBytes, corpus };
+}
+
+async function times(
+  work: (round: number) => unknown,
+  rounds = ROUNDS,
+): Promise<{ p50: number; p95: number }> {
+  const taken: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const began = performance.now();
+    await work(round);
+    taken.push(performance.now() - began);
+  }
+  return summarise(taken);
+}
+
+/** What people type: whole words and beginnings of several ranks, phrases, filters, scripts without spaces. */
+function searches(corpus: Corpus): Record<string, (round: number) => string> {
+  const word = (round: number, spread: number): string => corpus.word((round * 37) % spread);
+  return {
+    'a beginning of 2 to 4 letters': (round) => word(round, 300).slice(0, 2 + (round % 3)),
+    'a common word': (round) => word(round, 50),
+    'a rare word': (round) => word(round + 9_000, 20_000),
+    'two words': (round) => `${word(round, 100)} ${word(round + 3, 1_000)}`,
+    'a phrase': (round) => `"${word(round, 30)} ${word(round + 1, 30)}"`,
+    'three characters without spaces': (round) =>
+      String.fromCodePoint(0x4e00 + (round % 7), 0x4e00 + (round % 5), 0x4e00 + (round % 3)),
+    'from one person': (round) => `from:person${round % 40} ${word(round, 50)}`,
+    'links before a year': (round) => `has:link before:${2017 + (round % 5)} ${word(round, 50)}`,
+  };
+}
+
+/** Measures a history of so many messages in `folder`. */
+export async function measureHistory(folder: string, messages: number): Promise<Figure[]> {
+  const path = join(folder, 'history.sqlite');
+  const { perSecond, textBytes, corpus } = await generate(path, messages);
+  const label = (what: string): string => `${messages.toLocaleString('en')}: ${what}`;
+  const figures: Figure[] = [
+    { name: label('import, with index, 500 a commit'), unit: 'messages/s', p50: perSecond },
+    { name: label('file, bytes a byte of text'), unit: '×', p50: statSync(path).size / textBytes },
+  ];
+  const add = (what: string, { p50, p95 }: { p50: number; p95: number }): void => {
+    figures.push({ name: label(`${what} (p50, p95)`), unit: 'ms', p50, p99: p95 });
+  };
+  const began = performance.now();
+  await using store = await Store.open(path);
+  const conversations = await store.call('selectConversations', null);
+  const newest = conversations[0]?.id ?? conversationOf(0);
+  await store.call('selectMessagePage', { conversationId: newest, limit: 50 });
+  figures.push({ name: label('open, list and first page'), unit: 'ms', p50: performance.now() - began });
+  add('the list of conversations', await times(() => store.call('selectConversations', null), 20));
+  const place = (round: number) => Math.floor((((round * 7_919) % 10_000) / 10_000) * messages);
+  const page = await times((round) =>
+    store.call('selectMessagePage', {
+      conversationId: conversationOf(round % 20),
+      before: place(round),
+      limit: 50,
+    }),
+  );
+  add('a page', page);
+  add(
+    'a jump to a date, and its page',
+    await times(async (round) => {
+      const conversationId = conversationOf(round % 20);
+      const sentAtMs = FIRST_MS + place(round) * STEP_MS;
+      const around = await store.call('selectPositionAt', { conversationId, sentAtMs });
+      if (around !== null) await store.call('selectMessagePage', { conversationId, around, limit: 50 });
+    }),
+  );
+  add(
+    'the days of a month',
+    await times((round) => {
+      const fromDay = Math.floor((FIRST_MS + place(round) * STEP_MS) / 86_400_000);
+      return store.call('selectDays', {
+        conversationId: conversationOf(round % 20),
+        fromDay,
+        toDay: fromDay + 31,
+      });
+    }),
+  );
+  add(
+    'links of a conversation',
+    await times((round) =>
+      store.call('selectWithTrait', { conversationId: conversationOf(round % 20), trait: 'link', limit: 50 }),
+    ),
+  );
+  add(
+    'figures of a conversation',
+    await times((round) => store.call('selectFigures', { conversationId: conversationOf(round % 20) })),
+  );
+  for (const [what, query] of Object.entries(searches(corpus))) {
+    add(`search: ${what}`, await times((round) => store.search({ text: query(round), limit: 50 }), 100));
+  }
+  const within = conversationOf(30);
+  add(
+    'search: a common word in one conversation',
+    await times(
+      (round) => store.search({ text: corpus.word(round % 30), conversationId: within, limit: 50 }),
+      100,
+    ),
+  );
+  const insert = await times((round) => store.insertMessage(makeMessage(corpus, messages + round)), 100);
+  add('store one message, forced to the disk', insert);
+  if (messages <= 100_000) {
+    const start = performance.now();
+    await exportHistory({ store, folder: join(folder, 'export'), format: 'jsonl', program: 'bench' });
+    const perSecondOut = ((messages + 100) / (performance.now() - start)) * 1_000;
+    figures.push({ name: label('export as JSON Lines'), unit: 'messages/s', p50: perSecondOut });
+  }
+  figures.push({ name: label('memory of the process (RSS)'), unit: 'bytes', p50: process.memoryUsage().rss });
+  return figures;
+}
