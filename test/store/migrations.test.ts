@@ -166,7 +166,7 @@ describe('the messenger store', () => {
       messageId: 'f1',
       conversationId,
       direction: 'out',
-      preview: expect.anything(),
+      preview: expect.anything() as Uint8Array,
     });
     if (open === undefined) throw new Error('the file is gone');
     await store.call('upsertTransfer', { ...open, state: 'failed', failure });
@@ -226,9 +226,13 @@ describe('the messenger store', () => {
     expect((await readFile(path)).equals(before)).toBe(true);
   });
 
-  it('says so when the file is no database', async () => {
-    await writeFile(path, Buffer.alloc(4_096, 'this is not a database '));
-    await expect(Store.open(path)).rejects.toMatchObject({ name: 'StoreError', code: 'STORE_DAMAGED' });
+  it('sets a file that is no database aside, says so, and begins anew', async () => {
+    await writeFile(path, 'this is not a database, whatever its name says'.repeat(100));
+    await using store = await Store.open(path);
+    const { recovered } = store.opened;
+    expect(recovered).toMatchObject({ source: 'nothing', missing: -1 });
+    expect(await readFile(recovered?.setAside ?? '', 'utf8')).toMatch(/^this is not a database/);
+    expect(await store.call('selectConversations', null)).toEqual([]);
   });
 
   it('says so when the folder cannot be used', async () => {
