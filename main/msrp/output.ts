@@ -48,7 +48,8 @@ export class MsrpOutput {
 
   /** Appends one frame; `head` and `tail` are ASCII. The body must not be changed until it is written. */
   append(head: string, body?: Buffer, tail = ''): void {
-    if (this.#gathersAll) this.#reserve(Math.min(head.length + (body?.length ?? 0) + tail.length, LARGE_BLOCK_BYTES));
+    if (this.#gathersAll)
+      this.#reserve(Math.min(head.length + (body?.length ?? 0) + tail.length, LARGE_BLOCK_BYTES));
     this.#appendText(head);
     if (body !== undefined && body.length > 0) {
       // Between two large bodies lies one piece of a block: the end of a frame and the head of the next.
@@ -78,7 +79,11 @@ export class MsrpOutput {
     this.#handed = 0;
     this.#used = 0;
     this.#socket.uncork();
-    if (block.length === BLOCK_BYTES && this.#socket.writableLength === 0 && spareBlocks.length < MAX_SPARE_BLOCKS) {
+    if (
+      block.length === BLOCK_BYTES &&
+      this.#socket.writableLength === 0 &&
+      spareBlocks.length < MAX_SPARE_BLOCKS
+    ) {
       spareBlocks.push(block);
     }
     this.#receiveFlushed();

@@ -28,7 +28,9 @@ export function fileStateText(
     case 'cancelled':
       return withSize(locale.t('file.cancelled'));
     case 'failed':
-      return file.failure === null ? locale.t('file.failed') : locale.t(`file.failure.${file.failure.code}`, { name });
+      return file.failure === null
+        ? locale.t('file.failed')
+        : locale.t(`file.failure.${file.failure.code}`, { name });
     case 'transferring': {
       const done = locale.bytes(file.bytesDone);
       const parts = [size === null ? done : locale.t('file.doneOf', { done, size })];
