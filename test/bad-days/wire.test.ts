@@ -253,7 +253,7 @@ describe('content', () => {
     expect(await tom.texts(ofTom, 'in')).toHaveLength(status === 200 ? 1 : 0);
   });
 
-  it('content of no use is answered 415, damaged CPIM and IMDN 400', async () => {
+  it('content that cannot be shown is kept as a file, damaged CPIM and IMDN are answered 400', async () => {
     const { tom, ofTom, peer, to } = await sessionByHand();
     const sendAs = (id: string, type: string, body: string) => {
       peer.send(
@@ -271,12 +271,14 @@ describe('content', () => {
       );
     };
     sendAs('image1', 'image/png', 'PNG');
-    expect((await peer.frame()).kind).toMatch(/^415/);
+    expect((await peer.frame()).kind).toMatch(/^200/);
     sendAs('cpim1', 'message/cpim', 'no headers here');
     expect((await peer.frame()).kind).toMatch(/^400/);
     sendAs('imdn1', 'message/imdn+xml', '<imdn><unclosed>');
     expect((await peer.frame()).kind).toMatch(/^400/);
-    expect(await tom.messages(ofTom)).toEqual([]);
+    expect((await tom.messages(ofTom)).map(({ file }) => [file?.type, file?.size, file?.state])).toEqual([
+      ['image/png', 3, 'done'],
+    ]);
     expect(tom.sessions(ofTom).map(({ state }) => state)).toEqual(['open']);
   });
 
