@@ -120,8 +120,12 @@ for (const { name, missing, launch } of HOSTS) {
       expect(types).toEqual(Array.from({ length: 5 }, () => 'undefined'));
     });
 
-    it('3. and 20. isolates the preload: the page sees two functions and cannot change them', async () => {
-      expect(await driver.page('Object.keys(window.parley).sort()')).toEqual(['invoke', 'subscribe']);
+    it('3. and 20. isolates the preload: the page sees three functions and cannot change them', async () => {
+      expect(await driver.page('Object.keys(window.parley).sort()')).toEqual([
+        'handIn',
+        'invoke',
+        'subscribe',
+      ]);
       expect(
         await driver.page(
           '(() => { try { window.parley.invoke = 1 } catch {} return typeof window.parley.invoke })()',
