@@ -3,6 +3,7 @@
  * Called by: contract, store, settings views, policy templates. Calls: valibot.
  */
 import * as v from 'valibot';
+import { mediaPaths, relayListSchema } from './domain/account.ts';
 
 /** One setting. `lockable`: a policy may set it and take it out of the user's hands. */
 interface SettingSpec<Schema extends v.GenericSchema> {
@@ -15,9 +16,6 @@ interface SettingSpec<Schema extends v.GenericSchema> {
 function setting<Schema extends v.GenericSchema>(spec: SettingSpec<Schema>): SettingSpec<Schema> {
   return spec;
 }
-
-/** `msrps://host:port`, `host:port` or a name. */
-const RELAY = /^(?:msrps?:\/\/)?(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::\d{1,5})?(?:;tcp)?$/;
 
 export const settingSpecs = {
   'appearance.theme': setting({
@@ -76,16 +74,17 @@ export const settingSpecs = {
     lockable: true,
   }),
   'messages.path': setting({
-    schema: v.picklist(['auto', 'direct', 'relay']),
+    schema: v.picklist(mediaPaths),
     initial: 'auto',
-    description: 'The way of messages. auto: directly, and through a relay when that does not come about.',
+    description:
+      'The way of messages. auto: directly, and through a relay when that does not come about. An account may choose another one.',
     lockable: true,
   }),
   'messages.relays': setting({
-    schema: v.pipe(v.array(v.pipe(v.string(), v.regex(RELAY, 'not a relay'))), v.maxLength(8)),
+    schema: relayListSchema,
     initial: [],
     description:
-      'MSRP relays, tried in turn: msrps://host:port, or a name. None: those that DNS names for the domain of the address.',
+      'MSRP relays, tried in turn: msrps://host:port, or a name. None: those that DNS names for the domain of the address. An account may have its own.',
     lockable: true,
   }),
   'messages.cema': setting({

@@ -15,6 +15,7 @@ import { Registration } from '../sip/agent/registration.ts';
 import { DigestClient } from '../sip/digest.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import type { Store } from '../store/store.ts';
+import { mediaOf, type AccountMedia } from './account-media.ts';
 import { AccountRelay } from './account-relay.ts';
 import { toNameAddr, userOf } from './address.ts';
 import type { Chat, ChatContext } from './chat.ts';
@@ -48,7 +49,7 @@ const MAX_ENCRYPTING = 10_000;
 
 /** One account and its way to its server. */
 export class AccountLink implements AsyncDisposable, ConversationHost {
-  readonly stored: StoredAccount;
+  #stored: StoredAccount;
   readonly inbox: Inbox;
   readonly delivery: Delivery;
   readonly #host: AccountHost;
@@ -62,7 +63,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   #remembered: string | undefined;
 
   constructor(host: AccountHost, stored: StoredAccount, password: string) {
-    this.stored = stored;
+    this.#stored = stored;
     this.inbox = host.inbox;
     this.delivery = host.delivery;
     this.#host = host;
@@ -73,7 +74,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       address: stored.address,
       user: this.user,
       password,
-      written: () => host.settings()['messages.relays'],
+      written: () => mediaOf(this.#stored, host.settings()).relays,
       localHost: () => this.#registration.localHost ?? '127.0.0.1',
     });
     this.#registration = new Registration({
@@ -91,6 +92,10 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
         this.#receiveRegistration(status);
       },
     });
+  }
+
+  get stored(): StoredAccount {
+    return this.#stored;
   }
 
   get user(): string {
@@ -113,6 +118,11 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   /** False until the server has answered for the first time. */
   get knowsServer(): boolean {
     return this.#registration.knowsServer;
+  }
+
+  /** The account has chosen another way of messages: the next session takes it. */
+  applyMedia(choice: AccountMedia): void {
+    this.#stored = { ...this.#stored, ...choice };
   }
 
   /** Only our server may send us requests: not whoever finds our port. */
@@ -187,7 +197,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     return {
       policy: {
         encryption: settings['messages.encryption'],
-        path: settings['messages.path'],
+        path: mediaOf(this.#stored, settings).way,
         cema: settings['messages.cema'],
       },
       relay: () => this.#relay.bind(),
@@ -322,7 +332,9 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
 /** An account with its connection, without its secret. */
 export function shownAccount(stored: StoredAccount, connection: AccountStatus): Account {
   const { id, address, displayName, server, transport = 'auto', proxies = [], kind } = stored;
-  return { id, address, displayName, server, transport, proxies: [...proxies], kind, connection };
+  const { mediaPath = 'settings', relays = [] } = stored;
+  const own = { transport, proxies: [...proxies], mediaPath, relays: [...relays] };
+  return { id, address, displayName, server, ...own, kind, connection };
 }
 
 const REASON_OF_STATUS: Readonly<Record<number, AccountReasonCode>> = {

@@ -24,7 +24,7 @@ export interface AccountRelayOptions {
   readonly address: string;
   readonly user: string;
   readonly password: string;
-  /** The setting `messages.relays`. */
+  /** Those of the account, or of the settings. */
   written(): readonly string[];
   /** Our own address. */
   localHost(): string;

@@ -9,6 +9,7 @@ import type { AccountId, ConversationId, SessionId } from '../../shared/domain/i
 import type { AppInfo, CallName, CallOutput, CheckedInput } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
+import type { AccountMedia } from './account-media.ts';
 import { markRead, sendText } from './conversation-actions.ts';
 import { noFileDesktop, transferCommands, type FileDesktop } from './transfer-commands.ts';
 import type { ConversationLink } from './conversation-link.ts';
@@ -52,6 +53,7 @@ function accountCommands({
 }: CommandOptions): Part<
   | 'app.info'
   | 'account.add'
+  | 'account.update'
   | 'account.signIn'
   | 'account.diagnose'
   | 'account.list'
@@ -75,6 +77,7 @@ function accountCommands({
       await refuseSecondAccount(messenger, input.address);
       return addAccount(messenger, secrets, { ...input, kind: 'server' });
     },
+    'account.update': ({ accountId, ...choice }) => updateMedia(messenger, accountId, choice),
     'account.signIn': ({ accountId, password }) => messenger.signInAgain(accountId, password),
     'account.diagnose': async (input) => {
       if (!('accountId' in input)) {
@@ -300,7 +303,7 @@ function serverCommands({
 async function addAccount(
   messenger: Messenger,
   secrets: SecretBox,
-  input: ServerPlace & { password: string; displayName: string; kind: Account['kind'] },
+  input: ServerPlace & AccountMedia & { password: string; displayName: string; kind: Account['kind'] },
 ): Promise<Account> {
   const { password, ...place } = input;
   checkPlace(place);
@@ -310,6 +313,25 @@ async function addAccount(
     secret: secrets.protect(password),
     secretBackend: secrets.backend,
   });
+}
+
+/** What an account chooses for itself: sessions from now on go by it. Rejects with CallError. */
+async function updateMedia(
+  messenger: Messenger,
+  id: AccountId,
+  choice: Omit<CheckedInput<'account.update'>, 'accountId'>,
+): Promise<Account> {
+  const before = await messenger.storedAccount(id);
+  const mediaPath = choice.mediaPath ?? before.mediaPath ?? 'settings';
+  const relays = choice.relays ?? before.relays ?? [];
+  await messenger.store.call('updateAccountMedia', { id, mediaPath, relays });
+  messenger
+    .accounts()
+    .find(({ stored }) => stored.id === id)
+    ?.applyMedia({ mediaPath, relays });
+  const account = messenger.shown({ ...before, mediaPath, relays });
+  messenger.feed.publish('account.changed', { account });
+  return account;
 }
 
 /** Rejects with CallError when server or proxies cannot be read. */

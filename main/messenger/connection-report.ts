@@ -31,7 +31,7 @@ export interface ReportOptions {
   readonly place: ServerPlace;
   readonly password: string;
   readonly ca: readonly string[];
-  /** How messages are to go, and the relays that the settings name. */
+  /** How messages are to go, and the relays that are written down. */
   readonly way: Settings['messages.path'];
   readonly relays: readonly string[];
   /** An agent and an MSRP endpoint that nobody else uses, closed by the caller. */

@@ -19,6 +19,7 @@ import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { Store } from '../store/store.ts';
 import type { StoredAccount } from '../store/accounts.ts';
+import { mediaOf, type AccountMedia } from './account-media.ts';
 import { AccountLink, shownAccount, type AccountHost } from './account-link.ts';
 import { userOf } from './address.ts';
 import type { Chat } from './chat.ts';
@@ -303,15 +304,14 @@ export class Messenger implements AsyncDisposable {
   }
 
   /** Tests the way to a server, over sockets of its own: what runs is left alone. Never rejects. */
-  async reportConnection(place: ServerPlace, password: string): Promise<ConnectionReport> {
+  async reportConnection(place: ServerPlace & AccountMedia, password: string): Promise<ConnectionReport> {
     await using lifetime = new Lifetime();
     const { ca = [] } = this.#options;
     return await reportConnection({
       place,
       password,
       ca,
-      way: this.#settings['messages.path'],
-      relays: this.#settings['messages.relays'],
+      ...mediaOf(place, this.#settings),
       openNetwork: async () => {
         const network = lifetime.own(
           await Network.open({

@@ -1,15 +1,20 @@
 /**
  * Owns: statements on accounts and contacts. Called by: messenger-tables.ts. Calls: SQLite.
  */
-import type { Account, AccountTransport } from '../../shared/domain/account.ts';
+import type { Account, AccountMediaPath, AccountTransport } from '../../shared/domain/account.ts';
 import type { Contact } from '../../shared/domain/conversation.ts';
 import type { AccountId } from '../../shared/domain/ids.ts';
 import type { Database } from './database.ts';
 
 /** An account as it lies on disk: without its connection, with its protected secret. */
-export interface StoredAccount extends Omit<Account, 'connection' | 'transport' | 'proxies'> {
+export interface StoredAccount extends Omit<
+  Account,
+  'connection' | 'transport' | 'proxies' | 'mediaPath' | 'relays'
+> {
   readonly transport?: AccountTransport;
   readonly proxies?: readonly string[];
+  readonly mediaPath?: AccountMediaPath;
+  readonly relays?: readonly string[];
   readonly secret: Uint8Array;
   /** What protects `secret`; another backend later explains why it cannot be read. */
   readonly secretBackend: string;
@@ -25,6 +30,8 @@ interface AccountRow {
   transport: string;
   proxies: string;
   last_transport: string;
+  media_path: string;
+  relays: string;
   kind: string;
   secret: Uint8Array;
   secret_backend: string;
@@ -36,6 +43,10 @@ interface ContactRow {
   display_name: string;
 }
 
+function toList(spaced: string): string[] {
+  return spaced.split(' ').filter((one) => one !== '');
+}
+
 function toAccount(row: AccountRow): StoredAccount {
   return {
     id: row.id as AccountId,
@@ -43,7 +54,9 @@ function toAccount(row: AccountRow): StoredAccount {
     displayName: row.display_name,
     server: row.server,
     transport: row.transport as AccountTransport,
-    proxies: row.proxies.split(' ').filter((proxy) => proxy !== ''),
+    proxies: toList(row.proxies),
+    mediaPath: row.media_path as AccountMediaPath,
+    relays: toList(row.relays),
     ...(row.last_transport === '' ? {} : { lastTransport: row.last_transport }),
     kind: row.kind as Account['kind'],
     secret: row.secret,
@@ -57,10 +70,14 @@ function toContact(row: ContactRow): Contact {
 
 export function accountProcedures(database: Database) {
   const insert = database.prepare<
-    [string, string, string, string, string, string, string, Uint8Array, string, number]
+    [string, string, string, string, string, string, string, string, string, Uint8Array, string, number]
   >(
-    `INSERT INTO accounts (id, address, display_name, server, transport, proxies, kind, secret, secret_backend, created_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO accounts (id, address, display_name, server, transport, proxies, media_path, relays, kind, secret,
+       secret_backend, created_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const updateMedia = database.prepare<[string, string, string]>(
+    'UPDATE accounts SET media_path = ?, relays = ? WHERE id = ?',
   );
   const updateTransport = database.prepare<[string, string]>(
     'UPDATE accounts SET last_transport = ? WHERE id = ?',
@@ -86,9 +103,17 @@ export function accountProcedures(database: Database) {
   return {
     insertAccount(account: StoredAccount & { createdMs: number }): null {
       const { id, address, displayName, server, kind, secret, secretBackend, createdMs } = account;
-      const { transport = 'auto', proxies = [] } = account;
-      const spaced = proxies.join(' ');
-      insert.run(id, address, displayName, server, transport, spaced, kind, secret, secretBackend, createdMs);
+      const { transport = 'auto', proxies = [], mediaPath = 'settings', relays = [] } = account;
+      const place = [server, transport, proxies.join(' '), mediaPath, relays.join(' ')] as const;
+      insert.run(id, address, displayName, ...place, kind, secret, secretBackend, createdMs);
+      return null;
+    },
+    updateAccountMedia(input: {
+      id: AccountId;
+      mediaPath: AccountMediaPath;
+      relays: readonly string[];
+    }): null {
+      updateMedia.run(input.mediaPath, input.relays.join(' '), input.id);
       return null;
     },
     updateAccountServer(input: { id: AccountId; server: string }): null {

@@ -9,6 +9,8 @@ interface SessionRow {
   id: string;
   conversation_id: string;
   direction: string;
+  media_path: string;
+  encrypted: number;
   started_ms: number;
   opened_ms: number | null;
   ended_ms: number | null;
@@ -22,8 +24,8 @@ function toEndedSession(row: SessionRow): Session {
     conversationId: row.conversation_id as ConversationId,
     direction: row.direction as Session['direction'],
     state: 'ended',
-    mediaPath: 'direct',
-    encrypted: false,
+    mediaPath: row.media_path as Session['mediaPath'],
+    encrypted: row.encrypted === 1,
     startedMs: row.started_ms,
     openedMs: row.opened_ms,
     endedMs: row.ended_ms,
@@ -34,10 +36,12 @@ function toEndedSession(row: SessionRow): Session {
 
 export function sessionProcedures(database: Database) {
   const upsert = database.prepare(
-    `INSERT INTO sessions (id, conversation_id, direction, started_ms, opened_ms, ended_ms, end_code, end_message)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO sessions (id, conversation_id, direction, started_ms, opened_ms, ended_ms, end_code, end_message,
+       media_path, encrypted)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET opened_ms = excluded.opened_ms, ended_ms = excluded.ended_ms,
-       end_code = excluded.end_code, end_message = excluded.end_message`,
+       end_code = excluded.end_code, end_message = excluded.end_message,
+       media_path = excluded.media_path, encrypted = excluded.encrypted`,
   );
   const last = database.prepare<[], SessionRow>(
     `SELECT s.* FROM sessions s WHERE s.started_ms =
@@ -60,6 +64,8 @@ export function sessionProcedures(database: Database) {
         session.endedMs,
         session.end?.code ?? null,
         session.end?.message ?? null,
+        session.mediaPath,
+        Number(session.encrypted),
       );
       return null;
     },

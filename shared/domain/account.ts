@@ -37,6 +37,20 @@ export type AccountStatus = v.InferOutput<typeof accountStatusSchema>;
 export const accountTransports = ['auto', 'tls', 'tcp', 'udp'] as const;
 export type AccountTransport = (typeof accountTransports)[number];
 
+/** The way of an account's messages; `settings`: as the settings say for all accounts. */
+export const mediaPaths = ['auto', 'direct', 'relay'] as const;
+export type MediaPath = (typeof mediaPaths)[number];
+export const accountMediaPaths = ['settings', ...mediaPaths] as const;
+export type AccountMediaPath = (typeof accountMediaPaths)[number];
+
+/** `msrps://host:port`, `host:port` or a name. */
+const RELAY = /^(?:msrps?:\/\/)?(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::\d{1,5})?(?:;tcp)?$/;
+/** MSRP relays in the order in which they are tried. */
+export const relayListSchema = v.pipe(
+  v.array(v.pipe(v.string(), v.regex(RELAY, 'not a relay'))),
+  v.maxLength(8),
+);
+
 export const accountSchema = v.object({
   id: accountIdSchema,
   address: addressSchema,
@@ -47,6 +61,10 @@ export const accountSchema = v.object({
   transport: v.optional(v.picklist(accountTransports)),
   /** Outbound proxies, written like `server`: one flow each (RFC 5626). Absent: none. */
   proxies: v.optional(v.pipe(v.array(v.string()), v.maxLength(2))),
+  /** Absent: `settings`. */
+  mediaPath: v.optional(v.picklist(accountMediaPaths)),
+  /** Relays of its own; absent or none: those of the settings. */
+  relays: v.optional(relayListSchema),
   /** `demo` is the *Try it* workspace, `embedded` lives on the IM Server that this program runs itself. */
   kind: v.picklist(['server', 'embedded', 'demo']),
   connection: accountStatusSchema,

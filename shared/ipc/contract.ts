@@ -3,7 +3,13 @@
  * Called by: api-server (validates), commands (implements), renderer/api/client.ts (calls). Calls: valibot.
  */
 import * as v from 'valibot';
-import { accountSchema, accountTransports, type Account } from '../domain/account.ts';
+import {
+  accountMediaPaths,
+  accountSchema,
+  accountTransports,
+  relayListSchema,
+  type Account,
+} from '../domain/account.ts';
 import {
   contactSchema,
   conversationSchema,
@@ -40,6 +46,12 @@ const host = v.pipe(v.string(), v.trim(), v.maxLength(255));
 /** `host`, `host:port` or a SIP URI; empty: the domain of the address. */
 const server = v.optional(host, '');
 
+/** The way of an account's messages and its relays, where they are other ones than those of the settings (absent: those). */
+const ownMedia = {
+  mediaPath: v.exactOptional(v.picklist(accountMediaPaths)),
+  relays: v.exactOptional(relayListSchema),
+} as const;
+
 /** Input of every call. */
 export const callInputs = {
   'app.info': nothing,
@@ -50,6 +62,12 @@ export const callInputs = {
     server,
     transport: v.optional(v.picklist(accountTransports), 'auto'),
     proxies: v.optional(v.pipe(v.array(host), v.maxLength(2)), []),
+    ...ownMedia,
+  }),
+  /** What an account chooses for itself instead of the settings; what is absent stays. Counts for sessions from now on. */
+  'account.update': v.object({
+    accountId: accountIdSchema,
+    ...ownMedia,
   }),
   /** Another password for an account that is here already; tried at once. */
   'account.signIn': v.object({ accountId: accountIdSchema, password }),
@@ -62,6 +80,7 @@ export const callInputs = {
       server,
       transport: v.optional(v.picklist(accountTransports), 'auto'),
       proxies: v.optional(v.pipe(v.array(host), v.maxLength(2)), []),
+      ...ownMedia,
     }),
   ]),
   'account.list': nothing,
@@ -200,6 +219,7 @@ export interface AppInfo {
 export interface CallOutputs {
   'app.info': AppInfo;
   'account.add': Account;
+  'account.update': Account;
   'account.signIn': Account;
   'account.diagnose': ConnectionReport;
   'account.list': readonly Account[];

@@ -77,6 +77,24 @@ describe('direct and encrypted is the default', () => {
     },
   );
 
+  it('a session that is over is shown as it was, also by the next start of the program', async () => {
+    await using tom = await join('tom', 'preferred');
+    const name = `bob-${++serial}`;
+    let over: unknown;
+    {
+      await using bob = await world.join('bob', { name });
+      const ofBob = await bob.meet('tom');
+      await tom.meet('bob');
+      await bob.becomes(await bob.send(ofBob, 'between us'), 'delivered', 'displayed');
+      const { id } = await bob.session(ofBob, 'open');
+      await bob.commands['session.end']({ sessionId: id });
+      over = await bob.session(ofBob, 'ended');
+      expect(over).toMatchObject({ encrypted: true, mediaPath: 'direct' });
+    }
+    await using bob = await world.openPerson('bob', { name });
+    expect(await bob.commands['session.list']({})).toEqual([over]);
+  });
+
   it('an offer in the clear from a new person is taken, and the window says so', async () => {
     await using bob = await join('bob', 'off');
     await using tom = await join('tom', 'preferred');

@@ -213,6 +213,44 @@ describe('the messenger store', () => {
     after.close();
   });
 
+  it('0006: what was is as it was shown; how a session went and what an account chooses is kept', async () => {
+    const before = await openDatabase(path, messengerMigrations, 5);
+    fill(before);
+    before.exec(`
+      INSERT INTO sessions (id, conversation_id, direction, started_ms, ended_ms, end_code, end_message)
+        VALUES ('s1', 'a-1', 'outgoing', 1, 2, 'you-ended', 'Over.');
+      INSERT INTO accounts (id, address, display_name, server, kind, secret, secret_backend, created_ms)
+        VALUES ('a', 'bob@example.org', 'Bob', '', 'server', x'00', 'file', 1);`);
+    before.close();
+    const store = await Store.open(path);
+    const [old] = await store.call('selectLastSessions', null);
+    expect(old).toMatchObject({ id: 's1', mediaPath: 'direct', encrypted: false });
+    if (old === undefined) throw new Error('the session is gone');
+    const relayed = { mediaPath: 'relay', encrypted: true } as const;
+    // As it was at first, and when it had opened.
+    await store.call('upsertSession', { ...old, id: 's2' as typeof old.id, startedMs: 3 });
+    await store.call('upsertSession', { ...old, id: 's2' as typeof old.id, startedMs: 3, ...relayed });
+    expect(await store.call('selectLastSessions', null)).toMatchObject([{ id: 's2', ...relayed }]);
+    const [bob] = await store.call('selectAccounts', null);
+    expect(bob).toMatchObject({ mediaPath: 'settings', relays: [] });
+    if (bob === undefined) throw new Error('the account is gone');
+    const relays = ['msrps://relay.example.org:2855', 'relay2.example.org'];
+    await store.call('updateAccountMedia', { id: bob.id, mediaPath: 'relay', relays });
+    const added = { ...bob, id: 'b' as typeof bob.id, address: 'tom@example.org' };
+    await store.call('insertAccount', { ...added, mediaPath: 'direct', relays: ['r.example'], createdMs: 2 });
+    const all = await store.call('selectAccounts', null);
+    expect(all.map(({ mediaPath, relays: kept }) => [mediaPath, kept])).toEqual([
+      ['relay', relays],
+      ['direct', ['r.example']],
+    ]);
+    await store[Symbol.asyncDispose]();
+    const after = await openDatabase(path, messengerMigrations);
+    expect(planOf(after, 'UPDATE accounts SET media_path = ?, relays = ? WHERE id = ?', '', '', 'a')).toMatch(
+      /SEARCH accounts USING (PRIMARY KEY|INDEX)/,
+    );
+    after.close();
+  });
+
   it('refuses a file of a newer program and leaves every byte of it', async () => {
     const database = await openDatabase(path, messengerMigrations);
     database.pragma('user_version = 999');

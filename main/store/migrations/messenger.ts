@@ -7,6 +7,7 @@ import { searchMigration } from './0002-search.ts';
 import { accountTransportMigration } from './0003-account-transport.ts';
 import { transfersMigration } from './0004-transfers.ts';
 import { searchWordsMigration } from './0005-search-words.ts';
+import { mediaWaysMigration } from './0006-media-ways.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -15,4 +16,5 @@ export const messengerMigrations: readonly Migration[] = [
   accountTransportMigration,
   transfersMigration,
   searchWordsMigration,
+  mediaWaysMigration,
 ];

@@ -241,13 +241,15 @@ export class MemoryBackend {
     return {
       'app.info': () => world.info,
       'account.list': () => world.accounts,
-      'account.add': ({ address, displayName, server }) =>
+      'account.add': ({ address, displayName, server, ...own }) =>
         this.#addAccount({
           id: `account-${address}` as Account['id'],
           address,
           displayName,
           server,
           kind: server.includes('127.0.0.1') ? 'embedded' : 'server',
+          mediaPath: own.mediaPath ?? 'settings',
+          relays: own.relays ?? [],
           connection: this.signIn,
         }),
       'account.diagnose': () => ({
@@ -266,6 +268,14 @@ export class MemoryBackend {
           { step: 'messages-out', outcome: 'skipped', detail: 'Not tested: an earlier step failed.' },
         ],
       }),
+      'account.update': ({ accountId, ...choice }) => {
+        const known = world.accounts.find(({ id }) => id === accountId);
+        if (known === undefined) throw new Refusal('not-found', 'There is no such account.');
+        const account: Account = { ...known, ...choice };
+        world.accounts = world.accounts.map((each) => (each.id === accountId ? account : each));
+        this.publish('account.changed', { account });
+        return account;
+      },
       'account.signIn': ({ accountId }) => {
         const known = world.accounts.find(({ id }) => id === accountId);
         if (known === undefined) throw new Refusal('not-found', 'There is no such account.');
