@@ -156,6 +156,9 @@ export class ChatMedia {
       this.#plan = { ...this.#plan, cema: false };
       throw new MediaError('media-failed', 'the answer leads elsewhere than its path', true);
     }
+    if (await this.#followToRelay(answer)) {
+      throw new MediaError('media-failed', 'the answer leads through a relay', true);
+    }
     this.#peerTypes = answer.acceptTypes;
     this.#agreed = { path: answer.path, setup: answer.setup === 'active' ? 'passive' : 'active' };
     try {
@@ -183,6 +186,7 @@ export class ChatMedia {
       throw new MediaError('media-failed', 'c= and m= lead elsewhere than the path');
     }
     this.#peerTypes = offer.acceptTypes;
+    await this.#followToRelay(offer);
     const session = await this.#open();
     const visits = offer.setup !== undefined && offer.setup !== 'active';
     const setup = visits ? 'active' : offer.setup === undefined ? undefined : 'passive';
@@ -332,6 +336,23 @@ export class ChatMedia {
   #takeRelayOr(error: MediaError): void {
     if (this.#options.ways.policy.path !== 'auto' || this.#plan.relay) throw error;
     this.#plan = { ...this.#plan, relay: true, cema: false };
+  }
+
+  /**
+   * In `auto`, who is led to a relay goes behind his own, if there is one: relays open connections to whom they do not
+   * know, and perhaps nobody gets through to us either. Returns whether the plan has changed.
+   */
+  async #followToRelay({ path }: MsrpDescription): Promise<boolean> {
+    const { ways } = this.#options;
+    if (ways.policy.path !== 'auto' || this.#plan.relay || path.length < 2) return false;
+    try {
+      await ways.relay();
+    } catch (error) {
+      if (!(error instanceof MsrpSessionError)) throw error;
+      return false;
+    }
+    this.#plan = { ...this.#plan, relay: true, cema: false };
+    return true;
   }
 
   #receiveBound(): void {

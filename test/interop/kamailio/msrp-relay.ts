@@ -40,6 +40,9 @@ tcp_children=2
 auto_aliases=no
 tcp_accept_no_cl=yes
 tcp_connection_lifetime=3600
+# It acknowledges before it has passed on: without room for a file whoever reads more slowly is cut off.
+tcp_conn_wq_max=8388608
+tcp_wq_max=33554432
 listen=udp:127.0.0.1:${port}
 enable_tls=yes
 listen=tls:127.0.0.1:${tlsPort}
