@@ -39,7 +39,7 @@ it('says what was saved of a damaged history, until it has been read', async () 
   const window = await openWindow(world);
   const view = show(window.app, HistoryNotice);
   expect(view.querySelector('[role="status"]')?.textContent).toContain(
-    'The history was damaged. 1 message was saved. 12 are missing. The damaged file is kept: /p/history-damaged.sqlite',
+    'The history was damaged. 1 message was saved. 12 are missing. The damaged file is kept: \u2066/p/history-damaged.sqlite\u2069',
   );
   buttonNamed(view, 'Close').click();
   await settle();
