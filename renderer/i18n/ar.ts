@@ -34,6 +34,8 @@ export const ar: Catalogue = {
   'account.add': 'إضافة حساب',
   'account.remove': 'إزالة الحساب',
   'account.removeHint': 'تبقى رسائله على هذا الحاسوب.',
+  'account.mediaAsSettings': 'كما في الإعدادات',
+  'account.relaysHint': 'واحد في كل سطر، مثل msrps://relay.example.org:2855. فارغ: كما في الإعدادات.',
 
   'list.label': 'المحادثات',
   'list.empty': 'لا توجد محادثات بعد.',

@@ -39,6 +39,9 @@ export const de: Catalogue = {
   'account.add': 'Konto hinzufügen',
   'account.remove': 'Konto entfernen',
   'account.removeHint': 'Seine Nachrichten bleiben auf diesem Computer.',
+  'account.mediaAsSettings': 'Wie in den Einstellungen',
+  'account.relaysHint':
+    'Eines pro Zeile, etwa msrps://relay.example.org:2855. Leer: wie in den Einstellungen.',
 
   'list.label': 'Unterhaltungen',
   'list.empty': 'Noch keine Unterhaltungen.',

@@ -34,6 +34,8 @@ export const en = {
   'account.add': 'Add an account',
   'account.remove': 'Remove account',
   'account.removeHint': 'Its messages stay on this computer.',
+  'account.mediaAsSettings': 'As in the settings',
+  'account.relaysHint': 'One per line, such as msrps://relay.example.org:2855. Empty: as in the settings.',
 
   'list.label': 'Conversations',
   'list.empty': 'No conversations yet.',

@@ -34,6 +34,8 @@ export const zh: Catalogue = {
   'account.add': '添加账号',
   'account.remove': '移除账号',
   'account.removeHint': '其消息会保留在本机上。',
+  'account.mediaAsSettings': '按照设置',
+  'account.relaysHint': '每行一个，例如 msrps://relay.example.org:2855。留空：按照设置。',
 
   'list.label': '会话',
   'list.empty': '还没有会话。',

@@ -32,6 +32,11 @@ export class Accounts {
     return this.#adopt(await this.#client.call('account.add', input));
   }
 
+  /** What an account chooses for itself instead of the settings; the change comes back as an event. */
+  async update(id: AccountId, choice: Omit<CallInput<'account.update'>, 'accountId'>): Promise<void> {
+    await this.#client.call('account.update', { accountId: id, ...choice });
+  }
+
   /** Tests the way to a server, step by step. */
   diagnose(input: CallInput<'account.diagnose'>): Promise<ConnectionReport> {
     return this.#client.call('account.diagnose', input);
