@@ -1,10 +1,9 @@
 /**
- * Owns: statements that read a history from end to end, and take one in. Called by: messenger-tables.ts. Calls: SQLite.
+ * Owns: statements that read a history from end to end. Called by: messenger-tables.ts. Calls: SQLite.
  */
 import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
-import type { NewMessage } from './messages.ts';
 
 /** A message with everything that is kept of it. */
 export interface ExportedMessage {
@@ -73,10 +72,7 @@ function toExported(row: Row): ExportedMessage {
   };
 }
 
-export function exportProcedures(
-  database: Database,
-  messages: { insertMessage(input: NewMessage): { duplicate: boolean } },
-) {
+export function exportProcedures(database: Database) {
   const page = database.prepare<[string, number, number], Row>(
     `SELECT m.*, t.name, t.type, t.size, t.sha256, t.path FROM messages m LEFT JOIN transfers t ON t.message_id = m.id
      WHERE m.conversation_id = ? AND m.position > ? ORDER BY m.position LIMIT ?`,
@@ -113,11 +109,5 @@ export function exportProcedures(
     selectAccountIdOf(input: { address: string }): AccountId | null {
       return (account.get(input.address)?.id as AccountId | undefined) ?? null;
     },
-    /** Takes many messages in, in one commit. Returns how many were new. */
-    importMessages: database.transaction((input: readonly NewMessage[]): number => {
-      let added = 0;
-      for (const message of input) if (!messages.insertMessage(message).duplicate) added += 1;
-      return added;
-    }),
   };
 }

@@ -4,7 +4,7 @@
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Message, MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
-import type { SearchIndex } from './search-index.ts';
+import type { IndexBatch, SearchIndex } from './search-index.ts';
 import {
   toShownTransfer,
   TRANSFER_COLUMNS,
@@ -80,10 +80,7 @@ const MAY_BECOME: Readonly<
 
 export type OutgoingState = keyof typeof MAY_BECOME;
 
-export function messageProcedures(
-  database: Database,
-  { insertIntoIndex }: Pick<SearchIndex, 'insertIntoIndex'>,
-) {
+export function messageProcedures(database: Database, index: Pick<SearchIndex, 'openBatch'>) {
   const transfers = transferProcedures(database);
   const insert = database.prepare(
     `INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state, display_report_wanted, kind)
@@ -122,7 +119,8 @@ export function messageProcedures(
     'UPDATE conversations SET read_position = max(read_position, ?) WHERE id = ?',
   );
 
-  function insertOne(input: NewMessage): { message: Message; duplicate: boolean } {
+  /** Returns whether it is new. */
+  function store(input: NewMessage, batch: IndexBatch): boolean {
     const { changes, lastInsertRowid } = insert.run(
       input.id,
       input.conversationId,
@@ -135,14 +133,20 @@ export function messageProcedures(
       input.displayReportWanted ? 1 : 0,
       input.file === undefined ? 'text' : 'file',
     );
-    if (changes > 0) {
-      touch.run(input.storedAtMs, input.conversationId);
-      insertIntoIndex({ ...input, position: Number(lastInsertRowid), isFile: input.file !== undefined });
-      if (input.file !== undefined) transfers.upsertTransfer({ ...input.file, messageId: input.id });
-    }
+    if (changes === 0) return false;
+    batch.insert({ ...input, position: Number(lastInsertRowid), isFile: input.file !== undefined });
+    if (input.file !== undefined) transfers.upsertTransfer({ ...input.file, messageId: input.id });
+    return true;
+  }
+
+  function insertOne(input: NewMessage): { message: Message; duplicate: boolean } {
+    const batch = index.openBatch();
+    const isNew = store(input, batch);
+    batch.flush();
+    if (isNew) touch.run(input.storedAtMs, input.conversationId);
     const row = byWireId.get(input.conversationId, input.direction, input.wireId);
     if (row === undefined) throw new Error('the message was not inserted');
-    return { message: toMessage(row), duplicate: changes === 0 };
+    return { message: toMessage(row), duplicate: !isNew };
   }
   const insertAlone = database.transaction(insertOne);
 
@@ -156,6 +160,22 @@ export function messageProcedures(
     insertMessage: (input: NewMessage): { message: Message; duplicate: boolean } =>
       // A savepoint for each message would make a piece of index of its own for each.
       database.inTransaction ? insertOne(input) : insertAlone(input),
+
+    /** Takes many in, in one commit. Returns how many were new. */
+    importMessages: database.transaction((input: readonly NewMessage[]): number => {
+      const batch = index.openBatch();
+      const newest = new Map<ConversationId, number>();
+      let added = 0;
+      for (const message of input) {
+        if (!store(message, batch)) continue;
+        added += 1;
+        const { conversationId, storedAtMs } = message;
+        newest.set(conversationId, Math.max(storedAtMs, newest.get(conversationId) ?? 0));
+      }
+      batch.flush();
+      for (const [conversationId, storedAtMs] of newest) touch.run(storedAtMs, conversationId);
+      return added;
+    }),
 
     selectMessage(input: { id: MessageId }): Message | null {
       return select(input.id);

@@ -21,12 +21,11 @@ export function messengerProcedures(
   isOvertaken: (search: SearchTicket) => boolean = () => false,
 ) {
   const index = searchIndexProcedures(database);
-  const messages = messageProcedures(database, index);
   return {
     ...accountProcedures(database),
     ...conversationProcedures(database),
-    ...messages,
-    ...exportProcedures(database, messages),
+    ...messageProcedures(database, index),
+    ...exportProcedures(database),
     ...sessionProcedures(database),
     ...settingProcedures(database),
     ...searchProcedures(database, index, isOvertaken),

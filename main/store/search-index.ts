@@ -34,6 +34,12 @@ export function dayOf(ms: number): number {
   return Math.floor((ms - new Date(ms).getTimezoneOffset() * 60_000) / DAY_MS);
 }
 
+/** Messages on their way into the index. */
+export interface IndexBatch {
+  insert(message: IndexedMessage): void;
+  flush(): void;
+}
+
 export function searchIndexProcedures(database: Database) {
   const insert = database.prepare<[number, string]>('INSERT INTO message_words (rowid, words) VALUES (?, ?)');
   const remove = database.prepare<[number, string]>(
@@ -61,9 +67,9 @@ export function searchIndexProcedures(database: Database) {
     return conversationLabel(labelOf.get(conversationId)?.label ?? setLabel.get(conversationId)?.label ?? 0);
   }
 
-  function wordsOf(message: IndexedMessage): string {
+  function wordsOf(message: IndexedMessage, label = labelFor(message.conversationId)): string {
     const marks = [
-      labelFor(message.conversationId),
+      label,
       directionLabel(message.direction === 'in' ? 'in' : 'out'),
       ...timeLabels(message.sentAtMs),
       ...traitsOf(message.text, message.isFile).map(traitLabel),
@@ -71,15 +77,32 @@ export function searchIndexProcedures(database: Database) {
     return `${toIndexText(message.text.slice(0, MAX_INDEXED_CHARS))} ${marks.join(' ')}`;
   }
 
-  function insertIntoIndex(message: IndexedMessage): void {
-    insert.run(message.position, wordsOf(message));
-    const isIncoming = message.direction === 'in' ? 1 : 0;
-    const { conversationId, position, sentAtMs } = message;
-    countDay.run(conversationId, dayOf(sentAtMs), position, isIncoming, 1 - isIncoming);
+  /** Takes messages in, in one transaction: what they share is looked up and counted once. Ends with `flush`. */
+  function openBatch(): IndexBatch {
+    const labels = new Map<string, string>();
+    const days = new Map<string, { args: [string, number, number]; incoming: number; outgoing: number }>();
+    return {
+      insert: (message) => {
+        const { conversationId, position, sentAtMs } = message;
+        const label = labels.get(conversationId) ?? labelFor(conversationId);
+        labels.set(conversationId, label);
+        insert.run(position, wordsOf(message, label));
+        const day = dayOf(sentAtMs);
+        const key = `${day} ${conversationId}`;
+        const counts = days.get(key) ?? { args: [conversationId, day, position], incoming: 0, outgoing: 0 };
+        days.set(key, counts);
+        counts.args[2] = Math.min(counts.args[2], position);
+        if (message.direction === 'in') counts.incoming += 1;
+        else counts.outgoing += 1;
+      },
+      flush: () => {
+        for (const { args, incoming, outgoing } of days.values()) countDay.run(...args, incoming, outgoing);
+      },
+    };
   }
 
   return {
-    insertIntoIndex,
+    openBatch,
     /** `message` is exactly what was taken in. */
     removeFromIndex: (message: IndexedMessage): void => {
       remove.run(message.position, wordsOf(message));
@@ -93,8 +116,9 @@ export function searchIndexProcedures(database: Database) {
       const below = backlog.get()?.below ?? 0;
       if (below <= 1) return false;
       const rows = older.all(below, input.limit);
+      const batch = openBatch();
       for (const row of rows) {
-        insertIntoIndex({
+        batch.insert({
           position: row.position,
           conversationId: row.conversation_id,
           direction: row.direction,
@@ -103,6 +127,7 @@ export function searchIndexProcedures(database: Database) {
           isFile: row.kind === 'file',
         });
       }
+      batch.flush();
       const isOver = rows.length < input.limit;
       setBacklog.run(isOver ? 0 : (rows.at(-1)?.position ?? 0));
       return !isOver;
@@ -114,5 +139,5 @@ export function searchIndexProcedures(database: Database) {
 
 export type SearchIndex = Pick<
   ReturnType<typeof searchIndexProcedures>,
-  'insertIntoIndex' | 'removeFromIndex' | 'labelFor'
+  'openBatch' | 'removeFromIndex' | 'labelFor'
 >;
