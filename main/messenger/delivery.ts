@@ -25,6 +25,8 @@ export interface DeliveryOptions {
   readonly limits: MessengerLimits;
   /** A message has moved on. */
   readonly receiveChange: (message: Message) => void;
+  /** The person to whom we have offered a file has declined it. */
+  readonly receiveFileDeclined: (messageId: MessageId) => Promise<void>;
 }
 
 interface Party {
@@ -120,6 +122,8 @@ export class Delivery {
     if (report.kind === 'display' && report.status === 'displayed') await this.#move(message.id, 'displayed');
     else if (report.kind === 'delivery' && report.status === 'delivered')
       await this.#move(message.id, 'delivered');
+    else if (report.kind === 'delivery' && report.status === 'forbidden' && message.file !== undefined)
+      await this.#options.receiveFileDeclined(message.id);
     else if (report.kind === 'delivery' && report.status !== 'error') {
       await this.#move(message.id, 'failed', {
         code: `imdn-${report.status}`,

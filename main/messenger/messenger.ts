@@ -90,9 +90,8 @@ export class Messenger implements AsyncDisposable {
       store,
       log: options.log,
       limits: this.limits,
-      receiveChange: (message) => {
-        this.#publishMessage(message);
-      },
+      receiveChange: (message) => this.#publishMessage(message),
+      receiveFileDeclined: (messageId) => this.transfers.receiveDeclined(messageId),
     });
     this.transfers = this.#createTransfers();
     this.history = new HistoryKeeper({
@@ -101,9 +100,7 @@ export class Messenger implements AsyncDisposable {
       profile: options.profile,
       log: options.log,
       settings: () => this.#settings,
-      receiveChange: (status) => {
-        this.feed.publish('history.changed', { status });
-      },
+      receiveChange: (status) => this.feed.publish('history.changed', { status }),
     });
     this.inbox = new Inbox({
       store,
@@ -111,9 +108,7 @@ export class Messenger implements AsyncDisposable {
       log: options.log,
       limits: this.limits,
       filesFolder: join(options.profile, 'files'),
-      receiveAdded: (message) => {
-        this.#publishAdded(message);
-      },
+      receiveAdded: (message) => this.#publishAdded(message),
       sendDelivered: (conversation, chat, messageId) => {
         const account = this.#accounts.get(conversation.accountId);
         if (account === undefined) return;
@@ -464,8 +459,12 @@ export class Messenger implements AsyncDisposable {
         });
         if (changed !== null) this.#publishMessage(changed);
       },
-      receiveAdded: (message) => {
-        this.#publishAdded(message);
+      receiveAdded: (message) => this.#publishAdded(message),
+      sendDeclined: async (conversationId, messageId) => {
+        const { conversation, account } = await this.conversation(conversationId);
+        const report = { messageId, kind: 'delivery', status: 'forbidden' } as const;
+        await (account &&
+          this.delivery.sendNotification(account, undefined, conversation.peerAddress, report));
       },
     });
   }

@@ -26,6 +26,8 @@ export interface TransfersHost extends TransferHost {
   autoAcceptBytes(): number;
   /** A message of a file is on disk. */
   receiveAdded(message: Message): void;
+  /** Tells who has offered a file that it is not wanted. */
+  sendDeclined(conversationId: ConversationId, transferId: string): Promise<void>;
 }
 
 /** A file that the user has chosen and its host has found, until it is sent. */
@@ -136,10 +138,22 @@ export class Transfers implements AsyncDisposable {
   async decline(messageId: MessageId): Promise<Transfer> {
     const record = await this.#recordOf(messageId);
     if (record.stored.direction !== 'in' || record.state === 'done') throw notPossible();
+    const { conversationId, transferId } = record.stored;
+    const isAnswer = record.asked !== undefined;
     await record.update({ state: 'declined', accepted: false });
     await record.stop(603);
+    // It rings no more: nothing is open that could be answered.
+    if (!isAnswer) await this.#host.sendDeclined(conversationId, transferId);
     await this.#forgetPart(record);
     return shownTransfer(record.stored);
+  }
+
+  /** The other side has declined a file of ours some time after it had rung there. */
+  async receiveDeclined(messageId: MessageId): Promise<void> {
+    const record = await this.#recordOf(messageId);
+    if (record.stored.direction !== 'out' || record.isSettled) return;
+    await record.update({ state: 'declined' });
+    await record.stop();
   }
 
   async pause(messageId: MessageId): Promise<Transfer> {

@@ -4,7 +4,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { openPair, World } from '../../support/im-world.ts';
+import { openPair, QUICK, World } from '../../support/im-world.ts';
 import { arrived, becomes, fileOf, progressOf, received, sendFile, writeRandom } from './desk.ts';
 
 const PNG = Buffer.from(
@@ -78,6 +78,21 @@ it('a declined file is told so, and nothing of it is on the disk', async () => {
   await becomes(bob, sent, 'declined');
   expect((await fileOf(tom, came)).state).toBe('declined');
   await expect(readdir(join(world.folder, 'tom', 'files'))).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+it('declined when it does not ring any more: the sender is told all the same (RFC 5438 §7.2.1.2)', async () => {
+  await using world = await World.open(['bob', 'tom']);
+  const { bob, tom, ofBob, ofTom } = await openPair(world, { limits: { ...QUICK.limits, ringMs: 200 } });
+  await tom.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 0 });
+  const sent = await sendFile(bob, ofBob, await writeRandom(world, 'no.bin', 10_000));
+  const came = await arrived(tom, ofTom);
+  await expect.poll(() => world.wire.some(({ text }) => text.startsWith('SIP/2.0 487 '))).toBe(true);
+  expect((await fileOf(bob, sent)).state).toBe('offered');
+  await tom.commands['transfer.decline']({ messageId: came.id });
+  await becomes(bob, sent, 'declined');
+  // It is over on both sides: nothing of it may be had any more, and nobody asks again.
+  expect((await fileOf(tom, came)).state).toBe('declined');
+  expect(await bob.texts(ofBob, 'in')).toEqual([]);
 });
 
 it('the sender takes an offer back: it cannot be had any more', async () => {
