@@ -94,7 +94,7 @@ async function sendFrom(
     record.receiveProgress(start + bytes);
   });
   source.close();
-  await settle(host, record, status, size);
+  await settle(host, record, status, { size, start });
   if (status !== undefined) await call.end();
 }
 
@@ -117,7 +117,7 @@ async function settle(
   host: TransferHost,
   record: TransferRecord,
   status: number | 'not-read' | undefined,
-  size: number,
+  { size, start }: { readonly size: number; readonly start: number },
 ): Promise<void> {
   // Our user has paused or cancelled it meanwhile.
   if (record.state !== 'transferring') return;
@@ -138,12 +138,24 @@ async function settle(
     case 415:
       await record.fail('not-supported', 'The other side does not take this kind of file.');
       return;
+    case 408: {
+      // A relay took all of it, or stopped answering; whoever has it says so when it is offered again.
+      const before = unconfirmed.get(record);
+      const times = before?.start === start ? before.times + 1 : 1;
+      unconfirmed.set(record, { start, times });
+      if (times < MAX_UNCONFIRMED) await record.update({ state: 'waiting' });
+      else await record.fail('refused', 'Nobody has confirmed that it arrived.');
+      return;
+    }
     default:
       // The way broke, not the file: it goes on from where the other side has it.
       await record.update({ state: 'waiting' });
   }
 }
 
+const MAX_UNCONFIRMED = 4;
+/** How often it ended so without anything having arrived since. */
+const unconfirmed = new WeakMap<TransferRecord, { readonly start: number; readonly times: number }>();
 const MAX_REFUSED_MEDIA = 3;
 const refusedMedia = new WeakMap<TransferRecord, number>();
 

@@ -25,7 +25,8 @@ export class RelayedMessages implements Disposable {
 
   /**
    * Resolves with 200 when the other side has reported the whole message, or when nobody has said anything for long
-   * enough; else with the status of the failure. Rejects with MsrpSessionError when the session ends first.
+   * enough: of a file, which is worth asking about, that is 408. Else with the status of the failure. Rejects with
+   * MsrpSessionError when the session ends first.
    */
   async send(session: MsrpSession, message: MsrpOutgoingMessage): Promise<number> {
     const report = Promise.withResolvers<number>();
@@ -35,7 +36,9 @@ export class RelayedMessages implements Disposable {
     try {
       const { status } = await session.sendMessage({ ...message, successReport: true });
       if (status !== 200) return status;
-      using _silence = this.#clock.startTimer(this.#reportMs, () => report.resolve(200));
+      using _silence = this.#clock.startTimer(this.#reportMs, () =>
+        report.resolve('size' in body ? 408 : 200),
+      );
       return await report.promise;
     } finally {
       this.#awaited.delete(messageId);
