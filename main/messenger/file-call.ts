@@ -34,6 +34,7 @@ export type FileCallStart =
 export type FileCallEnd = 'us' | 'peer' | 'lost';
 
 const ACCEPT_TYPES = ['*'] as const;
+const REFUSED_LINE = /^m=message 0 /m;
 
 /** One SIP dialog with one MSRP session for one file (RFC 5547 §8). */
 export class FileCall {
@@ -121,7 +122,10 @@ export class FileCall {
     try {
       await media.acceptAnswer(outcome.sdp);
     } catch (error) {
-      if (!(error instanceof MediaError) || !error.again) throw error;
+      if (!(error instanceof MediaError)) throw error;
+      // A line with port 0 is the no of who takes no files (RFC 5547 §8.2.2), like 488.
+      if (!error.again && REFUSED_LINE.test(outcome.sdp)) return await this.#giveUp(488);
+      if (!error.again) throw error;
       this.#dialog = undefined;
       void outcome.dialog.sendBye();
       return 'again';

@@ -87,7 +87,8 @@ export class FileSink implements MsrpBodySink {
     const { size, maxBytes } = this.#options;
     const at = this.#options.offset + offset;
     if (at + bytes.length > (size ?? maxBytes)) {
-      throw new ProtocolError('FILE_TOO_LONG', 413, 'more bytes than the file was said to have');
+      this.#failure = new ProtocolError('FILE_TOO_LONG', 413, 'more bytes than the file was said to have');
+      throw this.#failure;
     }
     this.#queue.push({ at, bytes });
     this.#queuedBytes += bytes.length;
