@@ -268,6 +268,26 @@ for (const { name, missing, launch } of HOSTS) {
       }
     });
 
+    it('takes in files that the page hands in, and nothing that is none', async () => {
+      const text = 'handed in – 你好'.repeat(10_000);
+      const bytes = Buffer.from(text, 'utf8');
+      const handIn = (file: string) =>
+        driver.page<string>(`window.parley.handIn(${file}).catch((error) => 'refused: ' + error.message)`);
+      const id = await handIn(
+        `new File([${JSON.stringify('handed in – 你好')}.repeat(10_000)], '../../note.txt', { type: 'text/plain' })`,
+      );
+      expect(id).toMatch(/^[0-9a-f]{32}$/);
+      const folder = join(profile, 'files');
+      const [kept = ''] = await readdir(folder);
+      expect(kept).toMatch(/^[^/]*note\.txt$/);
+      expect((await readFile(join(folder, kept))).equals(bytes)).toBe(true);
+      for (const nothing of ['"/etc/passwd"', '{ path: "/etc/passwd", type: "text/plain" }', 'undefined']) {
+        expect(await handIn(nothing)).toMatch(/^refused: /);
+      }
+      expect(await readdir(folder)).toHaveLength(1);
+      await rm(folder, { recursive: true });
+    });
+
     it('closes the history before it ends', async () => {
       exitCode = await driver.quit();
       expect(exitCode).toBe(0);

@@ -92,12 +92,17 @@ export const safeStorage = {
 
 export const shell = {
   openExternal: (url: string) => Promise.reject(new Error(`not opened in tests: ${url}`)),
+  /** Resolves with why it was not opened. */
+  openPath: (path: string) => Promise.resolve(`not opened in tests: ${path}`),
+  showItemInFolder: (): void => undefined,
 };
 
 export const dialog = {
   showErrorBox(title: string, content: string): void {
     process.stderr.write(`${title}: ${content}\n`);
   },
+  /** Nobody is there to choose; a spec that is puts its own in this place. */
+  showSaveDialog: () => Promise.resolve({ canceled: true, filePath: '' }),
 };
 
 export const Menu = {

@@ -47,11 +47,15 @@ const standInElectron = (() => {
     else reject(new Error(error));
   };
 
+  // The way to the main side is text; bytes cross as base64.
+  const encodeBytes = (_key, value) =>
+    value instanceof Uint8Array ? { standInBytes: value.toBase64() } : value;
+
   const ipcRenderer = {
     invoke: (channel, ...args) =>
       new Promise((resolve, reject) => {
         waiting.set(++lastCall, { resolve, reject });
-        sendToMain(JSON.stringify({ id: lastCall, channel, args }));
+        sendToMain(JSON.stringify({ id: lastCall, channel, args }, encodeBytes));
       }),
     on: (channel, listener) => {
       if (!listeners.has(channel)) listeners.set(channel, new Set());
@@ -66,7 +70,14 @@ const standInElectron = (() => {
         api: Object.fromEntries(Object.entries(api).map(([key, part]) => [key, outward(part)])),
       }),
   };
-  return { ipcRenderer, contextBridge };
+  // Files that a page has made are nowhere on the disk; of others this side of Chromium does not tell the place.
+  const webUtils = {
+    getPathForFile: (file) => {
+      if (!(file instanceof File)) throw new TypeError('getPathForFile takes a File');
+      return '';
+    },
+  };
+  return { ipcRenderer, contextBridge, webUtils };
 })();
 const require = (name) => {
   if (name === 'electron') return standInElectron;

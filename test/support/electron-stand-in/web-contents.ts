@@ -25,6 +25,12 @@ const PERMISSIONS = {
   'clipboard-write': 'clipboard-sanitized-write',
 } as const;
 
+/** Bytes in a message of the preload. */
+function decodeBytes(_key: string, value: unknown): unknown {
+  const { standInBytes } = (value ?? {}) as { standInBytes?: unknown };
+  return typeof standInBytes === 'string' ? new Uint8Array(Buffer.from(standInBytes, 'base64')) : value;
+}
+
 interface Message {
   readonly id: number;
   readonly channel: string;
@@ -140,7 +146,10 @@ export class WebContents extends EventEmitter {
     cdp.on('Runtime.executionContextCreated', ({ context }) => {
       if (context.name === WORLD) this.#world = context.id;
     });
-    cdp.on('Runtime.bindingCalled', ({ payload }) => void this.#receive(JSON.parse(payload) as Message));
+    cdp.on(
+      'Runtime.bindingCalled',
+      ({ payload }) => void this.#receive(JSON.parse(payload, decodeBytes) as Message),
+    );
     await cdp.send('Runtime.addBinding', { name: 'standInSend', executionContextName: WORLD });
     await cdp.send('Page.addScriptToEvaluateOnNewDocument', { source: source('./page-world.js') });
     const preload = readFileSync(path, 'utf8').replace(/^\/\/# sourceMappingURL.*$/m, '');
