@@ -8,7 +8,7 @@ export const MSRP_NETWORK_LIMITS = {
   /** Handshakes under way at once, and with one address: each costs a signature. One more is cut. */
   maxHandshakes: 256,
   maxHandshakesPerAddress: 32,
-  /** Body bytes of a chunk behind a relay: some refuse frames of 12 000 bytes. */
+  /** Body bytes of a chunk through a relay at first: some refuse frames of 12 000 bytes. Larger ones when they work. */
   relayChunkBytes: 8 * 1024,
   /** An AUTH without answer; then it is tried once more without `uri`, which one relay never answers. */
   relayAnswerMs: 3_000,

@@ -25,6 +25,7 @@ import {
   type MsrpSessionHost,
   type MsrpSessionRelay,
 } from './session.ts';
+import { MsrpRelayChunks } from './relay-chunks.ts';
 import { MsrpSessionError } from './session-error.ts';
 import { trustText, type MsrpTrust } from './tls-client.ts';
 import { MsrpTls } from './tls-context.ts';
@@ -68,6 +69,7 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
   readonly log: Log;
   readonly limits: MsrpLimits;
   readonly networkLimits: MsrpNetworkLimits;
+  readonly relayChunks: MsrpRelayChunks;
   readonly #tls: MsrpTls;
   readonly #tap: WireTap | undefined;
   readonly #lifetime = new Lifetime();
@@ -84,6 +86,7 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
     this.log = options.log ?? silentLog;
     this.limits = { ...MSRP_LIMITS, ...options.limits };
     this.networkLimits = { ...MSRP_NETWORK_LIMITS, ...options.networkLimits };
+    this.relayChunks = new MsrpRelayChunks(this.networkLimits.relayChunkBytes, this.limits.sendChunkBytes);
     this.#tls = new MsrpTls(options.ca);
     this.#tap = options.tap;
     this.#listener = this.#lifetime.own(
@@ -135,7 +138,6 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
       port: this.#port,
       sessionId,
     });
-    const { sendChunkBytes } = this.limits;
     const session = new MsrpSession(this, {
       sessionId,
       localPath: [...(relay?.usePath ?? []), uri],
@@ -146,8 +148,6 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
       limits: {
         ...this.limits,
         maxMessageBytes: Math.min(maxMessageBytes, this.limits.maxMessageBytes),
-        sendChunkBytes:
-          relay === undefined ? sendChunkBytes : Math.min(sendChunkBytes, this.networkLimits.relayChunkBytes),
       },
     });
     this.#sessions.set(sessionId, session);

@@ -49,6 +49,11 @@ export class MsrpSendWindow {
     this.#chunks.push({ bytes, sentUs: this.#clock.monotonicUs() });
   }
 
+  /** The chunk that was added last is not on its way any more: it will be sent again. */
+  takeBack(): void {
+    this.#unanswered -= this.#chunks.pop()?.bytes ?? 0;
+  }
+
   /** A chunk was answered. Returns the bytes of the oldest one. */
   take(): number {
     const chunk = this.#chunks[this.#next];

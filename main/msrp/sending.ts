@@ -8,6 +8,7 @@ import { MsrpChunker, type MsrpChunk } from './chunking.ts';
 import type { MsrpConnection, MsrpSendLane } from './connection.ts';
 import { formatEndLine, isMessageId } from './message.ts';
 import type { FailureReport, MsrpSessionReport } from './reports.ts';
+import { mayBeTooLarge, type MsrpChunkGrowth, type MsrpRelayChunks } from './relay-chunks.ts';
 import { MsrpSendWindow } from './send-window.ts';
 import { MsrpSessionError } from './session-error.ts';
 import type { MsrpBodySource } from './streams.ts';
@@ -53,6 +54,8 @@ class Outgoing implements MsrpResponseReceiver {
   readonly #window: MsrpSendWindow | undefined;
   readonly #receiveProgress: ((bytes: number) => void) | undefined;
   #unanswered = 0;
+  /** A larger chunk than this way is known to take: nothing follows it before its answer, whatever the peer expects. */
+  #trial: MsrpChunk | undefined;
 
   constructor(sending: MsrpSending, message: MsrpOutgoingMessage, limits: MsrpLimits, clock: Clock) {
     this.#sending = sending;
@@ -74,15 +77,51 @@ class Outgoing implements MsrpResponseReceiver {
 
   /** The next chunk; undefined: not now, `receiveMore` follows. Gives the message up when its source has failed. */
   next(): MsrpChunk | undefined {
-    if (this.#window?.isFull === true) return undefined;
+    if (this.#trial !== undefined || this.#window?.isFull === true) return undefined;
     try {
-      return this.chunker.next();
+      return this.chunker.next(this.#maxBytes());
     } catch (error) {
       if (this.#source === undefined) throw error;
       this.aborted = true;
       this.fail(new MsrpSessionError('MSRP_SOURCE_FAILED', 'the rest cannot be read', { cause: error }));
       return this.chunker.started ? this.chunker.abort() : undefined;
     }
+  }
+
+  /** What chunks may have on this way; only answers say whether a larger one has worked. */
+  #maxBytes(): number | undefined {
+    const { growth } = this.#sending;
+    return this.failureReport === 'yes' ? growth?.nextBytes : growth?.provenBytes;
+  }
+
+  /** Who is told how `chunk` was answered. */
+  receiverOf(chunk: MsrpChunk): MsrpResponseReceiver {
+    const { growth } = this.#sending;
+    if (growth === undefined || chunk.body.length <= growth.provenBytes) return this;
+    this.#trial = chunk;
+    growth.beginTrial();
+    return { receiveStatus: (status) => this.#endTrial(growth, chunk, status) };
+  }
+
+  #endTrial(growth: MsrpChunkGrowth, chunk: MsrpChunk, status: number): void {
+    this.#trial = undefined;
+    growth.endTrial(chunk.body.length, status === 200);
+    if (this.settled || !mayBeTooLarge(status)) this.receiveStatus(status);
+    else {
+      this.#unanswered--;
+      this.#window?.takeBack();
+      // It is in no queue any more when it was the last one.
+      this.waiting ||= this.chunker.ended;
+      this.chunker.takeBack(chunk);
+      this.#sending.requestAnswered();
+    }
+    this.#sending.receiveMore(this);
+  }
+
+  /** The session is over: whether that was the larger chunk is not tried again. */
+  giveUpTrial(): void {
+    if (this.#trial !== undefined) this.#sending.growth?.endTrial(this.#trial.body.length, false);
+    this.#trial = undefined;
   }
 
   chunkSent(bytes: number): void {
@@ -134,11 +173,20 @@ class Outgoing implements MsrpResponseReceiver {
   }
 }
 
+/** What the outgoing side of a session needs of its endpoint. */
+export interface MsrpSendHost {
+  readonly clock: Clock;
+  readonly relayChunks: MsrpRelayChunks;
+}
+
 /** The outgoing side of one session. */
 export class MsrpSending implements MsrpSendLane {
   readonly receiveLateFailure: (report: MsrpSessionReport) => void;
+  /** How large chunks may be; undefined while no relay is on the way. */
+  growth: MsrpChunkGrowth | undefined;
   readonly #limits: MsrpLimits;
   readonly #clock: Clock;
+  readonly #relayChunks: MsrpRelayChunks;
   readonly #transactions: MsrpTransactions;
   readonly #open = new Set<Outgoing>();
   /** Messages of one chunk, in the order of the calls. */
@@ -157,12 +205,13 @@ export class MsrpSending implements MsrpSendLane {
 
   constructor(
     limits: MsrpLimits,
-    clock: Clock,
+    host: MsrpSendHost,
     transactions: MsrpTransactions,
     receiveLateFailure: (report: MsrpSessionReport) => void,
   ) {
     this.#limits = limits;
-    this.#clock = clock;
+    this.#clock = host.clock;
+    this.#relayChunks = host.relayChunks;
     this.#transactions = transactions;
     this.receiveLateFailure = receiveLateFailure;
   }
@@ -170,6 +219,7 @@ export class MsrpSending implements MsrpSendLane {
   /** The session has its connection: what has waited goes out. */
   bind(connection: MsrpConnection, toPath: string, fromPath: string): void {
     this.#connection = connection;
+    this.growth = this.#relayChunks.growthOf(toPath);
     this.#paths = `To-Path: ${toPath}\r\nFrom-Path: ${fromPath}\r\n`;
     connection.schedule(this);
   }
@@ -241,6 +291,8 @@ export class MsrpSending implements MsrpSendLane {
 
   /** A failure REPORT ends the message that it names (RFC 4975 §7.1.2). */
   receiveFailureReport(messageId: string, status: number): void {
+    // Our own relay took its chunks, one behind it did not. 413 says more about the message than about them.
+    if (status === 400 || status === 501) this.growth?.refuse();
     for (const outgoing of this.#open) {
       if (outgoing.messageId === messageId) outgoing.settle(status);
     }
@@ -257,7 +309,10 @@ export class MsrpSending implements MsrpSendLane {
   end(error: MsrpSessionError): void {
     this.#ended ??= error;
     this.#connection = undefined;
-    for (const outgoing of [...this.#open]) outgoing.fail(error);
+    for (const outgoing of [...this.#open]) {
+      outgoing.giveUpTrial();
+      outgoing.fail(error);
+    }
     this.#small = [];
     this.#nextSmall = 0;
     this.#large.length = 0;
@@ -317,7 +372,9 @@ export class MsrpSending implements MsrpSendLane {
   #sendChunk(connection: MsrpConnection, outgoing: Outgoing, chunk: MsrpChunk): void {
     const id = createTransactionIdFor(chunk.body);
     const head = `MSRP ${id} SEND\r\n${this.#paths}${outgoing.headAfterPaths}${chunk.byteRange}${outgoing.headAfterRange}`;
-    if (chunk.flag !== '#' && this.#isAnswerExpected(outgoing)) this.#transactions.add(id, outgoing);
+    if (chunk.flag !== '#' && this.#isAnswerExpected(outgoing)) {
+      this.#transactions.add(id, outgoing.receiverOf(chunk));
+    }
     connection.sendFrame(head, chunk.body, `\r\n${formatEndLine(id, chunk.flag)}`);
     if (chunk.flag !== '#') outgoing.chunkSent(chunk.body.length);
   }

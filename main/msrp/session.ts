@@ -4,14 +4,13 @@
  * receiving.ts, then its delegate.
  */
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
 import type { MsrpLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { MsrpConnection, MsrpConnectionUser, MsrpFrameSink } from './connection.ts';
 import type { MsrpHead } from './message.ts';
 import { AnsweredFrame, IGNORED_FRAME, MsrpReceiving, type MsrpIncomingMessage } from './receiving.ts';
 import { MsrpReports, type MsrpSessionReport } from './reports.ts';
-import { MsrpSending, type MsrpOutgoingMessage, type MsrpSendOutcome } from './sending.ts';
+import { MsrpSending, type MsrpOutgoingMessage, type MsrpSendHost, type MsrpSendOutcome } from './sending.ts';
 import { MsrpSessionError, type MsrpEndReason } from './session-error.ts';
 import { MsrpSessionPeer, type MsrpRemoteOptions, type MsrpSessionRelay } from './session-peer.ts';
 import { nextSessionState, type MsrpSessionState } from './session-state.ts';
@@ -48,8 +47,7 @@ export interface MsrpSessionDelegate {
 const ACCEPTED: MsrpVisitOutcome = { kind: 'answered', status: 200 };
 
 /** What a session needs of its endpoint. */
-export interface MsrpSessionHost {
-  readonly clock: Clock;
+export interface MsrpSessionHost extends MsrpSendHost {
   readonly log: Log;
   readonly limits: MsrpLimits;
   /** Opens a connection, from `localHost` if possible; `alone`: a full sink holds up all of it. Rejects with MsrpSessionError. */
@@ -118,7 +116,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     const { relay, unprovenAllowed = false } = options;
     this.#peer = new MsrpSessionPeer({ uri, relay, unprovenAllowed });
     this.#transactions = new MsrpTransactions(host.clock, options.limits.responseMs);
-    this.#sending = new MsrpSending(options.limits, host.clock, this.#transactions, (report) =>
+    this.#sending = new MsrpSending(options.limits, host, this.#transactions, (report) =>
       this.#delegate.receiveReport(report),
     );
     this.#receiving = new MsrpReceiving({

@@ -3,11 +3,6 @@ import { createHash } from 'node:crypto';
 import tls from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { systemClock, type Clock } from '../../main/base/clock.ts';
-import type { MsrpNetworkLimits } from '../../main/base/msrp-network-limits.ts';
-import { MsrpEndpoint } from '../../main/msrp/endpoint.ts';
-import { MsrpRelayClient } from '../../main/msrp/relay-client.ts';
-import { findRelays } from '../../main/msrp/relay-servers.ts';
 import { Authority, selfSigned } from '../support/certificates.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import {
@@ -18,50 +13,16 @@ import {
   type PeerFrame,
 } from '../support/msrp-peer.ts';
 import { path, text } from './fixture.ts';
-
-const noRecords = () => Promise.resolve([]);
-
-async function openClient(
-  relays: readonly string[],
-  options: { clock?: Clock; ca?: readonly string[]; networkLimits?: Partial<MsrpNetworkLimits> } = {},
-) {
-  const endpoint = new MsrpEndpoint({ clock: systemClock, ...options });
-  await endpoint.listen({ host: '127.0.0.1', port: 0 });
-  const client = new MsrpRelayClient({
-    endpoint,
-    user: 'alice',
-    password: 'wonder "land"',
-    findServers: () => findRelays(relays, 'chat.home.arpa', noRecords),
-    localHost: () => '127.0.0.1',
-  });
-  return {
-    endpoint,
-    client,
-    async [Symbol.asyncDispose]() {
-      await client[Symbol.asyncDispose]();
-      await endpoint[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** The plain URI under which a scripted relay listens. */
-function relayUri(listener: MsrpPeerListener): string {
-  return listener.path.replace('/listener;', ';');
-}
-
-function reply(peer: MsrpPeer, frame: PeerFrame, status: string, ...headers: string[]): void {
-  const lines = [
-    `MSRP ${frame.id} ${status}`,
-    `To-Path: ${frame.headers.get('From-Path') ?? ''}`,
-    `From-Path: ${frame.headers.get('To-Path') ?? ''}`,
-    ...headers,
-  ];
-  peer.send(`${lines.join('\r\n')}\r\n-------${frame.id}$\r\n`);
-}
-
-function challenge(nonce: string, more = ''): string {
-  return `WWW-Authenticate: Digest realm="relay", nonce="${nonce}", qop="auth", opaque="o=1"${more}`;
-}
+import {
+  challenge,
+  letIn,
+  openBehind,
+  openClient,
+  relayUri,
+  REMOTE,
+  reply,
+  USE_PATH,
+} from './relay-fixture.ts';
 
 function paramsOf(frame: PeerFrame): Map<string, string> {
   const value = frame.headers.get('Authorization') ?? '';
@@ -79,17 +40,6 @@ function expectedResponse(params: Map<string, string>, uri: string, hash: 'md5' 
   const get = (name: string) => params.get(name) ?? '';
   const ha1 = h(`alice:relay:wonder "land"`);
   return h(`${ha1}:${get('nonce')}:${get('nc')}:${get('cnonce')}:${get('qop')}:${h(`AUTH:${uri}`)}`);
-}
-
-const USE_PATH = 'msrps://relay.example:2855/a+b/c=;tcp';
-
-/** Lets a client in as a friendly relay does; returns its frames. */
-async function letIn(peer: MsrpPeer, usePath = USE_PATH, expires = '600'): Promise<PeerFrame[]> {
-  const first = await peer.frame();
-  reply(peer, first, '401 Unauthorized', challenge('n1'));
-  const second = await peer.frame();
-  reply(peer, second, '200 OK', `Use-Path: ${usePath}`, `Expires: ${expires}`);
-  return [first, second];
 }
 
 describe('AUTH (RFC 4976 §5.1)', () => {
@@ -326,37 +276,6 @@ describe('TLS to a relay (RFC 4976 §9.1)', () => {
 });
 
 describe('a session behind a relay (RFC 4976 §5.2)', () => {
-  async function openBehind() {
-    const relay = await MsrpPeerListener.listen();
-    const side = await openClient([relayUri(relay)]);
-    const bound = side.client.bind();
-    const peer = await relay.accept();
-    await letIn(peer);
-    const place = await bound;
-    const createSession = () => {
-      const delegate = new RecordingDelegate();
-      const session = side.endpoint.createSession({
-        advertisedHost: '127.0.0.1',
-        acceptTypes: ['*'],
-        delegate,
-        encrypted: true,
-        relay: place,
-      });
-      return { session, delegate };
-    };
-    return {
-      peer,
-      ...createSession(),
-      createSession,
-      async [Symbol.asyncDispose]() {
-        await side[Symbol.asyncDispose]();
-        await relay[Symbol.asyncDispose]();
-      },
-    };
-  }
-
-  const REMOTE = 'msrps://r2.example:2855/q;tcp msrps://bob.example:7/b;tcp';
-
   it('its path has the relay in front; requests name all hops, and ourselves alone as the sender', async () => {
     await using behind = await openBehind();
     const { session, peer } = behind;
@@ -368,22 +287,6 @@ describe('a session behind a relay (RFC 4976 §5.2)', () => {
     reply(peer, visit, '200 OK');
     expect(await visited).toMatchObject({ status: 200 });
     expect(session.encrypted).toBe(false);
-  });
-
-  it('chunks stay at 8 KB', async () => {
-    await using behind = await openBehind();
-    const { session, peer } = behind;
-    const visited = session.visit(path(REMOTE));
-    reply(peer, await peer.frame(), '200 OK');
-    await visited;
-    const sent = session.sendMessage(text(Buffer.alloc(20_000, 'x')));
-    for (let bytes = 0; bytes < 20_000;) {
-      const frame = await peer.frame();
-      expect(frame.raw.length).toBeLessThan(10_000);
-      bytes += frame.body?.length ?? 0;
-      reply(peer, frame, '200 OK');
-    }
-    expect(await sent).toEqual({ status: 200 });
   });
 
   it('passive: is found through its relay, and answers hop by hop', async () => {
