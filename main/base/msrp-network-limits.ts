@@ -10,6 +10,8 @@ export const MSRP_NETWORK_LIMITS = {
   maxHandshakesPerAddress: 32,
   /** Body bytes of a chunk through a relay at first: some refuse frames of 12 000 bytes. Larger ones when they work. */
   relayChunkBytes: 8 * 1024,
+  /** Only for a message of so many bytes a larger chunk is tried: there are relays that hang up on one. */
+  relayTrialBytes: 1024 * 1024,
   /** An AUTH without answer; then it is tried once more without `uri`, which one relay never answers. */
   relayAnswerMs: 3_000,
   /** AUTHs of one binding in a row: challenge, stale nonce, interval out of bounds, and the one without `uri`. */

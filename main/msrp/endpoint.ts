@@ -86,7 +86,7 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
     this.log = options.log ?? silentLog;
     this.limits = { ...MSRP_LIMITS, ...options.limits };
     this.networkLimits = { ...MSRP_NETWORK_LIMITS, ...options.networkLimits };
-    this.relayChunks = new MsrpRelayChunks(this.networkLimits.relayChunkBytes, this.limits.sendChunkBytes);
+    this.relayChunks = new MsrpRelayChunks(this.networkLimits, this.limits.sendChunkBytes);
     this.#tls = new MsrpTls(options.ca);
     this.#tap = options.tap;
     this.#listener = this.#lifetime.own(

@@ -91,7 +91,7 @@ class Outgoing implements MsrpResponseReceiver {
   /** What chunks may have on this way; only answers say whether a larger one has worked. */
   #maxBytes(): number | undefined {
     const { growth } = this.#sending;
-    return this.failureReport === 'yes' ? growth?.nextBytes : growth?.provenBytes;
+    return this.failureReport === 'yes' ? growth?.nextBytes(this.size) : growth?.provenBytes;
   }
 
   /** Who is told how `chunk` was answered. */

@@ -10,6 +10,9 @@ import { MsrpPeerListener, RecordingDelegate, type MsrpPeer } from '../support/m
 import { text } from './fixture.ts';
 import { letIn, openBehind, openClient, relayUri, reply, visitThrough } from './relay-fixture.ts';
 
+/** Larger chunks are tried for small messages as well. */
+const TRY = { relayTrialBytes: 1 };
+
 /** Plays a relay until all of `size` bytes have been taken: frames above `limit` get `refusal`. */
 async function relayFrames(peer: MsrpPeer, size: number, limit = Infinity, refusal = '501 Too large') {
   const taken = Buffer.alloc(size);
@@ -36,8 +39,8 @@ async function relayFrames(peer: MsrpPeer, size: number, limit = Infinity, refus
   return { taken, sizes, refused, ids };
 }
 
-it('chunks begin with 8 KB and grow while larger ones are answered with 200', async () => {
-  await using behind = await openBehind();
+it('chunks of more than 8 KB are tried one at a time, and grow while they are answered with 200', async () => {
+  await using behind = await openBehind(TRY);
   const { session, peer, createSession } = behind;
   await visitThrough(behind);
   const body = randomBytes(400_000);
@@ -57,7 +60,7 @@ it('chunks begin with 8 KB and grow while larger ones are answered with 200', as
 it.each(['501 Not Implemented', '413 Too large', '400 Bad request'])(
   'a larger chunk gets %s: the same bytes in 8 KB, with the same Message-ID, and no other attempt',
   async (refusal) => {
-    await using behind = await openBehind();
+    await using behind = await openBehind(TRY);
     const { session, peer, createSession } = behind;
     await visitThrough(behind);
     for (const size of [100_000, 10_000, 16_384]) {
@@ -79,7 +82,7 @@ it.each(['501 Not Implemented', '413 Too large', '400 Bad request'])(
 );
 
 it('a refused chunk that is the whole message, or its end, is sent again as well', async () => {
-  await using behind = await openBehind();
+  await using behind = await openBehind(TRY);
   await visitThrough(behind);
   const body = randomBytes(15_000);
   const sent = behind.session.sendMessage(text(body));
@@ -90,7 +93,7 @@ it('a refused chunk that is the whole message, or its end, is sent again as well
 });
 
 it('a file goes on behind a refused chunk without reading anything twice', async () => {
-  await using behind = await openBehind();
+  await using behind = await openBehind(TRY);
   await visitThrough(behind);
   const folder = await mkdtemp(join(tmpdir(), 'relay-chunks-'));
   await using cleanup = new AsyncDisposableStack();
@@ -113,7 +116,7 @@ it('a file goes on behind a refused chunk without reading anything twice', async
 });
 
 it('what a relay says of chunks that it is known to take is meant for the message', async () => {
-  await using behind = await openBehind();
+  await using behind = await openBehind(TRY);
   const { session, peer } = behind;
   await visitThrough(behind);
   const sent = session.sendMessage(text(Buffer.alloc(8_000, 'x')));
@@ -128,7 +131,7 @@ it('what a relay says of chunks that it is known to take is meant for the messag
 
 it('a relay that hangs up on a larger chunk is not asked for another one', async () => {
   const relay = await MsrpPeerListener.listen();
-  await using side = await openClient([relayUri(relay)]);
+  await using side = await openClient([relayUri(relay)], { networkLimits: TRY });
   await using cleanup = new AsyncDisposableStack();
   cleanup.use(relay);
   const start = async () => {
@@ -154,4 +157,18 @@ it('a relay that hangs up on a larger chunk is not asked for another one', async
   const again = second.session.sendMessage(text(Buffer.alloc(50_000, 'x')));
   expect((await relayFrames(second.peer, 50_000)).sizes.slice(0, 2)).toEqual([8_192, 8_192]);
   expect(await again).toEqual({ status: 200 });
+});
+
+it('for less than a megabyte no larger chunk is tried; what a larger message has learnt is used', async () => {
+  await using behind = await openBehind();
+  await visitThrough(behind);
+  const small = behind.session.sendMessage(text(Buffer.alloc(60_000, 'x')));
+  expect(new Set((await relayFrames(behind.peer, 60_000)).sizes)).toEqual(new Set([8_192, 2_656]));
+  await small;
+  const large = behind.session.sendMessage(text(randomBytes(1024 * 1024)));
+  expect((await relayFrames(behind.peer, 1024 * 1024)).sizes.slice(0, 3)).toEqual([16_384, 32_768, 65_536]);
+  await large;
+  const after = behind.session.sendMessage(text(Buffer.alloc(60_000, 'x')));
+  expect((await relayFrames(behind.peer, 60_000)).sizes).toEqual([60_000]);
+  await after;
 });

@@ -69,9 +69,9 @@ export async function letIn(peer: MsrpPeer, usePath = USE_PATH, expires = '600')
 /** The other end of a session, behind a relay of its own. */
 export const REMOTE = 'msrps://r2.example:2855/q;tcp msrps://bob.example:7/b;tcp';
 
-export async function openBehind() {
+export async function openBehind(networkLimits: Partial<MsrpNetworkLimits> = {}) {
   const relay = await MsrpPeerListener.listen();
-  const side = await openClient([relayUri(relay)]);
+  const side = await openClient([relayUri(relay)], { networkLimits });
   const bound = side.client.bind();
   const peer = await relay.accept();
   await letIn(peer);
