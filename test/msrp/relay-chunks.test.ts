@@ -6,12 +6,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { FileSource } from '../../main/msrp/file-source.ts';
-import { MsrpPeerListener, RecordingDelegate, type MsrpPeer } from '../support/msrp-peer.ts';
-import { text } from './fixture.ts';
-import { letIn, openBehind, openClient, relayUri, reply, visitThrough } from './relay-fixture.ts';
+import { MsrpPeerListener, RecordingDelegate, requestText, type MsrpPeer } from '../support/msrp-peer.ts';
+import { openSide, path, text } from './fixture.ts';
+import { letIn, openBehind, openClient, relayUri, REMOTE, reply, visitThrough } from './relay-fixture.ts';
 
 /** Larger chunks are tried for small messages as well. */
 const TRY = { relayTrialBytes: 1 };
+
+/** We have no relay; the path of the peer begins with one. */
+async function openPlain() {
+  const relay = await MsrpPeerListener.listen();
+  const side = await openSide();
+  const visited = side.session.visit(
+    path(`${relayUri(relay).replace(';tcp', '/at;tcp')} msrp://bob.example:7/b;tcp`),
+  );
+  const peer = await relay.accept();
+  reply(peer, await peer.frame(), '200 OK');
+  await visited;
+  return {
+    session: side.session,
+    peer,
+    async [Symbol.asyncDispose]() {
+      await side[Symbol.asyncDispose]();
+      await relay[Symbol.asyncDispose]();
+    },
+  };
+}
 
 /** Plays a relay until all of `size` bytes have been taken: frames above `limit` get `refusal`. */
 async function relayFrames(peer: MsrpPeer, size: number, limit = Infinity, refusal = '501 Too large') {
@@ -171,4 +191,26 @@ it('for less than a megabyte no larger chunk is tried; what a larger message has
   const after = behind.session.sendMessage(text(Buffer.alloc(60_000, 'x')));
   expect((await relayFrames(behind.peer, 60_000)).sizes).toEqual([60_000]);
   await after;
+});
+
+it('a relay behind ours that refuses larger chunks says so in a REPORT: later messages go in 8 KB (RFC 4975 §7.1.2)', async () => {
+  await using behind = await openBehind(TRY);
+  const { session, peer } = behind;
+  await visitThrough(behind);
+  const first = session.sendMessage(text(Buffer.alloc(100_000, 'x')));
+  expect((await relayFrames(peer, 100_000)).sizes[1]).toBe(32_768);
+  await first;
+  const headers = { 'Message-ID': 'first', 'Byte-Range': '1-100000/100000', Status: '000 501 Too large' };
+  peer.send(requestText({ id: 'report-1', method: 'REPORT', to: session.uri.text, from: REMOTE, headers }));
+  await behind.delegate.until(({ reports }) => reports.length > 0);
+  const second = session.sendMessage(text(Buffer.alloc(50_000, 'x')));
+  expect(Math.max(...(await relayFrames(peer, 50_000)).sizes)).toBe(8_192);
+  await second;
+});
+
+it('a peer behind a relay of its own is sent small chunks as well, by whoever has none', async () => {
+  await using side = await openPlain();
+  const large = side.session.sendMessage(text(Buffer.alloc(60_000, 'x')));
+  expect(Math.max(...(await relayFrames(side.peer, 60_000)).sizes)).toBe(8_192);
+  expect(await large).toEqual({ status: 200 });
 });
