@@ -112,7 +112,9 @@ describe.skipIf(relayMissing !== undefined)('files behind relays of Kamailio', {
       const ofTom = await tom.meet('bob');
       const file = await writeRandom(world, 'film.bin', 2 * LARGE);
       const from = world.wire.length;
-      const dead = whenMoving(tom, () => dying[Symbol.asyncDispose]());
+      const dead = whenMoving(tom, async () => {
+        await dying[Symbol.asyncDispose]();
+      });
       const sent = await sendFile(bob, ofBob, file);
       await dead;
       const came = await arrived(tom, ofTom);
