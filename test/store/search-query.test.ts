@@ -197,7 +197,21 @@ describe('what it finds', () => {
   });
 
   it('a search that a newer one has overtaken finds nothing, in its own lane only', async () => {
-    const [first, second, other] = await Promise.all([
+    const zoe = await fixture.conversation('c-zoe', 'zoe');
+    // The thread is busy while all three are asked.
+    const busy = Array.from({ length: 300 }, (_, index) => ({
+      id: `busy${index}` as MessageId,
+      conversationId: zoe,
+      direction: 'out' as const,
+      wireId: `busy${index}`,
+      text: 'busy',
+      sentAtMs: new Date(2019, 0, 1).getTime(),
+      storedAtMs: 1,
+      state: 'sent' as const,
+      displayReportWanted: false,
+    }));
+    const [, first, second, other] = await Promise.all([
+      fixture.store.call('importMessages', busy),
       fixture.store.search({ text: 'plan', limit: 9 }, 1),
       fixture.store.search({ text: 'plan', limit: 9 }, 1),
       fixture.store.search({ text: 'plan', limit: 9 }, 2),

@@ -32,6 +32,7 @@ export const QUICK: Partial<MessengerOptions> = {
     registrationRetryFirstMs: 50,
     registrationRetryMaxMs: 1_000,
     registrationLostMs: 50,
+    shutdownByeMs: 400,
   },
 };
 
