@@ -15,7 +15,7 @@ import { placeFile } from './file-name.ts';
 import type { AskedFile, TransferHost, TransferRecord } from './transfer-record.ts';
 
 /** How an attempt is made: by answering the offer that waits, or by asking for the file. */
-export type FileWay = { readonly asked: AskedFile } | { readonly context: FileCallContext };
+type FileWay = { readonly asked: AskedFile } | { readonly context: FileCallContext };
 
 /** Receives the file, or the rest of it. Whatever comes of it is in its state afterwards. */
 export async function receiveFile(host: TransferHost, record: TransferRecord, way: FileWay): Promise<void> {

@@ -16,7 +16,7 @@ import type { IncomingInvite } from '../sip/agent/invite.ts';
 import { shownTransfer, type PlacedTransfer, type StoredTransfer } from '../store/transfers.ts';
 import { pictureType, readInviteBody, type FileIcon } from './file-body.ts';
 import { safeFileName } from './file-name.ts';
-import { confirmFile, receiveFile, type FileWay } from './incoming-transfer.ts';
+import { confirmFile, receiveFile } from './incoming-transfer.ts';
 import { createMessageId } from './message-id.ts';
 import { offerFile, prepareFile, serveFile } from './outgoing-transfer.ts';
 import { TransferRecord, type AskedFile, type TransferHost } from './transfer-record.ts';
@@ -128,9 +128,10 @@ export class Transfers implements AsyncDisposable {
     if (record.stored.direction !== 'in' || record.state === 'done') throw notPossible();
     const { asked } = record;
     record.asked = undefined;
-    await record.update({ accepted: true, state: 'waiting', failure: null });
-    if (asked !== undefined) this.#receive(record, { asked });
-    else this.#goOn(record.stored.conversationId);
+    const kept = record.update({ accepted: true, state: 'waiting', failure: null });
+    if (asked !== undefined) this.#receive(record, asked, kept);
+    await kept;
+    if (asked === undefined) this.#goOn(record.stored.conversationId);
     return shownTransfer(record.stored);
   }
 
@@ -264,8 +265,7 @@ export class Transfers implements AsyncDisposable {
     }
     const { size, accepted } = record.stored;
     if (accepted || (known && size !== null && size <= this.#host.autoAcceptBytes())) {
-      await record.update({ accepted: true });
-      this.#receive(record, { asked });
+      this.#receive(record, asked, record.update({ accepted: true }));
       return;
     }
     await this.#ask(record, asked);
@@ -383,8 +383,17 @@ export class Transfers implements AsyncDisposable {
     else if (record.stored.accepted) await receiveFile(this.#host, record, { context });
   }
 
-  #receive(record: TransferRecord, way: FileWay & { readonly asked: AskedFile }): void {
-    this.#run(record, () => receiveFile(this.#host, record, way));
+  /** Takes it from this moment on: whoever else would begin an attempt meanwhile would write into the same file. */
+  #receive(record: TransferRecord, asked: AskedFile, kept: Promise<void>): void {
+    if (record.busy) {
+      kept.catch(() => undefined);
+      void asked.invite.reject(486);
+      return;
+    }
+    this.#run(record, async () => {
+      await kept;
+      await receiveFile(this.#host, record, { asked });
+    });
   }
 
   #prepare(record: TransferRecord): void {

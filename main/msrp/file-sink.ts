@@ -83,6 +83,8 @@ export class FileSink implements MsrpBodySink {
   }
 
   write(offset: number, bytes: Buffer): boolean {
+    // The rest of a frame that was under way when the message was given up: the descriptor may be another file's now.
+    if (this.#aborted) return true;
     if (this.#failure !== undefined) throw this.#failure;
     const { size, maxBytes } = this.#options;
     const at = this.#options.offset + offset;
