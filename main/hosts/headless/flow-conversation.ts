@@ -36,8 +36,8 @@ export async function startServer(
       'user',
       'add',
       user,
-      '--password',
-      password,
+      // In one word: a password may begin with a hyphen.
+      `--password=${password}`,
       '--data',
       data,
     ]);
