@@ -152,6 +152,7 @@ export class MsrpConnection implements AsyncDisposable {
   receiveBytes(bytes: Buffer): void {
     this.#record('in', bytes);
     this.#bytesRead += bytes.length;
+    this.#output.receiveRead();
     if (this.#ended !== undefined) return;
     const events = this.#parser.push(bytes);
     if (this.#nextEvent < this.#events.length) {
@@ -164,10 +165,10 @@ export class MsrpConnection implements AsyncDisposable {
     if (this.#parser.midFrame) this.#watchFrame();
   }
 
-  /** Writes one frame or response at once; it is not subject to the lanes. `head` and `tail` are ASCII. */
-  sendFrame(head: string, body?: Buffer, tail?: string): void {
+  /** Writes one frame or response at once (`patient`: soon); not subject to the lanes. `head` and `tail` are ASCII. */
+  sendFrame(head: string, body?: Buffer, tail?: string, patient = false): void {
     if (!this.#socket.writable) return;
-    this.#output.append(head, body, tail);
+    this.#output.append(head, body, tail, patient);
   }
 
   /** A lane has something to send. */

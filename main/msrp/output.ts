@@ -15,6 +15,8 @@ const MAX_SPARE_LARGE_BLOCKS = 4;
 const spareBlocks: Buffer[] = [];
 const spareLargeBlocks: Buffer[] = [];
 const EMPTY: Buffer = Buffer.alloc(0);
+/** Turns of the event loop that a patient frame waits for others, while the peer goes on sending. */
+const MAX_PATIENT_TURNS = 4;
 
 /**
  * The outgoing side of a socket. What is appended in one turn of the event loop is written together: the answers to all
@@ -24,7 +26,13 @@ export class MsrpOutput {
   readonly #socket: Socket;
   readonly #receiveWritten: (bytes: Buffer) => void;
   readonly #receiveFlushed: () => void;
-  readonly #flush = (): void => this.flush();
+  readonly #endTurn = (): void => {
+    if (this.#isPatient && this.#hasRead && this.#turns < MAX_PATIENT_TURNS) {
+      this.#turns++;
+      this.#hasRead = false;
+      setImmediate(this.#endTurn);
+    } else this.flush();
+  };
   /** TLS copies what consists of several pieces into memory of its own, fresh each time: better into ours. */
   readonly #gathersAll: boolean;
   #block = EMPTY;
@@ -32,6 +40,10 @@ export class MsrpOutput {
   #handed = 0;
   #used = 0;
   #scheduled = false;
+  /** Nothing waits but frames that may wait for others. */
+  #isPatient = true;
+  #turns = 0;
+  #hasRead = false;
 
   /** `receiveWritten` sees each buffer as it is written; `receiveFlushed` is called after each turn's writes. */
   constructor(socket: Socket, receiveWritten: (bytes: Buffer) => void, receiveFlushed: () => void) {
@@ -46,8 +58,17 @@ export class MsrpOutput {
     return this.#used - this.#handed + this.#socket.writableLength;
   }
 
-  /** Appends one frame; `head` and `tail` are ASCII. The body must not be changed until it is written. */
-  append(head: string, body?: Buffer, tail = ''): void {
+  /** Something has come from the peer. */
+  receiveRead(): void {
+    this.#hasRead = true;
+  }
+
+  /**
+   * Appends one frame; `head` and `tail` are ASCII. The body must not be changed until it is written. A `patient` frame
+   * leaves with others, at the latest when the peer pauses.
+   */
+  append(head: string, body?: Buffer, tail = '', patient = false): void {
+    if (!patient) this.#isPatient = false;
     if (this.#gathersAll)
       this.#reserve(Math.min(head.length + (body?.length ?? 0) + tail.length, LARGE_BLOCK_BYTES));
     this.#appendText(head);
@@ -66,13 +87,15 @@ export class MsrpOutput {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#socket.cork();
-    setImmediate(this.#flush);
+    setImmediate(this.#endTurn);
   }
 
   /** Hands everything to the socket now. */
   flush(): void {
     if (!this.#scheduled) return;
     this.#scheduled = false;
+    this.#isPatient = true;
+    this.#turns = 0;
     this.#handOver();
     const block = this.#block;
     this.#block = EMPTY;

@@ -96,7 +96,7 @@ class IncomingSend implements MsrpFrameSink {
     if (this.#refused) return;
     try {
       const message = this.#chunk.receiveEnd(flag);
-      if (message === undefined) sendResponse(this.#connection, this.#head, 200);
+      if (message === undefined) sendResponse(this.#connection, this.#head, 200, flag === '+');
       else this.#receiving.deliver(this.#connection, this.#head, message);
     } catch (error) {
       this.#refuse(error);

@@ -31,12 +31,21 @@ export function isResponseWanted(head: MsrpHead, status: number): boolean {
   return failureReport === 'yes' || (failureReport === 'partial' && status !== 200);
 }
 
-/** Answers a request hop by hop, if it wants an answer. To-Path is the first URI of its From-Path. */
-export function sendResponse(connection: MsrpConnection, head: MsrpHead, status: number): void {
+/**
+ * Answers a request hop by hop, if it wants an answer. To-Path is the first URI of its From-Path. `patient`: more of
+ * the same message is on its way, its answers may leave together.
+ */
+export function sendResponse(
+  connection: MsrpConnection,
+  head: MsrpHead,
+  status: number,
+  patient = false,
+): void {
   if (head.fromPath === undefined || !isResponseWanted(head, status)) return;
   const toPath = firstPathUri(head.fromPath);
   const fromPath = firstPathUri(head.toPath ?? '');
-  connection.sendFrame(formatResponse(head.transactionId, status, toPath, fromPath));
+  const response = formatResponse(head.transactionId, status, toPath, fromPath);
+  connection.sendFrame(response, undefined, '', patient);
 }
 
 /** Whether the sender of a chunk wants a success report of its message (RFC 4975 §7.1.1). */
