@@ -357,7 +357,8 @@ export class Messenger implements AsyncDisposable {
       ...(msrpLimits ? { msrpLimits } : {}),
     });
     const { network } = this.#keeper;
-    for (const account of accounts) {
+    // As they are now: one may have been changed or removed while the network was being opened.
+    for (const account of await this.store.call('selectAccounts', null)) {
       if (network === undefined) this.feed.publish('account.changed', { account: this.shown(account) });
       else if (!this.#accounts.has(account.id)) this.#startAccount(network, account);
     }
