@@ -8,9 +8,15 @@ import type { HistoryNotice, HistoryStatus } from '../../shared/domain/history.t
 import type { Settings } from '../../shared/settings.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { systemClock, type Clock, type Timer } from '../base/clock.ts';
-
 import type { Log } from '../base/log.ts';
-import { BACKUP_FOLDER, backupNameAt, listBackups, outdatedBackups, stageRestore } from '../store/backups.ts';
+import {
+  BACKUP_FOLDER,
+  backupNameAt,
+  listBackups,
+  outdatedBackups,
+  restoreFileOf,
+  stageRestore,
+} from '../store/backups.ts';
 import { StoreError } from '../store/database.ts';
 import type { Store } from '../store/store.ts';
 
@@ -77,13 +83,13 @@ export class HistoryKeeper implements AsyncDisposable {
 
   /** Chooses a backup for the next start; `null` changes nothing then. Rejects with CallError. */
   async restore(name: string | null): Promise<HistoryStatus> {
-    if (name === null) await rm(`${this.#options.path}.restore`, { force: true });
+    if (name === null) await rm(restoreFileOf(this.#options.path), { force: true });
     else {
       if (!listBackups(this.#folder).some((backup) => backup.name === name)) {
         throw new CallError('not-found', 'This backup does not exist any more.');
       }
       try {
-        stageRestore(this.#options.path, join(this.#folder, name));
+        await stageRestore(this.#options.path, join(this.#folder, name));
       } catch (error) {
         throw new CallError('store-failed', `The backup could not be copied (${String(error)}).`);
       }

@@ -12,7 +12,7 @@ import type { MsrpSinkFor } from '../msrp/streams.ts';
 import { FileCall, type FileCallContext, type FileCallStart } from './file-call.ts';
 import { digestFile } from './file-digest.ts';
 import { placeFile } from './file-name.ts';
-import type { AskedFile, TransferHost, TransferRecord } from './transfer-record.ts';
+import { fileFacts, type AskedFile, type TransferHost, type TransferRecord } from './transfer-record.ts';
 
 /** How an attempt is made: by answering the offer that waits, or by asking for the file. */
 type FileWay = { readonly asked: AskedFile } | { readonly context: FileCallContext };
@@ -103,15 +103,10 @@ async function receiveRefusal(
   } else await record.update({ state: 'waiting' });
 }
 
-function describe({ stored }: TransferRecord, start: number): FileDescription {
+function describe(record: TransferRecord, start: number): FileDescription {
   return {
     direction: 'recvonly',
-    name: stored.name,
-    type: stored.type,
-    size: stored.size ?? undefined,
-    sha1: stored.sha1 ?? undefined,
-    sha256: stored.sha256 ?? undefined,
-    transferId: stored.transferId,
+    ...fileFacts(record),
     disposition: 'attachment',
     modifiedMs: undefined,
     start,

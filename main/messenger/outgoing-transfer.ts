@@ -12,7 +12,7 @@ import { pictureType } from './file-body.ts';
 import { FileCall, type FileCallContext, type FileCallStart } from './file-call.ts';
 import { digestFile } from './file-digest.ts';
 import { createMessageId } from './message-id.ts';
-import type { AskedFile, TransferHost, TransferRecord } from './transfer-record.ts';
+import { fileFacts, type AskedFile, type TransferHost, type TransferRecord } from './transfer-record.ts';
 
 /** Reads the file once. Leaves it `waiting`, or `failed`. */
 export async function prepareFile(record: TransferRecord, signal: AbortSignal): Promise<void> {
@@ -198,15 +198,11 @@ async function receiveRefusal(
   }
 }
 
-function describe({ stored }: TransferRecord, start: number): FileDescription {
+function describe(record: TransferRecord, start: number): FileDescription {
+  const { stored } = record;
   return {
     direction: 'sendonly',
-    name: stored.name,
-    type: stored.type,
-    size: stored.size ?? undefined,
-    sha1: stored.sha1 ?? undefined,
-    sha256: stored.sha256 ?? undefined,
-    transferId: stored.transferId,
+    ...fileFacts(record),
     disposition: stored.type.startsWith('image/') ? 'render' : 'attachment',
     modifiedMs: stored.modifiedMs ?? undefined,
     start,

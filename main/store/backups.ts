@@ -2,7 +2,8 @@
  * Owns: the folder of backups of a history: their names, which of them are kept, and which one is to be restored.
  * Called by: main/messenger/history-keeper.ts, worker.ts. Calls: node:fs.
  */
-import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { copyFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** One backup. */
@@ -19,9 +20,13 @@ export const BACKUP_FOLDER = 'backups';
 const NAME = /^history-(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})\.sqlite$/;
 const DAY_MS = 86_400_000;
 
+/** `20260131-120000`, in UTC: a time as it stands in the name of a file. */
+export function fileStamp(time: Date): string {
+  return time.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
+}
+
 export function backupNameAt(ms: number): string {
-  const stamp = new Date(ms).toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
-  return `history-${stamp}.sqlite`;
+  return `history-${fileStamp(new Date(ms))}.sqlite`;
 }
 
 /** The backups in a folder, newest first. A folder that is not there has none. */
@@ -73,12 +78,12 @@ export function restoreFileOf(path: string): string {
   return `${path}.restore`;
 }
 
-/** Chooses a backup for the next start. Throws the error of the system. */
-export function stageRestore(path: string, backup: string): void {
+/** Chooses a backup for the next start. Rejects with the error of the system. */
+export async function stageRestore(path: string, backup: string): Promise<void> {
   const staged = restoreFileOf(path);
-  rmSync(`${staged}.part`, { force: true });
-  copyFileSync(backup, `${staged}.part`);
-  renameSync(`${staged}.part`, staged);
+  await rm(`${staged}.part`, { force: true });
+  await copyFile(backup, `${staged}.part`);
+  await rename(`${staged}.part`, staged);
 }
 
 /**
@@ -88,8 +93,7 @@ export function stageRestore(path: string, backup: string): void {
 export function applyRestore(path: string, now: Date = new Date()): string | undefined {
   const staged = restoreFileOf(path);
   if (!existsSync(staged)) return undefined;
-  const stamp = now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
-  const aside = path.replace(/\.sqlite$/, '') + `-replaced-${stamp}.sqlite`;
+  const aside = `${path.replace(/\.sqlite$/, '')}-replaced-${fileStamp(now)}.sqlite`;
   for (const end of ['-wal', '-shm', '']) if (existsSync(path + end)) renameSync(path + end, aside + end);
   renameSync(staged, path);
   return aside;

@@ -16,6 +16,7 @@ import {
   statSync,
   truncateSync,
 } from 'node:fs';
+import { fileStamp } from './backups.ts';
 import { asStoreError, openDatabase, openDamaged, type Database, type Migration } from './database.ts';
 
 /** What was saved of a damaged history. */
@@ -43,10 +44,9 @@ export function damageMarkOf(path: string): string {
 
 /** `history.sqlite` → `history-damaged-20260131-120000.sqlite`, a name that is free. */
 function nameAside(path: string, now: Date): string {
-  const stamp = now.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
-  const base = path.replace(/\.sqlite$/, '');
+  const base = `${path.replace(/\.sqlite$/, '')}-damaged-${fileStamp(now)}`;
   for (let count = 1; ; count += 1) {
-    const name = `${base}-damaged-${stamp}${count === 1 ? '' : `-${count}`}.sqlite`;
+    const name = `${base}${count === 1 ? '' : `-${count}`}.sqlite`;
     if (!existsSync(name)) return name;
   }
 }

@@ -42,9 +42,6 @@ export interface IndexBatch {
 
 export function searchIndexProcedures(database: Database) {
   const insert = database.prepare<[number, string]>('INSERT INTO message_words (rowid, words) VALUES (?, ?)');
-  const remove = database.prepare<[number, string]>(
-    `INSERT INTO message_words (message_words, rowid, words) VALUES ('delete', ?, ?)`,
-  );
   const labelOf = database.prepare<[string], { label: number | null }>(
     'SELECT label FROM conversations WHERE id = ?',
   );
@@ -67,7 +64,7 @@ export function searchIndexProcedures(database: Database) {
     return conversationLabel(labelOf.get(conversationId)?.label ?? setLabel.get(conversationId)?.label ?? 0);
   }
 
-  function wordsOf(message: IndexedMessage, label = labelFor(message.conversationId)): string {
+  function wordsOf(message: IndexedMessage, label: string): string {
     const marks = [
       label,
       directionLabel(message.direction === 'in' ? 'in' : 'out'),
@@ -103,13 +100,6 @@ export function searchIndexProcedures(database: Database) {
 
   return {
     openBatch,
-    /** `message` is exactly what was taken in. */
-    removeFromIndex: (message: IndexedMessage): void => {
-      remove.run(message.position, wordsOf(message));
-      const isIncoming = message.direction === 'in' ? -1 : 0;
-      const { conversationId, position, sentAtMs } = message;
-      countDay.run(conversationId, dayOf(sentAtMs), position, isIncoming, -1 - isIncoming);
-    },
     labelFor,
     /** Takes in up to so many older messages, newest first. Returns whether there are more. */
     continueIndexing: database.transaction((input: { limit: number }): boolean => {
@@ -137,7 +127,4 @@ export function searchIndexProcedures(database: Database) {
   };
 }
 
-export type SearchIndex = Pick<
-  ReturnType<typeof searchIndexProcedures>,
-  'openBatch' | 'removeFromIndex' | 'labelFor'
->;
+export type SearchIndex = Pick<ReturnType<typeof searchIndexProcedures>, 'openBatch' | 'labelFor'>;

@@ -246,7 +246,7 @@ describe('backups', () => {
         standing: 'accepted',
         nowMs: 2,
       });
-      stageRestore(path, backup);
+      await stageRestore(path, backup);
     }
     await using store = await Store.open(path);
     expect(await store.call('selectConversations', null)).toHaveLength(1);

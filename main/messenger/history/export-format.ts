@@ -1,12 +1,13 @@
 /**
  * Owns: what an exported history looks like on disk: its lines, its chain and its manifest.
- * Called by: export.ts, verify.ts, import.ts. Calls: node:crypto, valibot.
+ * Called by: export.ts, verify.ts, import.ts. Calls: node:crypto, node:fs, valibot.
  *
  * `messages.jsonl` holds one JSON object a line. The last member of each is `chain`: SHA-256 over the chain of the line
  * before (64 zeros at the first) and the line without its chain. So no line can be changed, left out or put elsewhere
  * without all that follow being wrong, and the manifest has the last one.
  */
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import * as v from 'valibot';
 
 export const LINES_FILE = 'messages.jsonl';
@@ -78,6 +79,17 @@ export const manifestSchema = v.object({
   files: v.array(v.object({ path: v.string(), bytes: v.number(), sha256: v.string() })),
 });
 export type Manifest = v.InferOutput<typeof manifestSchema>;
+
+/** What a manifest says about a file. Rejects with the error of the system. */
+export async function hashFile(path: string): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return { bytes, sha256: hash.digest('hex') };
+}
 
 /** The chain of a line whose text, without its chain, is this. */
 export function nextChain(chain: string, text: string): string {

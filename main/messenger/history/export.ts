@@ -7,17 +7,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import {
-  mkdir,
-  open,
-  readFile,
-  rename,
-  rm,
-  stat,
-  truncate,
-  writeFile,
-  type FileHandle,
-} from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, truncate, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Conversation } from '../../../shared/domain/conversation.ts';
@@ -29,6 +19,7 @@ import {
   FILES_FOLDER,
   FIRST_CHAIN,
   formatLine,
+  hashFile,
   LINES_FILE,
   MANIFEST_FILE,
   type ExportLine,
@@ -130,7 +121,9 @@ export async function exportHistory(options: ExportOptions): Promise<Manifest> {
     options.receiveProgress?.({ messages: part.counts.messages, conversations: part.counts.conversations });
   }
   if (format === 'html') part.files.push(await writeIndex(folder, part.pages));
-  if (format === 'jsonl') part.files.push(await hashFile(folder, LINES_FILE));
+  if (format === 'jsonl') {
+    part.files.push({ path: LINES_FILE, ...(await hashFile(join(folder, LINES_FILE))) });
+  }
   const manifest: Manifest = {
     version: 1,
     madeAt: part.madeAt,
@@ -323,12 +316,6 @@ async function copyAttachment(
   counts.files += 1;
   files.push({ path, bytes, sha256: hash.digest('hex') });
   return path;
-}
-
-async function hashFile(folder: string, path: string): Promise<Part['files'][number]> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(join(folder, path))) hash.update(chunk as Buffer);
-  return { path, bytes: (await stat(join(folder, path))).size, sha256: hash.digest('hex') };
 }
 
 async function writeIndex(folder: string, pages: Part['pages']): Promise<Part['files'][number]> {

@@ -2,7 +2,6 @@
  * Owns: whether an exported history is complete and as it was written. Called by: hosts/headless/history.ts, import.ts.
  * Calls: export-format.ts, node:fs.
  */
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
@@ -10,6 +9,7 @@ import { createInterface } from 'node:readline';
 import * as v from 'valibot';
 import {
   FIRST_CHAIN,
+  hashFile,
   LINES_FILE,
   lineSchema,
   MANIFEST_FILE,
@@ -37,7 +37,7 @@ export async function verifyExport(folder: string): Promise<{ manifest: Manifest
       problems.push(`${path}: lies outside of the export`);
       continue;
     }
-    const found = await hashOf(join(folder, path));
+    const found = await hashFile(join(folder, path)).catch(() => undefined);
     if (found === undefined) problems.push(`${path}: is missing`);
     else if (found.sha256 !== sha256) {
       problems.push(`${path}: was changed (${found.bytes} bytes instead of ${bytes}, or others)`);
@@ -107,18 +107,4 @@ function parseLine(text: string, wrong: (what: string) => ExportError): ExportLi
 export function isInside(path: string): boolean {
   const plain = normalize(path);
   return !isAbsolute(plain) && !plain.startsWith('..') && !/^[A-Za-z]:/.test(plain);
-}
-
-async function hashOf(path: string): Promise<{ sha256: string; bytes: number } | undefined> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-  } catch {
-    return undefined;
-  }
-  return { sha256: hash.digest('hex'), bytes };
 }
