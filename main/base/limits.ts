@@ -304,6 +304,8 @@ export const MESSENGER_LIMITS = {
   registrationEarlyMs: 60_000,
   registrationRetryFirstMs: 1_000,
   registrationRetryMaxMs: 16_000,
+  /** A request that overtakes the answer to our first REGISTER waits this long for it. */
+  serverAnswerMs: 2_000,
   /** UDP is tried for this long after TCP and TLS have failed. */
   udpTrialMs: 3_000,
   /** A lost flow is set up anew within this time. */
@@ -376,6 +378,9 @@ export const IMSERVER_LIMITS = {
   byeMs: 5_000,
   /** A session waits this long for the older messages of its two people to be delivered. */
   holdMs: 5_000,
+  /** A device that is there and did not take what waits for it is asked again: first and longest wait. */
+  redeliverFirstMs: 5_000,
+  redeliverMaxMs: 60_000,
   /** Both legs of a session are asked this often whether they are still there. */
   auditMs: 15 * 60_000,
 } as const;

@@ -2,7 +2,7 @@
  * Owns: SIP MESSAGE through the server: passed on to the present, kept on disk for the absent, delivered on return.
  * Called by: imserver.ts with each MESSAGE and each registration. Calls: registrar.ts, sip/agent/pager-message.ts, store.
  */
-import { systemClock, type Clock } from '../base/clock.ts';
+import { systemClock, type Clock, type Timer } from '../base/clock.ts';
 import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
@@ -39,13 +39,26 @@ interface Parcel {
   readonly body: Buffer;
 }
 
+/** One round of delivering to a recipient. */
+interface Delivery {
+  again: boolean;
+  /** The ways that were known when it began. */
+  readonly ways: ReadonlySet<string>;
+  /** Resolved when another device has come: the old ones are not waited for any longer. */
+  readonly arrived: PromiseWithResolvers<'later'>;
+  readonly done: PromiseWithResolvers<void>;
+}
+
 /** Passes messages on, or keeps them. */
-export class DeferredMessages {
+export class DeferredMessages implements Disposable {
   readonly #options: DeferredMessagesOptions;
   readonly #clock: Clock;
   readonly #limits: ImServerLimits;
   /** Recipients to whom we are delivering. */
-  readonly #delivering = new Map<string, { again: boolean; readonly done: PromiseWithResolvers<void> }>();
+  readonly #delivering = new Map<string, Delivery>();
+  /** Recipients whose devices did not take what waits for them, and when they are asked again. */
+  readonly #refused = new Map<string, Timer>();
+  #closed = false;
 
   constructor(options: DeferredMessagesOptions) {
     this.#options = options;
@@ -113,22 +126,56 @@ export class DeferredMessages {
 
   /** A device of the user is there: what waited goes out, oldest first, one after the other. */
   receivePresent(user: string): void {
+    this.#refused.get(user)?.[Symbol.dispose]();
+    this.#refused.delete(user);
+    this.#begin(user, this.#limits.redeliverFirstMs);
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    for (const timer of this.#refused.values()) timer[Symbol.dispose]();
+    this.#refused.clear();
+  }
+
+  #begin(user: string, waitMs: number): void {
     const running = this.#delivering.get(user);
     if (running !== undefined) {
       running.again = true;
+      if (this.#waysOf(user).some((way) => !running.ways.has(way))) running.arrived.resolve('later');
       return;
     }
-    const delivery = { again: false, done: Promise.withResolvers<void>() };
+    const delivery: Delivery = {
+      again: false,
+      ways: new Set(this.#waysOf(user)),
+      arrived: Promise.withResolvers(),
+      done: Promise.withResolvers(),
+    };
     this.#delivering.set(user, delivery);
-    void this.#deliverAll(user)
+    void this.#deliverAll(user, delivery)
       .catch((error: unknown) => {
         this.#options.log.error('deferred.failed', { user, error });
+        return 'later' as const;
       })
-      .finally(() => {
+      .then((outcome) => {
         this.#delivering.delete(user);
         delivery.done.resolve();
         if (delivery.again) this.receivePresent(user);
+        else if (outcome === 'later') this.#askAgain(user, waitMs);
       });
+  }
+
+  /** A device that is there may refuse for a moment: it is starting, or its disk is full. */
+  #askAgain(user: string, waitMs: number): void {
+    if (this.#closed || !this.#options.registrar.isOnline(user)) return;
+    const timer = this.#clock.startTimer(waitMs, () => {
+      this.#refused.delete(user);
+      this.#begin(user, Math.min(2 * waitMs, this.#limits.redeliverMaxMs));
+    });
+    this.#refused.set(user, timer);
+  }
+
+  #waysOf(user: string): string[] {
+    return this.#options.registrar.devicesOf(user).map(({ contact, source }) => `${contact} ${source}`);
   }
 
   #hasWaiting(recipient: string): Promise<boolean> {
@@ -151,7 +198,7 @@ export class DeferredMessages {
       this.receivePresent(parcel.recipient);
   }
 
-  async #deliverAll(user: string): Promise<void> {
+  async #deliverAll(user: string, { arrived }: Delivery): Promise<'done' | 'later'> {
     const { store } = this.#options;
     for (;;) {
       const waiting = await store.call('selectDeferred', {
@@ -159,10 +206,11 @@ export class DeferredMessages {
         limit: DELIVERY_BATCH,
         nowMs: this.#clock.now(),
       });
-      if (waiting.length === 0) return;
+      if (waiting.length === 0) return 'done';
       for (const message of waiting) {
-        const outcome = await this.#deliver({ ...message, body: Buffer.from(message.body) });
-        if (outcome === 'later') return;
+        const sent = this.#deliver({ ...message, body: Buffer.from(message.body) });
+        const outcome = await Promise.race([sent, arrived.promise]);
+        if (outcome === 'later') return outcome;
         await store.call('deleteDeferred', { id: message.id });
       }
     }

@@ -112,7 +112,7 @@ export class ImServer implements AsyncDisposable {
         lifetime,
       );
       const shared = { agent, credentials, registrar, users, domain: config.domain, log, ...timing };
-      const deferred = new DeferredMessages({ ...shared, store });
+      const deferred = lifetime.own(new DeferredMessages({ ...shared, store }));
       const b2bua = lifetime.own(new B2bua({ ...shared, deferred }));
       serve(agent, registrar, b2bua, deferred);
       // Whoever was there before a restart need not say so again.

@@ -8,6 +8,7 @@ import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Settings } from '../../shared/settings.ts';
 import { setNewest } from '../base/bounded-map.ts';
+import { systemClock } from '../base/clock.ts';
 import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { RegistrationStatus, ServerWay } from '../sip/agent/registration-flow.ts';
@@ -61,6 +62,8 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   readonly #conversations = new Map<ConversationId, ConversationLink>();
   #status: AccountStatus = { status: 'offline' };
   #remembered: string | undefined;
+  /** The server has answered a REGISTER, or nobody did. */
+  readonly #answered = Promise.withResolvers<void>();
 
   constructor(host: AccountHost, stored: StoredAccount, password: string) {
     this.#stored = stored;
@@ -115,8 +118,17 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     return this.#status.status === 'online';
   }
 
-  /** False until the server has answered for the first time. */
-  get knowsServer(): boolean {
+  /**
+   * Whether the server has answered yet. What it sends right after its answer may overtake that on another way: it is
+   * waited for, for `serverAnswerMs`.
+   */
+  async knowsServer(): Promise<boolean> {
+    if (this.#registration.knowsServer) return true;
+    const late = Promise.withResolvers<void>();
+    using _limit = systemClock.startTimer(this.#host.limits.serverAnswerMs, () => {
+      late.resolve();
+    });
+    await Promise.race([this.#answered.promise, late.promise]);
     return this.#registration.knowsServer;
   }
 
@@ -271,6 +283,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
 
   #receiveRegistration(status: RegistrationStatus): void {
     const server = serverName(this.stored);
+    if (status.status !== 'registering') this.#answered.resolve();
     switch (status.status) {
       case 'stopped':
         this.#change({ status: 'offline' });

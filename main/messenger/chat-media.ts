@@ -191,7 +191,10 @@ export class ChatMedia {
     const visits = offer.setup !== undefined && offer.setup !== 'active';
     const setup = visits ? 'active' : offer.setup === undefined ? undefined : 'passive';
     this.#agreed = { path: offer.path, setup };
-    if (!visits) return 'passive';
+    if (!visits) {
+      session.expectVisit(offer.path, this.#remote(offer, false));
+      return 'passive';
+    }
     try {
       const { status } = await session.visit(offer.path, this.#remote(offer, offer.cema));
       return status === 200 ? 'visited' : 'unanswered';
@@ -201,7 +204,7 @@ export class ChatMedia {
       if (!isUnreachable(error)) throw mediaErrorOf(error);
       this.#takeRelayOr(mediaErrorOf(error));
       session.destroy();
-      await this.#open();
+      (await this.#open()).expectVisit(offer.path, this.#remote(offer, false));
       this.#agreed = { path: offer.path, setup: 'passive' };
       return 'passive';
     }

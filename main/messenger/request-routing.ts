@@ -62,7 +62,7 @@ export class RequestRouting {
       await request.respond(480, { reason: 'Not signed in here' });
       return undefined;
     }
-    if (!account.knowsServer) {
+    if (!(await account.knowsServer())) {
       // Our registration is on its way: whether this is the server is known when it has answered. It tries again.
       await request.respond(480, { reason: 'Not signed in yet' });
       return undefined;

@@ -5,18 +5,16 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { MsrpLimits } from '../base/limits.ts';
-import type { Log } from '../base/log.ts';
 import type { MsrpConnection, MsrpConnectionUser, MsrpFrameSink } from './connection.ts';
 import type { MsrpHead } from './message.ts';
-import { AnsweredFrame, IGNORED_FRAME, MsrpReceiving, type MsrpIncomingMessage } from './receiving.ts';
-import { MsrpReports, type MsrpSessionReport } from './reports.ts';
-import { MsrpSending, type MsrpOutgoingMessage, type MsrpSendHost, type MsrpSendOutcome } from './sending.ts';
+import { AnsweredFrame, IGNORED_FRAME, MsrpReceiving } from './receiving.ts';
+import { MsrpReports } from './reports.ts';
+import { MsrpSending, type MsrpOutgoingMessage, type MsrpSendOutcome } from './sending.ts';
 import { MsrpSessionError, type MsrpEndReason } from './session-error.ts';
-import { MsrpSessionPeer, type MsrpRemoteOptions, type MsrpSessionRelay } from './session-peer.ts';
+import type { MsrpSessionDelegate, MsrpSessionHost, MsrpSessionOptions } from './session-host.ts';
+import { MsrpSessionPeer, type MsrpRemoteOptions } from './session-peer.ts';
 import { nextSessionState, type MsrpSessionState } from './session-state.ts';
-import type { MsrpSinkFor } from './streams.ts';
-import type { MsrpDialTarget } from './dialer.ts';
-import { wrongCertificate, type MsrpTrust } from './tls-client.ts';
+import { wrongCertificate } from './tls-client.ts';
 import { createTransactionId, MsrpTransactions } from './transactions.ts';
 import type { MsrpUri } from './uri.ts';
 import { AwaitedVisit, type MsrpVisitOutcome } from './visit-outcome.ts';
@@ -26,57 +24,12 @@ export type { MsrpIncomingMessage } from './receiving.ts';
 export type { MsrpSessionReport } from './reports.ts';
 export type { MsrpOutgoingMessage, MsrpSendOutcome } from './sending.ts';
 export type { MsrpEndReason } from './session-error.ts';
+export type { MsrpSessionDelegate, MsrpSessionHost } from './session-host.ts';
 export type { MsrpSessionRelay } from './session-peer.ts';
 export type { MsrpSessionState } from './session-state.ts';
 export type { MsrpVisitOutcome } from './visit-outcome.ts';
 
-/** What the messenger learns from a session. */
-export interface MsrpSessionDelegate {
-  /** A whole message has come. Resolve = stored: only then its last chunk is answered with 200. */
-  receiveMessage(message: MsrpIncomingMessage): Promise<void>;
-  /** Where a message goes that is not to be collected in memory; `receiveMessage` is not called for it. */
-  readonly sinkFor?: MsrpSinkFor;
-  /** A REPORT, or a failure of a message with Failure-Report `partial` after it was sent. */
-  receiveReport(report: MsrpSessionReport): void;
-  /** The peer visited; once for each connection, early visitors included. */
-  receiveVisit(fromPath: readonly MsrpUri[]): void;
-  /** A bound session ended by itself: connection lost, closed by the peer, fault. Once; never for our own close. */
-  receiveClose(reason: MsrpEndReason): void;
-}
-
 const ACCEPTED: MsrpVisitOutcome = { kind: 'answered', status: 200 };
-
-/** What a session needs of its endpoint. */
-export interface MsrpSessionHost extends MsrpSendHost {
-  readonly log: Log;
-  readonly limits: MsrpLimits;
-  /** Opens a connection, from `localHost` if possible; `alone`: a full sink holds up all of it. Rejects with MsrpSessionError. */
-  dial(
-    target: MsrpDialTarget,
-    options: {
-      readonly localHost: string;
-      readonly alone: boolean;
-      readonly trust: MsrpTrust;
-      readonly signal: AbortSignal | undefined;
-    },
-  ): Promise<MsrpConnection>;
-  /** The session is closed. */
-  forget(session: MsrpSession): void;
-}
-
-/** What a session is made of. */
-export interface MsrpSessionOptions {
-  readonly sessionId: string;
-  /** Ends with the session's own URI. */
-  readonly localPath: readonly MsrpUri[];
-  readonly relay?: MsrpSessionRelay | undefined;
-  /** Over TLS a peer without `a=fingerprint` is taken without proof; else only one with a certificate of an authority. */
-  readonly unprovenAllowed?: boolean;
-  readonly acceptTypes: readonly string[];
-  readonly delegate: MsrpSessionDelegate;
-  /** Ceilings of this session. */
-  readonly limits: MsrpLimits;
-}
 
 /** One MSRP session (RFC 4975 §5). Made by `MsrpEndpoint.createSession`. */
 export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
@@ -199,9 +152,20 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     }
   }
 
-  /** Answerer, passive: as `acceptAnswer`, for the path of the offer. */
-  awaitVisit(remotePath: readonly MsrpUri[], options: MsrpRemoteOptions = {}): Promise<void> {
-    return this.acceptAnswer(remotePath, { ...options, connectToAnswerer: false });
+  /**
+   * Answerer, passive, before he answers: the path of the offer may visit from now on. It may well be here before the
+   * ACK, and behind a relay nothing that comes with it can be held back.
+   */
+  expectVisit(remotePath: readonly MsrpUri[], options: MsrpRemoteOptions = {}): void {
+    this.#require('listening');
+    this.#peer.learn(remotePath, options);
+    this.#enter('awaiting');
+  }
+
+  /** Answerer, passive, after the ACK: as `acceptAnswer`, for the path of the offer. */
+  async awaitVisit(remotePath: readonly MsrpUri[], options: MsrpRemoteOptions = {}): Promise<void> {
+    if (this.#isBound()) return;
+    await this.acceptAnswer(remotePath, { ...options, connectToAnswerer: false });
   }
 
   /**
@@ -347,7 +311,7 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
         // Either the visit that we wait for, or both sides took themselves for the active one.
         if (!this.#peer.isAt(fromPath)) return 506;
         if (!this.#peer.isProven(connection)) {
-          this.#visit.reject(wrongCertificate(connection.remote));
+          this.#visit.refuse(wrongCertificate(connection.remote));
           return 403;
         }
         const previous = this.#connection;

@@ -13,6 +13,7 @@ export type MsrpVisitOutcome =
 export class AwaitedVisit {
   readonly #clock: Clock;
   #waiting: PromiseWithResolvers<MsrpVisitOutcome> | undefined;
+  #refused: MsrpSessionError | undefined;
   /** Counts the visits: the late answer to an earlier one says nothing about the next. */
   round = 0;
 
@@ -28,12 +29,21 @@ export class AwaitedVisit {
     this.#waiting?.reject(error);
   }
 
+  /** As `reject`; when nobody waits yet, whoever waits next learns it. */
+  refuse(error: MsrpSessionError): void {
+    if (this.#waiting === undefined) this.#refused = error;
+    else this.#waiting.reject(error);
+  }
+
   /** After `waitMs` the outcome is what `otherwise` says, or throws. */
   async wait(
     waitMs: number,
     signal: AbortSignal | undefined,
     otherwise: () => MsrpVisitOutcome,
   ): Promise<MsrpVisitOutcome> {
+    const refused = this.#refused;
+    this.#refused = undefined;
+    if (refused !== undefined) throw refused;
     const waiting = Promise.withResolvers<MsrpVisitOutcome>();
     const abort = () => waiting.reject(new MsrpSessionError('MSRP_ABORTED', 'waiting was given up'));
     if (signal?.aborted === true) abort();

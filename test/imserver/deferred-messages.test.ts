@@ -146,3 +146,28 @@ it('one device that is dead does not hold the other up', async () => {
   const [status, bodies] = await Promise.all([send(bob, 'hello'), receive(tom, 1)]);
   expect([status, bodies]).toEqual([200, ['hello']]);
 });
+
+it('a device that is there and refuses for a moment is asked again, without registering anew', async () => {
+  expect(await send(bob, 'one')).toBe(202);
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  await tom.peer.answer(await tom.peer.request('MESSAGE'), 480);
+  const again = receive(tom, 1);
+  const isThere = new AbortController();
+  void again.then(() => {
+    isThere.abort();
+  });
+  while (!isThere.signal.aborted) {
+    clock.advance(100);
+    await new Promise((done) => setImmediate(done));
+  }
+  expect(await again).toEqual(['one']);
+});
+
+it('a device that has come does not wait until the one that is gone is given up', async () => {
+  expect(await send(bob, 'one')).toBe(202);
+  const gone = world.own(await RawDevice.join('tom', world.port));
+  // It never answers.
+  await gone.peer.request('MESSAGE');
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  expect(await receive(tom, 1)).toEqual(['one']);
+});

@@ -314,6 +314,22 @@ describe('a session behind a relay (RFC 4976 §5.2)', () => {
     expect(delegate.messages[0]?.body.toString()).toBe('hello');
   });
 
+  it('passive: whoever is expected may come before the ACK, and what comes with the visit is taken', async () => {
+    await using behind = await openBehind();
+    const { session, delegate, peer } = behind;
+    session.expectVisit(path(REMOTE));
+    const [to, from] = [session.uri.text, REMOTE];
+    const headers = { 'Message-ID': 'bbbb', 'Byte-Range': '1-5/5', 'Content-Type': 'text/plain' };
+    peer.send(
+      requestText({ id: 'visit1', to, from, headers: { 'Message-ID': 'aaaa' } }) +
+        requestText({ id: 'send1', to, from, headers, body: 'hello' }),
+    );
+    expect(await peer.frame()).toMatchObject({ id: 'visit1', kind: '200 OK' });
+    expect(await peer.frame()).toMatchObject({ id: 'send1', kind: '200 OK' });
+    await session.awaitVisit(path(REMOTE));
+    expect(delegate.messages.map(({ body }) => body.toString())).toEqual(['hello']);
+  });
+
   it('a failure behind the relay comes as a REPORT and ends the message', async () => {
     await using behind = await openBehind();
     const { session, delegate, peer } = behind;
