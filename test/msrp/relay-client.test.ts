@@ -320,10 +320,8 @@ describe('a session behind a relay (RFC 4976 §5.2)', () => {
     session.expectVisit(path(REMOTE));
     const [to, from] = [session.uri.text, REMOTE];
     const headers = { 'Message-ID': 'bbbb', 'Byte-Range': '1-5/5', 'Content-Type': 'text/plain' };
-    peer.send(
-      requestText({ id: 'visit1', to, from, headers: { 'Message-ID': 'aaaa' } }) +
-        requestText({ id: 'send1', to, from, headers, body: 'hello' }),
-    );
+    const visit = requestText({ id: 'visit1', to, from, headers: { 'Message-ID': 'aaaa' } });
+    peer.send(Buffer.concat([visit, requestText({ id: 'send1', to, from, headers, body: 'hello' })]));
     expect(await peer.frame()).toMatchObject({ id: 'visit1', kind: '200 OK' });
     expect(await peer.frame()).toMatchObject({ id: 'send1', kind: '200 OK' });
     await session.awaitVisit(path(REMOTE));
