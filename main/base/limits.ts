@@ -360,6 +360,15 @@ export const IMSERVER_LIMITS = {
   defaultExpiresS: 600,
   nonceLifeMs: 5 * 60_000,
   maxNonces: 20_000,
+  /**
+   * Wrong passwords for one user from one address, and for users who were never right there; then even a right one is
+   * refused for as long. Whoever holds a nonce that has served him before goes on.
+   */
+  maxWrongPasswords: 10,
+  maxWrongPasswordsPerAddress: 100,
+  wrongPasswordMs: 10 * 60_000,
+  /** Pairs of user and address, and addresses, of which wrong passwords are remembered. */
+  maxWatchedAttempts: 20_000,
   /** Deferred messages: per recipient, of one sender for one recipient, size and age. */
   maxDeferredPerUser: 1_000,
   maxDeferredPerSender: 200,
@@ -387,6 +396,48 @@ export const IMSERVER_LIMITS = {
 
 /** The ceilings and timers as injected into an IM Server: tests use smaller ones. */
 export type ImServerLimits = { readonly [K in keyof typeof IMSERVER_LIMITS]: number };
+
+/** The MSRP relay of the IM Server (RFC 4976). */
+export const RELAY_LIMITS = {
+  /** Many people may be behind one address. */
+  maxConnections: 8_000,
+  maxConnectionsPerAddress: 1_000,
+  /** Places (Use-Paths) at once, and of one user. */
+  maxPlaces: 20_000,
+  maxPlacesPerUser: 32,
+  defaultExpiresS: 1_800,
+  minExpiresS: 60,
+  maxExpiresS: 2 * 60 * 60,
+  /** AUTHs of one connection that are being looked at; one more is refused. */
+  maxOpenAuths: 4,
+  /** Ways of sessions over one connection, one for each direction; one more is refused with 403. */
+  maxStreamsPerConnection: 1_024,
+  /** Connections that the sessions of one place have made the relay open. */
+  maxNextHopsPerPlace: 32,
+  /** A chunk is passed on in pieces as it comes: it is never in memory as a whole. */
+  maxChunkBytes: 1024 ** 4,
+  /** Bytes of one way that wait for a slow reader: more than the window of a file (`maxWindowBytes`). */
+  maxQueuedBytes: 6 * 1024 * 1024,
+  /** Of all ways together; above it each may only have the least. */
+  maxTotalQueuedBytes: 512 * 1024 * 1024,
+  minQueuedBytes: 256 * 1024,
+  /** A connection that nobody else uses is not read for so long when its reader is slow; then chunks are refused. */
+  heldMs: 20_000,
+  /** A chunk whose Byte-Range has an end is passed on whole up to this size (RFC 4975 §7.1.1 says 2048). */
+  maxFixedChunkBytes: 64 * 1024,
+  /** What has come of a chunk waits so long for the rest of it. */
+  flushMs: 40,
+  /** Requests of one way that the next hop has not answered. */
+  maxAwaited: 1_024,
+  /** Messages of one way that have failed: what still comes of them is refused. */
+  maxFailedMessages: 64,
+  /** A way that nothing takes is forgotten; who has gone is noticed as often. */
+  streamIdleMs: 10 * 60_000,
+  sweepMs: 15_000,
+} as const;
+
+/** The ceilings and timers as injected into a relay: tests use smaller ones. */
+export type RelayLimits = { readonly [K in keyof typeof RELAY_LIMITS]: number };
 
 /** IPC between window and main process. */
 export const IPC_LIMITS = {

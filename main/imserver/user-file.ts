@@ -12,6 +12,8 @@ const userSchema = v.object({
   displayName: v.optional(v.string(), ''),
   /** H(user:realm:password) by algorithm; the realm is the domain. */
   ha1: v.object({ 'SHA-256': v.string(), MD5: v.string() }),
+  /** May not sign in for the time being. */
+  disabled: v.optional(v.boolean(), false),
 });
 const fileSchema = v.object({ realm: v.string(), users: v.record(v.string(), userSchema) });
 
@@ -59,7 +61,7 @@ export class UserFile {
     const ha1 = Object.fromEntries(
       DIGEST_ALGORITHMS.map((algorithm) => [algorithm, digestHa1(algorithm, user, this.#realm, password)]),
     ) as Record<DigestAlgorithm, string>;
-    this.#users.set(user, { displayName, ha1 });
+    this.#users.set(user, { displayName, ha1, disabled: this.#users.get(user)?.disabled ?? false });
     await this.#write();
   }
 
