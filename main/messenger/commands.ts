@@ -10,6 +10,7 @@ import type { AppInfo, CallName, CallOutput, CheckedInput } from '../../shared/i
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { AccountMedia } from './account-media.ts';
+import { browseCommands } from './browse-commands.ts';
 import { markRead, sendText } from './conversation-actions.ts';
 import { noFileDesktop, transferCommands, type FileDesktop } from './transfer-commands.ts';
 import type { ConversationLink } from './conversation-link.ts';
@@ -38,6 +39,7 @@ export function createCommands(options: CommandOptions): Commands {
     ...conversationCommands(options),
     ...transferCommands(options.messenger, options.desktop ?? noFileDesktop),
     ...sessionCommands(options),
+    ...browseCommands(options.messenger),
     ...historyCommands(options),
     ...serverCommands(options),
   };

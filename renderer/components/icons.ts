@@ -76,6 +76,12 @@ export const icons = {
       'M20 20a2 2 0 0 0 2-2V8a2 2 0 0 0-2-2h-7.9a2 2 0 0 1-1.69-.9L9.600 3.900A2 2 0 0 0 7.930 3H4a2 2 0 0 0-2 2v13a2 2 0 0 0 2 2Z',
     ),
   ],
+  calendar: [path('M8 2v4'), path('M16 2v4'), rect(3, 4, 18, 18), path('M3 10h18')],
+  image: [rect(3, 3, 18, 18), circle(9, 9, 2), path('m21 15-3.086-3.086a2 2 0 0 0-2.828 0L6 21')],
+  link: [
+    path('M10 13a5 5 0 0 0 7.54.54l3-3a5 5 0 0 0-7.07-7.07l-1.720 1.710'),
+    path('M14 11a5 5 0 0 0-7.54-.54l-3 3a5 5 0 0 0 7.070 7.070l1.710-1.710'),
+  ],
   plus: [path('M5 12h14'), path('M12 5v14')],
   minus: [path('M5 12h14')],
 } as const satisfies Record<string, readonly IconElement[]>;

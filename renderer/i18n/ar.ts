@@ -1,7 +1,9 @@
 /** Owns: the Arabic texts. Called by: locale.svelte.ts. Calls: nothing. */
 import type { Catalogue } from './catalogue.ts';
+import { historyAr } from './history/ar.ts';
 
 export const ar: Catalogue = {
+  ...historyAr,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'جارٍ البدء…',

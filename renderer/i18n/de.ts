@@ -1,7 +1,9 @@
 /** Owns: the German texts. Called by: locale.svelte.ts. Calls: nothing. */
 import type { Catalogue } from './catalogue.ts';
+import { historyDe } from './history/de.ts';
 
 export const de: Catalogue = {
+  ...historyDe,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'Startet…',

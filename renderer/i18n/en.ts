@@ -1,5 +1,8 @@
 /** Owns: the English texts, and with them every key. Called by: catalogue.ts, locale.svelte.ts. Calls: nothing. */
+import { historyEn } from './history/en.ts';
+
 export const en = {
+  ...historyEn,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'Starting…',

@@ -61,6 +61,18 @@ export class Locale {
     new Intl.DateTimeFormat(this.language, { day: 'numeric', month: 'long', year: 'numeric' }),
   );
 
+  readonly #month = $derived(
+    new Intl.DateTimeFormat(this.language, { month: 'long', year: 'numeric', timeZone: 'UTC' }),
+  );
+  readonly #weekdayOfDate = $derived(
+    new Intl.DateTimeFormat(this.language, { weekday: 'narrow', timeZone: 'UTC' }),
+  );
+  readonly #dateInFull = $derived(
+    new Intl.DateTimeFormat(this.language, { dateStyle: 'full', timeZone: 'UTC' }),
+  );
+  /** 0 is Sunday. */
+  readonly firstWeekday = $derived(this.language === 'ar' ? 6 : 1);
+
   /** The text of a key with its placeholders filled; `count` also chooses the plural form. */
   t<Key extends MessageKey>(key: Key, ...values: Values<Key>): string {
     const entry: Entry = this.#catalogue[key];
@@ -101,6 +113,24 @@ export class Locale {
   /** A day and a time that stay right however long ago they were. */
   dateTime(ms: number): string {
     return `${this.#fullDate.format(ms)}, ${this.time(ms)}`;
+  }
+
+  /** Dates without a time, given as their midnight in UTC: the month, the weekday as short as it gets, all of it. */
+  month(utcMs: number): string {
+    return this.#month.format(utcMs);
+  }
+
+  weekday(utcMs: number): string {
+    return this.#weekdayOfDate.format(utcMs);
+  }
+
+  date(utcMs: number): string {
+    return this.#dateInFull.format(utcMs);
+  }
+
+  /** A day that stays right however long ago it was. */
+  longDay(ms: number): string {
+    return this.#longDayYear.format(ms);
   }
 
   /** Time since the beginning of a session, with the unit that fits. */

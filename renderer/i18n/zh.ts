@@ -1,7 +1,9 @@
 /** Owns: the Chinese texts. Called by: locale.svelte.ts. Calls: nothing. */
 import type { Catalogue } from './catalogue.ts';
+import { historyZh } from './history/zh.ts';
 
 export const zh: Catalogue = {
+  ...historyZh,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': '正在启动…',

@@ -3,6 +3,7 @@
  * Called by: main.ts; every view, by context. Calls: the client and each part.
  */
 import type { AppInfo } from '../../shared/ipc/contract.ts';
+import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Client } from '../api/client.ts';
@@ -10,8 +11,10 @@ import { Locale } from '../i18n/locale.svelte.ts';
 import { Accounts } from './accounts.svelte.ts';
 import { Announcer } from './announcer.svelte.ts';
 import { Attention } from './attention.svelte.ts';
+import { Calendar } from './calendar.svelte.ts';
 import { Contacts } from './contacts.svelte.ts';
 import { Conversations } from './conversations.svelte.ts';
+import { Details } from './details.svelte.ts';
 import { Drafts } from './drafts.svelte.ts';
 import { History } from './history.svelte.ts';
 import { ImServer } from './im-server.svelte.ts';
@@ -40,6 +43,8 @@ export class AppState {
   readonly transfers: Transfers;
   readonly search: Search;
   readonly inspector: Inspector;
+  readonly details: Details;
+  readonly calendar: Calendar;
   readonly settings: SettingsState;
   readonly imServer: ImServer;
   readonly history: History;
@@ -60,6 +65,8 @@ export class AppState {
     this.transfers = new Transfers(client);
     this.search = new Search(client);
     this.inspector = new Inspector(client);
+    this.details = new Details(client);
+    this.calendar = new Calendar(client);
     this.settings = new SettingsState(client, this.locale);
     this.imServer = new ImServer(client);
     this.history = new History(client);
@@ -132,6 +139,7 @@ export class AppState {
     const attentive = this.attention.active;
     this.thread.applyMessageAdded(message, attentive);
     this.inspector.applyActivity(message.conversationId);
+    this.details.applyActivity(message.conversationId);
     if (message.direction === 'out') return;
     this.conversations.applyComposingChanged(message.conversationId, false);
     const conversation = this.conversations.get(message.conversationId);
@@ -148,18 +156,43 @@ export class AppState {
   async openConversation(id: ConversationId): Promise<void> {
     const conversation = this.conversations.get(id);
     if (conversation === undefined) return;
-    this.conversations.openId = id;
-    this.shell.showMain('thread');
-    this.inspector.follow(this.sessions.latest(id));
+    this.#turnTo(id);
     if (this.thread.conversationId !== id) await this.thread.open(conversation);
   }
 
   /** Shows one message in its context and flashes it. */
   async showMessage(message: Message): Promise<void> {
-    this.conversations.openId = message.conversationId;
-    this.shell.showMain('thread');
-    this.inspector.follow(this.sessions.latest(message.conversationId));
+    this.#turnTo(message.conversationId);
     await this.thread.show(message, this.conversations.get(message.conversationId)?.readPosition ?? 0);
+  }
+
+  /** The first unread message of the open conversation, else of the next one that has some, else the "New" line. */
+  async showUnread(): Promise<void> {
+    const { open, openId, sorted } = this.conversations;
+    const isUnread = ({ standing, unreadCount }: Conversation): boolean =>
+      standing === 'accepted' && unreadCount > 0;
+    const next = sorted.find((each) => each.id !== openId && isUnread(each));
+    if (next !== undefined && (open === undefined || !isUnread(open))) await this.openConversation(next.id);
+    else if (open !== undefined) await this.thread.jumpToUnread();
+  }
+
+  /** The calendar of the open conversation, at the day that is on the screen. */
+  async openCalendar(): Promise<void> {
+    const { conversations, thread } = this;
+    if (conversations.open === undefined) return;
+    await this.calendar.open(conversations.open.id, thread.topSentAtMs());
+  }
+
+  /** One pane at a time stands beside the thread. */
+  toggleDetails(): void {
+    this.inspector.close();
+    this.details.toggle(this.conversations.openId);
+  }
+
+  toggleInspector(): void {
+    this.details.close();
+    const { openId } = this.conversations;
+    this.inspector.toggle(openId === null ? undefined : this.sessions.latest(openId));
   }
 
   /** The third door: the demo workspace, with the conversation with Tom open. */
@@ -172,6 +205,14 @@ export class AppState {
       present ?? (contact && (await this.conversations.openWith(account.id, contact.address)));
     this.shell.welcome = false;
     if (conversation !== undefined) await this.openConversation(conversation.id);
+  }
+
+  #turnTo(id: ConversationId): void {
+    this.conversations.openId = id;
+    this.shell.showMain('thread');
+    this.calendar.close();
+    this.inspector.follow(this.sessions.latest(id));
+    this.details.follow(id);
   }
 
   async #readEverything(): Promise<void> {

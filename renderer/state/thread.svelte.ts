@@ -17,7 +17,11 @@ export const windowSize = 100;
 
 /** Where the view goes after the next change; each wish is a new object. */
 export type ScrollWish =
-  { readonly to: 'bottom' } | { readonly to: 'new' } | { readonly to: 'message'; readonly id: MessageId };
+  | { readonly to: 'bottom' }
+  | { readonly to: 'new' }
+  | { readonly to: 'message'; readonly id: MessageId }
+  /** The first message at or behind a position comes to the top. */
+  | { readonly to: 'position'; readonly position: number };
 
 type Page = CallOutput<'message.list'>;
 type PageInput = Omit<CallInput<'message.list'>, 'conversationId'>;
@@ -44,6 +48,8 @@ export class Thread {
   problem = $state.raw<unknown>(null);
   /** Set by the view: the newest message is on the screen. */
   atBottom = true;
+  /** Set by the view: the first message that can be seen. */
+  topId: string | null = null;
   #generation = 0;
   #paging = false;
   #reads = 0;
@@ -60,8 +66,39 @@ export class Thread {
     this.#seenPosition = conversation.readPosition;
     const unread = conversation.unreadCount > 0;
     this.newAfter = unread ? conversation.readPosition : null;
-    const around = unread && conversation.readPosition > 0 ? { around: conversation.readPosition } : {};
+    if (unread && conversation.readPosition === 0) {
+      // Nothing was ever read: the first unread one may be anywhere.
+      await this.jumpToUnread();
+      return;
+    }
+    const around = unread ? { around: conversation.readPosition } : {};
     await this.#replace({ limit: pageSize, ...around }, { to: unread ? 'new' : 'bottom' });
+  }
+
+  /** Shows where a day begins, or the next one that has messages. */
+  async showDay(day: number): Promise<void> {
+    const conversationId = this.conversationId;
+    if (conversationId === null) return;
+    const position = await this.#ask('browse.positionOfDay', { conversationId, day });
+    if (position !== null) await this.#showPosition(position, { to: 'position', position });
+  }
+
+  /** Shows where the conversation begins. */
+  showBeginning(): Promise<void> {
+    return this.#showPosition(0, { to: 'position', position: 0 });
+  }
+
+  /** Shows the first unread message under the "New" line, or the line that is there. Resolves with whether there is one. */
+  async jumpToUnread(): Promise<boolean> {
+    const conversationId = this.conversationId;
+    if (conversationId === null) return false;
+    const position = await this.#ask('browse.firstUnread', { conversationId });
+    if (this.conversationId !== conversationId) return false;
+    if (position !== null) this.newAfter = position - 1;
+    const wish = { to: this.newAfter === null ? 'bottom' : 'new' } as const;
+    if (this.newAfter !== null) await this.#showPosition(this.newAfter + 1, wish);
+    else if (this.phase === 'loading') await this.#replace({ limit: pageSize }, wish);
+    return this.newAfter !== null;
   }
 
   /** Shows one message in its context. */
@@ -79,6 +116,11 @@ export class Thread {
   async jumpToLatest(): Promise<void> {
     if (this.hasAfter) await this.#replace({ limit: pageSize }, { to: 'bottom' });
     else this.scrollWish = { to: 'bottom' };
+  }
+
+  /** When what is on the screen was sent; undefined when nothing is. */
+  topSentAtMs(): number | undefined {
+    return (this.messages.find(({ id }) => id === this.topId) ?? this.messages.at(-1))?.sentAtMs;
   }
 
   loadOlder(): Promise<void> {
@@ -180,6 +222,27 @@ export class Thread {
       this.messages = merged.slice(0, windowSize);
       this.hasAfter = true;
     }
+  }
+
+  /** A question about the open conversation; null when it has no answer, or another conversation is open by now. */
+  async #ask<Name extends 'browse.positionOfDay' | 'browse.firstUnread'>(
+    name: Name,
+    input: CallInput<Name>,
+  ): Promise<number | null> {
+    try {
+      const answer = await this.#client.call(name, input);
+      return this.conversationId === input.conversationId ? answer : null;
+    } catch (error) {
+      this.problem = error;
+      return null;
+    }
+  }
+
+  async #showPosition(position: number, wish: ScrollWish): Promise<void> {
+    const first = this.hasBefore ? (this.messages[0]?.position ?? Infinity) : 0;
+    const last = this.messages.at(-1)?.position ?? -1;
+    if (this.phase === 'ready' && first <= position && position <= last) this.scrollWish = wish;
+    else await this.#replace({ around: position, limit: pageSize }, wish);
   }
 
   #reset(id: ConversationId): void {

@@ -1,5 +1,6 @@
 /**
- * Owns: what the window is told about the history as a whole. Called by: contract, messenger, renderer. Calls: valibot.
+ * Owns: what the window is told about the history: its care, its days, its figures.
+ * Called by: contract, messenger, renderer. Calls: valibot.
  */
 import * as v from 'valibot';
 
@@ -39,3 +40,23 @@ export const historyStatusSchema = v.object({
   notice: v.nullable(historyNoticeSchema),
 });
 export type HistoryStatus = v.InferOutput<typeof historyStatusSchema>;
+
+/** What a message can have that makes it worth a list of its own. */
+export const messageTraits = ['image', 'file', 'link'] as const;
+export type MessageTrait = (typeof messageTraits)[number];
+
+/** A day with messages. `day` counts days of the local calendar from 1970-01-01. */
+export interface MessageDay {
+  readonly day: number;
+  readonly count: number;
+}
+
+/** What a conversation holds. Times in ms since 1970, null when it is empty. */
+export interface ConversationFigures {
+  readonly incoming: number;
+  readonly outgoing: number;
+  readonly firstSentAtMs: number | null;
+  readonly lastSentAtMs: number | null;
+  readonly files: number;
+  readonly fileBytes: number;
+}

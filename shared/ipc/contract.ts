@@ -25,7 +25,13 @@ import {
   messageIdSchema,
   sessionIdSchema,
 } from '../domain/ids.ts';
-import { historyStatusSchema, type HistoryStatus } from '../domain/history.ts';
+import {
+  historyStatusSchema,
+  messageTraits,
+  type ConversationFigures,
+  type HistoryStatus,
+  type MessageDay,
+} from '../domain/history.ts';
 import type { Ladder } from '../domain/ladder.ts';
 import { messageSchema, type Message } from '../domain/message.ts';
 import { transferSchema, type Transfer } from '../domain/transfer.ts';
@@ -41,6 +47,11 @@ const userPart = v.pipe(
 );
 const pageSize = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200));
 const position = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** Days of the local calendar from 1970-01-01. */
+const day = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100_000));
+/** A little more than a year. */
+const MAX_DAYS = 400;
 
 const host = v.pipe(v.string(), v.trim(), v.maxLength(255));
 /** `host`, `host:port` or a SIP URI; empty: the domain of the address. */
@@ -145,6 +156,22 @@ export const callInputs = {
     /** A search overtakes those of the same lane: each search field has one. */
     lane: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(63)), 0),
   }),
+  /** The days that have messages, from one day to another: at most 400 days. */
+  'browse.days': v.pipe(
+    v.object({ conversationId: conversationIdSchema, fromDay: day, toDay: day }),
+    v.check(({ fromDay, toDay }) => toDay - fromDay < MAX_DAYS, 'At most 400 days at once.'),
+  ),
+  /** Where a day begins; when it has no messages, where the next day with some does. Null: none has. */
+  'browse.positionOfDay': v.object({ conversationId: conversationIdSchema, day }),
+  'browse.firstUnread': v.object({ conversationId: conversationIdSchema }),
+  /** Newest first, before a position: messages with a picture, a file or a link. */
+  'browse.withTrait': v.object({
+    conversationId: conversationIdSchema,
+    trait: v.picklist(messageTraits),
+    before: v.optional(position),
+    limit: v.optional(pageSize, 50),
+  }),
+  'browse.figures': v.object({ conversationId: conversationIdSchema }),
   'history.status': nothing,
   'history.backUp': nothing,
   /** Chooses the backup that takes the place of the history at the next start; null: none. */
@@ -254,6 +281,11 @@ export interface CallOutputs {
   'session.list': readonly Session[];
   'session.ladder': Ladder;
   'search.query': { readonly hits: readonly SearchHit[]; readonly tookMs: number };
+  'browse.days': readonly MessageDay[];
+  'browse.positionOfDay': number | null;
+  'browse.firstUnread': number | null;
+  'browse.withTrait': { readonly messages: readonly Message[]; readonly hasMore: boolean };
+  'browse.figures': ConversationFigures;
   'history.status': HistoryStatus;
   'history.backUp': HistoryStatus;
   'history.restore': HistoryStatus;

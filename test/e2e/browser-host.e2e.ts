@@ -153,7 +153,7 @@ describe('two people', () => {
     await bob.state('Look at this', 'Read');
     await bob.sees(/Session with Tom · direct · encrypted · since \d\d:\d\d/);
     await tom.sees(/Session with Bob · direct · encrypted · since \d\d:\d\d/);
-    await bob.page.getByRole('button', { name: 'Session details' }).last().click();
+    await bob.page.getByRole('button', { name: 'Session with Tom' }).click();
     const inspector = bob.page.getByRole('complementary', { name: 'Session inspector' });
     const ladder = inspector.getByRole('region', { name: 'Ladder diagram of the session' });
     await ladder

@@ -1,4 +1,6 @@
 /** Owns: keeping what is read in its place while messages come and go above and below. Called by: MessageList. */
+import type { ScrollWish } from '../../state/thread.svelte.ts';
+
 export interface Anchor {
   readonly id: string;
   /** Distance of the message from the top of the scrolled area. */
@@ -40,4 +42,20 @@ export function lastVisiblePosition(scroller: HTMLElement): number {
   const elements = [...messageElements(scroller)];
   const last = elements.findLast((element) => element.offsetTop < bottom);
   return Number(last?.dataset['position'] ?? 0);
+}
+
+/** What a wish wants to see; null: the end. */
+export function goalOf(scroller: HTMLElement, wish: ScrollWish): HTMLElement | null {
+  switch (wish.to) {
+    case 'bottom':
+      return null;
+    case 'new':
+      return scroller.querySelector('[data-new]');
+    case 'message':
+      return scroller.querySelector(`[data-id="${CSS.escape(wish.id)}"]`);
+    case 'position': {
+      const all = [...messageElements(scroller)];
+      return all.find(({ dataset }) => Number(dataset['position']) >= wish.position) ?? null;
+    }
+  }
 }

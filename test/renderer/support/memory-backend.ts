@@ -22,6 +22,7 @@ import {
 import type { EventEnvelope } from '../../../shared/ipc/envelope.ts';
 import type { ErrorCode } from '../../../shared/ipc/error-codes.ts';
 import type { Settings } from '../../../shared/settings.ts';
+import { browseHandlers } from './memory-browse.ts';
 
 export interface World {
   info: AppInfo;
@@ -380,6 +381,7 @@ export class MemoryBackend {
       'session.list': () => world.sessions,
       'session.ladder': () => world.ladder,
       'search.query': (input) => this.#search(input),
+      ...browseHandlers(world),
       'history.status': () => world.history,
       'history.backUp': () => {
         const name = `history-made-${world.history.backups.length}.sqlite`;

@@ -1,0 +1,27 @@
+/** Owns: the English texts about the history: finding one's way in it. Called by: ../en.ts. Calls: nothing. */
+export const historyEn = {
+  'browse.calendar': 'Go to a date',
+  'browse.previousMonth': 'Previous month',
+  'browse.nextMonth': 'Next month',
+  'browse.year': 'Year',
+  'browse.dayWith': { one: '{day}, {count} message', other: '{day}, {count} messages' },
+  'browse.dayWithout': '{day}, no messages',
+  'browse.noDays': 'No messages in this month.',
+  'browse.firstUnread': 'Jump to the first unread message',
+  'browse.unread': 'First unread',
+
+  'details.title': 'Details',
+  'details.open': 'Details of this conversation',
+  'details.figures': 'In figures',
+  'details.messages': { one: '{count} message', other: '{count} messages' },
+  'details.directions': '{incoming} received, {outgoing} sent',
+  'details.files': { one: '{count} file, {size}', other: '{count} files, {size}' },
+  'details.since': 'First message {day}',
+  'details.media': 'What was shared',
+  'details.image': 'Pictures',
+  'details.file': 'Files',
+  'details.link': 'Links',
+  'details.none': 'Nothing of this kind yet.',
+  'details.more': 'Show more',
+  'details.show': 'Show in conversation: {name}',
+} as const;

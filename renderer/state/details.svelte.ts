@@ -1,0 +1,107 @@
+/**
+ * Owns: the details of the open conversation: its figures, and its pictures, files and links page by page.
+ * Called by: app, details views. Calls: the client.
+ */
+import type { ConversationFigures, MessageTrait } from '../../shared/domain/history.ts';
+import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import type { Client } from '../api/client.ts';
+
+const pageSize = 30;
+
+export class Details {
+  readonly #client: Client;
+  shown = $state(false);
+  trait = $state<MessageTrait>('image');
+  figures = $state.raw<ConversationFigures | null>(null);
+  /** Newest first. */
+  messages = $state.raw<readonly Message[]>([]);
+  hasMore = $state(false);
+  /** Which kind the messages are of; null while the first page is on its way. */
+  loaded = $state<MessageTrait | null>(null);
+  problem = $state.raw<unknown>(null);
+  #conversationId: ConversationId | null = null;
+  #generation = 0;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  toggle(id: ConversationId | null): void {
+    this.shown = !this.shown;
+    this.follow(id);
+  }
+
+  close(): void {
+    this.shown = false;
+  }
+
+  /** Another conversation is open. */
+  follow(id: ConversationId | null): void {
+    if (id !== this.#conversationId) {
+      this.#conversationId = id;
+      this.figures = null;
+      this.#forget();
+    }
+    if (this.shown) void this.#read();
+  }
+
+  choose(trait: MessageTrait): void {
+    if (trait === this.trait) return;
+    this.trait = trait;
+    this.#forget();
+    void this.#read();
+  }
+
+  /** Something has come to this conversation, or gone out of it. */
+  applyActivity(id: ConversationId): void {
+    if (this.shown && id === this.#conversationId && this.messages.length <= pageSize) void this.#read();
+  }
+
+  async loadMore(): Promise<void> {
+    const last = this.messages.at(-1);
+    if (last === undefined || !this.hasMore) return;
+    await this.#load(last.position);
+  }
+
+  #forget(): void {
+    this.messages = [];
+    this.hasMore = false;
+    this.loaded = null;
+  }
+
+  async #read(): Promise<void> {
+    const conversationId = this.#conversationId;
+    if (conversationId === null) return;
+    await this.#load();
+    try {
+      const figures = await this.#client.call('browse.figures', { conversationId });
+      if (conversationId === this.#conversationId) this.figures = figures;
+    } catch (error) {
+      this.problem = error;
+    }
+  }
+
+  async #load(before?: number): Promise<void> {
+    const conversationId = this.#conversationId;
+    if (conversationId === null) return;
+    this.#generation += 1;
+    const generation = this.#generation;
+    const { trait } = this;
+    try {
+      const { messages, hasMore } = await this.#client.call('browse.withTrait', {
+        conversationId,
+        trait,
+        limit: pageSize,
+        ...(before === undefined ? {} : { before }),
+      });
+      if (generation !== this.#generation) return;
+      this.messages = before === undefined ? messages : [...this.messages, ...messages];
+      this.hasMore = hasMore;
+      this.loaded = trait;
+      this.problem = null;
+    } catch (error) {
+      if (generation === this.#generation) this.problem = error;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/** Owns: days, figures and shared things of a world, as the store would answer. Called by: memory-backend. Calls: nothing. */
+import type { Message } from '../../../shared/domain/message.ts';
+import type { CallName, CheckedInput } from '../../../shared/ipc/contract.ts';
+import type { World } from './memory-backend.ts';
+
+const dayMs = 86_400_000;
+
+type BrowseCall = Extract<CallName, `browse.${string}`>;
+
+function dayOf(ms: number): number {
+  return Math.floor((ms - new Date(ms).getTimezoneOffset() * 60_000) / dayMs);
+}
+
+export function browseHandlers(world: World): {
+  [Name in BrowseCall]: (input: CheckedInput<Name>) => unknown;
+} {
+  const of = (id: string): Message[] => world.messages.filter(({ conversationId }) => conversationId === id);
+  return {
+    'browse.days': ({ conversationId, fromDay, toDay }) => {
+      const days = Map.groupBy(of(conversationId), ({ sentAtMs }) => dayOf(sentAtMs));
+      return [...days]
+        .filter(([day]) => day >= fromDay && day <= toDay)
+        .map(([day, messages]) => ({ day, count: messages.length }));
+    },
+    'browse.positionOfDay': ({ conversationId, day }) =>
+      of(conversationId).find(({ sentAtMs }) => dayOf(sentAtMs) >= day)?.position ?? null,
+    'browse.firstUnread': ({ conversationId }) => {
+      const seen = world.conversations.find(({ id }) => id === conversationId)?.readPosition ?? 0;
+      const first = of(conversationId).find(
+        ({ direction, position }) => direction === 'in' && position > seen,
+      );
+      return first?.position ?? null;
+    },
+    'browse.withTrait': ({ conversationId, trait, before = Infinity, limit }) => {
+      const found = of(conversationId)
+        .filter(({ position }) => position < before)
+        .filter(({ file, text }) =>
+          trait === 'link'
+            ? file === undefined && text.includes('https://')
+            : file !== undefined && (trait === 'file' || file.type.startsWith('image/')),
+        )
+        .reverse();
+      return { messages: found.slice(0, limit), hasMore: found.length > limit };
+    },
+    'browse.figures': ({ conversationId }) => {
+      const all = of(conversationId);
+      const files = all.flatMap(({ file }) => (file === undefined ? [] : [file]));
+      return {
+        incoming: all.filter(({ direction }) => direction === 'in').length,
+        outgoing: all.filter(({ direction }) => direction === 'out').length,
+        firstSentAtMs: all[0]?.sentAtMs ?? null,
+        lastSentAtMs: all.at(-1)?.sentAtMs ?? null,
+        files: files.length,
+        fileBytes: files.reduce((sum, { size }) => sum + (size ?? 0), 0),
+      };
+    },
+  };
+}
