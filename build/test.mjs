@@ -27,6 +27,7 @@ const PEERS = [
   [`${KAMAILIO_MODULES}/outbound.so`, 'kamailio-outbound-modules'],
   ['baresip', 'baresip-core'],
   ['Xvfb', 'xvfb'],
+  ['strace', 'strace'],
 ];
 
 /** The browser tests measure time and layout: they run when nothing else does. */
