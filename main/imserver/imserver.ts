@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { Lifetime } from '../base/lifetime.ts';
-import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
+import { IMSERVER_LIMITS, type ImServerLimits, type RelayLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { openEmbeddedAgent } from '../sip/embedded-agent.ts';
@@ -19,7 +19,9 @@ import type { ImServerProcedures } from '../store/imserver-tables.ts';
 import { B2bua } from './b2bua.ts';
 import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
+import type { MsrpRelay } from './msrp-relay.ts';
 import { Registrar } from './registrar.ts';
+import { startRelay } from './relay-start.ts';
 import { readCertificate, type ServerConfig } from './server-config.ts';
 import { UserFile } from './user-file.ts';
 
@@ -31,6 +33,7 @@ export interface ImServerOptions {
   readonly receivePresence?: () => void;
   /** Replaces single ceilings and timers of `IMSERVER_LIMITS`. */
   readonly limits?: Partial<ImServerLimits>;
+  readonly relayLimits?: Partial<RelayLimits>;
   /** Time of registrations, nonces and messages that wait; sockets have the system's. */
   readonly clock?: Clock;
 }
@@ -40,6 +43,8 @@ export class ImServer implements AsyncDisposable {
   readonly domain: string;
   readonly users: UserFile;
   readonly registrar: Registrar;
+  /** Undefined when the configuration has none. */
+  readonly relay: MsrpRelay | undefined;
   readonly #host: string;
   readonly #port: number;
   readonly #tlsPort: number | undefined;
@@ -49,12 +54,13 @@ export class ImServer implements AsyncDisposable {
   private constructor(
     config: ServerConfig,
     ports: { port: number; tlsPort: number | undefined },
-    parts: { users: UserFile; registrar: Registrar; b2bua: B2bua },
+    parts: { users: UserFile; registrar: Registrar; b2bua: B2bua; relay: MsrpRelay | undefined },
     lifetime: Lifetime,
   ) {
     this.domain = config.domain;
     this.users = parts.users;
     this.registrar = parts.registrar;
+    this.relay = parts.relay;
     this.#b2bua = parts.b2bua;
     this.#host = config.host;
     this.#port = ports.port;
@@ -83,8 +89,12 @@ export class ImServer implements AsyncDisposable {
         algorithms: config.digest,
         ...timing,
       });
+      const certificate = config.tls ? await readCertificate(config.tls) : undefined;
+      const relay = await startRelay({ ...options, certificate, passwords: credentials.passwords, users });
+      if (relay !== undefined) lifetime.own(relay.relay);
       const registrar = new Registrar({
         credentials,
+        relay: relay?.announcement,
         store,
         log,
         ...timing,
@@ -99,7 +109,6 @@ export class ImServer implements AsyncDisposable {
         },
       });
       await registrar.load();
-      const certificate = config.tls ? await readCertificate(config.tls) : undefined;
       const { agent, port, tlsPort } = await openEmbeddedAgent(
         {
           runFolder: runFolderOf(config.data),
@@ -118,7 +127,12 @@ export class ImServer implements AsyncDisposable {
       // Whoever was there before a restart need not say so again.
       for (const user of registrar.usersOnline()) deferred.receivePresent(user);
       log.info('imserver.started', { domain: config.domain, host: config.host, port });
-      return new ImServer(config, { port, tlsPort }, { users, registrar, b2bua }, lifetime);
+      return new ImServer(
+        config,
+        { port, tlsPort },
+        { users, registrar, b2bua, relay: relay?.relay },
+        lifetime,
+      );
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;
@@ -146,6 +160,12 @@ export class ImServer implements AsyncDisposable {
       `sip:${host}:${this.#port};transport=tcp`,
       ...(this.#tlsPort === undefined ? [] : [`sip:${host}:${this.#tlsPort};transport=tls`]),
     ];
+  }
+
+  /** The relay as one writes it into settings; empty without one. */
+  get relays(): readonly string[] {
+    const { relay } = this;
+    return relay === undefined ? [] : relay.uris;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

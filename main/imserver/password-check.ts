@@ -61,7 +61,8 @@ export class PasswordCheck {
     if (value === undefined || user === undefined) return { kind: 'wrong' };
     const nonce = value.params.get('nonce') ?? '';
     // Who has been right with this nonce is no guesser, and shut out by none.
-    if (this.#counts.get(nonce)?.user !== user && this.#guard.isLocked(user, request.address)) return { kind: 'locked' };
+    if (this.#counts.get(nonce)?.user !== user && this.#guard.isLocked(user, request.address))
+      return { kind: 'locked' };
     if (!(await this.#isRight(value, user, request))) {
       this.#guard.receiveWrong(user, request.address);
       return { kind: 'wrong' };

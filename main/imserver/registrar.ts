@@ -7,7 +7,7 @@ import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
-import { RETURN_WINDOW_HEADER } from '../sip/agent/registration-answer.ts';
+import { RELAY_HEADER, RETURN_WINDOW_HEADER } from '../sip/agent/registration-answer.ts';
 import { formatNameAddr, parseNameAddr, type NameAddr } from '../sip/headers.ts';
 import { cseqOf } from '../sip/message.ts';
 import { hostOfAddress } from '../sip/uri.ts';
@@ -20,6 +20,8 @@ export interface RegistrarOptions {
   readonly credentials: Credentials;
   readonly store: ImServerStore;
   readonly log: Log;
+  /** The relay that devices are told of; undefined: none. */
+  readonly relay?: string | undefined;
   /** Default: `IMSERVER_LIMITS`. */
   readonly limits?: ImServerLimits;
   readonly clock?: Clock;
@@ -131,6 +133,7 @@ export class Registrar {
         // RFC 3327 §5.3: the device may see by which way it is reached.
         ...(headers.has('path') ? { Path: headers.getAll('path') } : {}),
         Date: new Date(this.#clock.now()).toUTCString(),
+        ...(this.#options.relay === undefined ? {} : { [RELAY_HEADER]: this.#options.relay }),
         [RETURN_WINDOW_HEADER]: String(this.#crowd.windowS(this.#bindings.size)),
       },
     });

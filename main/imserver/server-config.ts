@@ -6,6 +6,9 @@ import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { DIGEST_ALGORITHMS } from '../sip/digest.ts';
 
+const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535));
+const file = v.pipe(v.string(), v.minLength(1));
+
 const domain = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'a domain name such as chat.example.org'),
@@ -22,14 +25,30 @@ export const serverConfigSchema = v.strictObject({
   /** Address to listen on, UDP and TCP. */
   host: v.optional(v.pipe(v.string(), v.maxLength(64)), '127.0.0.1'),
   /** 0: a free one. */
-  port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)), 0),
+  port: v.optional(port, 0),
   /** SIP over TLS on a port of its own: certificate (with its chain) and key, PEM files. Port 0: a free one. */
-  tls: v.optional(
-    v.strictObject({
-      cert: v.pipe(v.string(), v.minLength(1)),
-      key: v.pipe(v.string(), v.minLength(1)),
-      port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)), 5_061),
-    }),
+  tls: v.optional(v.strictObject({ cert: file, key: file, port: v.optional(port, 5_061) })),
+  /** MSRP relay (RFC 4976) for people whom nobody reaches directly; false: none. */
+  relay: v.optional(
+    v.union([
+      v.literal(false),
+      v.strictObject({
+        /** Address to listen on; default: `host`. */
+        host: v.optional(v.pipe(v.string(), v.maxLength(64))),
+        /** 0: a free one. */
+        port: v.optional(port, 0),
+        /** The name or address that others reach it at; default: the one at which a client has come. */
+        name: v.optional(
+          v.pipe(v.string(), v.minLength(1), v.maxLength(255), v.regex(/^[^\s/@;]+$/, 'a host name')),
+        ),
+        /** Certificate and key; default: those of `tls`, else one that it makes itself and announces. */
+        cert: v.optional(file),
+        key: v.optional(file),
+        /** Clients may come without TLS as well. */
+        plain: v.optional(v.boolean(), false),
+      }),
+    ]),
+    {},
   ),
   /** Digest algorithms that are offered, in this order. Some older clients take the first only, and know MD5 only. */
   digest: v.optional(v.pipe(v.array(v.picklist(DIGEST_ALGORITHMS)), v.minLength(1)), [...DIGEST_ALGORITHMS]),
@@ -41,13 +60,14 @@ export type ServerConfig = v.InferOutput<typeof serverConfigSchema>;
 
 /** Reads certificate and key. Throws ConfigError when one of them cannot be read. */
 export async function readCertificate(
-  tls: NonNullable<ServerConfig['tls']>,
+  tls: { readonly cert: string; readonly key: string },
+  place = 'tls',
 ): Promise<{ cert: string; key: string }> {
   const read = async (path: string): Promise<string> => {
     try {
       return await readFile(path, 'utf8');
     } catch (error) {
-      throw new ConfigError(`tls: ${path} cannot be read (${(error as Error).message})`);
+      throw new ConfigError(`${place}: ${path} cannot be read (${(error as Error).message})`);
     }
   };
   return { cert: await read(tls.cert), key: await read(tls.key) };

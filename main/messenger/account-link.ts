@@ -11,6 +11,7 @@ import { setNewest } from '../base/bounded-map.ts';
 import { systemClock } from '../base/clock.ts';
 import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
+import { announcedRelay } from '../msrp/relay-servers.ts';
 import type { RegistrationStatus, ServerWay } from '../sip/agent/registration-flow.ts';
 import { Registration } from '../sip/agent/registration.ts';
 import { DigestClient } from '../sip/digest.ts';
@@ -78,6 +79,10 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       user: this.user,
       password,
       written: () => mediaOf(this.#stored, host.settings()).relays,
+      announced: () => {
+        const { text, serverAddress = '' } = this.#registration.relay ?? {};
+        return announcedRelay(text, serverAddress);
+      },
       localHost: () => this.#registration.localHost ?? '127.0.0.1',
     });
     this.#registration = new Registration({

@@ -26,6 +26,8 @@ export interface AccountRelayOptions {
   readonly password: string;
   /** Those of the account, or of the settings. */
   written(): readonly string[];
+  /** The one that the server has told of: taken when none is written down. */
+  announced(): RelayServer | undefined;
   /** Our own address. */
   localHost(): string;
 }
@@ -49,7 +51,8 @@ export class AccountRelay implements AsyncDisposable {
   bind(): Promise<MsrpSessionRelay> {
     const { msrp, user, password, address } = this.#options;
     const written = this.#options.written();
-    const text = written.join(' ');
+    const announced = written.length > 0 ? undefined : this.#options.announced();
+    const text = [...written, announced?.uri.text, announced?.fingerprint?.digest.toString('hex')].join(' ');
     if (this.#client === undefined || text !== this.#written) {
       void this.#client?.[Symbol.asyncDispose]();
       this.#written = text;
@@ -57,7 +60,8 @@ export class AccountRelay implements AsyncDisposable {
         endpoint: msrp,
         user,
         password,
-        findServers: () => relaysOf(written, address),
+        findServers: () =>
+          announced === undefined ? relaysOf(written, address) : Promise.resolve([announced]),
         localHost: () => this.#options.localHost(),
       });
     }

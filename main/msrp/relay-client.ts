@@ -154,7 +154,10 @@ class RelayBinding implements MsrpConnectionUser, Disposable {
     const { endpoint } = options;
     const connection = await endpoint.connect(server.uri, {
       localHost: options.localHost(),
-      trust: { kind: 'authority', name: server.name },
+      trust:
+        server.fingerprint === undefined
+          ? { kind: 'authority', name: server.name }
+          : { kind: 'fingerprint', announced: [server.fingerprint] },
       signal,
     });
     const binding = new RelayBinding(options, server, connection, receiveLost);

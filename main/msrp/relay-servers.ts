@@ -3,12 +3,15 @@
  * Called by: the messenger. Calls: a resolver that is handed in.
  */
 import { MSRP_NETWORK_LIMITS } from '../base/msrp-network-limits.ts';
+import { parseFingerprint, type MsrpFingerprint } from './fingerprint.ts';
 import { buildMsrpUri, parseMsrpUri, type MsrpUri } from './uri.ts';
 
 /** One relay to try. `name` is whom its certificate has to be issued for. */
 export interface RelayServer {
   readonly uri: MsrpUri;
   readonly name: string;
+  /** Its certificate, where the server that told of it has said which: then no authority is asked. */
+  readonly fingerprint?: MsrpFingerprint;
 }
 
 /** One record of `_msrps._tcp`. */
@@ -46,6 +49,22 @@ export async function findRelays(
     }
   }
   return found.slice(0, MSRP_NETWORK_LIMITS.maxRelays);
+}
+
+const ANNOUNCED = /^(msrps:\/\/\S+) fingerprint="([^"]+)"$/;
+
+/**
+ * The relay that an IM Server announces (`RELAY_HEADER` of sip/agent), which came from `serverAddress`. Undefined for what
+ * is none, and for one without TLS.
+ */
+export function announcedRelay(text: string | undefined, serverAddress: string): RelayServer | undefined {
+  const [, uri = '', hex = ''] = ANNOUNCED.exec(text ?? '') ?? [];
+  const parsed = parseRelay(uri);
+  const fingerprint = parseFingerprint(hex);
+  if (parsed?.port === undefined || fingerprint === undefined) return undefined;
+  const isAny = parsed.host === '0.0.0.0' || parsed.host === '::';
+  const host = isAny ? serverAddress : parsed.host;
+  return { ...serverAt('msrps', host, parsed.port, host), fingerprint };
 }
 
 function parseRelay(

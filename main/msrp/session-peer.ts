@@ -57,6 +57,12 @@ export class MsrpSessionPeer {
     return this.#path === undefined || msrpPathsLeadToSameEndpoint(fromPath, this.#path);
   }
 
+  /** Whether a request came from the relay that we are behind, and not only through it. */
+  isOurRelay(connection: MsrpConnection, fromPath: string | undefined): boolean {
+    const { relay } = this;
+    return connection === relay?.connection && relay.usePath.some(({ text }) => text === fromPath);
+  }
+
   /** Its relay may come to us by a connection of its own, beside the one that we opened to it. */
   get isBehindRelay(): boolean {
     return (this.#path?.length ?? 0) > 1;

@@ -206,6 +206,8 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     const isVisit = isSend && this.#receiving.isVisit(head);
     const isOurs = connection === this.#connection && this.#isPeer(head);
     if (!isOurs) {
+      // Our relay says itself that a message got no further (RFC 4976 §6.3).
+      if (!isSend && this.#peer.isOurRelay(connection, head.fromPath)) return this.#receiveReport(head);
       // The relay of the peer comes to us by a connection of its own, beside the one that we opened to it.
       if (this.#isBesides(connection, head)) return this.#receiveBesides(connection, head, isVisit);
       if (!isSend) return IGNORED_FRAME;

@@ -21,9 +21,13 @@ export class MsrpTls {
   #direct: Promise<SecureContext> | undefined;
   #authorities: SecureContext | undefined;
 
-  /** `ca`: authorities as PEM text that are trusted beside those of the system. */
-  constructor(ca: readonly string[] = []) {
+  /**
+   * `ca`: authorities as PEM text that are trusted beside those of the system. `identity`: what is shown instead of a
+   * certificate of our own making.
+   */
+  constructor(ca: readonly string[] = [], identity?: MsrpIdentity) {
     this.#ca = ca;
+    if (identity !== undefined) this.#identity = Promise.resolve(identity);
   }
 
   /** Our certificate. */

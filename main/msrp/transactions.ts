@@ -77,6 +77,14 @@ export class MsrpTransactions implements Disposable {
     return true;
   }
 
+  /** Nobody will answer any more: all are told `status`. */
+  end(status: number): void {
+    this.#timer?.[Symbol.dispose]();
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { receiver } of pending) receiver.receiveStatus(status);
+  }
+
   /** Forgets everything; nobody is told. */
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();

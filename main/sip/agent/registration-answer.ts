@@ -9,6 +9,12 @@ import type { AgentResponse } from './agent-request.ts';
 /** How widely those who have lost the server shall spread their return, in seconds: our IM Server says it with each 200. */
 export const RETURN_WINDOW_HEADER = 'X-Return-Window';
 
+/**
+ * The MSRP relay of our IM Server, as it says with each 200: `msrps://host:port;tcp fingerprint="SHA-256 AA:…"`. The
+ * host `0.0.0.0` or `[::]` stands for the address of the server.
+ */
+export const RELAY_HEADER = 'X-Message-Relay';
+
 /** A number of seconds as Retry-After and the like have it, without its comment (RFC 3261 §20.33). */
 export function secondsOf(value: string | undefined): number | undefined {
   const [, digits] = /^\s*(\d{1,9})(?:\s*[;(].*)?\s*$/.exec(value ?? '') ?? [];

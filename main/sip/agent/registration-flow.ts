@@ -20,6 +20,7 @@ import {
   isUnsent,
   minExpires,
   reasonOf,
+  RELAY_HEADER,
   returnWindowMs,
   secondsOf,
 } from './registration-answer.ts';
@@ -93,6 +94,7 @@ export class RegistrationFlow {
   /** The Contact before that, which has to be taken back. */
   #outdated: string | undefined;
   #windowMs = 0;
+  #relay: string | undefined;
   #sent: SipRequest | undefined;
   #server: { readonly address: string; readonly port: number } | undefined;
 
@@ -125,6 +127,11 @@ export class RegistrationFlow {
   /** Where the server's answers come from; undefined before the first one. */
   get serverAddress(): string | undefined {
     return this.#server?.address;
+  }
+
+  /** What the server has said of its MSRP relay. */
+  get relay(): string | undefined {
+    return this.#relay;
   }
 
   /** True when this connection is the flow's. */
@@ -320,6 +327,7 @@ export class RegistrationFlow {
     this.#outdated = undefined;
     const window = returnWindowMs(headers, this.#limits.registrationWindowMaxMs);
     this.#windowMs = window ?? this.#windowMs;
+    this.#relay = headers.get(RELAY_HEADER);
     const contact = this.#contactUri;
     const expiresS = grantedSeconds(headers, contact, this.#expiresS);
     // Refresh at half of the time, so that one lost refresh costs nothing.

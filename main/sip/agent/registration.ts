@@ -89,6 +89,14 @@ export class Registration implements AsyncDisposable {
     return this.#first.localHost ?? this.#flows.find(({ localHost }) => localHost !== undefined)?.localHost;
   }
 
+  /** What the server has said of its MSRP relay, and where it said so. */
+  get relay(): { readonly text: string; readonly serverAddress: string } | undefined {
+    for (const { relay, serverAddress } of [this.#first, ...this.#flows]) {
+      if (relay !== undefined && serverAddress !== undefined) return { text: relay, serverAddress };
+    }
+    return undefined;
+  }
+
   /** False until a server has answered for the first time. */
   get knowsServer(): boolean {
     return this.#flows.some(({ serverAddress }) => serverAddress !== undefined);
