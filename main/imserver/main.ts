@@ -97,7 +97,7 @@ async function run(config: ServerConfig, level: LogLevel, tapFile: string | unde
     process.once(signal, () => {
       stopped.resolve();
     });
-  say(JSON.stringify({ sip: server.sip, domain: server.domain }));
+  say(JSON.stringify({ sip: server.sip, domain: server.domain, relays: server.relays }));
   await stopped.promise;
   await server[Symbol.asyncDispose]();
   tapped?.end();

@@ -26,7 +26,7 @@ export class StepCounter {
   /** MSRP transactions whose 200 is a step. */
   readonly #answers = new Map<string, number>();
 
-  /** The step that this message is, or null. Step 6 is step 5 in peer mode: one message. */
+  /** The step that this message is, or null. Without a relay step 6 is step 5: one message. */
   next(message: LadderMessage): number | null {
     const step = message.protocol === 'sip' ? this.#sipStep(message) : this.#msrpStep(message);
     if (step === undefined || this.#seen.has(step)) return null;
@@ -53,19 +53,25 @@ export class StepCounter {
   }
 
   #msrpStep(message: LadderMessage): number | undefined {
-    const { fromParty, status, method, transactionId } = message;
+    const { fromParty, toParty, status, method, transactionId } = message;
     if (status !== 0) {
       const step = status === 200 ? this.#answers.get(transactionId) : undefined;
       this.#answers.delete(transactionId);
       return step;
     }
     if (method !== 'SEND' && method !== 'VISIT') return undefined;
-    let step: number;
-    if (message.bodyBytes === 0) step = 4;
-    else step = fromParty === 'bob' ? 11 : 13;
-    if (this.#seen.has(step)) return undefined;
+    // Behind a relay a request is two messages: the first is the step, the answer to the second the one that counts.
+    const relayed = fromParty === 'server' || toParty === 'server';
+    const isBobs = fromParty === 'bob' || (fromParty === 'server' && toParty === 'tom');
+    const step = message.bodyBytes === 0 ? 4 : isBobs ? 11 : 13;
+    if (relayed && fromParty !== 'server') {
+      if (this.#seen.has(step)) return undefined;
+      if (step === 4) this.#answers.set(transactionId, 6);
+      return step;
+    }
+    if (this.#seen.has(step + 1) || (!relayed && this.#seen.has(step))) return undefined;
     this.#answers.set(transactionId, step + 1);
-    return step;
+    return relayed ? undefined : step;
   }
 }
 
@@ -106,7 +112,13 @@ const ORDER: readonly (readonly [number, number])[] = [
   [17, 18],
 ];
 
-/** Steps that a message of the wire stands for. 1 is the decision to talk; 6 is 5 in peer mode. */
+/** And through a relay: it answers the visit after the host has. */
+const RELAY_ORDER: typeof ORDER = [
+  [5, 6],
+  [6, 7],
+];
+
+/** Steps that a message of the wire stands for. 1 is the decision to talk; 6 is 5 unless there is a relay. */
 export const WIRE_STEPS = [2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18] as const;
 
 /** Every step that is missing or stands before one that it has to follow, as a sentence. Empty: the flow held. */
@@ -115,8 +127,12 @@ export function checkOrder(ladder: Ladder): string[] {
   ladder.entries.forEach(({ step }, place) => {
     if (step !== null) places.set(step, place);
   });
-  const faults = WIRE_STEPS.filter((step) => !places.has(step)).map((step) => `step ${step} is missing`);
-  for (const [first, second] of ORDER) {
+  const relayed = ladder.entries.some(
+    ({ protocol, from, to }) => protocol === 'msrp' && (from === 'server' || to === 'server'),
+  );
+  const steps = relayed ? [...WIRE_STEPS, 6] : WIRE_STEPS;
+  const faults = steps.filter((step) => !places.has(step)).map((step) => `step ${step} is missing`);
+  for (const [first, second] of relayed ? [...ORDER, ...RELAY_ORDER] : ORDER) {
     const [a, b] = [places.get(first), places.get(second)];
     if (a !== undefined && b !== undefined && a >= b) faults.push(`step ${second} came before step ${first}`);
   }

@@ -75,6 +75,17 @@ const STEPS: readonly (readonly [number, string, string, RegExp])[] = [
   [18, 'server', 'bob', /^SIP\/2\.0 200/],
 ];
 
+/** Through the relay each message of MSRP is two; what the ladder counts is said in its own words here. */
+const RELAYED: typeof STEPS = [
+  [4, 'tom', 'server', /^MSRP \S+ SEND$/],
+  [5, 'bob', 'server', /^MSRP \S+ 200/],
+  [6, 'server', 'tom', /^MSRP \S+ 200/],
+  [11, 'bob', 'server', /^MSRP \S+ SEND$/],
+  [12, 'tom', 'server', /^MSRP \S+ 200/],
+  [13, 'tom', 'server', /^MSRP \S+ SEND$/],
+  [14, 'bob', 'server', /^MSRP \S+ 200/],
+];
+
 /** Pairs whose order the flow asks for. */
 const BEFORE: readonly (readonly [number, number])[] = [
   [2, 3],
@@ -93,7 +104,10 @@ const BEFORE: readonly (readonly [number, number])[] = [
   [17, 18],
 ];
 
-function expectFlow(stdout: string): { source: string; messages: FlowMessage[] } {
+function expectFlow(
+  stdout: string,
+  media: 'direct' | 'relay' = 'direct',
+): { source: string; messages: FlowMessage[] } {
   const result = JSON.parse(stdout) as {
     ok: boolean;
     source: string;
@@ -103,14 +117,17 @@ function expectFlow(stdout: string): { source: string; messages: FlowMessage[] }
   expect(result.faults).toEqual([]);
   expect(result.ok).toBe(true);
   const places = new Map<number, number>();
-  for (const [step, from, to, firstLine] of STEPS) {
+  const relayed = media === 'relay' ? RELAYED : [];
+  const direct = STEPS.filter(([step]) => !relayed.some(([other]) => other === step));
+  for (const [step, from, to, firstLine] of [...direct, ...relayed]) {
     const found = result.messages.filter((message) => message.step === step);
     expect(found, `step ${step}`).toHaveLength(1);
     expect([found[0]?.from, found[0]?.to], `step ${step}`).toEqual([from, to]);
     expect(found[0]?.firstLine).toMatch(firstLine);
     places.set(step, result.messages.indexOf(found[0]!));
   }
-  for (const [first, second] of BEFORE) {
+  const before = media === 'relay' ? [...BEFORE, [5, 6] as const, [6, 7] as const] : BEFORE;
+  for (const [first, second] of before) {
     expect(places.get(first), `${first} before ${second}`).toBeLessThan(places.get(second)!);
   }
   expect(result.messages.map(({ timeUs }) => timeUs)).toEqual(
@@ -182,6 +199,27 @@ it('encrypted: every step in its order, from the sockets of the programs, and no
   expect(expectFlow(stdout)).toMatchObject({ source: 'tap', encrypted: true });
 });
 
+it('through the relay: it answers the visit only after the host has, from a capture where there is dumpcap', async () => {
+  const { code, stdout, stderr } = await run(process.execPath, [
+    ...[FLOW, '--json', '--media', 'relay', '--keep', folder],
+  ]);
+  expect([code, stderr]).toEqual([0, '']);
+  const { messages } = expectFlow(stdout, 'relay');
+  // Nothing goes past the relay.
+  const msrp = messages.filter(({ protocol }) => protocol === 'msrp');
+  expect(msrp.every(({ from, to }) => from === 'server' || to === 'server')).toBe(true);
+  if (dumpcap === undefined || tshark === undefined) return;
+  await expectDissected(join(folder, 'flow.pcap'), messages, 'tcp');
+});
+
+it('through the relay over TLS, with nothing but what the server announces', async () => {
+  const { code, stdout, stderr } = await run(process.execPath, [
+    ...[FLOW, '--json', '--media', 'relay', '--encrypted'],
+  ]);
+  expect([code, stderr]).toEqual([0, '']);
+  expect(expectFlow(stdout, 'relay')).toMatchObject({ source: 'tap', encrypted: true });
+});
+
 it('without dumpcap it reads the sockets of its programs, and says so', async () => {
   const bin = join(folder, 'bin');
   await mkdir(bin);
@@ -195,11 +233,7 @@ it('without dumpcap it reads the sockets of its programs, and says so', async ()
 });
 
 it.each([
-  [
-    ['--media', 'relay'],
-    'The IM Server has no MSRP relay yet, so messages cannot go through it. Run without --media relay.',
-  ],
-  [['--media', 'pigeon'], '--media can be direct, not "pigeon".'],
+  [['--media', 'pigeon'], '--media can be direct or relay, not "pigeon".'],
   [['--transport', 'sctp'], '--transport can be tcp or udp, not "sctp".'],
 ] as const)('%j ends with 2 and a sentence', async (args, sentence) => {
   expect(await run(process.execPath, [FLOW, ...args])).toEqual({

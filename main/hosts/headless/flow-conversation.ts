@@ -2,6 +2,7 @@
  * Owns: the play of the flow: who is started, who says what. Called by: flow.ts, bench. Calls: the programs, over IPC.
  */
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from '../../../shared/domain/account.ts';
 import type { Session } from '../../../shared/domain/conversation.ts';
@@ -13,6 +14,8 @@ import { IpcClient } from './ipc-client.ts';
 export interface Cast {
   /** `address:port` of the IM Server's SIP socket. */
   readonly server: string;
+  /** The same of its MSRP relay, when messages go through it. */
+  readonly relay: string | undefined;
 }
 
 /** A messenger of its own process. */
@@ -29,7 +32,7 @@ export async function startServer(
   folder: string,
   passwords: Readonly<Record<string, string>>,
   more: readonly string[] = [],
-): Promise<{ program: Program; sip: readonly string[] }> {
+): Promise<{ program: Program; sip: readonly string[]; relays: readonly string[] }> {
   const data = join(folder, 'imserver');
   for (const [user, password] of Object.entries(passwords)) {
     const added = await Program.start('../../imserver/main.ts', [
@@ -50,8 +53,8 @@ export async function startServer(
     DOMAIN,
     ...more,
   ]);
-  const { sip } = program.ready as { sip: string[] };
-  return { program, sip };
+  const { sip, relays } = program.ready as { sip: string[]; relays: string[] };
+  return { program, sip, relays };
 }
 
 /** Starts a messenger and signs it in; resolves when it is online. */
@@ -126,22 +129,39 @@ export async function say(
 /** Steps 1 to 18. `tap`: the processes write what they see on their own sockets to `folder`. */
 export async function runConversation(
   folder: string,
-  options: { readonly transport: 'tcp' | 'udp'; readonly encrypted: boolean; readonly tap: boolean },
+  options: {
+    readonly transport: 'tcp' | 'udp';
+    readonly media: 'direct' | 'relay';
+    readonly encrypted: boolean;
+    readonly tap: boolean;
+  },
 ): Promise<Cast> {
-  const { transport, encrypted, tap } = options;
+  const { transport, media, encrypted, tap } = options;
   const tapOf = (name: string) => (tap ? ['--wire-tap', join(folder, `${name}.tap`)] : []);
   const passwords = {
     bob: randomBytes(12).toString('base64url'),
     tom: randomBytes(12).toString('base64url'),
   };
-  const { program, sip } = await startServer(folder, passwords, tapOf('server'));
+  const config = join(folder, 'imserver.json');
+  await writeFile(config, JSON.stringify({ relay: { plain: !encrypted } }));
+  const { program, sip, relays } = await startServer(folder, passwords, [
+    '--config',
+    config,
+    ...tapOf('server'),
+  ]);
   await using _server = program;
   const uri = sip.find((one) => one.endsWith(`transport=${transport}`)) ?? '';
   await using bob = await startPlayer(folder, 'bob', passwords.bob, uri, tapOf('bob'));
   await using tom = await startPlayer(folder, 'tom', passwords.tom, uri, tapOf('tom'));
   const { ofBob, ofTom } = await introduce(bob, tom);
   const encryption = { key: 'messages.encryption', value: encrypted ? 'required' : 'off' } as const;
-  await Promise.all([bob, tom].map(({ client }) => client.call('settings.set', encryption)));
+  // What encrypts is announced by the server; a plain one has to be written down.
+  const plain = relays.filter((relay) => !encrypted && relay.startsWith('msrp:'));
+  for (const { client } of [bob, tom]) {
+    await client.call('settings.set', encryption);
+    await client.call('settings.set', { key: 'messages.path', value: media });
+    await client.call('settings.set', { key: 'messages.relays', value: plain });
+  }
 
   const bothOpen = Promise.all([sessionIn(bob, 'open'), sessionIn(tom, 'open')]);
   const { id } = await bob.client.call('session.start', { conversationId: ofBob });
@@ -152,5 +172,6 @@ export async function runConversation(
   await bob.client.call('session.end', { sessionId: id });
   await bothEnded;
   const server = /^sip:([^;]+)/.exec(uri)?.[1] ?? '';
-  return { server };
+  const relay = /^msrps?:\/\/(.+)$/.exec(relays[0] ?? '')?.[1];
+  return { server, relay: media === 'relay' ? relay : undefined };
 }

@@ -14,6 +14,7 @@ export function formatLadder(
   const head = blank();
   for (const party of ['bob', 'server', 'tom'] as const) put(head, LANE[party] - 3, ladder.names[party]);
   const lines = [head.join('').trimEnd()];
+  const relayed = ladder.entries.some(({ step }) => step === 6);
   for (const { timeUs, from, to, protocol, firstLine, step } of ladder.entries) {
     const row = blank();
     for (const lane of Object.values(LANE)) put(row, lane, '│');
@@ -22,7 +23,7 @@ export function formatLadder(
     put(row, LANE[to] > LANE[from] ? right - 1 : left + 1, LANE[to] > LANE[from] ? '▶' : '◀');
     const label = ` ${shorten(protocol, firstLine, right - left - 6)} `;
     put(row, left + Math.floor((right - left - label.length) / 2) + 1, label);
-    const number = step === null ? '' : step === 5 ? '5,6' : String(step);
+    const number = step === null ? '' : step === 5 && !relayed ? '5,6' : String(step);
     put(row, 0, number.padStart(4));
     lines.push(`${row.join('')}${(timeUs / 1_000).toFixed(1).padStart(9)} ms`);
   }
@@ -35,7 +36,7 @@ export function formatLadder(
     : 'Messages went in the clear for it, which they usually do not.';
   lines.push(
     '',
-    `1 is the decision to talk; 5 and 6 are one message when messages go directly. Read from ${how}. ${clear}`,
+    `1 is the decision to talk; ${relayed ? 'the relay answers the visit (6) after the host has (5)' : '5 and 6 are one message when messages go directly'}. Read from ${how}. ${clear}`,
     '',
   );
   return lines.join('\n');
