@@ -2,10 +2,9 @@
  * Owns: what arrives: unwrap, drop duplicates, store, report.
  * Called by: conversation-link.ts (over a session), messenger.ts (by SIP MESSAGE). Calls: cpim, imdn, composing, store, delivery.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Conversation } from '../../shared/domain/conversation.ts';
-import type { MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import type { MessengerLimits } from '../base/limits.ts';
@@ -138,7 +137,6 @@ export class Inbox {
   ): Promise<boolean> {
     const nowMs = this.#clock.now();
     const { message, duplicate } = await this.#store({
-      id: randomUUID() as MessageId,
       conversationId: conversation.id,
       direction: 'in',
       wireId: content.wireId,

@@ -1,15 +1,22 @@
 /**
  * Owns: finding one's way in a conversation: its days, its first unread message, its files and links, its figures.
- * Called by: messenger-tables.ts. Calls: search-index.ts, search-labels.ts.
+ * Called by: messenger-tables.ts. Calls: message-rows.ts, search-index.ts, search-labels.ts.
  */
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
-import { toMessage, type MessageRow } from './messages.ts';
-import { dayOf, type SearchIndex } from './search-index.ts';
-import { traitLabel } from './search-labels.ts';
+import {
+  CONVERSATION_KEY,
+  FILE,
+  MESSAGE_COLUMNS,
+  MESSAGE_JOIN,
+  toMessage,
+  UNREAD,
+  type MessageRow,
+} from './message-rows.ts';
+import { dayOf } from './search-index.ts';
+import { conversationLabel, traitLabel } from './search-labels.ts';
 import type { SearchTrait } from './search-query.ts';
-import { TRANSFER_COLUMNS, TRANSFER_JOIN } from './transfers.ts';
 
 /** A day with messages. `day` counts local days from 1970. */
 export interface MessageDay {
@@ -34,32 +41,35 @@ interface DayRow {
   outgoing: number;
 }
 
-export function browseProcedures(database: Database, index: Pick<SearchIndex, 'labelFor'>) {
+export function browseProcedures(database: Database) {
+  const conversationKey = database.prepare<[string], { key: number }>(
+    'SELECT key FROM conversations WHERE id = ?',
+  );
   const days = database.prepare<[string, number, number], DayRow>(
-    'SELECT * FROM message_days WHERE conversation_id = ? AND day BETWEEN ? AND ? AND incoming + outgoing > 0 ORDER BY day',
+    `SELECT * FROM message_days WHERE conversation = ${CONVERSATION_KEY} AND day BETWEEN ? AND ? AND incoming + outgoing > 0 ORDER BY day`,
   );
   const dayFrom = database.prepare<[string, number], DayRow>(
-    'SELECT * FROM message_days WHERE conversation_id = ? AND day >= ? AND incoming + outgoing > 0 ORDER BY day LIMIT 1',
+    `SELECT * FROM message_days WHERE conversation = ${CONVERSATION_KEY} AND day >= ? AND incoming + outgoing > 0 ORDER BY day LIMIT 1`,
   );
   const counts = database.prepare<[string], { incoming: number | null; outgoing: number | null }>(
-    'SELECT sum(incoming) AS incoming, sum(outgoing) AS outgoing FROM message_days WHERE conversation_id = ?',
+    `SELECT sum(incoming) AS incoming, sum(outgoing) AS outgoing FROM message_days WHERE conversation = ${CONVERSATION_KEY}`,
   );
   const first = database.prepare<[string], { sent_at_ms: number }>(
-    'SELECT sent_at_ms FROM messages WHERE conversation_id = ? ORDER BY position LIMIT 1',
+    `SELECT sent_at_ms FROM messages INDEXED BY messages_by_conversation WHERE conversation = ${CONVERSATION_KEY} ORDER BY position LIMIT 1`,
   );
   const last = database.prepare<[string], { sent_at_ms: number }>(
-    'SELECT sent_at_ms FROM messages WHERE conversation_id = ? ORDER BY position DESC LIMIT 1',
+    `SELECT sent_at_ms FROM messages INDEXED BY messages_by_conversation WHERE conversation = ${CONVERSATION_KEY} ORDER BY position DESC LIMIT 1`,
   );
   const files = database.prepare<[string], { count: number; bytes: number | null }>(
-    `SELECT count(*) AS count, sum(t.size) AS bytes FROM messages m JOIN transfers t ON t.message_id = m.id
-     WHERE m.conversation_id = ? AND m.kind = 'file'`,
+    `SELECT count(*) AS count, sum(t.size) AS bytes FROM transfers t JOIN messages m ON m.position = t.position
+     WHERE m.conversation = ${CONVERSATION_KEY} AND m.kind = ${FILE}`,
   );
   const firstUnread = database.prepare<[string], { position: number | null }>(
-    `SELECT min(position) AS position FROM messages WHERE conversation_id = ? AND direction = 'in' AND state = 'received'`,
+    `SELECT min(position) AS position FROM messages INDEXED BY messages_unread WHERE conversation = ${CONVERSATION_KEY} AND state >= ${UNREAD}`,
   );
   const withLabels = database.prepare<[string, number, number], MessageRow>(
-    `SELECT m.*, ${TRANSFER_COLUMNS} FROM message_words JOIN messages m ON m.position = message_words.rowid
-     ${TRANSFER_JOIN} WHERE message_words MATCH ? AND message_words.rowid < ?
+    `SELECT ${MESSAGE_COLUMNS} FROM message_words CROSS JOIN messages m ON m.position = message_words.rowid
+     ${MESSAGE_JOIN} WHERE message_words MATCH ? AND message_words.rowid < ?
      ORDER BY message_words.rowid DESC LIMIT ?`,
   );
 
@@ -84,7 +94,8 @@ export function browseProcedures(database: Database, index: Pick<SearchIndex, 'l
       before?: number | undefined;
       limit: number;
     }): Message[] {
-      const match = `"${index.labelFor(input.conversationId)}" AND "${traitLabel(input.trait)}"`;
+      const { key = 0 } = conversationKey.get(input.conversationId) ?? {};
+      const match = `"${conversationLabel(key)}" AND "${traitLabel(input.trait)}"`;
       const rows = withLabels.all(match, input.before ?? Number.MAX_SAFE_INTEGER, input.limit);
       return rows.filter((row) => row.conversation_id === input.conversationId).map(toMessage);
     },

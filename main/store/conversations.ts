@@ -2,9 +2,10 @@
  * Owns: statements on conversations. Called by: messenger-tables.ts, messages.ts, search.ts. Calls: SQLite.
  */
 import type { Conversation } from '../../shared/domain/conversation.ts';
-import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
-import type { MessageState } from '../../shared/domain/message.ts';
+import type { AccountId, ConversationId } from '../../shared/domain/ids.ts';
 import type { Database } from './database.ts';
+import { messageIdOf, type PackedId } from './message-keys.ts';
+import { directionOf, stateOf, UNREAD } from './message-rows.ts';
 
 /** A conversation with its newest message and its count of unread ones, as one row. */
 export interface ConversationRow {
@@ -16,10 +17,12 @@ export interface ConversationRow {
   read_position: number;
   last_activity_ms: number;
   unread_count: number;
-  last_id: string | null;
-  last_direction: string | null;
+  last_position: number | null;
+  last_wire_id: PackedId | null;
+  last_own_id: PackedId | number | null;
+  last_direction: number | null;
   last_text: string | null;
-  last_state: string | null;
+  last_state: number | null;
   last_sent_at_ms: number | null;
 }
 
@@ -29,12 +32,24 @@ const PREVIEW_CHARS = 200;
 /** The conversation columns; append WHERE and ORDER BY. */
 const CONVERSATION_SELECT = `
 SELECT c.*,
-  (SELECT count(*) FROM messages u WHERE u.conversation_id = c.id AND u.direction = 'in' AND u.state = 'received') AS unread_count,
-  m.id AS last_id, m.direction AS last_direction, substr(m.text, 1, ${PREVIEW_CHARS}) AS last_text,
+  (SELECT count(*) FROM messages u INDEXED BY messages_unread WHERE u.conversation = c.key AND u.state >= ${UNREAD}) AS unread_count,
+  m.position AS last_position, m.wire_id AS last_wire_id, m.id AS last_own_id, m.direction AS last_direction, substr(m.text, 1, ${PREVIEW_CHARS}) AS last_text,
   m.state AS last_state, m.sent_at_ms AS last_sent_at_ms
 FROM conversations c
 LEFT JOIN messages m ON m.position =
-  (SELECT max(position) FROM messages n WHERE n.conversation_id = c.id)`;
+  (SELECT max(position) FROM messages n INDEXED BY messages_by_conversation WHERE n.conversation = c.key)`;
+
+function toLastMessage(row: ConversationRow): Conversation['lastMessage'] {
+  const { last_position: position, last_wire_id: wire_id, last_own_id: own_id } = row;
+  if (position === null || wire_id === null) return null;
+  return {
+    id: messageIdOf({ position, wire_id, own_id }),
+    direction: directionOf(row.last_direction ?? 0),
+    text: row.last_text ?? '',
+    state: stateOf(row.last_state ?? 0),
+    sentAtMs: row.last_sent_at_ms ?? 0,
+  };
+}
 
 function toConversation(row: ConversationRow): Conversation {
   return {
@@ -46,16 +61,7 @@ function toConversation(row: ConversationRow): Conversation {
     unreadCount: row.unread_count,
     readPosition: row.read_position,
     lastActivityMs: row.last_activity_ms,
-    lastMessage:
-      row.last_id === null
-        ? null
-        : {
-            id: row.last_id as MessageId,
-            direction: row.last_direction as 'in' | 'out',
-            text: row.last_text ?? '',
-            state: row.last_state as MessageState,
-            sentAtMs: row.last_sent_at_ms ?? 0,
-          },
+    lastMessage: toLastMessage(row),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
+import { wireKey } from './message-keys.ts';
 
 export type Database = BetterSqlite3.Database;
 
@@ -91,6 +92,7 @@ export async function openDatabase(
     database.pragma('trusted_schema = OFF');
     database.pragma('temp_store = MEMORY');
     database.pragma('cache_size = -16000');
+    database.function('wire_key', { deterministic: true }, (wireId: unknown) => wireKey(String(wireId)));
     migrate(database, migrations, found, upTo);
     return database;
   } catch (error) {

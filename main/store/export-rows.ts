@@ -4,6 +4,8 @@
 import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
+import { messageIdOf, unpackId, type IdColumns } from './message-keys.ts';
+import { CONVERSATION_KEY, directionOf, parseFailure, stateOf } from './message-rows.ts';
 
 /** A message with everything that is kept of it. */
 export interface ExportedMessage {
@@ -35,17 +37,13 @@ export interface ExportedSession {
   readonly endCode: string | null;
 }
 
-interface Row {
-  position: number;
-  id: string;
-  direction: string;
-  wire_id: string;
+interface Row extends IdColumns {
+  direction: number;
   text: string;
   sent_at_ms: number;
-  stored_at_ms: number;
-  state: string;
-  failure_code: string | null;
-  failure_message: string | null;
+  stored_after_ms: number;
+  state: number;
+  failure: string | null;
   name: string | null;
   type: string | null;
   size: number | null;
@@ -54,17 +52,17 @@ interface Row {
 }
 
 function toExported(row: Row): ExportedMessage {
-  const { failure_code: code, failure_message: message, name, type } = row;
+  const { name, type } = row;
   return {
     position: row.position,
-    id: row.id as MessageId,
-    direction: row.direction as 'in' | 'out',
-    wireId: row.wire_id,
+    id: messageIdOf(row),
+    direction: directionOf(row.direction),
+    wireId: unpackId(row.wire_id),
     text: row.text,
     sentAtMs: row.sent_at_ms,
-    storedAtMs: row.stored_at_ms,
-    state: row.state as MessageState,
-    failure: code === null ? null : { code, message: message ?? '' },
+    storedAtMs: row.sent_at_ms + row.stored_after_ms,
+    state: stateOf(row.state),
+    failure: parseFailure(row.failure),
     file:
       name === null || type === null
         ? null
@@ -74,8 +72,10 @@ function toExported(row: Row): ExportedMessage {
 
 export function exportProcedures(database: Database) {
   const page = database.prepare<[string, number, number], Row>(
-    `SELECT m.*, t.name, t.type, t.size, t.sha256, t.path FROM messages m LEFT JOIN transfers t ON t.message_id = m.id
-     WHERE m.conversation_id = ? AND m.position > ? ORDER BY m.position LIMIT ?`,
+    `SELECT m.position, m.wire_id, m.id AS own_id, m.direction, m.text, m.sent_at_ms, m.stored_after_ms, m.state, m.failure,
+       t.name, t.type, t.size, t.sha256, t.path
+     FROM messages m INDEXED BY messages_by_conversation LEFT JOIN transfers t ON t.position = m.position
+     WHERE m.conversation = ${CONVERSATION_KEY} AND m.position > ? ORDER BY m.position LIMIT ?`,
   );
   const sessions = database.prepare<
     [string],
@@ -86,7 +86,7 @@ export function exportProcedures(database: Database) {
       ended_ms: number | null;
       end_code: string | null;
     }
-  >('SELECT * FROM sessions WHERE conversation_id = ? ORDER BY started_ms');
+  >(`SELECT * FROM sessions WHERE conversation = ${CONVERSATION_KEY} ORDER BY started_ms`);
   const account = database.prepare<[string], { id: string }>('SELECT id FROM accounts WHERE address = ?');
   return {
     /** Oldest first. */

@@ -4,19 +4,40 @@
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Message, MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
-import type { IndexBatch, SearchIndex } from './search-index.ts';
 import {
-  toShownTransfer,
-  TRANSFER_COLUMNS,
-  TRANSFER_JOIN,
-  transferProcedures,
-  type StoredTransfer,
-  type TransferColumns,
-} from './transfers.ts';
+  messagePositions,
+  packId,
+  positionOfPlaceId,
+  SAME_AS_WIRE,
+  unpackId,
+  wireKey,
+  type PackedId,
+} from './message-keys.ts';
+import {
+  CONVERSATION_KEY,
+  FILE,
+  formatFailure,
+  IN,
+  MESSAGE_SELECT,
+  OUT,
+  QUEUED,
+  READ,
+  selectMessagesBy,
+  stateNumber,
+  stateOf,
+  TEXT,
+  toMessage,
+  UNREAD,
+  wantsDisplayReport,
+  type MessageRow,
+} from './message-rows.ts';
+import type { IndexBatch, SearchIndex } from './search-index.ts';
+import { transferProcedures, type StoredTransfer } from './transfers.ts';
 
 /** A message to store. `wireId` is its id between the two messengers: the key by which duplicates are dropped. */
 export interface NewMessage {
-  readonly id: MessageId;
+  /** When it is absent, or another message has it, the store gives one. */
+  readonly id?: MessageId | undefined;
   readonly conversationId: ConversationId;
   readonly direction: 'in' | 'out';
   readonly wireId: string;
@@ -28,39 +49,6 @@ export interface NewMessage {
   readonly displayReportWanted: boolean;
   /** The message is a file. */
   readonly file?: Omit<StoredTransfer, 'messageId'>;
-}
-
-export interface MessageRow extends TransferColumns {
-  position: number;
-  id: string;
-  conversation_id: string;
-  direction: string;
-  wire_id: string;
-  text: string;
-  sent_at_ms: number;
-  state: string;
-  kind: string;
-  failure_code: string | null;
-  failure_message: string | null;
-}
-
-/** The columns of a message, with its file; append WHERE and ORDER BY. */
-const MESSAGE_SELECT = `SELECT m.*, ${TRANSFER_COLUMNS} FROM messages m ${TRANSFER_JOIN}`;
-
-export function toMessage(row: MessageRow): Message {
-  const file = toShownTransfer(row);
-  return {
-    id: row.id as MessageId,
-    conversationId: row.conversation_id as ConversationId,
-    position: row.position,
-    direction: row.direction as 'in' | 'out',
-    text: row.text,
-    sentAtMs: row.sent_at_ms,
-    state: row.state as MessageState,
-    failure:
-      row.failure_code === null ? null : { code: row.failure_code, message: row.failure_message ?? '' },
-    ...(file === null ? {} : { file }),
-  };
 }
 
 /**
@@ -81,78 +69,103 @@ const MAY_BECOME: Readonly<
 export type OutgoingState = keyof typeof MAY_BECOME;
 
 export function messageProcedures(database: Database, index: Pick<SearchIndex, 'openBatch'>) {
+  const positionOf = messagePositions(database);
   const transfers = transferProcedures(database);
   const insert = database.prepare(
-    `INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state, display_report_wanted, kind)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conversation_id, direction, wire_id) DO NOTHING`,
+    `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const known = database.prepare<[number, PackedId, number, number], { position: number }>(
+    'SELECT position FROM messages WHERE wire_key = ? AND wire_id = ? AND conversation = ? AND direction = ?',
+  );
+  const conversationKey = database.prepare<[string], { key: number }>(
+    'SELECT key FROM conversations WHERE id = ?',
   );
   const touch = database.prepare<[number, string]>(
     'UPDATE conversations SET last_activity_ms = max(last_activity_ms, ?) WHERE id = ?',
   );
-  const byId = database.prepare<[string], MessageRow>(`${MESSAGE_SELECT} WHERE m.id = ?`);
-  const byWireId = database.prepare<[string, string, string], MessageRow>(
-    `${MESSAGE_SELECT} WHERE m.conversation_id = ? AND m.direction = ? AND m.wire_id = ?`,
-  );
+  const byPosition = database.prepare<[number], MessageRow>(`${MESSAGE_SELECT} WHERE m.position = ?`);
+  const inConversation = selectMessagesBy('messages_by_conversation');
   const before = database.prepare<[string, number, number], MessageRow>(
-    `${MESSAGE_SELECT} WHERE m.conversation_id = ? AND m.position < ? ORDER BY m.position DESC LIMIT ?`,
+    `${inConversation} AND m.position < ? ORDER BY m.position DESC LIMIT ?`,
   );
   const after = database.prepare<[string, number, number], MessageRow>(
-    `${MESSAGE_SELECT} WHERE m.conversation_id = ? AND m.position > ? ORDER BY m.position LIMIT ?`,
+    `${inConversation} AND m.position > ? ORDER BY m.position LIMIT ?`,
   );
   const queued = database.prepare<[string, number], MessageRow>(
-    `${MESSAGE_SELECT} WHERE m.conversation_id = ? AND m.state = 'queued' AND m.kind = 'text' ORDER BY m.position LIMIT ?`,
+    `${selectMessagesBy('messages_outbox')} AND m.state = ${QUEUED} AND m.kind = ${TEXT} ORDER BY m.position LIMIT ?`,
   );
-  const conversationsQueued = database.prepare<[], { conversation_id: string }>(
-    `SELECT DISTINCT conversation_id FROM messages WHERE state = 'queued' AND kind = 'text'`,
+  const conversationsQueued = database.prepare<[], { id: string }>(
+    `SELECT id FROM conversations WHERE key IN
+       (SELECT conversation FROM messages WHERE state = ${QUEUED} AND kind = ${TEXT})`,
   );
-  const setState = database.prepare<[string, string | null, string | null, string]>(
-    'UPDATE messages SET state = ?, failure_code = ?, failure_message = ? WHERE id = ?',
+  const setState = database.prepare<[number, string | null, number]>(
+    'UPDATE messages SET state = ?, failure = ? WHERE position = ?',
   );
-  const unread = database.prepare<[string, number], MessageRow & { display_report_wanted: number }>(
-    `${MESSAGE_SELECT} WHERE m.conversation_id = ? AND m.direction = 'in' AND m.state = 'received' AND m.position <= ?
-     ORDER BY m.position`,
+  const unread = database.prepare<[string, number], MessageRow>(
+    `${selectMessagesBy('messages_unread')} AND m.state >= ${UNREAD} AND m.position <= ? ORDER BY m.position`,
   );
   const setRead = database.prepare<[string, number]>(
-    `UPDATE messages SET state = 'read' WHERE conversation_id = ? AND direction = 'in' AND state = 'received' AND position <= ?`,
+    `UPDATE messages INDEXED BY messages_unread SET state = ${READ} WHERE conversation = ${CONVERSATION_KEY} AND state >= ${UNREAD} AND position <= ?`,
   );
   const setReadPosition = database.prepare<[number, string]>(
     'UPDATE conversations SET read_position = max(read_position, ?) WHERE id = ?',
   );
 
-  /** Returns whether it is new. */
-  function store(input: NewMessage, batch: IndexBatch): boolean {
-    const { changes, lastInsertRowid } = insert.run(
-      input.id,
-      input.conversationId,
-      input.direction,
-      input.wireId,
+  function keyOf(id: ConversationId): number {
+    const row = conversationKey.get(id);
+    if (row === undefined) throw new Error(`no conversation ${id}`);
+    return row.key;
+  }
+
+  /** What stands in the column of the own id. */
+  function ownId({ id, wireId }: NewMessage): PackedId | number | null {
+    if (id === undefined || positionOfPlaceId(id) !== undefined || positionOf(id) !== undefined) return null;
+    return id === wireId ? SAME_AS_WIRE : packId(id);
+  }
+
+  /** Where it lies, and whether it is new. */
+  function store(
+    input: NewMessage,
+    conversation: number,
+    batch: IndexBatch,
+  ): { position: number; isNew: boolean } {
+    const direction = input.direction === 'in' ? IN : OUT;
+    const [key, wire] = [wireKey(input.wireId), packId(input.wireId)];
+    const there = known.get(key, wire, conversation, direction);
+    if (there !== undefined) return { position: there.position, isNew: false };
+    const { lastInsertRowid } = insert.run(
+      conversation,
+      direction,
+      stateNumber(input.state, input.displayReportWanted),
+      input.file === undefined ? TEXT : FILE,
+      key,
+      wire,
+      ownId(input),
       input.text,
       input.sentAtMs,
-      input.storedAtMs,
-      input.state,
-      input.displayReportWanted ? 1 : 0,
-      input.file === undefined ? 'text' : 'file',
+      input.storedAtMs - input.sentAtMs,
     );
-    if (changes === 0) return false;
-    batch.insert({ ...input, position: Number(lastInsertRowid), isFile: input.file !== undefined });
-    if (input.file !== undefined) transfers.upsertTransfer({ ...input.file, messageId: input.id });
-    return true;
+    const position = Number(lastInsertRowid);
+    batch.insert({ ...input, conversation, position, isFile: input.file !== undefined });
+    if (input.file !== undefined) transfers.insertTransfer({ position, transfer: input.file });
+    return { position, isNew: true };
   }
 
   function insertOne(input: NewMessage): { message: Message; duplicate: boolean } {
     const batch = index.openBatch();
-    const isNew = store(input, batch);
+    const { position, isNew } = store(input, keyOf(input.conversationId), batch);
     batch.flush();
     if (isNew) touch.run(input.storedAtMs, input.conversationId);
-    const row = byWireId.get(input.conversationId, input.direction, input.wireId);
+    const row = byPosition.get(position);
     if (row === undefined) throw new Error('the message was not inserted');
     return { message: toMessage(row), duplicate: !isNew };
   }
   const insertAlone = database.transaction(insertOne);
 
-  function select(id: MessageId): Message | null {
-    const row = byId.get(id);
-    return row === undefined ? null : toMessage(row);
+  function select(id: MessageId): MessageRow | undefined {
+    const position = positionOf(id);
+    return position === undefined ? undefined : byPosition.get(position);
   }
 
   return {
@@ -164,21 +177,24 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     /** Takes many in, in one commit. Returns how many were new. */
     importMessages: database.transaction((input: readonly NewMessage[]): number => {
       const batch = index.openBatch();
-      const newest = new Map<ConversationId, number>();
+      const conversations = new Map<ConversationId, { key: number; newestMs: number }>();
       let added = 0;
       for (const message of input) {
-        if (!store(message, batch)) continue;
-        added += 1;
         const { conversationId, storedAtMs } = message;
-        newest.set(conversationId, Math.max(storedAtMs, newest.get(conversationId) ?? 0));
+        const conversation = conversations.get(conversationId) ?? { key: keyOf(conversationId), newestMs: 0 };
+        conversations.set(conversationId, conversation);
+        if (!store(message, conversation.key, batch).isNew) continue;
+        added += 1;
+        conversation.newestMs = Math.max(storedAtMs, conversation.newestMs);
       }
       batch.flush();
-      for (const [conversationId, storedAtMs] of newest) touch.run(storedAtMs, conversationId);
+      for (const [conversationId, { newestMs }] of conversations) touch.run(newestMs, conversationId);
       return added;
     }),
 
     selectMessage(input: { id: MessageId }): Message | null {
-      return select(input.id);
+      const row = select(input.id);
+      return row === undefined ? null : toMessage(row);
     },
 
     /** A page in ascending order, by key: never by offset. `around` puts its message in the middle. */
@@ -214,7 +230,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     },
 
     selectConversationsWithQueued(_input: null): ConversationId[] {
-      return conversationsQueued.all().map((row) => row.conversation_id as ConversationId);
+      return conversationsQueued.all().map(({ id }) => id as ConversationId);
     },
 
     /** Moves an outgoing message on. Null when it is unknown or further already: then nothing has changed. */
@@ -224,11 +240,16 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
         state: OutgoingState;
         failure?: { code: string; message: string } | undefined;
       }): Message | null => {
-        const row = byId.get(input.id);
-        if (row?.direction !== 'out') return null;
-        if (!MAY_BECOME[input.state].includes(row.state as MessageState)) return null;
-        setState.run(input.state, input.failure?.code ?? null, input.failure?.message ?? null, input.id);
-        return select(input.id);
+        const row = select(input.id);
+        if (row?.direction !== OUT) return null;
+        if (!MAY_BECOME[input.state].includes(stateOf(row.state))) return null;
+        const changed = {
+          ...row,
+          state: stateNumber(input.state),
+          failure: formatFailure(input.failure),
+        };
+        setState.run(changed.state, changed.failure, row.position);
+        return toMessage(changed);
       },
     ),
 
@@ -243,7 +264,9 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
         setReadPosition.run(input.position, input.conversationId);
         return {
           messages: rows.map((row) => ({ ...toMessage(row), state: 'read' })),
-          reportWireIds: rows.filter((row) => row.display_report_wanted === 1).map((row) => row.wire_id),
+          reportWireIds: rows
+            .filter(({ state }) => wantsDisplayReport(state))
+            .map(({ wire_id }) => unpackId(wire_id)),
         };
       },
     ),

@@ -261,17 +261,34 @@ function schemaOf(database: Database, table: string): string {
 
 /** Messages whose conversation is lost get one that says so. */
 function adoptOrphans(fresh: Database): void {
+  if (columnsOf(fresh, 'messages').includes('conversation_id')) adoptByText(fresh);
+  else adoptByNumber(fresh);
+  fresh.exec('DELETE FROM contacts WHERE account_id NOT IN (SELECT id FROM accounts)');
+}
+
+/** Up to schema 6 the conversation of a message is its id. */
+function adoptByText(fresh: Database): void {
   fresh.exec(`
     INSERT INTO conversations (id, account_id, peer_address, peer_name, standing, last_activity_ms)
       SELECT m.conversation_id, coalesce((SELECT id FROM accounts LIMIT 1), ''), m.conversation_id,
         'Recovered messages', 'accepted', max(m.stored_at_ms)
       FROM messages m WHERE m.conversation_id NOT IN (SELECT id FROM conversations) GROUP BY m.conversation_id;
     DELETE FROM sessions WHERE conversation_id NOT IN (SELECT id FROM conversations);
-    DELETE FROM contacts WHERE account_id NOT IN (SELECT id FROM accounts);
   `);
   if (hasTable(fresh, 'transfers')) {
     fresh.exec('DELETE FROM transfers WHERE message_id NOT IN (SELECT id FROM messages)');
   }
+}
+
+function adoptByNumber(fresh: Database): void {
+  fresh.exec(`
+    INSERT INTO conversations (key, id, account_id, peer_address, peer_name, standing, last_activity_ms)
+      SELECT m.conversation, 'recovered-' || m.conversation, coalesce((SELECT id FROM accounts LIMIT 1), ''),
+        'recovered-' || m.conversation, 'Recovered messages', 'accepted', max(m.sent_at_ms + m.stored_after_ms)
+      FROM messages m WHERE m.conversation NOT IN (SELECT key FROM conversations) GROUP BY m.conversation;
+    DELETE FROM sessions WHERE conversation NOT IN (SELECT key FROM conversations);
+    DELETE FROM transfers WHERE position NOT IN (SELECT position FROM messages);
+  `);
 }
 
 /** The search index is made anew from the messages. */

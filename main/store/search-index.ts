@@ -4,13 +4,15 @@
  */
 import type { Database } from './database.ts';
 import { conversationLabel, directionLabel, timeLabels, traitLabel, traitsOf } from './search-labels.ts';
+import { directionOf, FILE } from './message-rows.ts';
 import { toIndexText } from './search-text.ts';
 
 /** What the index takes of a message. */
 export interface IndexedMessage {
   readonly position: number;
-  readonly conversationId: string;
-  readonly direction: string;
+  /** Its number. */
+  readonly conversation: number;
+  readonly direction: 'in' | 'out';
   readonly text: string;
   readonly sentAtMs: number;
   readonly isFile: boolean;
@@ -18,11 +20,11 @@ export interface IndexedMessage {
 
 interface BacklogRow {
   position: number;
-  conversation_id: string;
-  direction: string;
+  conversation: number;
+  direction: number;
   text: string;
   sent_at_ms: number;
-  kind: string;
+  kind: number;
 }
 
 /** Indexed words of a message; the rest of a longer text is not searched. */
@@ -42,32 +44,22 @@ export interface IndexBatch {
 
 export function searchIndexProcedures(database: Database) {
   const insert = database.prepare<[number, string]>('INSERT INTO message_words (rowid, words) VALUES (?, ?)');
-  const labelOf = database.prepare<[string], { label: number | null }>(
-    'SELECT label FROM conversations WHERE id = ?',
-  );
-  const setLabel = database.prepare<[string], { label: number }>(
-    `UPDATE conversations SET label = (SELECT coalesce(max(label), 0) + 1 FROM conversations) WHERE id = ? RETURNING label`,
-  );
   const countDay = database.prepare(
-    `INSERT INTO message_days (conversation_id, day, first_position, incoming, outgoing) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (conversation_id, day) DO UPDATE SET first_position = min(first_position, excluded.first_position),
+    `INSERT INTO message_days (conversation, day, first_position, incoming, outgoing) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (conversation, day) DO UPDATE SET first_position = min(first_position, excluded.first_position),
        incoming = incoming + excluded.incoming, outgoing = outgoing + excluded.outgoing`,
   );
   const backlog = database.prepare<[], { below: number }>('SELECT below FROM search_backlog');
   const setBacklog = database.prepare<[number]>('UPDATE search_backlog SET below = ?');
   const older = database.prepare<[number, number], BacklogRow>(
-    `SELECT position, conversation_id, direction, text, sent_at_ms, kind FROM messages
+    `SELECT position, conversation, direction, text, sent_at_ms, kind FROM messages
      WHERE position < ? ORDER BY position DESC LIMIT ?`,
   );
 
-  function labelFor(conversationId: string): string {
-    return conversationLabel(labelOf.get(conversationId)?.label ?? setLabel.get(conversationId)?.label ?? 0);
-  }
-
-  function wordsOf(message: IndexedMessage, label: string): string {
+  function wordsOf(message: IndexedMessage): string {
     const marks = [
-      label,
-      directionLabel(message.direction === 'in' ? 'in' : 'out'),
+      conversationLabel(message.conversation),
+      directionLabel(message.direction),
       ...timeLabels(message.sentAtMs),
       ...traitsOf(message.text, message.isFile).map(traitLabel),
     ];
@@ -76,17 +68,14 @@ export function searchIndexProcedures(database: Database) {
 
   /** Takes messages in, in one transaction: what they share is looked up and counted once. Ends with `flush`. */
   function openBatch(): IndexBatch {
-    const labels = new Map<string, string>();
-    const days = new Map<string, { args: [string, number, number]; incoming: number; outgoing: number }>();
+    const days = new Map<string, { args: [number, number, number]; incoming: number; outgoing: number }>();
     return {
       insert: (message) => {
-        const { conversationId, position, sentAtMs } = message;
-        const label = labels.get(conversationId) ?? labelFor(conversationId);
-        labels.set(conversationId, label);
-        insert.run(position, wordsOf(message, label));
+        const { conversation, position, sentAtMs } = message;
+        insert.run(position, wordsOf(message));
         const day = dayOf(sentAtMs);
-        const key = `${day} ${conversationId}`;
-        const counts = days.get(key) ?? { args: [conversationId, day, position], incoming: 0, outgoing: 0 };
+        const key = `${day} ${conversation}`;
+        const counts = days.get(key) ?? { args: [conversation, day, position], incoming: 0, outgoing: 0 };
         days.set(key, counts);
         counts.args[2] = Math.min(counts.args[2], position);
         if (message.direction === 'in') counts.incoming += 1;
@@ -100,7 +89,6 @@ export function searchIndexProcedures(database: Database) {
 
   return {
     openBatch,
-    labelFor,
     /** Takes in up to so many older messages, newest first. Returns whether there are more. */
     continueIndexing: database.transaction((input: { limit: number }): boolean => {
       const below = backlog.get()?.below ?? 0;
@@ -110,11 +98,11 @@ export function searchIndexProcedures(database: Database) {
       for (const row of rows) {
         batch.insert({
           position: row.position,
-          conversationId: row.conversation_id,
-          direction: row.direction,
+          conversation: row.conversation,
+          direction: directionOf(row.direction),
           text: row.text,
           sentAtMs: row.sent_at_ms,
-          isFile: row.kind === 'file',
+          isFile: row.kind === FILE,
         });
       }
       batch.flush();
@@ -127,4 +115,4 @@ export function searchIndexProcedures(database: Database) {
   };
 }
 
-export type SearchIndex = Pick<ReturnType<typeof searchIndexProcedures>, 'openBatch' | 'labelFor'>;
+export type SearchIndex = Pick<ReturnType<typeof searchIndexProcedures>, 'openBatch'>;

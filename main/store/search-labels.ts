@@ -2,7 +2,7 @@
  * Owns: the labels that stand beside a message's words in the index: one character each, which no text can hold.
  * Called by: search-index.ts, search.ts, browse.ts. Calls: nothing.
  *
- * They are of the private planes of Unicode. One character, so that the index of beginnings does not list them.
+ * They are of the private planes of Unicode.
  */
 import type { SearchTrait } from './search-query.ts';
 
@@ -28,9 +28,9 @@ export function traitLabel(trait: SearchTrait): string {
   return String.fromCodePoint(TRAITS[trait]);
 }
 
-/** `label`: the number of a conversation, from 1. */
-export function conversationLabel(label: number): string {
-  const point = CONVERSATION + (label % CONVERSATIONS);
+/** `key`: the number of a conversation, from 1. */
+export function conversationLabel(key: number): string {
+  const point = CONVERSATION + (key % CONVERSATIONS);
   // Not the two that are no characters at the end of the plane.
   return String.fromCodePoint(point <= 0xffffd ? point : point + 2);
 }

@@ -5,7 +5,7 @@
  *     budget "zürich office" -draft   every word as a beginning, the phrase as it stands, and not that word
  *     from:tom from:me in:"Ana B" before:2026-05-01 after:2025 has:file has:link has:image is:unread
  */
-import { foldText, pairsOf, runsOf } from './search-text.ts';
+import { beginningQuery, foldText, pairsOf, runsOf } from './search-text.ts';
 
 /** Something that has to be in a message, or must not be. */
 export interface SearchTerm {
@@ -128,9 +128,7 @@ function quote(word: string): string {
 /** Every index word that a message with this term has. A word alone may be a beginning. */
 function indexWords(term: SearchTerm): string[] {
   return runsOf(term.text).flatMap(({ kind, text }) => {
-    // One letter as a beginning would be nearly everything.
-    if (kind === 'word')
-      return [term.kind === 'beginning' && text.length > 1 ? `${quote(text)}*` : quote(text)];
+    if (kind === 'word') return [term.kind === 'beginning' ? beginningQuery(text) : quote(text)];
     return pairsOf(text).map(quote);
   });
 }

@@ -5,17 +5,26 @@
  * Chinese, Japanese, Thai and their neighbours write no spaces, so a run of such characters has no words to index. Each
  * character and each pair of neighbours becomes a word of its own (今天气 → 今 天 气 今天 天气): what is looked for has all
  * its pairs in the message, and the message itself tells whether they stand side by side.
+ *
+ * The beginnings of longer words stand in the index as words of their own, behind a mark (budget → budget ·bu ·bud ·budg):
+ * FTS5's own index of beginnings would list every short word once more, and words of scripts without spaces too.
  */
 
 /** Characters of scripts that write no spaces between words. */
 const UNSPACED_CLASS =
   '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Bopomofo}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}\\u30fc';
-const UNSPACED_RUN = new RegExp(`[${UNSPACED_CLASS}]+`, 'gu');
 const RUNS = new RegExp(`([${UNSPACED_CLASS}]+)|((?:(?![${UNSPACED_CLASS}])[\\p{L}\\p{N}])+)`, 'gu');
 const MARKS = /\p{M}+/gu;
-/** Labels of the index begin with one of these; no text may. */
+/** Marks and labels of the index are of these; no text may be. */
 const PRIVATE_USE = /[\ue000-\uf8ff]/g;
 const ASCII = /^[\x00-\x7f]*$/;
+
+/** Stands before a beginning. */
+const BEGINNING_MARK = '\ue000';
+/** Beginnings have so many characters; a longer one is looked for among all words. */
+const MIN_BEGINNING = 2;
+const MAX_BEGINNING = 4;
+const SURROGATE = /[\ud800-\udfff]/;
 
 /** One piece of a text as the index sees it: a word, or a run that has to be found as it stands. */
 export interface SearchRun {
@@ -51,12 +60,55 @@ export function pairsOf(run: string): string[] {
   return characters.slice(0, -1).map((character, index) => character + (characters[index + 1] ?? ''));
 }
 
+/** The first `count` characters of a word. */
+function beginningOf(word: string, count: number): string {
+  return SURROGATE.test(word) ? Array.from(word).slice(0, count).join('') : word.slice(0, count);
+}
+
+/** The FTS5 query for all words that begin so; `text` is folded. */
+export function beginningQuery(text: string): string {
+  const { length } = SURROGATE.test(text) ? Array.from(text) : text;
+  // One letter as a beginning would be nearly everything.
+  if (length < MIN_BEGINNING) return `"${text}"`;
+  return length > MAX_BEGINNING ? `"${text}"*` : `("${text}" OR "${BEGINNING_MARK}${text}")`;
+}
+
+function isAsciiWord(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39);
+}
+
+/** The marked beginnings of the words of a folded text in ASCII: most texts, and much faster than by a pattern. */
+function asciiBeginnings(folded: string): string {
+  let beginnings = '';
+  let start = 0;
+  for (let at = 0; at <= folded.length; at += 1) {
+    if (at < folded.length && isAsciiWord(folded.charCodeAt(at))) continue;
+    const most = Math.min(MAX_BEGINNING, at - start - 1);
+    for (let count = MIN_BEGINNING; count <= most; count += 1) {
+      beginnings += ` ${BEGINNING_MARK}${folded.slice(start, start + count)}`;
+    }
+    start = at + 1;
+  }
+  return beginnings;
+}
+
 /** What the index is given of a text. */
 export function toIndexText(text: string): string {
   const folded = foldText(text);
-  if (folded.length === text.length && ASCII.test(folded)) return folded;
-  return folded.replace(UNSPACED_RUN, (run) => {
-    const characters = Array.from(run);
-    return ` ${characters.join(' ')} ${characters.length > 1 ? pairsOf(run).join(' ') : ''} `;
-  });
+  if (ASCII.test(folded)) return folded + asciiBeginnings(folded);
+  let words = '';
+  for (const { kind, text: run } of runsOf(folded)) {
+    words += ` ${run}`;
+    if (kind === 'unspaced') {
+      const characters = Array.from(run);
+      if (characters.length > 1)
+        words = `${words.slice(0, -run.length)}${characters.join(' ')} ${pairsOf(run).join(' ')}`;
+      continue;
+    }
+    const most = Math.min(MAX_BEGINNING, run.length - 1);
+    for (let count = MIN_BEGINNING; count <= most; count += 1) {
+      words += ` ${BEGINNING_MARK}${beginningOf(run, count)}`;
+    }
+  }
+  return words;
 }

@@ -6,13 +6,19 @@ import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
-import { toMessage, type MessageRow } from './messages.ts';
-import type { SearchIndex } from './search-index.ts';
-import { directionLabel, periodLabels, traitLabel, traitsOf } from './search-labels.ts';
+import {
+  FILE,
+  MESSAGE_COLUMNS,
+  MESSAGE_JOIN,
+  MESSAGE_SELECT,
+  toMessage,
+  UNREAD,
+  type MessageRow,
+} from './message-rows.ts';
+import { conversationLabel, directionLabel, periodLabels, traitLabel, traitsOf } from './search-labels.ts';
 import { isMatch, needsText, parseSearchQuery, toMatchQuery, type SearchQuery } from './search-query.ts';
 import { snippetOf } from './search-snippet.ts';
 import { foldText } from './search-text.ts';
-import { TRANSFER_COLUMNS, TRANSFER_JOIN } from './transfers.ts';
 import type { SearchTicket } from './worker-protocol.ts';
 
 /** One match. `snippet` alternates plain and matching text, beginning with plain. */
@@ -31,7 +37,7 @@ const MAX_SEARCH_MS = 250;
 const CLOCK_STRIDE = 64;
 
 interface NamedRow {
-  id: string;
+  key: number;
   peer_name: string;
   peer_address: string;
 }
@@ -40,31 +46,26 @@ interface NamedRow {
 interface Frame {
   readonly labels: readonly (readonly string[])[];
   /** Undefined: any. */
-  readonly conversations: ReadonlySet<string> | undefined;
+  readonly conversations: ReadonlySet<number> | undefined;
 }
 
 /** `isOvertaken` is asked now and then: a search that nobody waits for any more stops. */
-export function searchProcedures(
-  database: Database,
-  index: Pick<SearchIndex, 'labelFor'>,
-  isOvertaken: (search: SearchTicket) => boolean,
-) {
+export function searchProcedures(database: Database, isOvertaken: (search: SearchTicket) => boolean) {
   const reader = conversationProcedures(database);
-  const columns = `m.*, ${TRANSFER_COLUMNS}`;
   const find = database.prepare<[string], MessageRow>(
-    `SELECT ${columns} FROM message_words JOIN messages m ON m.position = message_words.rowid ${TRANSFER_JOIN}
+    `SELECT ${MESSAGE_COLUMNS} FROM message_words CROSS JOIN messages m ON m.position = message_words.rowid ${MESSAGE_JOIN}
      WHERE message_words MATCH ? ORDER BY message_words.rowid DESC`,
   );
   const unread = database.prepare<[], MessageRow>(
-    `SELECT ${columns} FROM messages m ${TRANSFER_JOIN}
-     WHERE m.direction = 'in' AND m.state = 'received' ORDER BY m.position DESC`,
+    `${MESSAGE_SELECT} WHERE m.state >= ${UNREAD} ORDER BY m.position DESC`,
   );
   const named = database.prepare<[], NamedRow>(
-    'SELECT id, peer_name, peer_address FROM conversations ORDER BY last_activity_ms DESC',
+    'SELECT key, peer_name, peer_address FROM conversations ORDER BY last_activity_ms DESC',
   );
+  const keyOf = database.prepare<[string], { key: number }>('SELECT key FROM conversations WHERE id = ?');
 
   /** Conversations whose name has a word, or whose address, begins so. */
-  function conversationsNamed(names: readonly string[]): string[] {
+  function conversationsNamed(names: readonly string[]): number[] {
     return named
       .all()
       .filter(({ peer_name, peer_address }) => {
@@ -72,14 +73,18 @@ export function searchProcedures(
         return names.some((name) => text.includes(` ${name}`));
       })
       .slice(0, MAX_NAMED)
-      .map(({ id }) => id);
+      .map(({ key }) => key);
   }
 
   function frameOf(query: SearchQuery, conversationId: ConversationId | undefined): Frame | undefined {
     const labels: string[][] = query.has.map((trait) => [traitLabel(trait)]);
-    let conversations: Set<string> | undefined =
-      conversationId === undefined ? undefined : new Set([conversationId]);
-    const keepOnly = (ids: readonly string[]): void => {
+    let conversations: Set<number> | undefined;
+    if (conversationId !== undefined) {
+      const known = keyOf.get(conversationId);
+      if (known === undefined) return undefined;
+      conversations = new Set([known.key]);
+    }
+    const keepOnly = (ids: readonly number[]): void => {
       const before = conversations;
       conversations = new Set(before === undefined ? ids : ids.filter((id) => before.has(id)));
     };
@@ -93,7 +98,7 @@ export function searchProcedures(
     }
     if (conversations !== undefined) {
       if (conversations.size === 0) return undefined;
-      labels.push([...conversations].map(index.labelFor));
+      labels.push([...conversations].map(conversationLabel));
     }
     if (query.sinceMs !== undefined || query.untilMs !== undefined) {
       const period = periodLabels(query.sinceMs, query.untilMs);
@@ -129,7 +134,7 @@ export function searchProcedures(
       if (frame === undefined) return [];
       const { sinceMs = Number.MIN_SAFE_INTEGER, untilMs = Number.MAX_SAFE_INTEGER } = query;
       const looksAtText = query.unread || needsText(query);
-      const conversations = new Map<string, Conversation | null>();
+      const conversations = new Map<number, Conversation | null>();
       const found: FoundMessage[] = [];
       const began = performance.now();
       let count = 0;
@@ -141,13 +146,13 @@ export function searchProcedures(
           if (ticket !== undefined && isOvertaken(ticket)) break;
         }
         if (row.sent_at_ms < sinceMs || row.sent_at_ms >= untilMs) continue;
-        if (frame.conversations?.has(row.conversation_id) === false) continue;
+        if (frame.conversations?.has(row.conversation) === false) continue;
         if (looksAtText && !isMatch(query, row.text)) continue;
         const message = toMessage(row);
-        const known = conversations.get(row.conversation_id);
+        const known = conversations.get(row.conversation);
         const conversation =
           known === undefined ? reader.selectConversation({ id: message.conversationId }) : known;
-        conversations.set(row.conversation_id, conversation);
+        conversations.set(row.conversation, conversation);
         if (conversation !== null) found.push({ message, conversation, snippet: snippetOf(query, row.text) });
         if (found.length >= input.limit) break;
       }
@@ -157,5 +162,5 @@ export function searchProcedures(
 }
 
 function hasTrait(row: MessageRow, trait: SearchQuery['has'][number]): boolean {
-  return traitsOf(row.text, row.kind === 'file').includes(trait);
+  return traitsOf(row.text, row.kind === FILE).includes(trait);
 }

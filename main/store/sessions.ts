@@ -36,16 +36,16 @@ function toEndedSession(row: SessionRow): Session {
 
 export function sessionProcedures(database: Database) {
   const upsert = database.prepare(
-    `INSERT INTO sessions (id, conversation_id, direction, started_ms, opened_ms, ended_ms, end_code, end_message,
+    `INSERT INTO sessions (id, conversation, direction, started_ms, opened_ms, ended_ms, end_code, end_message,
        media_path, encrypted)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     VALUES (?, (SELECT key FROM conversations WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET opened_ms = excluded.opened_ms, ended_ms = excluded.ended_ms,
        end_code = excluded.end_code, end_message = excluded.end_message,
        media_path = excluded.media_path, encrypted = excluded.encrypted`,
   );
   const last = database.prepare<[], SessionRow>(
-    `SELECT s.* FROM sessions s WHERE s.started_ms =
-       (SELECT max(started_ms) FROM sessions t WHERE t.conversation_id = s.conversation_id AND t.ended_ms IS NOT NULL)
+    `SELECT s.*, c.id AS conversation_id FROM sessions s JOIN conversations c ON c.key = s.conversation WHERE s.started_ms =
+       (SELECT max(started_ms) FROM sessions t WHERE t.conversation = s.conversation AND t.ended_ms IS NOT NULL)
      AND s.ended_ms IS NOT NULL`,
   );
   const closeOrphans = database.prepare<[number]>(

@@ -4,6 +4,14 @@
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Transfer, TransferFailureCode, TransferState } from '../../shared/domain/transfer.ts';
 import type { Database } from './database.ts';
+import {
+  messageIdOf,
+  messagePositions,
+  packId,
+  wireKey,
+  type IdColumns,
+  type PackedId,
+} from './message-keys.ts';
 
 /** A file of a message, with what only this computer knows of it. */
 export interface StoredTransfer {
@@ -54,7 +62,7 @@ export interface TransferColumns {
 export const TRANSFER_COLUMNS = `t.transfer_id, t.name AS file_name, t.type AS file_type, t.size AS file_size,
   t.state AS file_state, t.bytes_done AS file_bytes_done, t.path AS file_path, t.preview AS file_preview,
   t.failure_code AS file_failure_code, t.failure_message AS file_failure_message`;
-export const TRANSFER_JOIN = 'LEFT JOIN transfers t ON t.message_id = m.id';
+export const TRANSFER_JOIN = 'LEFT JOIN transfers t ON t.position = m.position';
 
 /** The file of a message as the window shows it; null when it has none. */
 export function toShownTransfer(row: TransferColumns): Transfer | null {
@@ -91,8 +99,7 @@ export function shownTransfer(
   };
 }
 
-interface TransferRow {
-  message_id: string;
+interface TransferRow extends IdColumns {
   transfer_id: string;
   name: string;
   type: string;
@@ -109,7 +116,7 @@ interface TransferRow {
   failure_code: string | null;
   failure_message: string | null;
   conversation_id: string;
-  direction: string;
+  direction: number;
 }
 
 function toFailure(code: string | null, message: string | null): StoredTransfer['failure'] {
@@ -118,7 +125,7 @@ function toFailure(code: string | null, message: string | null): StoredTransfer[
 
 function toPlaced(row: TransferRow): PlacedTransfer {
   return {
-    messageId: row.message_id as MessageId,
+    messageId: messageIdOf(row),
     transferId: row.transfer_id,
     name: row.name,
     type: row.type,
@@ -134,57 +141,70 @@ function toPlaced(row: TransferRow): PlacedTransfer {
     preview: row.preview,
     failure: toFailure(row.failure_code, row.failure_message),
     conversationId: row.conversation_id as ConversationId,
-    direction: row.direction as 'in' | 'out',
+    direction: row.direction === 1 ? 'out' : 'in',
   };
 }
 
-const PLACED =
-  'SELECT t.*, m.conversation_id, m.direction FROM transfers t JOIN messages m ON m.id = t.message_id';
+const PLACED = `SELECT t.*, c.id AS conversation_id, m.direction, m.wire_id, m.id AS own_id
+  FROM transfers t JOIN messages m ON m.position = t.position JOIN conversations c ON c.key = m.conversation`;
 
 export function transferProcedures(database: Database) {
+  const positionOf = messagePositions(database);
   const upsert = database.prepare(
-    `INSERT INTO transfers (message_id, transfer_id, name, type, size, sha1, sha256, modified_ms, state, accepted,
+    `INSERT INTO transfers (position, transfer_id, name, type, size, sha1, sha256, modified_ms, state, accepted,
        bytes_done, path, part_path, preview, failure_code, failure_message)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (message_id) DO UPDATE SET name = excluded.name, type = excluded.type, size = excluded.size,
+     ON CONFLICT (position) DO UPDATE SET name = excluded.name, type = excluded.type, size = excluded.size,
        sha1 = excluded.sha1, sha256 = excluded.sha256, modified_ms = excluded.modified_ms, state = excluded.state,
        accepted = excluded.accepted, bytes_done = excluded.bytes_done, path = excluded.path,
        part_path = excluded.part_path, preview = excluded.preview, failure_code = excluded.failure_code,
        failure_message = excluded.failure_message`,
   );
-  const byMessage = database.prepare<[string], TransferRow>(`${PLACED} WHERE t.message_id = ?`);
-  const byWireId = database.prepare<[string, string, string], TransferRow>(
-    `${PLACED} WHERE m.conversation_id = ? AND m.direction = ? AND m.wire_id = ?`,
+  const byPosition = database.prepare<[number], TransferRow>(`${PLACED} WHERE t.position = ?`);
+  const byWireId = database.prepare<[number, PackedId, string, number], TransferRow>(
+    `${PLACED} WHERE m.wire_key = ? AND m.wire_id = ? AND c.id = ? AND m.direction = ?`,
   );
   const open = database.prepare<[], TransferRow>(
-    `${PLACED} WHERE t.state IN ('preparing', 'waiting', 'offered', 'transferring') ORDER BY m.position`,
+    `${PLACED} WHERE t.state IN ('preparing', 'waiting', 'offered', 'transferring') ORDER BY t.position`,
   );
 
+  function put(position: number, transfer: Omit<StoredTransfer, 'messageId'>): void {
+    upsert.run(
+      position,
+      transfer.transferId,
+      transfer.name,
+      transfer.type,
+      transfer.size,
+      transfer.sha1,
+      transfer.sha256,
+      transfer.modifiedMs,
+      transfer.state,
+      transfer.accepted ? 1 : 0,
+      transfer.bytesDone,
+      transfer.path,
+      transfer.partPath,
+      transfer.preview,
+      transfer.failure?.code ?? null,
+      transfer.failure?.message ?? null,
+    );
+  }
+
   return {
-    /** Stores a file, or what has become of it. */
+    /** Stores the file of the message at that position. */
+    insertTransfer(input: { position: number; transfer: Omit<StoredTransfer, 'messageId'> }): null {
+      put(input.position, input.transfer);
+      return null;
+    },
+    /** Stores what has become of a file. */
     upsertTransfer(transfer: StoredTransfer): null {
-      upsert.run(
-        transfer.messageId,
-        transfer.transferId,
-        transfer.name,
-        transfer.type,
-        transfer.size,
-        transfer.sha1,
-        transfer.sha256,
-        transfer.modifiedMs,
-        transfer.state,
-        transfer.accepted ? 1 : 0,
-        transfer.bytesDone,
-        transfer.path,
-        transfer.partPath,
-        transfer.preview,
-        transfer.failure?.code ?? null,
-        transfer.failure?.message ?? null,
-      );
+      const position = positionOf(transfer.messageId);
+      if (position === undefined) throw new Error(`no message ${transfer.messageId}`);
+      put(position, transfer);
       return null;
     },
     selectTransfer(input: { messageId: MessageId }): PlacedTransfer | null {
-      const row = byMessage.get(input.messageId);
+      const position = positionOf(input.messageId);
+      const row = position === undefined ? undefined : byPosition.get(position);
       return row === undefined ? null : toPlaced(row);
     },
     /** By what both sides call it: the wire id of its message. */
@@ -193,7 +213,8 @@ export function transferProcedures(database: Database) {
       direction: 'in' | 'out';
       wireId: string;
     }): PlacedTransfer | null {
-      const row = byWireId.get(input.conversationId, input.direction, input.wireId);
+      const { conversationId, direction, wireId } = input;
+      const row = byWireId.get(wireKey(wireId), packId(wireId), conversationId, direction === 'out' ? 1 : 0);
       return row === undefined ? null : toPlaced(row);
     },
     /** Those that are not over, oldest first. */

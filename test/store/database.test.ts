@@ -24,10 +24,10 @@ function fill(database: Database): void {
     INSERT INTO accounts (id, address, display_name, server, kind, secret, secret_backend, created_ms)
       VALUES ('a1', 'bob@example.org', 'Bob', '', 'server', x'00', 'file-permissions', 1);
     INSERT INTO contacts VALUES ('a1', 'tom@example.org', 'Tom');
-    INSERT INTO conversations (id, account_id, peer_address, peer_name, standing, last_activity_ms)
-      VALUES ('c-1', 'a1', 'tom@example.org', 'Tom', 'accepted', 1);
-    INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state)
-      VALUES ('m1', 'c-1', 'out', 'm1', 'Grüße aus Köln', 1, 1, 'queued'), ('m2', 'c-1', 'in', 'w2', 'Thanks', 2, 2, 'received');
+    INSERT INTO conversations (key, id, account_id, peer_address, peer_name, standing, last_activity_ms)
+      VALUES (1, 'c-1', 'a1', 'tom@example.org', 'Tom', 'accepted', 1);
+    INSERT INTO messages (conversation, direction, wire_key, wire_id, text, sent_at_ms, stored_after_ms, state)
+      VALUES (1, 1, 1, 'm1', 'Grüße aus Köln', 1, 0, 0), (1, 0, 2, 'w2', 'Thanks', 2, 0, 7);
   `);
 }
 
@@ -88,7 +88,7 @@ describe('errors', () => {
     fill(database);
     database.pragma(`max_page_count = ${Number(database.pragma('page_count', { simple: true }))}`);
     const insert = database.prepare(
-      `INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state) VALUES ('m3', 'c-1', 'in', 'w3', ?, 1, 1, 'received')`,
+      `INSERT INTO messages (conversation, direction, wire_key, wire_id, text, sent_at_ms, stored_after_ms, state) VALUES (1, 0, 3, 'w3', ?, 1, 0, 7)`,
     );
     let failure: unknown;
     try {

@@ -176,7 +176,7 @@ describe('the messenger store', () => {
     const found = await store.call('searchMessages', { text: 'plane', limit: 10 });
     expect(found.map((hit) => hit.message.file?.state)).toEqual(['failed']);
     await store[Symbol.asyncDispose]();
-    const after = await openDatabase(join(folder, 'new.sqlite'), messengerMigrations);
+    const after = await openDatabase(join(folder, 'new.sqlite'), messengerMigrations, 4);
     const outbox =
       "SELECT * FROM messages WHERE conversation_id = ? AND state = 'queued' AND kind = 'text' ORDER BY position LIMIT 9";
     expect(planOf(after, outbox, 'a-1')).toMatch(/messages_outbox/);
@@ -204,7 +204,7 @@ describe('the messenger store', () => {
     const figures = await store.call('selectFigures', { conversationId: 'a-1' as ConversationId });
     expect(figures).toMatchObject({ incoming: 5_001, outgoing: 1, files: 0 });
     await store[Symbol.asyncDispose]();
-    const after = await openDatabase(path, messengerMigrations);
+    const after = await openDatabase(join(folder, 'new.sqlite'), messengerMigrations, 5);
     const search = 'SELECT rowid FROM message_words WHERE message_words MATCH ? ORDER BY rowid DESC';
     expect(planOf(after, search, 'second')).toMatch(/VIRTUAL TABLE INDEX/);
     expect(planOf(after, search, 'second')).not.toMatch(/TEMP B-TREE/);
@@ -248,6 +248,119 @@ describe('the messenger store', () => {
     expect(planOf(after, 'UPDATE accounts SET media_path = ?, relays = ? WHERE id = ?', '', '', 'a')).toMatch(
       /SEARCH accounts USING (PRIMARY KEY|INDEX)/,
     );
+    after.close();
+  });
+
+  it('0007: every message, session and file is there as it was, found by its id and by its words', async () => {
+    const before = await openDatabase(path, messengerMigrations, 6);
+    const uuid = '0b1e0000-0000-4000-8000-0000000000aa';
+    const hex = 'aa'.repeat(16);
+    before.exec(`
+      INSERT INTO conversations (id, account_id, peer_address, peer_name, standing, read_position, last_activity_ms)
+        VALUES ('a-1', 'account', 'tom@example.org', 'Tom', 'accepted', 2, 9),
+               ('b-1', 'account', 'ana@example.org', 'Ana', 'asked', 0, 8);
+      INSERT INTO messages (id, conversation_id, direction, wire_id, text, sent_at_ms, stored_at_ms, state,
+          failure_code, failure_message, display_report_wanted, kind)
+        VALUES ('${uuid}', 'a-1', 'in', 'w 1', 'Grüße aus Köln', 1, 9, 'received', NULL, NULL, 1, 'text'),
+               ('${hex}', 'a-1', 'out', '${hex}', 'budget 今天', 5, 5, 'failed', 'declined', 'Tom said no.', 0, 'text'),
+               ('old', 'b-1', 'in', '${hex}', 'from ana', 7, 6, 'read', NULL, NULL, 0, 'text'),
+               ('next', 'b-1', 'out', 'next', 'waits', 8, 8, 'queued', NULL, NULL, 0, 'text'),
+               ('file', 'b-1', 'in', 'file', 'plan.png', 8, 8, 'received', NULL, NULL, 0, 'file');
+      DELETE FROM messages WHERE id = 'gone';
+      UPDATE sqlite_sequence SET seq = 50 WHERE name = 'messages';
+      INSERT INTO transfers (message_id, transfer_id, name, type, size, state)
+        VALUES ('file', 't', 'plan.png', 'image/png', 7, 'offered');
+      INSERT INTO sessions (id, conversation_id, direction, started_ms, ended_ms, end_code, end_message, encrypted)
+        VALUES ('s1', 'b-1', 'incoming', 1, 2, 'ended-by-us', 'Over.', 1);`);
+    before.close();
+    const store = await Store.open(path);
+    const [tom, ana] = ['a-1', 'b-1'] as [ConversationId, ConversationId];
+    const ofTom = await store.call('selectExportPage', { conversationId: tom, after: 0, limit: 9 });
+    expect(ofTom).toEqual([
+      {
+        position: 1,
+        id: uuid,
+        direction: 'in',
+        wireId: 'w 1',
+        text: 'Grüße aus Köln',
+        sentAtMs: 1,
+        storedAtMs: 9,
+        state: 'received',
+        failure: null,
+        file: null,
+      },
+      {
+        position: 2,
+        id: hex,
+        direction: 'out',
+        wireId: hex,
+        text: 'budget 今天',
+        sentAtMs: 5,
+        storedAtMs: 5,
+        state: 'failed',
+        failure: { code: 'declined', message: 'Tom said no.' },
+        file: null,
+      },
+    ]);
+    const ofAna = await store.call('selectMessagePage', { conversationId: ana, limit: 9 });
+    expect(ofAna.messages.map(({ id, state, file }) => [id, state, file?.state])).toEqual([
+      ['old', 'read', undefined],
+      ['next', 'queued', undefined],
+      ['file', 'received', 'offered'],
+    ]);
+    for (const [id, text] of [
+      [uuid, 'Grüße aus Köln'],
+      [hex, 'budget 今天'],
+      ['old', 'from ana'],
+      ['next', 'waits'],
+    ] as const) {
+      expect((await store.call('selectMessage', { id: id as MessageId }))?.text).toBe(text);
+    }
+    for (const id of ['w 1', 'at-1', 'gone']) {
+      expect(await store.call('selectMessage', { id: id as MessageId })).toBeNull();
+    }
+    expect(await store.call('selectConversationsWithQueued', null)).toEqual([ana]);
+    expect(await store.call('selectLastSessions', null)).toMatchObject([
+      { id: 's1', conversationId: ana, encrypted: true },
+    ]);
+    expect((await store.call('selectConversations', null)).map((one) => [one.id, one.unreadCount])).toEqual([
+      [tom, 1],
+      [ana, 1],
+    ]);
+    const read = await store.call('markRead', { conversationId: tom, position: 9 });
+    expect(read).toMatchObject({ messages: [{ id: uuid, state: 'read' }], reportWireIds: ['w 1'] });
+    const find = async (text: string) =>
+      (await store.call('searchMessages', { text, limit: 10 })).map(({ message }) => message.id);
+    expect(await find('kol')).toEqual([uuid]);
+    expect(await find('budge 今天')).toEqual([hex]);
+    expect(await find('has:image from:ana')).toEqual(['file']);
+    // What comes is new to the store: after the last number, with an id of its own unless it brings one.
+    const next = { conversationId: tom, text: 'x', sentAtMs: 1, storedAtMs: 1, displayReportWanted: false };
+    const came = await store.insertMessage({ ...next, direction: 'in', wireId: 'w2', state: 'received' });
+    expect(came.message).toMatchObject({ id: 'at-51', position: 51 });
+    expect(await store.call('selectMessage', { id: came.message.id })).toEqual(came.message);
+    const again = { ...next, direction: 'in', wireId: 'w 1', state: 'received' } as const;
+    expect(await store.insertMessage(again)).toMatchObject({ duplicate: true, message: { id: uuid } });
+    const taken = { ...next, id: hex as MessageId, direction: 'out', wireId: 'w3', state: 'queued' } as const;
+    expect((await store.insertMessage(taken)).message.id).toBe('at-52');
+    await store[Symbol.asyncDispose]();
+    const after = await openDatabase(path, messengerMigrations);
+    expect(after.pragma('integrity_check', { simple: true })).toBe('ok');
+    expect(after.pragma('foreign_key_check')).toEqual([]);
+    const key = '(SELECT key FROM conversations WHERE id = ?)';
+    const page = `SELECT * FROM messages m INDEXED BY messages_by_conversation WHERE m.conversation = ${key} AND m.position < ? ORDER BY m.position DESC LIMIT 9`;
+    expect(planOf(after, page, 'a-1', 9)).toMatch(
+      /messages_by_conversation \(conversation=\? AND rowid<\?\)/,
+    );
+    expect(planOf(after, page, 'a-1', 9)).not.toMatch(/TEMP B-TREE/);
+    const outbox = `SELECT * FROM messages INDEXED BY messages_outbox WHERE conversation = ${key} AND state = 0 AND kind = 0 ORDER BY position`;
+    expect(planOf(after, outbox, 'a-1')).toMatch(/messages_outbox/);
+    const unread = `SELECT count(*) FROM messages INDEXED BY messages_unread WHERE conversation = ${key} AND state >= 7`;
+    expect(planOf(after, unread, 'a-1')).toMatch(/COVERING INDEX messages_unread/);
+    const known = 'SELECT position FROM messages WHERE wire_key = ? AND wire_id = ?';
+    expect(planOf(after, known, 1, 'x')).toMatch(/messages_by_wire_key/);
+    const byId = 'SELECT position FROM messages WHERE id = ? AND id IS NOT NULL AND id <> 0';
+    expect(planOf(after, byId, 'x')).toMatch(/messages_by_id/);
     after.close();
   });
 

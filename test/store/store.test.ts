@@ -273,8 +273,8 @@ describe('the thread', () => {
     expect(acknowledged.length).toBeGreaterThanOrEqual(1_000);
     const reader = await openDatabase(database, messengerMigrations);
     const stored = (
-      reader.prepare('SELECT id FROM messages ORDER BY position').all() as { id: string }[]
-    ).map(({ id }) => id);
+      reader.prepare('SELECT wire_id FROM messages ORDER BY position').all() as { wire_id: string }[]
+    ).map(({ wire_id }) => wire_id);
     expect(reader.pragma('integrity_check', { simple: true })).toBe('ok');
     reader.close();
     expect(stored.slice(0, acknowledged.length)).toEqual(acknowledged);

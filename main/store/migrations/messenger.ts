@@ -8,6 +8,7 @@ import { accountTransportMigration } from './0003-account-transport.ts';
 import { transfersMigration } from './0004-transfers.ts';
 import { searchWordsMigration } from './0005-search-words.ts';
 import { mediaWaysMigration } from './0006-media-ways.ts';
+import { compactMigration } from './0007-compact.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -17,4 +18,5 @@ export const messengerMigrations: readonly Migration[] = [
   transfersMigration,
   searchWordsMigration,
   mediaWaysMigration,
+  compactMigration,
 ];
