@@ -451,6 +451,10 @@ export const IPC_LIMITS = {
   handInStallMs: 30_000,
   /** A picture that was pasted: it crosses from the window in one piece. */
   maxHandedInMemoryBytes: 64 * 1024 * 1024,
+  /** Files of an export that a window without dialogs hands in to be taken in. */
+  maxStagedFiles: 20_000,
+  /** How often a window hears how far an export or import is. */
+  jobProgressMs: 200,
   /** Bytes waiting in a WebSocket whose reader is slow; then it is closed and has to resynchronise. */
   maxQueuedBytes: 8 * 1024 * 1024,
 } as const;

@@ -8,6 +8,7 @@ import { Lifetime } from '../base/lifetime.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { createCommands } from '../messenger/commands.ts';
+import { HistoryJobs } from '../messenger/history-jobs.ts';
 import type { FileDesktop } from '../messenger/transfer-commands.ts';
 import { Messenger } from '../messenger/messenger.ts';
 import type { SecretBox } from '../messenger/secrets.ts';
@@ -57,6 +58,17 @@ export class App implements AsyncDisposable {
       );
       // Owned after the server: closed before it, so that it can still sign off there.
       lifetime.own(messenger);
+      const historyJobs = lifetime.own(
+        new HistoryJobs({
+          store: messenger.store,
+          feed: messenger.feed,
+          chosen: messenger.transfers.chosen,
+          log,
+          profile,
+          program: `Parley ${VERSION}`,
+          ...(desktop ? { desktop } : {}),
+        }),
+      );
       const watch = lifetime.own(
         new NetworkWatch({
           receiveChange: () => {
@@ -71,6 +83,7 @@ export class App implements AsyncDisposable {
       const commands = createCommands({
         messenger,
         imServer,
+        historyJobs,
         secrets,
         app: { version: VERSION, host, platform: process.platform },
         ...(desktop ? { desktop } : {}),

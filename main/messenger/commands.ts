@@ -14,6 +14,8 @@ import { browseCommands } from './browse-commands.ts';
 import { markRead, sendText } from './conversation-actions.ts';
 import { noFileDesktop, transferCommands, type FileDesktop } from './transfer-commands.ts';
 import type { ConversationLink } from './conversation-link.ts';
+import { historyJobCommands } from './history-job-commands.ts';
+import type { HistoryJobs } from './history-jobs.ts';
 import type { ImServerControl } from './im-server-control.ts';
 import type { Messenger } from './messenger.ts';
 import type { SecretBox } from './secrets.ts';
@@ -27,6 +29,7 @@ export type Commands = {
 export interface CommandOptions {
   readonly messenger: Messenger;
   readonly imServer: ImServerControl;
+  readonly historyJobs: HistoryJobs;
   readonly secrets: SecretBox;
   readonly app: Omit<AppInfo, 'profile' | 'firstRun' | 'hasFileDialogs'>;
   /** Opens and saves files on the desktop. Default: there is none. */
@@ -40,6 +43,7 @@ export function createCommands(options: CommandOptions): Commands {
     ...transferCommands(options.messenger, options.desktop ?? noFileDesktop),
     ...sessionCommands(options),
     ...browseCommands(options.messenger),
+    ...historyJobCommands(options.historyJobs),
     ...historyCommands(options),
     ...serverCommands(options),
   };

@@ -13,13 +13,21 @@ export interface FileDesktop {
   /** Asks where, and copies; a user who changes his mind is no error. */
   saveFile(path: string, name: string): Promise<void>;
   saveText(text: string, name: string): Promise<void>;
+  /** Asks for a folder to write into, or to read from. Undefined: the user has changed his mind. */
+  chooseFolder(purpose: 'export' | 'import'): Promise<string | undefined>;
 }
 
 const none = (): Promise<never> =>
   Promise.reject(new CallError('not-allowed', 'This window saves files itself.'));
 
 /** A host without one: its window downloads. */
-export const noFileDesktop: FileDesktop = { open: none, reveal: none, saveFile: none, saveText: none };
+export const noFileDesktop: FileDesktop = {
+  open: none,
+  reveal: none,
+  saveFile: none,
+  saveText: none,
+  chooseFolder: none,
+};
 
 export function transferCommands(
   messenger: Messenger,

@@ -2,14 +2,13 @@
  * Owns: all files of a messenger: which may go on now, what their users decide, offers that come in.
  * Called by: messenger.ts, request-routing.ts, commands.ts, the hosts. Calls: outgoing-transfer.ts, incoming-transfer.ts.
  */
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Transfer } from '../../shared/domain/transfer.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
-import { setNewest } from '../base/bounded-map.ts';
 import { parseFile, type FileDescription } from '../msrp/file-sdp.ts';
 import { parseMsrpDescription } from '../msrp/sdp.ts';
 import type { IncomingInvite } from '../sip/agent/invite.ts';
@@ -17,6 +16,7 @@ import { shownTransfer, type PlacedTransfer, type StoredTransfer } from '../stor
 import { pictureType, readInviteBody, type FileIcon } from './file-body.ts';
 import { safeFileName } from './file-name.ts';
 import { confirmFile, receiveFile } from './incoming-transfer.ts';
+import { ChosenFiles, type ChosenFile } from './chosen-files.ts';
 import { createMessageId } from './message-id.ts';
 import { offerFile, prepareFile, serveFile } from './outgoing-transfer.ts';
 import { TransferRecord, type AskedFile, type TransferHost } from './transfer-record.ts';
@@ -30,22 +30,13 @@ export interface TransfersHost extends TransferHost {
   sendDeclined(conversationId: ConversationId, transferId: string): Promise<void>;
 }
 
-/** A file that the user has chosen and its host has found, until it is sent. */
-interface ChosenFile {
-  readonly path: string;
-  readonly name: string;
-  readonly type: string;
-}
-
-const MAX_CHOSEN = 256;
 const MAX_WIRE_ID_CHARS = 200;
-const TYPE = /^[\w!#$&.+^-]{1,64}\/[\w!#$&.+^-]{1,64}$/;
 
 /** The files of one messenger. */
 export class Transfers implements AsyncDisposable {
   readonly #host: TransfersHost;
   readonly #records = new Map<MessageId, TransferRecord>();
-  readonly #chosen = new Map<string, ChosenFile>();
+  readonly chosen = new ChosenFiles();
   readonly #tasks = new Set<Promise<void>>();
   readonly #abort = new AbortController();
   readonly #release: () => void;
@@ -78,21 +69,18 @@ export class Transfers implements AsyncDisposable {
   }
 
   /** The host has a file that the user has chosen. Returns what the window calls it by. */
-  choose(file: { path: string; name: string; type: string }): string {
-    const id = randomBytes(16).toString('hex');
-    const type = TYPE.test(file.type) ? file.type.toLowerCase() : 'application/octet-stream';
-    setNewest(this.#chosen, id, { path: file.path, name: safeFileName(file.name), type }, MAX_CHOSEN);
-    return id;
+  choose(file: ChosenFile): string {
+    return this.chosen.add(file);
   }
 
   /** Stores the message, then offers the file. Rejects with CallError or StoreError. */
   async send(conversationId: ConversationId, fileId: string, preview?: string): Promise<Message> {
-    const chosen = this.#chosen.get(fileId);
+    const chosen = this.chosen.get(fileId);
     const found = chosen && (await stat(chosen.path).catch(() => undefined));
     if (chosen === undefined || found?.isFile() !== true) {
       throw new CallError('not-found', 'This file is not there any more. Choose it again.');
     }
-    this.#chosen.delete(fileId);
+    this.chosen.delete(fileId);
     const id = createMessageId();
     const nowMs = Date.now();
     const file: Omit<StoredTransfer, 'messageId'> = {

@@ -17,6 +17,7 @@ import { Conversations } from './conversations.svelte.ts';
 import { Details } from './details.svelte.ts';
 import { Drafts } from './drafts.svelte.ts';
 import { History } from './history.svelte.ts';
+import { HistoryJobState } from './history-job.svelte.ts';
 import { ImServer } from './im-server.svelte.ts';
 import { Inspector } from './inspector.svelte.ts';
 import { Link } from './link.svelte.ts';
@@ -48,6 +49,7 @@ export class AppState {
   readonly settings: SettingsState;
   readonly imServer: ImServer;
   readonly history: History;
+  readonly historyJob: HistoryJobState;
 
   info = $state.raw<AppInfo | null>(null);
   /** False until the first reading is done: nothing can be shown before. */
@@ -70,6 +72,7 @@ export class AppState {
     this.settings = new SettingsState(client, this.locale);
     this.imServer = new ImServer(client);
     this.history = new History(client);
+    this.historyJob = new HistoryJobState(client);
   }
 
   /** Connects; the state is read as soon as the link is up. The returned function disconnects. */
@@ -104,6 +107,11 @@ export class AppState {
       client.on('settings.changed', ({ settings }) => this.settings.applySettingsChanged(settings)),
       client.on('imserver.changed', () => void this.imServer.load()),
       client.on('history.changed', ({ status }) => this.history.applyHistoryChanged(status)),
+      client.on('job.changed', ({ job }) => {
+        this.historyJob.applyJobChanged(job);
+        // What was taken in is nowhere in the window yet.
+        if (job?.kind === 'import' && job.state !== 'running') void this.resynchronise();
+      }),
       client.start(),
     ];
     return () => {
@@ -225,6 +233,7 @@ export class AppState {
       this.sessions.load(),
       this.imServer.load(),
       this.history.load(),
+      this.historyJob.load(),
       this.thread.resynchronise(),
     ]);
     this.info = info;

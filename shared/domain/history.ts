@@ -60,3 +60,31 @@ export interface ConversationFigures {
   readonly files: number;
   readonly fileBytes: number;
 }
+
+/** How a history is written: pages for people, lines for programs and for another Parley, plain text. */
+export const exportFormats = ['html', 'jsonl', 'text'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+/**
+ * An export or an import. `stopped` and `failed` ones can be gone on with.
+ * `folder`: where it is written to, or read from. `total`: messages in all, null when nobody knows.
+ * `added`: of an import, the messages that were not here yet.
+ */
+export const historyJobSchema = v.object({
+  kind: v.picklist(['export', 'import']),
+  state: v.picklist(['running', 'done', 'stopped', 'failed']),
+  folder: v.string(),
+  conversations: v.number(),
+  messages: v.number(),
+  total: v.nullable(v.number()),
+  files: v.number(),
+  added: v.number(),
+  /** Why it failed; `not-an-export` and `internal` say in `detail` what was found. */
+  failure: v.nullable(
+    v.object({
+      code: v.picklist(['disk-full', 'not-written', 'not-an-export', 'internal']),
+      detail: v.string(),
+    }),
+  ),
+});
+export type HistoryJob = v.InferOutput<typeof historyJobSchema>;

@@ -26,9 +26,12 @@ import {
   sessionIdSchema,
 } from '../domain/ids.ts';
 import {
+  exportFormats,
+  historyJobSchema,
   historyStatusSchema,
   messageTraits,
   type ConversationFigures,
+  type HistoryJob,
   type HistoryStatus,
   type MessageDay,
 } from '../domain/history.ts';
@@ -177,6 +180,31 @@ export const callInputs = {
   /** Chooses the backup that takes the place of the history at the next start; null: none. */
   'history.restore': v.object({ name: v.nullable(v.pipe(v.string(), v.maxLength(100))) }),
   'history.dismissNotice': nothing,
+  /** The export or import that runs, or the last one until it is put away. */
+  'job.current': nothing,
+  /**
+   * Writes one conversation, or all. Where to is asked by the host; without dialogs (`app.info`) it is a folder in the
+   * profile. Null: the user has changed his mind.
+   */
+  'job.export': v.object({
+    conversationId: v.optional(conversationIdSchema),
+    format: v.picklist(exportFormats),
+  }),
+  /** What the user has handed in, as a part of an export at this place in it. The first one has `first`. */
+  'job.stage': v.object({
+    fileId: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+    path: v.pipe(v.string(), v.minLength(1), v.maxLength(1_000)),
+    first: v.boolean(),
+  }),
+  /** Takes an export in: the staged one, or one that the host asks for. Null: the user has changed his mind. */
+  'job.import': v.object({ staged: v.boolean() }),
+  'job.stop': nothing,
+  /** An export that was stopped or has failed goes on in its folder. */
+  'job.resume': nothing,
+  /** Puts the last one away. */
+  'job.dismiss': nothing,
+  /** Shows what was written; only where `app.info` says `hasFileDialogs`. */
+  'job.reveal': nothing,
   'imserver.status': nothing,
   /** Starts the IM Server inside this program; with `host` 127.0.0.1 only this computer reaches it. */
   'imserver.start': v.object({
@@ -290,6 +318,14 @@ export interface CallOutputs {
   'history.backUp': HistoryStatus;
   'history.restore': HistoryStatus;
   'history.dismissNotice': HistoryStatus;
+  'job.current': HistoryJob | null;
+  'job.export': HistoryJob | null;
+  'job.stage': null;
+  'job.import': HistoryJob | null;
+  'job.stop': HistoryJob | null;
+  'job.resume': HistoryJob | null;
+  'job.dismiss': null;
+  'job.reveal': null;
   'imserver.status': ImServerStatus;
   'imserver.start': ImServerStatus;
   'imserver.stop': ImServerStatus;
@@ -326,6 +362,7 @@ export const eventData = {
   'composing.changed': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
   'settings.changed': v.object({ settings: v.record(v.string(), v.unknown()) }),
   'history.changed': v.object({ status: historyStatusSchema }),
+  'job.changed': v.object({ job: v.nullable(historyJobSchema) }),
   'imserver.changed': v.object({ running: v.boolean() }),
 } as const;
 

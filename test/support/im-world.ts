@@ -19,6 +19,7 @@ import { ImServer } from '../../main/imserver/imserver.ts';
 import { checkServerConfig } from '../../main/imserver/server-config.ts';
 import { createCommands, type Commands } from '../../main/messenger/commands.ts';
 import type { ImServerControl } from '../../main/messenger/im-server-control.ts';
+import { HistoryJobs } from '../../main/messenger/history-jobs.ts';
 import { Messenger, type MessengerOptions } from '../../main/messenger/messenger.ts';
 import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
 
@@ -170,6 +171,14 @@ export class Person implements AsyncDisposable {
     this.commands = createCommands({
       messenger,
       imServer: noServer,
+      historyJobs: new HistoryJobs({
+        store: messenger.store,
+        feed: messenger.feed,
+        chosen: messenger.transfers.chosen,
+        log: messenger.log,
+        profile: messenger.profile,
+        program: 'Parley 0',
+      }),
       secrets: filePermissionSecrets,
       app: { version: '0', host: 'headless', platform: process.platform },
     });

@@ -5,7 +5,7 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { Readable } from 'node:stream';
-import type { Dialog, IpcMain, Shell, WebContents } from 'electron';
+import type { Dialog, IpcMain, OpenDialogOptions, Shell, WebContents } from 'electron';
 import * as v from 'valibot';
 import { CallError } from '../../../shared/ipc/error-codes.ts';
 import type { Release } from '../../base/lifetime.ts';
@@ -64,7 +64,7 @@ export function serveHandedIn(options: {
 /** Files on a desktop. */
 export function fileDesktop(
   shell: Pick<Shell, 'openPath' | 'showItemInFolder'>,
-  dialog: Pick<Dialog, 'showSaveDialog'>,
+  dialog: Pick<Dialog, 'showSaveDialog' | 'showOpenDialog'>,
 ): FileDesktop {
   const ask = async (name: string): Promise<string | undefined> => {
     const { canceled, filePath } = await dialog.showSaveDialog({ defaultPath: name });
@@ -89,6 +89,12 @@ export function fileDesktop(
     saveText: async (text, name) => {
       const target = await ask(name);
       if (target !== undefined) await writeFile(target, text).catch(refuse);
+    },
+    chooseFolder: async (purpose) => {
+      const properties: OpenDialogOptions['properties'] =
+        purpose === 'export' ? ['openDirectory', 'createDirectory'] : ['openDirectory'];
+      const { canceled, filePaths } = await dialog.showOpenDialog({ properties });
+      return canceled ? undefined : filePaths[0];
     },
   };
 }

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import type { Account } from '../../../shared/domain/account.ts';
 import type { Contact, Conversation, Session } from '../../../shared/domain/conversation.ts';
 import type { ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
-import type { HistoryStatus } from '../../../shared/domain/history.ts';
+import type { HistoryJob, HistoryStatus } from '../../../shared/domain/history.ts';
 import type { Ladder } from '../../../shared/domain/ladder.ts';
 import type { Message, MessageState } from '../../../shared/domain/message.ts';
 import type { Transfer } from '../../../shared/domain/transfer.ts';
@@ -22,7 +22,7 @@ import {
 import type { EventEnvelope } from '../../../shared/ipc/envelope.ts';
 import type { ErrorCode } from '../../../shared/ipc/error-codes.ts';
 import type { Settings } from '../../../shared/settings.ts';
-import { browseHandlers } from './memory-browse.ts';
+import { browseHandlers, jobHandlers } from './memory-browse.ts';
 
 export interface World {
   info: AppInfo;
@@ -34,6 +34,7 @@ export interface World {
   ladder: Ladder;
   imServer: ImServerStatus;
   history: HistoryStatus;
+  job?: HistoryJob | null;
   settings: Settings;
   /** Conversations whose peer types. */
   composing: ConversationId[];
@@ -382,6 +383,7 @@ export class MemoryBackend {
       'session.ladder': () => world.ladder,
       'search.query': (input) => this.#search(input),
       ...browseHandlers(world),
+      ...jobHandlers(world, (job) => this.publish('job.changed', { job })),
       'history.status': () => world.history,
       'history.backUp': () => {
         const name = `history-made-${world.history.backups.length}.sqlite`;

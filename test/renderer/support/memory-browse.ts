@@ -1,4 +1,5 @@
 /** Owns: days, figures and shared things of a world, as the store would answer. Called by: memory-backend. Calls: nothing. */
+import type { HistoryJob } from '../../../shared/domain/history.ts';
 import type { Message } from '../../../shared/domain/message.ts';
 import type { CallName, CheckedInput } from '../../../shared/ipc/contract.ts';
 import type { World } from './memory-backend.ts';
@@ -54,5 +55,40 @@ export function browseHandlers(world: World): {
         fileBytes: files.reduce((sum, { size }) => sum + (size ?? 0), 0),
       };
     },
+  };
+}
+
+type JobCall = Extract<CallName, `job.${string}`>;
+
+/** Exports and imports that a spec drives by hand: each begins, and is stopped when asked. */
+export function jobHandlers(publish: (job: HistoryJob | null) => HistoryJob | null): {
+  [Name in JobCall]: (input: CheckedInput<Name>) => unknown;
+} {
+  const change = (job: HistoryJob | null): HistoryJob | null => {
+    world.job = job;
+    publish(job);
+    return job;
+  };
+  const begin = (kind: HistoryJob['kind']): HistoryJob | null =>
+    change({
+      kind,
+      state: 'running',
+      folder: '/home/bob/Parley 2026-11-23 0335',
+      conversations: 0,
+      messages: 120,
+      total: kind === 'export' ? 480 : null,
+      files: 0,
+      added: 0,
+      failure: null,
+    });
+  return {
+    'job.current': () => world.job ?? null,
+    'job.export': () => begin('export'),
+    'job.stage': () => null,
+    'job.import': () => begin('import'),
+    'job.stop': () => change(world.job ? { ...world.job, state: 'stopped' } : null),
+    'job.resume': () => change(world.job ? { ...world.job, state: 'running' } : null),
+    'job.dismiss': () => change(null),
+    'job.reveal': () => null,
   };
 }

@@ -103,6 +103,7 @@ export const dialog = {
   },
   /** Nobody is there to choose; a spec that is puts its own in this place. */
   showSaveDialog: () => Promise.resolve({ canceled: true, filePath: '' }),
+  showOpenDialog: () => Promise.resolve({ canceled: true, filePaths: [] as string[] }),
 };
 
 export const Menu = {

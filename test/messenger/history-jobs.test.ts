@@ -1,0 +1,199 @@
+/** Exports and imports as the window asks for them. */
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { silentLog } from '../../main/base/log.ts';
+import { ChosenFiles } from '../../main/messenger/chosen-files.ts';
+import { Feed } from '../../main/messenger/feed.ts';
+import { HistoryJobs } from '../../main/messenger/history-jobs.ts';
+import { noFileDesktop } from '../../main/messenger/transfer-commands.ts';
+import { verifyExport } from '../../main/messenger/history/verify.ts';
+import type { HistoryJob } from '../../shared/domain/history.ts';
+import type { AccountId, ConversationId } from '../../shared/domain/ids.ts';
+import { StoreFixture } from '../store/fixture.ts';
+
+let fixture: StoreFixture;
+let profile: string;
+let jobs: HistoryJobs;
+let chosen: ChosenFiles;
+let feed: Feed;
+/** What the user chooses when he is asked. */
+let choice: string | undefined;
+const withTom = 'with-tom' as ConversationId;
+
+beforeEach(async () => {
+  fixture = await StoreFixture.open();
+  profile = await mkdtemp(join(tmpdir(), 'parley-jobs-'));
+  await addAccount(fixture);
+  for (const peer of ['tom', 'ana', 'zoe']) {
+    const id = await fixture.conversation(`with-${peer}`, peer);
+    for (let nth = 0; nth < 20; nth += 1) await fixture.incoming(id, `${peer} ${nth}`, `${peer}-${nth}`);
+  }
+  chosen = new ChosenFiles();
+  feed = new Feed();
+  jobs = create(false);
+});
+
+afterEach(async () => {
+  await jobs[Symbol.asyncDispose]();
+  await fixture[Symbol.asyncDispose]();
+  await rm(profile, { recursive: true, force: true });
+});
+
+async function addAccount({ store }: StoreFixture): Promise<void> {
+  await store.call('insertAccount', {
+    id: 'account' as AccountId,
+    address: 'bob@example.org',
+    displayName: 'Bob',
+    server: '',
+    kind: 'server',
+    secret: Buffer.from('x'),
+    secretBackend: 'file-permissions',
+    transport: 'auto',
+    proxies: [],
+    createdMs: 1,
+  });
+}
+
+function create(hasDesktop: boolean): HistoryJobs {
+  return new HistoryJobs({
+    store: fixture.store,
+    feed,
+    chosen,
+    log: silentLog,
+    profile,
+    program: 'Parley 0',
+    ...(hasDesktop ? { desktop: { ...noFileDesktop, chooseFolder: () => Promise.resolve(choice) } } : {}),
+  });
+}
+
+/** Resolves when what runs has ended, with every state that the window was told. */
+async function ended(begin: () => Promise<unknown>): Promise<HistoryJob[]> {
+  const told: HistoryJob[] = [];
+  const end = Promise.withResolvers<HistoryJob[]>();
+  const release = feed.subscribe((event) => {
+    if (event.event !== 'job.changed' || event.data.job === null) return;
+    told.push(event.data.job);
+    if (event.data.job.state !== 'running') end.resolve(told);
+  });
+  try {
+    await begin();
+    return await end.promise;
+  } finally {
+    release();
+  }
+}
+
+/** As a window in a browser does it: file by file, each under an id. */
+async function stageFolder(folder: string): Promise<void> {
+  for (const [place, path] of ['manifest.json', 'messages.jsonl'].entries()) {
+    const copy = join(profile, `handed-in-${place}`);
+    await cp(join(folder, path), copy);
+    const fileId = chosen.add({ path: copy, name: path, type: '' });
+    await jobs.stage({ fileId, path, first: place === 0 });
+  }
+}
+
+it('everything goes into a folder of its own, and another store takes it in once', async () => {
+  const told = await ended(() => jobs.export({ format: 'jsonl' }));
+  const done = told.at(-1);
+  expect(done).toMatchObject({ state: 'done', conversations: 3, messages: 60, total: 60, failure: null });
+  const folder = done?.folder ?? '';
+  expect(folder.startsWith(join(profile, 'exports', 'Parley '))).toBe(true);
+  expect((await verifyExport(folder)).problems).toEqual([]);
+
+  await stageFolder(folder);
+  expect((await ended(() => jobs.import(true))).at(-1)).toMatchObject({
+    state: 'done',
+    messages: 60,
+    added: 0,
+  });
+  await using other = await StoreFixture.open();
+  await jobs[Symbol.asyncDispose]();
+  const before = fixture;
+  fixture = other;
+  jobs = create(false);
+  await stageFolder(folder);
+  expect((await ended(() => jobs.import(true))).at(-1)).toMatchObject({
+    messages: 60,
+    added: 60,
+    conversations: 3,
+  });
+  fixture = before;
+  expect(await readdir(join(profile, 'imports'))).toEqual([]);
+});
+
+it('one conversation has its name on its folder; a second export of the same minute does not write into it', async () => {
+  const one = await ended(() => jobs.export({ format: 'text', conversationId: withTom }));
+  expect(one.at(-1)).toMatchObject({ state: 'done', conversations: 1, messages: 20 });
+  expect(basename(one.at(-1)?.folder ?? '')).toMatch(/^Parley tom \d{4}-\d\d-\d\d \d{4}$/);
+  const two = await ended(() => jobs.export({ format: 'text', conversationId: withTom }));
+  expect(two.at(-1)?.folder).not.toBe(one.at(-1)?.folder);
+  await expect(
+    jobs.export({ format: 'text', conversationId: 'gone' as ConversationId }),
+  ).rejects.toMatchObject({ code: 'not-found' });
+});
+
+it('an export is stopped, nothing else runs beside it, and it goes on to the end', async () => {
+  const stopped = await ended(async () => {
+    await jobs.export({ format: 'jsonl' });
+    await expect(jobs.export({ format: 'html' })).rejects.toMatchObject({ code: 'too-many' });
+    await expect(jobs.import(true)).rejects.toMatchObject({ code: 'too-many' });
+    await jobs.stop();
+  });
+  expect(stopped.at(-1)).toMatchObject({ state: 'stopped', failure: null });
+  const done = await ended(() => Promise.resolve(jobs.resume()));
+  expect(done.at(-1)).toMatchObject({ state: 'done', messages: 60, folder: stopped.at(-1)?.folder });
+  expect((await verifyExport(done.at(-1)?.folder ?? '')).problems).toEqual([]);
+  jobs.dismiss();
+  expect(jobs.current).toBeNull();
+});
+
+it('with a desktop the user is asked where, and may change his mind', async () => {
+  jobs = create(true);
+  choice = undefined;
+  expect(await jobs.export({ format: 'html' })).toBeNull();
+  expect(await jobs.import(false)).toBeNull();
+  choice = profile;
+  const done = await ended(() => jobs.export({ format: 'html' }));
+  expect(await readdir(done.at(-1)?.folder ?? '')).toContain('index.html');
+  // A chosen file is the user's own there: it is never moved.
+  const own = join(profile, 'own.txt');
+  await writeFile(own, 'mine');
+  const fileId = chosen.add({ path: own, name: 'own.txt', type: '' });
+  await expect(jobs.stage({ fileId, path: 'manifest.json', first: true })).rejects.toMatchObject({
+    code: 'not-allowed',
+  });
+  expect(await readFile(own, 'utf8')).toBe('mine');
+});
+
+it('says what is wrong with a folder', async () => {
+  jobs = create(true);
+  choice = profile;
+  const noExport = await ended(() => jobs.import(false));
+  expect(noExport.at(-1)).toMatchObject({ state: 'failed', failure: { code: 'not-an-export' } });
+  choice = join(profile, 'a-file');
+  await writeFile(choice, '');
+  const noFolder = await ended(() => jobs.export({ format: 'html' }));
+  expect(noFolder.at(-1)).toMatchObject({ state: 'failed', failure: { code: 'not-written' } });
+});
+
+it('keeps nothing where no export has anything', async () => {
+  const elsewhere = [
+    '../../history.sqlite',
+    '/etc/passwd',
+    'files/../../x',
+    'files/a/b',
+    'files/',
+    'other.json',
+  ];
+  for (const path of [...elsewhere, 'files/..']) {
+    const copy = join(profile, 'handed-in');
+    await writeFile(copy, 'bytes');
+    const fileId = chosen.add({ path: copy, name: 'x', type: '' });
+    await jobs.stage({ fileId, path, first: true });
+    expect(await readdir(profile), path).toEqual([]);
+    await expect(jobs.stage({ fileId, path, first: false })).rejects.toMatchObject({ code: 'not-found' });
+  }
+});
