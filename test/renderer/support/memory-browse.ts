@@ -61,7 +61,10 @@ export function browseHandlers(world: World): {
 type JobCall = Extract<CallName, `job.${string}`>;
 
 /** Exports and imports that a spec drives by hand: each begins, and is stopped when asked. */
-export function jobHandlers(publish: (job: HistoryJob | null) => HistoryJob | null): {
+export function jobHandlers(
+  world: World,
+  publish: (job: HistoryJob | null) => void,
+): {
   [Name in JobCall]: (input: CheckedInput<Name>) => unknown;
 } {
   const change = (job: HistoryJob | null): HistoryJob | null => {
