@@ -304,7 +304,6 @@ function headersOf(head: MsrpHead, byteRange: string | undefined): string {
 
 /** Heads are written as Latin-1: text of others goes out in the bytes that it came in. */
 function asLatin1(value: string): string {
-  // eslint-disable-next-line no-control-regex -- ASCII is what needs nothing done
   return /^[\x00-\x7f]*$/.test(value) ? value : Buffer.from(value, 'utf8').toString('latin1');
 }
 

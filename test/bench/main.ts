@@ -1,6 +1,7 @@
 /**
  * Owns: `npm run bench`: how fast the flow, a message, the start and the SIP engine are, beside the raw limits of the
- * machine. Called by: the command line; `--json` prints one object, `--only flow`, `sip`, `msrp` or `files` a part.
+ * machine. Called by: the command line; `--json` prints one object, `--only flow`, `sip`, `msrp`,
+ * `relay` or `files` a part.
  * Calls: the programs as processes, raw-limits.ts, sip/load.ts, msrp/figures.ts.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -20,6 +21,7 @@ import { measureEcho, measureSync } from './raw-limits.ts';
 import { measureFiles } from './files/transfer.ts';
 import { measureHistory } from './history/measure.ts';
 import { measureMsrpFigures } from './msrp/figures.ts';
+import { measureRelayFigures } from './relay/figures.ts';
 import { loadMissing, measureLoad, type CleanRate } from './sip/load.ts';
 import { summarise, type Figure, type Summary } from './summary.ts';
 
@@ -203,6 +205,7 @@ try {
     ...(wants('flow') ? await measureAll(folder) : []),
     ...(wants('sip') ? await measureSip() : []),
     ...(wants('msrp') ? await measureMsrpFigures() : []),
+    ...(wants('relay') ? await measureRelayFigures() : []),
     ...(wants('files') ? await measureFiles() : []),
     ...(wants('history') ? await measureHistory(folder, historyMessages()) : []),
   ];

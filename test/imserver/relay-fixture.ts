@@ -16,7 +16,12 @@ import { MsrpPeer, requestText, type PeerFrame } from '../support/msrp-peer.ts';
 
 const REALM = 'chat.home.arpa';
 const HASHES = { 'SHA-256': 'sha256', MD5: 'md5' } as const;
-type Algorithm = keyof typeof HASHES;
+
+interface SignIn {
+  readonly password?: string;
+  readonly algorithm?: keyof typeof HASHES;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 export class RelayWorld implements AsyncDisposable {
   readonly relay: MsrpRelay;
@@ -108,11 +113,7 @@ export class RelayClient extends MsrpPeer {
   /** Challenge and answer. */
   async signIn(
     user: string,
-    {
-      password = `secret of ${user}`,
-      algorithm = 'SHA-256' as Algorithm,
-      headers = {} as Record<string, string>,
-    } = {},
+    { password = `secret of ${user}`, algorithm = 'SHA-256', headers = {} }: SignIn = {},
   ): Promise<PeerFrame> {
     const challenge = await this.auth();
     if (!challenge.kind.startsWith('401')) return challenge;
@@ -125,10 +126,10 @@ export class RelayClient extends MsrpPeer {
     user: string,
     {
       password = `secret of ${user}`,
-      algorithm = 'SHA-256' as Algorithm,
+      algorithm = 'SHA-256',
       nc = 1,
-      headers = {} as Record<string, string>,
-    } = {},
+      headers = {},
+    }: SignIn & { readonly nc?: number } = {},
   ): Promise<PeerFrame> {
     const h = (text: string) => createHash(HASHES[algorithm]).update(text).digest('hex');
     const count = nc.toString(16).padStart(8, '0');
