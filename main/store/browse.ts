@@ -61,7 +61,7 @@ export function browseProcedures(database: Database) {
     `SELECT sent_at_ms FROM messages INDEXED BY messages_by_conversation WHERE conversation = ${CONVERSATION_KEY} ORDER BY position DESC LIMIT 1`,
   );
   const files = database.prepare<[string], { count: number; bytes: number | null }>(
-    `SELECT count(*) AS count, sum(t.size) AS bytes FROM transfers t JOIN messages m ON m.position = t.position
+    `SELECT count(*) AS count, sum(t.size) AS bytes FROM messages m INDEXED BY messages_files JOIN transfers t ON t.position = m.position
      WHERE m.conversation = ${CONVERSATION_KEY} AND m.kind = ${FILE}`,
   );
   const firstUnread = database.prepare<[string], { position: number | null }>(

@@ -5,7 +5,7 @@ import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { AccountId, ConversationId } from '../../shared/domain/ids.ts';
 import type { Database } from './database.ts';
 import { messageIdOf, type PackedId } from './message-keys.ts';
-import { directionOf, stateOf, UNREAD } from './message-rows.ts';
+import { directionOf, stateOf, UNREAD, VALUE } from './message-rows.ts';
 
 /** A conversation with its newest message and its count of unread ones, as one row. */
 export interface ConversationRow {
@@ -66,9 +66,10 @@ function toConversation(row: ConversationRow): Conversation {
 }
 
 export function conversationProcedures(database: Database) {
-  const byId = database.prepare<[string], ConversationRow>(`${CONVERSATION_SELECT} WHERE c.id = ?`);
+  const byId = database.prepare<[string], ConversationRow>(`${CONVERSATION_SELECT} WHERE c.id = ${VALUE}`);
+  const byKey = database.prepare<[number], ConversationRow>(`${CONVERSATION_SELECT} WHERE c.key = ${VALUE}`);
   const byPeer = database.prepare<[string, string], ConversationRow>(
-    `${CONVERSATION_SELECT} WHERE c.account_id = ? AND c.peer_address = ?`,
+    `${CONVERSATION_SELECT} WHERE c.account_id = ${VALUE} AND c.peer_address = ${VALUE}`,
   );
   const all = database.prepare<[], ConversationRow>(
     `${CONVERSATION_SELECT} ORDER BY c.last_activity_ms DESC`,
@@ -93,6 +94,10 @@ export function conversationProcedures(database: Database) {
   return {
     selectConversation(input: { id: ConversationId }): Conversation | null {
       return select(input.id);
+    },
+    selectConversationByKey(input: { key: number }): Conversation | null {
+      const row = byKey.get(input.key);
+      return row === undefined ? null : toConversation(row);
     },
     selectConversationWith(input: { accountId: AccountId; peerAddress: string }): Conversation | null {
       const row = byPeer.get(input.accountId, input.peerAddress);
@@ -133,5 +138,3 @@ export function conversationProcedures(database: Database) {
     },
   };
 }
-
-export type ConversationReader = Pick<ReturnType<typeof conversationProcedures>, 'selectConversation'>;

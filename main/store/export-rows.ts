@@ -5,7 +5,7 @@ import type { AccountId, ConversationId, MessageId } from '../../shared/domain/i
 import type { MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
 import { messageIdOf, unpackId, type IdColumns } from './message-keys.ts';
-import { CONVERSATION_KEY, directionOf, parseFailure, stateOf } from './message-rows.ts';
+import { CONVERSATION_KEY, directionOf, parseFailure, stateOf, VALUE } from './message-rows.ts';
 
 /** A message with everything that is kept of it. */
 export interface ExportedMessage {
@@ -75,7 +75,7 @@ export function exportProcedures(database: Database) {
     `SELECT m.position, m.wire_id, m.id AS own_id, m.direction, m.text, m.sent_at_ms, m.stored_after_ms, m.state, m.failure,
        t.name, t.type, t.size, t.sha256, t.path
      FROM messages m INDEXED BY messages_by_conversation LEFT JOIN transfers t ON t.position = m.position
-     WHERE m.conversation = ${CONVERSATION_KEY} AND m.position > ? ORDER BY m.position LIMIT ?`,
+     WHERE m.conversation = ${CONVERSATION_KEY} AND m.position > ${VALUE} ORDER BY m.position LIMIT ?`,
   );
   const sessions = database.prepare<
     [string],

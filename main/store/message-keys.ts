@@ -5,7 +5,7 @@
  * 32 hexadecimal digits (what Parley makes) are 16 bytes, a UUID is 17, everything else is text. The id of a message is
  * stored only when it cannot be said otherwise: most are their id on the wire, or the place of the message.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { MessageId } from '../../shared/domain/ids.ts';
 import type { Database } from './database.ts';
 
@@ -48,7 +48,7 @@ export function packedSql(column: string): string {
  * ids that do.
  */
 export function wireKey(wireId: string): number {
-  return createHash('sha1').update(wireId).digest().readInt32BE(0);
+  return hash('sha1', wireId, 'buffer').readInt32BE(0);
 }
 
 /** The id of a message that has none of its own. */

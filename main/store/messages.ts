@@ -28,6 +28,7 @@ import {
   TEXT,
   toMessage,
   UNREAD,
+  VALUE,
   wantsDisplayReport,
   type MessageRow,
 } from './message-rows.ts';
@@ -84,13 +85,13 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   const touch = database.prepare<[number, string]>(
     'UPDATE conversations SET last_activity_ms = max(last_activity_ms, ?) WHERE id = ?',
   );
-  const byPosition = database.prepare<[number], MessageRow>(`${MESSAGE_SELECT} WHERE m.position = ?`);
+  const byPosition = database.prepare<[number], MessageRow>(`${MESSAGE_SELECT} WHERE m.position = ${VALUE}`);
   const inConversation = selectMessagesBy('messages_by_conversation');
   const before = database.prepare<[string, number, number], MessageRow>(
-    `${inConversation} AND m.position < ? ORDER BY m.position DESC LIMIT ?`,
+    `${inConversation} AND m.position < ${VALUE} ORDER BY m.position DESC LIMIT ?`,
   );
   const after = database.prepare<[string, number, number], MessageRow>(
-    `${inConversation} AND m.position > ? ORDER BY m.position LIMIT ?`,
+    `${inConversation} AND m.position > ${VALUE} ORDER BY m.position LIMIT ?`,
   );
   const queued = database.prepare<[string, number], MessageRow>(
     `${selectMessagesBy('messages_outbox')} AND m.state = ${QUEUED} AND m.kind = ${TEXT} ORDER BY m.position LIMIT ?`,
@@ -103,7 +104,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     'UPDATE messages SET state = ?, failure = ? WHERE position = ?',
   );
   const unread = database.prepare<[string, number], MessageRow>(
-    `${selectMessagesBy('messages_unread')} AND m.state >= ${UNREAD} AND m.position <= ? ORDER BY m.position`,
+    `${selectMessagesBy('messages_unread')} AND m.state >= ${UNREAD} AND m.position <= ${VALUE} ORDER BY m.position`,
   );
   const setRead = database.prepare<[string, number]>(
     `UPDATE messages INDEXED BY messages_unread SET state = ${READ} WHERE conversation = ${CONVERSATION_KEY} AND state >= ${UNREAD} AND position <= ?`,

@@ -5,7 +5,7 @@
  *     budget "zürich office" -draft   every word as a beginning, the phrase as it stands, and not that word
  *     from:tom from:me in:"Ana B" before:2026-05-01 after:2025 has:file has:link has:image is:unread
  */
-import { beginningQuery, foldText, pairsOf, runsOf } from './search-text.ts';
+import { beginningQuery, foldText, pairsOf, runsOf, sequenceMatcher } from './search-text.ts';
 
 /** Something that has to be in a message, or must not be. */
 export interface SearchTerm {
@@ -135,7 +135,7 @@ function indexWords(term: SearchTerm): string[] {
 
 /**
  * The FTS5 query for the words of a search and for labels, of which each group needs one; undefined when there is
- * nothing to ask the index. What it finds has the words; {@link isMatch} tells whether it has the phrases.
+ * nothing to ask the index. What it finds has the words; {@link matcherOf} tells whether it has the phrases.
  */
 export function toMatchQuery(
   query: SearchQuery,
@@ -160,15 +160,13 @@ export function needsText({ wanted, unwanted }: SearchQuery): boolean {
   return [...wanted, ...unwanted].some((term) => indexWords(term).length > 1);
 }
 
-/** Does a text have every phrase, and none that it must not have? */
-export function isMatch(query: SearchQuery, text: string): boolean {
-  const folded = ` ${runsOf(foldText(text))
-    .map((run) => run.text)
-    .join(' ')} `;
-  const has = (term: SearchTerm): boolean => {
-    const isUnspaced = runsOf(term.text).some((run) => run.kind === 'unspaced');
-    if (isUnspaced) return folded.includes(term.text);
-    return folded.includes(term.kind === 'phrase' ? ` ${term.text} ` : ` ${term.text}`);
+/** Tells of a text whether it has every phrase, and none that it must not have. */
+export function matcherOf(query: SearchQuery): (text: string) => boolean {
+  const matcher = (term: SearchTerm) => sequenceMatcher(runsOf(term.text), term.kind === 'beginning');
+  const wanted = query.wanted.map(matcher);
+  const unwanted = query.unwanted.map(matcher);
+  return (text) => {
+    const folded = foldText(text);
+    return wanted.every((has) => has(folded)) && !unwanted.some((has) => has(folded));
   };
-  return query.wanted.every(has) && !query.unwanted.some(has);
 }

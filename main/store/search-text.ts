@@ -13,7 +13,9 @@
 /** Characters of scripts that write no spaces between words. */
 const UNSPACED_CLASS =
   '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Bopomofo}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}\\u30fc';
-const RUNS = new RegExp(`([${UNSPACED_CLASS}]+)|((?:(?![${UNSPACED_CLASS}])[\\p{L}\\p{N}])+)`, 'gu');
+/** A letter or digit of a script that writes spaces. */
+const WORD_CHARACTER = `(?:(?![${UNSPACED_CLASS}])[\\p{L}\\p{N}])`;
+const RUNS = new RegExp(`([${UNSPACED_CLASS}]+)|(${WORD_CHARACTER}+)`, 'gu');
 const MARKS = /\p{M}+/gu;
 /** Marks and labels of the index are of these; no text may be. */
 const PRIVATE_USE = /[\ue000-\uf8ff]/g;
@@ -58,6 +60,30 @@ export function pairsOf(run: string): string[] {
   const characters = Array.from(run);
   if (characters.length < 2) return characters;
   return characters.slice(0, -1).map((character, index) => character + (characters[index + 1] ?? ''));
+}
+
+/**
+ * Tells whether these runs stand side by side in a folded text, as whole words; `isOpen`: the last word may go on.
+ * A pattern over the text as it is: much cheaper than to cut every text into runs.
+ */
+export function sequenceMatcher(runs: readonly SearchRun[], isOpen: boolean): (folded: string) => boolean {
+  const [first, last] = [runs[0], runs.at(-1)];
+  const patternOf = (character: string): string => {
+    let pattern = first?.kind === 'word' ? `(?<!${character})` : '';
+    for (const [index, { kind, text }] of runs.entries()) {
+      const before = runs[index - 1];
+      // Between scripts with and without spaces nothing needs to stand.
+      const apart = before?.kind === 'word' && kind === 'word' ? '+' : '*';
+      pattern += before === undefined ? text : `[^\\p{L}\\p{N}]${apart}${text}`;
+    }
+    return last?.kind === 'word' && !isOpen ? `${pattern}(?!${character})` : pattern;
+  };
+  const unicode = new RegExp(patternOf(WORD_CHARACTER), 'u');
+  const isAscii = runs.every(({ text }) => ASCII.test(text));
+  const ascii = isAscii
+    ? new RegExp(patternOf('[a-z0-9]').replaceAll('[^\\p{L}\\p{N}]', '[^a-z0-9]'))
+    : undefined;
+  return (folded) => (ASCII.test(folded) ? ascii?.test(folded) === true : unicode.test(folded));
 }
 
 /** The first `count` characters of a word. */

@@ -6,17 +6,9 @@ import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
-import {
-  FILE,
-  MESSAGE_COLUMNS,
-  MESSAGE_JOIN,
-  MESSAGE_SELECT,
-  toMessage,
-  UNREAD,
-  type MessageRow,
-} from './message-rows.ts';
+import { FILE, MESSAGE_SELECT, toMessage, UNREAD, VALUE, type MessageRow } from './message-rows.ts';
 import { conversationLabel, directionLabel, periodLabels, traitLabel, traitsOf } from './search-labels.ts';
-import { isMatch, needsText, parseSearchQuery, toMatchQuery, type SearchQuery } from './search-query.ts';
+import { matcherOf, needsText, parseSearchQuery, toMatchQuery, type SearchQuery } from './search-query.ts';
 import { snippetOf } from './search-snippet.ts';
 import { foldText } from './search-text.ts';
 import type { SearchTicket } from './worker-protocol.ts';
@@ -42,6 +34,15 @@ interface NamedRow {
   peer_address: string;
 }
 
+/** What is looked at of a message that the index has found. */
+interface Candidate {
+  position: number;
+  conversation: number;
+  kind: number;
+  sent_at_ms: number;
+  text: string;
+}
+
 /** What a search is limited to, beside its words. */
 interface Frame {
   readonly labels: readonly (readonly string[])[];
@@ -52,13 +53,16 @@ interface Frame {
 /** `isOvertaken` is asked now and then: a search that nobody waits for any more stops. */
 export function searchProcedures(database: Database, isOvertaken: (search: SearchTicket) => boolean) {
   const reader = conversationProcedures(database);
-  const find = database.prepare<[string], MessageRow>(
-    `SELECT ${MESSAGE_COLUMNS} FROM message_words CROSS JOIN messages m ON m.position = message_words.rowid ${MESSAGE_JOIN}
+  const find = database.prepare<[string], Candidate>(
+    `SELECT m.position, m.conversation, m.kind, m.sent_at_ms, m.text
+     FROM message_words CROSS JOIN messages m ON m.position = message_words.rowid
      WHERE message_words MATCH ? ORDER BY message_words.rowid DESC`,
   );
-  const unread = database.prepare<[], MessageRow>(
-    `${MESSAGE_SELECT} WHERE m.state >= ${UNREAD} ORDER BY m.position DESC`,
+  const unread = database.prepare<[], Candidate>(
+    `SELECT position, conversation, kind, sent_at_ms, text FROM messages
+     WHERE state >= ${UNREAD} ORDER BY position DESC`,
   );
+  const whole = database.prepare<[number], MessageRow>(`${MESSAGE_SELECT} WHERE m.position = ${VALUE}`);
   const named = database.prepare<[], NamedRow>(
     'SELECT key, peer_name, peer_address FROM conversations ORDER BY last_activity_ms DESC',
   );
@@ -108,7 +112,7 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
     return { labels, conversations };
   }
 
-  function* candidates(query: SearchQuery, frame: Frame): Generator<MessageRow> {
+  function* candidates(query: SearchQuery, frame: Frame): Generator<Candidate> {
     if (query.unread) {
       for (const row of unread.iterate()) {
         if (query.has.length === 0 || query.has.every((trait) => hasTrait(row, trait))) yield row;
@@ -117,6 +121,26 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
     }
     const match = toMatchQuery(query, frame.labels);
     if (match !== undefined) yield* find.iterate(match);
+  }
+
+  const changes = database.prepare<[], { count: number }>('SELECT total_changes() AS count');
+  const shown = new Map<number, Conversation | null>();
+  let shownAt = -1;
+
+  /** The conversations of hits, as they are: asked for anew when anything has been written since. */
+  function conversationOf(key: number): Conversation | null {
+    let conversation = shown.get(key);
+    if (conversation === undefined) {
+      conversation = reader.selectConversationByKey({ key });
+      shown.set(key, conversation);
+    }
+    return conversation;
+  }
+
+  function forgetOutdated(): void {
+    const { count } = changes.get() ?? { count: -1 };
+    if (count !== shownAt) shown.clear();
+    shownAt = count;
   }
 
   return {
@@ -133,8 +157,8 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       const frame = frameOf(query, input.conversationId);
       if (frame === undefined) return [];
       const { sinceMs = Number.MIN_SAFE_INTEGER, untilMs = Number.MAX_SAFE_INTEGER } = query;
-      const looksAtText = query.unread || needsText(query);
-      const conversations = new Map<number, Conversation | null>();
+      const isMatch = query.unread || needsText(query) ? matcherOf(query) : undefined;
+      forgetOutdated();
       const found: FoundMessage[] = [];
       const began = performance.now();
       let count = 0;
@@ -147,13 +171,12 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
         }
         if (row.sent_at_ms < sinceMs || row.sent_at_ms >= untilMs) continue;
         if (frame.conversations?.has(row.conversation) === false) continue;
-        if (looksAtText && !isMatch(query, row.text)) continue;
-        const message = toMessage(row);
-        const known = conversations.get(row.conversation);
-        const conversation =
-          known === undefined ? reader.selectConversation({ id: message.conversationId }) : known;
-        conversations.set(row.conversation, conversation);
-        if (conversation !== null) found.push({ message, conversation, snippet: snippetOf(query, row.text) });
+        if (isMatch?.(row.text) === false) continue;
+        const conversation = conversationOf(row.conversation);
+        const message = whole.get(row.position);
+        if (conversation !== null && message !== undefined) {
+          found.push({ message: toMessage(message), conversation, snippet: snippetOf(query, row.text) });
+        }
         if (found.length >= input.limit) break;
       }
       return found;
@@ -161,6 +184,6 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
   };
 }
 
-function hasTrait(row: MessageRow, trait: SearchQuery['has'][number]): boolean {
+function hasTrait(row: Candidate, trait: SearchQuery['has'][number]): boolean {
   return traitsOf(row.text, row.kind === FILE).includes(trait);
 }

@@ -357,6 +357,8 @@ describe('the messenger store', () => {
     expect(planOf(after, outbox, 'a-1')).toMatch(/messages_outbox/);
     const unread = `SELECT count(*) FROM messages INDEXED BY messages_unread WHERE conversation = ${key} AND state >= 7`;
     expect(planOf(after, unread, 'a-1')).toMatch(/COVERING INDEX messages_unread/);
+    const files = `SELECT count(*) FROM messages INDEXED BY messages_files WHERE conversation = ${key} AND kind = 1`;
+    expect(planOf(after, files, 'a-1')).toMatch(/messages_files/);
     const known = 'SELECT position FROM messages WHERE wire_key = ? AND wire_id = ?';
     expect(planOf(after, known, 1, 'x')).toMatch(/messages_by_wire_key/);
     const byId = 'SELECT position FROM messages WHERE id = ? AND id IS NOT NULL AND id <> 0';

@@ -115,6 +115,7 @@ CREATE INDEX messages_by_wire_key ON messages (wire_key);
 CREATE UNIQUE INDEX messages_by_id ON messages (id) WHERE id IS NOT NULL AND id <> 0;
 CREATE INDEX messages_outbox ON messages (conversation) WHERE state = 0 AND kind = 0;
 CREATE INDEX messages_unread ON messages (conversation, position, state) WHERE state >= 7;
+CREATE INDEX messages_files ON messages (conversation) WHERE kind = 1;
 CREATE INDEX transfers_open ON transfers (state)
   WHERE state IN ('preparing', 'waiting', 'offered', 'transferring');
 CREATE INDEX sessions_by_conversation ON sessions (conversation, started_ms);
