@@ -71,8 +71,6 @@ export const ar: Catalogue = {
   'search.label': 'بحث',
   'search.placeholder': 'ابحث في الرسائل والأشخاص',
   'search.inThread': 'ابحث في هذه المحادثة',
-  'search.scope': 'في محادثة {name}',
-  'search.scopeClear': 'البحث في كل مكان',
   'search.clear': 'مسح البحث',
   'search.people': 'الأشخاص',
   'search.found': {

@@ -70,8 +70,6 @@ export const de: Catalogue = {
   'search.label': 'Suche',
   'search.placeholder': 'Nachrichten und Personen suchen',
   'search.inThread': 'In dieser Unterhaltung suchen',
-  'search.scope': 'In {name}',
-  'search.scopeClear': 'Überall suchen',
   'search.clear': 'Suche leeren',
   'search.people': 'Personen',
   'search.found': { one: '{count} Treffer', other: '{count} Treffer' },

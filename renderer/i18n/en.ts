@@ -65,8 +65,6 @@ export const en = {
   'search.label': 'Search',
   'search.placeholder': 'Search messages and people',
   'search.inThread': 'Search in this conversation',
-  'search.scope': 'In {name}',
-  'search.scopeClear': 'Search everywhere',
   'search.clear': 'Clear search',
   'search.people': 'People',
   'search.found': { one: '{count} result', other: '{count} results' },

@@ -64,8 +64,6 @@ export const zh: Catalogue = {
   'search.label': '搜索',
   'search.placeholder': '搜索消息和联系人',
   'search.inThread': '在此会话中搜索',
-  'search.scope': '在“{name}”中',
-  'search.scopeClear': '搜索全部',
   'search.clear': '清除搜索',
   'search.people': '联系人',
   'search.found': { other: '{count} 个结果' },

@@ -17,19 +17,36 @@ export class Search {
   problem = $state.raw<unknown>(null);
   /** Place of the chosen row among people and hits, in the order in which they are shown. */
   chosen = $state(0);
+  /** The focus is in the field, the filters or the results. */
+  focused = $state(false);
   /** Grows with each wish to type into the search field. */
   focusWish = $state(0);
+  /** Behind the text, instead of with all of it selected. */
+  focusAtEnd = false;
   #lastQuery = 0;
 
   constructor(client: Client) {
     this.#client = client;
   }
 
+  /** Something is looked for. */
   get active(): boolean {
     return this.text.trim() !== '' || this.scope !== null;
   }
 
+  /** The panel stands in place of the list. */
+  get shown(): boolean {
+    return this.active || this.focused;
+  }
+
+  /** Back to the field, behind what stands in it. */
+  focusEnd(): void {
+    this.focusAtEnd = true;
+    this.focusWish += 1;
+  }
+
   begin(scope: Conversation | null): void {
+    this.focusAtEnd = false;
     this.scope = scope;
     this.focusWish += 1;
     if (this.text.trim() !== '') void this.query(this.text);
@@ -43,6 +60,13 @@ export class Search {
     this.answeredText = '';
     this.chosen = 0;
     this.problem = null;
+    this.focused = false;
+  }
+
+  /** Looks for the same in one conversation only, or again everywhere. */
+  setScope(scope: Conversation | null): void {
+    this.scope = scope;
+    if (this.text.trim() !== '') void this.query(this.text);
   }
 
   /** Asks with every keystroke; an answer that a newer question has overtaken is dropped. */

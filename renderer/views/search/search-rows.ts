@@ -1,10 +1,16 @@
 /** Owns: the rows of the search, people first, then messages by conversation. Called by: search views. Calls: state. */
-import type { Conversation } from '../../../shared/domain/conversation.ts';
 import type { SearchHit } from '../../../shared/ipc/contract.ts';
 import type { AppState } from '../../state/app.svelte.ts';
+import { filtersIn, wordsIn } from '../../state/search-filters.ts';
 
 export type SearchRow =
-  | { readonly kind: 'person'; readonly conversation: Conversation; readonly open: () => void }
+  | {
+      readonly kind: 'person';
+      readonly key: string;
+      readonly name: string;
+      readonly address: string;
+      readonly open: () => void;
+    }
   | {
       readonly kind: 'message';
       readonly hit: SearchHit;
@@ -18,25 +24,52 @@ function groupedHits(hits: readonly SearchHit[]): SearchHit[] {
   return [...Map.groupBy(hits, ({ conversation }) => conversation.id).values()].flat();
 }
 
-export function searchRows(app: AppState): SearchRow[] {
-  const { conversations, search } = app;
-  const wanted = search.text.trim().toLocaleLowerCase();
-  const people =
-    wanted === '' || search.scope !== null
-      ? []
-      : conversations.sorted.filter((conversation) =>
-          `${conversation.peerName}\n${conversation.peerAddress}`.toLocaleLowerCase().includes(wanted),
-        );
-  const hits = groupedHits(search.hits);
-  return [
-    ...people.map((conversation) => ({
+/** Conversations, and contacts that there is no conversation with yet. */
+function people(app: AppState, wanted: string): SearchRow[] {
+  const { accounts, contacts, conversations, search } = app;
+  const isMeant = (name: string, address: string): boolean =>
+    `${name}\n${address}`.toLocaleLowerCase().includes(wanted);
+  const known = conversations.sorted
+    .filter(({ peerName, peerAddress }) => isMeant(peerName, peerAddress))
+    .map(({ id, peerName, peerAddress }) => ({
       kind: 'person' as const,
-      conversation,
+      key: id,
+      name: peerName,
+      address: peerAddress,
       open: () => {
         search.clear();
-        void app.openConversation(conversation.id);
+        void app.openConversation(id);
       },
-    })),
+    }));
+  const others = contacts.all
+    .filter(({ accountId }) => accountId === accounts.current?.id)
+    .filter(({ displayName, address }) => isMeant(displayName, address))
+    .filter(({ accountId, address }) =>
+      conversations.sorted.every((each) => each.accountId !== accountId || each.peerAddress !== address),
+    )
+    .map(({ accountId, displayName, address }) => ({
+      kind: 'person' as const,
+      key: `${accountId} ${address}`,
+      name: displayName || address,
+      address,
+      open: () => {
+        search.clear();
+        void conversations
+          .openWith(accountId, address)
+          .then(({ id }) => app.openConversation(id))
+          .catch((error: unknown) => (search.problem = error));
+      },
+    }));
+  return [...known, ...others];
+}
+
+export function searchRows(app: AppState): SearchRow[] {
+  const { search } = app;
+  const wanted = wordsIn(search.text).toLocaleLowerCase();
+  const isFiltered = filtersIn(search.text).length > 0;
+  const hits = groupedHits(search.hits);
+  return [
+    ...(wanted === '' || isFiltered || search.scope !== null ? [] : people(app, wanted)),
     ...hits.map((hit, place) => ({
       kind: 'message' as const,
       hit,

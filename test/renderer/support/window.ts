@@ -20,6 +20,9 @@ globalThis.ResizeObserver = class {
   disconnect(): void {}
 };
 
+/** Nor has it anything to scroll. */
+Element.prototype.scrollIntoView = () => undefined;
+
 /** Lets answers and events arrive and effects run. */
 export async function settle(): Promise<void> {
   await new Promise((done) => setTimeout(done));
