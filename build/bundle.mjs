@@ -10,7 +10,12 @@ import { rolldown } from 'rolldown';
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Native code, and what is loaded as a package beside the bundle. */
-const EXTERNAL = [/^node:/, /^electron(\/|$)/, /^better-sqlite3(\/|$)/, /^drachtio-srf(\/|$)/];
+const EXTERNAL = [
+  /^node:/,
+  /^electron(\/|$)/,
+  /^better-sqlite3-multiple-ciphers(\/|$)/,
+  /^drachtio-srf(\/|$)/,
+];
 
 /** In the sources the store thread is `./worker.ts` beside store-thread.ts; in the bundle it is a file beside main.js. */
 const storeThread = {

@@ -26,7 +26,7 @@ const LAYERS = [
 /** Code of these packages is loaded in these files only; types may be imported anywhere in the layer. */
 const PACKAGES = [
   ['electron', 'main/hosts/electron/'],
-  ['better-sqlite3', 'main/store/database\\.ts$'],
+  ['better-sqlite3-multiple-ciphers', 'main/store/database\\.ts$'],
   ['drachtio-srf', 'main/sip/agent/drachtio\\.ts$'],
   ['ws', 'main/hosts/(browser/|headless/ipc-client\\.ts$)'],
 ];

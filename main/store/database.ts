@@ -1,9 +1,9 @@
 /**
- * Owns: opening a database file: driver, pragmas, schema version, migrations. The only import of better-sqlite3.
- * Called by: worker.ts, hosts/single-instance.ts, tests. Calls: better-sqlite3.
+ * Owns: opening a database file: driver, pragmas, schema version, migrations. The only import of better-sqlite3-multiple-ciphers.
+ * Called by: worker.ts, hosts/single-instance.ts, tests. Calls: better-sqlite3-multiple-ciphers.
  */
 import { existsSync } from 'node:fs';
-import type BetterSqlite3 from 'better-sqlite3';
+import type BetterSqlite3 from 'better-sqlite3-multiple-ciphers';
 import { wireKey } from './message-keys.ts';
 
 export type Database = BetterSqlite3.Database;
@@ -58,7 +58,9 @@ async function loadDriver(): Promise<Driver> {
     process.platform === 'linux' &&
     existsSync(`/lib/ld-musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`);
   const platform = musl ? 'linuxmusl' : process.platform;
-  const module = (await import(`better-sqlite3/${platform}-${process.arch}`)) as { default: Driver };
+  const module = (await import(`better-sqlite3-multiple-ciphers/${platform}-${process.arch}`)) as {
+    default: Driver;
+  };
   return module.default;
 }
 

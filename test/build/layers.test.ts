@@ -25,7 +25,11 @@ const BREACHES: readonly (readonly [string, string, string])[] = [
   ['main/sip/agent/a.ts', "import { x } from '../engine/x.ts'; x;", 'agent-and-engine-apart'],
   ['main/hosts/a.ts', "import { x } from '../../renderer/x.ts'; x;", 'layer-main'],
   ['main/hosts/b.ts', "import { app } from 'electron'; app;", 'package-electron'],
-  ['main/store/b.ts', "import Database from 'better-sqlite3'; Database;", 'package-better-sqlite3'],
+  [
+    'main/store/b.ts',
+    "import Database from 'better-sqlite3-multiple-ciphers'; Database;",
+    'package-better-sqlite3-multiple-ciphers',
+  ],
   ['main/sip/agent/b.ts', "import Srf from 'drachtio-srf'; Srf;", 'package-drachtio-srf'],
   ['main/messenger/c.ts', "import net from 'node:net'; net;", 'sockets-in-their-files'],
   ['main/messenger/d.ts', "import dgram from 'node:dgram'; dgram;", 'sockets-in-their-files'],
@@ -42,7 +46,7 @@ const BREACHES: readonly (readonly [string, string, string])[] = [
 
 const ALLOWED: readonly (readonly [string, string])[] = [
   ['main/hosts/electron/ok.ts', "import { app } from 'electron'; app;"],
-  ['main/store/database.ts', "import Database from 'better-sqlite3'; Database;"],
+  ['main/store/database.ts', "import Database from 'better-sqlite3-multiple-ciphers'; Database;"],
   ['main/messenger/ok.ts', "import type { Socket } from 'node:net'; export type S = Socket;"],
   ['main/sip/engine/transport.ts', "import net from 'node:net'; net;"],
   ['renderer/state/ok.ts', "import { x } from '../api/x.ts'; x;"],

@@ -60,10 +60,10 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
 
   it('carries the database driver of its own platform only, outside of the archive', () => {
     const prebuilds = files.filter((file) => file.endsWith('.node'));
-    const name = `better-sqlite3/prebuilds/linux-${process.arch}.node`;
+    const name = `better-sqlite3-multiple-ciphers/prebuilds/linux-${process.arch}.node`;
     expect(prebuilds).toEqual([`/node_modules/${name}`]);
     expect(existsSync(join(unpacked, 'resources/app.asar.unpacked/node_modules', name))).toBe(true);
-    expect(files.filter((file) => /better-sqlite3\/(deps|src)\//.test(file))).toEqual([]);
+    expect(files.filter((file) => /better-sqlite3-multiple-ciphers\/(deps|src)\//.test(file))).toEqual([]);
   });
 
   it('has every fuse set on purpose', async () => {
