@@ -6,6 +6,7 @@ import { accountProcedures } from './accounts.ts';
 import { browseProcedures } from './browse.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
+import { deletionProcedures } from './deletion.ts';
 import { exportProcedures } from './export-rows.ts';
 import { messageProcedures } from './messages.ts';
 import { searchIndexProcedures } from './search-index.ts';
@@ -25,6 +26,7 @@ export function messengerProcedures(
     ...accountProcedures(database),
     ...conversationProcedures(database),
     ...messageProcedures(database, index),
+    ...deletionProcedures(database, index),
     ...exportProcedures(database),
     ...sessionProcedures(database),
     ...settingProcedures(database),

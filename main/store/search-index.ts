@@ -39,15 +39,24 @@ export function dayOf(ms: number): number {
 /** Messages on their way into the index. */
 export interface IndexBatch {
   insert(message: IndexedMessage): void;
+  /** Takes a message out again; as it was put in. */
+  remove(message: IndexedMessage): void;
   flush(): void;
 }
 
 export function searchIndexProcedures(database: Database) {
   const insert = database.prepare<[number, string]>('INSERT INTO message_words (rowid, words) VALUES (?, ?)');
+  // A table without content is told what stood in it.
+  const remove = database.prepare<[number, string]>(
+    "INSERT INTO message_words (message_words, rowid, words) VALUES ('delete', ?, ?)",
+  );
   const countDay = database.prepare(
     `INSERT INTO message_days (conversation, day, first_position, incoming, outgoing) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (conversation, day) DO UPDATE SET first_position = min(first_position, excluded.first_position),
        incoming = incoming + excluded.incoming, outgoing = outgoing + excluded.outgoing`,
+  );
+  const emptyDay = database.prepare<[number, number]>(
+    'DELETE FROM message_days WHERE conversation = ? AND day = ? AND incoming <= 0 AND outgoing <= 0',
   );
   const backlog = database.prepare<[], { below: number }>('SELECT below FROM search_backlog');
   const setBacklog = database.prepare<[number]>('UPDATE search_backlog SET below = ?');
@@ -69,20 +78,31 @@ export function searchIndexProcedures(database: Database) {
   /** Takes messages in, in one transaction: what they share is looked up and counted once. Ends with `flush`. */
   function openBatch(): IndexBatch {
     const days = new Map<string, { args: [number, number, number]; incoming: number; outgoing: number }>();
+    const count = ({ conversation, position, sentAtMs, direction }: IndexedMessage, by: 1 | -1): void => {
+      const day = dayOf(sentAtMs);
+      const key = `${day} ${conversation}`;
+      const counts = days.get(key) ?? { args: [conversation, day, position], incoming: 0, outgoing: 0 };
+      days.set(key, counts);
+      counts.args[2] = Math.min(counts.args[2], position);
+      if (direction === 'in') counts.incoming += by;
+      else counts.outgoing += by;
+    };
     return {
       insert: (message) => {
-        const { conversation, position, sentAtMs } = message;
-        insert.run(position, wordsOf(message));
-        const day = dayOf(sentAtMs);
-        const key = `${day} ${conversation}`;
-        const counts = days.get(key) ?? { args: [conversation, day, position], incoming: 0, outgoing: 0 };
-        days.set(key, counts);
-        counts.args[2] = Math.min(counts.args[2], position);
-        if (message.direction === 'in') counts.incoming += 1;
-        else counts.outgoing += 1;
+        insert.run(message.position, wordsOf(message));
+        count(message, 1);
+      },
+      remove: (message) => {
+        // What has not been taken in yet is not counted either.
+        if (message.position < (backlog.get()?.below ?? 0)) return;
+        remove.run(message.position, wordsOf(message));
+        count(message, -1);
       },
       flush: () => {
-        for (const { args, incoming, outgoing } of days.values()) countDay.run(...args, incoming, outgoing);
+        for (const { args, incoming, outgoing } of days.values()) {
+          countDay.run(...args, incoming, outgoing);
+          if (incoming < 0 || outgoing < 0) emptyDay.run(args[0], args[1]);
+        }
       },
     };
   }

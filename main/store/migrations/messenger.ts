@@ -9,6 +9,7 @@ import { transfersMigration } from './0004-transfers.ts';
 import { searchWordsMigration } from './0005-search-words.ts';
 import { mediaWaysMigration } from './0006-media-ways.ts';
 import { compactMigration } from './0007-compact.ts';
+import { retentionMigration } from './0008-retention.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -19,4 +20,5 @@ export const messengerMigrations: readonly Migration[] = [
   searchWordsMigration,
   mediaWaysMigration,
   compactMigration,
+  retentionMigration,
 ];
