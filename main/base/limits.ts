@@ -390,6 +390,13 @@ export const IMSERVER_LIMITS = {
   /** A device that is there and did not take what waits for it is asked again: first and longest wait. */
   redeliverFirstMs: 5_000,
   redeliverMaxMs: 60_000,
+  /** Users who were removed or disabled are noticed after this long at the latest. */
+  userSweepMs: 15_000,
+  /** What a caller hears while no new sessions are taken. */
+  drainRetryAfterS: 30,
+  /** Connections of whoever runs the server, and one question of his. */
+  maxControlConnections: 32,
+  controlRequestMs: 10_000,
   /** Both legs of a session are asked this often whether they are still there. */
   auditMs: 15 * 60_000,
 } as const;
