@@ -106,6 +106,19 @@ export const settingSpecs = {
     description: 'Copies of the history that are kept, one for each of the last weeks.',
     lockable: true,
   }),
+  'history.keepDays': setting({
+    schema: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(36_500)),
+    initial: 0,
+    description:
+      'Messages are deleted after so many days, except in conversations with a rule of their own; 0: never. Backups keep them until they are replaced.',
+    lockable: true,
+  }),
+  'history.hold': setting({
+    schema: v.boolean(),
+    initial: false,
+    description: 'Nothing is deleted from the history, neither by age nor by hand.',
+    lockable: true,
+  }),
   'network.engine': setting({
     schema: v.variant('kind', [
       v.object({ kind: v.literal('embedded') }),

@@ -18,6 +18,7 @@ import { historyJobCommands } from './history-job-commands.ts';
 import type { HistoryJobs } from './history-jobs.ts';
 import type { ImServerControl } from './im-server-control.ts';
 import type { Messenger } from './messenger.ts';
+import { retentionCommands } from './retention-commands.ts';
 import type { SecretBox } from './secrets.ts';
 import { serverFlows, type ServerPlace } from './server-ways.ts';
 
@@ -43,6 +44,7 @@ export function createCommands(options: CommandOptions): Commands {
     ...transferCommands(options.messenger, options.desktop ?? noFileDesktop),
     ...sessionCommands(options),
     ...browseCommands(options.messenger),
+    ...retentionCommands(options.messenger),
     ...historyJobCommands(options.historyJobs),
     ...historyCommands(options),
     ...serverCommands(options),

@@ -33,7 +33,9 @@ import { Network } from './network.ts';
 import { NetworkKeeper } from './network-keeper.ts';
 import { checkSetting, historyOf, readSettings, runFolderOf } from './profile.ts';
 import { RequestRouting } from './request-routing.ts';
+import { Retention } from './retention.ts';
 import type { SecretBox } from './secrets.ts';
+import { SessionBook } from './session-book.ts';
 import { Transfers } from './transfers.ts';
 import { bindAddressFor, type ServerPlace } from './server-ways.ts';
 
@@ -52,9 +54,6 @@ export interface MessengerOptions {
   readonly ca?: readonly string[];
 }
 
-/** Sessions whose ladder can still be asked for. */
-const MAX_REMEMBERED_CHATS = 64;
-
 /** The messenger of one profile. */
 export class Messenger implements AsyncDisposable {
   readonly profile: string;
@@ -66,13 +65,13 @@ export class Messenger implements AsyncDisposable {
   readonly inbox: Inbox;
   readonly transfers: Transfers;
   readonly history: HistoryKeeper;
+  readonly retention: Retention;
   readonly limits: MessengerLimits;
   readonly #options: MessengerOptions;
   readonly #routing: RequestRouting;
   readonly #lifetime = new Lifetime();
   readonly #accounts = new Map<AccountId, AccountLink>();
-  readonly #chats = new Map<SessionId, Chat>();
-  readonly #lastSessions = new Map<ConversationId, Session>();
+  readonly #sessions = new SessionBook();
   #settings: Settings = initialSettings();
   readonly #keeper: NetworkKeeper;
   /** Changes of the network are made one after the other. */
@@ -102,6 +101,13 @@ export class Messenger implements AsyncDisposable {
       settings: () => this.#settings,
       receiveChange: (status) => this.feed.publish('history.changed', { status }),
     });
+    this.retention = new Retention({
+      store,
+      feed: this.feed,
+      log: options.log,
+      settings: () => this.#settings,
+      publishConversation: (id) => this.publishConversation(id),
+    });
     this.inbox = new Inbox({
       store,
       delivery: this.delivery,
@@ -125,14 +131,14 @@ export class Messenger implements AsyncDisposable {
     const messenger = new Messenger(options, store);
     messenger.#lifetime.own(store);
     messenger.#lifetime.own(messenger.history);
+    messenger.#lifetime.own(messenger.retention);
     try {
       await store.call('endOrphanedSessions', { nowMs: Date.now() });
       await messenger.transfers.open();
       messenger.#settings = readSettings(await store.call('selectSettings', null), options.log);
-      for (const session of await store.call('selectLastSessions', null)) {
-        messenger.#lastSessions.set(session.conversationId, session);
-      }
+      messenger.#sessions.load(await store.call('selectLastSessions', null));
       messenger.history.start();
+      messenger.retention.start();
       const accounts = await store.call('selectAccounts', null);
       if (accounts.length > 0) {
         messenger.startNetwork(accounts).catch((error: unknown) => {
@@ -181,21 +187,16 @@ export class Messenger implements AsyncDisposable {
 
   /** Sessions that are not over, and the last ended one of each conversation. */
   sessions(): Session[] {
-    const current = this.openSessions();
-    const busy = new Set(current.map((session) => session.conversationId));
-    return [
-      ...current,
-      ...[...this.#lastSessions.values()].filter(({ conversationId }) => !busy.has(conversationId)),
-    ];
+    return this.#sessions.all();
   }
 
   /** Sessions that are not over. */
   openSessions(): Session[] {
-    return [...this.#chats.values()].map((chat) => chat.session).filter(({ state }) => state !== 'ended');
+    return this.#sessions.open();
   }
 
   chat(id: SessionId): Chat | undefined {
-    return this.#chats.get(id);
+    return this.#sessions.chat(id);
   }
 
   /** The conversation with its link to its account; rejects with CallError. */
@@ -245,6 +246,7 @@ export class Messenger implements AsyncDisposable {
     await this.store.call('upsertSetting', { key, value: JSON.stringify(checked) });
     this.#settings = { ...this.#settings, [key]: checked };
     this.feed.publish('settings.changed', { settings: this.#settings });
+    if (key.startsWith('history.')) this.retention.receiveChange();
     if (key.startsWith('network.')) await this.startNetwork(await this.store.call('selectAccounts', null));
     return this.#settings;
   }
@@ -482,12 +484,7 @@ export class Messenger implements AsyncDisposable {
 
   #receiveSession(chat: Chat): void {
     const { session } = chat;
-    this.#chats.set(session.id, chat);
-    if (session.state === 'ended') this.#lastSessions.set(session.conversationId, session);
-    for (const [id, old] of this.#chats) {
-      if (this.#chats.size <= MAX_REMEMBERED_CHATS) break;
-      if (old.session.state === 'ended') this.#chats.delete(id);
-    }
+    this.#sessions.receiveSession(chat);
     this.feed.publish('session.changed', { session });
     this.store.call('upsertSession', session).catch((error: unknown) => {
       this.log.error('session.not-stored', { error });

@@ -205,6 +205,24 @@ export const callInputs = {
   'job.dismiss': nothing,
   /** Shows what was written; only where `app.info` says `hasFileDialogs`. */
   'job.reveal': nothing,
+  /** For oneself: the other side keeps what it has. */
+  'message.delete': v.object({
+    conversationId: conversationIdSchema,
+    ids: v.pipe(v.array(messageIdSchema), v.minLength(1), v.maxLength(500)),
+  }),
+  'conversation.clear': v.object({ conversationId: conversationIdSchema }),
+  'retention.get': v.object({ conversationId: conversationIdSchema }),
+  /** How long messages of a conversation are kept; 0: for ever; null: as the setting says. */
+  'retention.set': v.object({
+    conversationId: conversationIdSchema,
+    keepMs: v.nullable(
+      v.pipe(
+        v.number(),
+        v.integer(),
+        v.check((ms) => ms === 0 || ms >= 60_000),
+      ),
+    ),
+  }),
   'imserver.status': nothing,
   /** Starts the IM Server inside this program; with `host` 127.0.0.1 only this computer reaches it. */
   'imserver.start': v.object({
@@ -318,6 +336,10 @@ export interface CallOutputs {
   'history.backUp': HistoryStatus;
   'history.restore': HistoryStatus;
   'history.dismissNotice': HistoryStatus;
+  'message.delete': null;
+  'conversation.clear': null;
+  'retention.get': { readonly keepMs: number | null };
+  'retention.set': { readonly keepMs: number | null };
   'job.current': HistoryJob | null;
   'job.export': HistoryJob | null;
   'job.stage': null;
@@ -347,6 +369,11 @@ export type CallOutput<Name extends CallName> = CallOutputs[Name];
 export const eventData = {
   'message.added': v.object({ message: messageSchema }),
   'message.changed': v.object({ message: messageSchema }),
+  /** Have left the history; at most a hundred at once. */
+  'messages.deleted': v.object({
+    conversationId: conversationIdSchema,
+    positions: v.array(v.number()),
+  }),
   /** The file of a message has moved on; at most ten times a second. */
   'transfer.changed': v.object({
     conversationId: conversationIdSchema,
