@@ -12,6 +12,8 @@ import { ProtocolError } from '../base/protocol-error.ts';
 import type { AccountMedia } from './account-media.ts';
 import { browseCommands } from './browse-commands.ts';
 import { markRead, sendText } from './conversation-actions.ts';
+import { messageDetails } from './message-details.ts';
+import { noteCommands } from './note-commands.ts';
 import { noFileDesktop, transferCommands, type FileDesktop } from './transfer-commands.ts';
 import type { ConversationLink } from './conversation-link.ts';
 import { historyJobCommands } from './history-job-commands.ts';
@@ -45,6 +47,8 @@ export function createCommands(options: CommandOptions): Commands {
     ...sessionCommands(options),
     ...browseCommands(options.messenger),
     ...retentionCommands(options.messenger),
+    ...noteCommands(options.messenger),
+    'message.details': ({ messageId }) => messageDetails(options.messenger, messageId),
     ...historyJobCommands(options.historyJobs),
     ...historyCommands(options),
     ...serverCommands(options),

@@ -4,7 +4,7 @@
  */
 import type { AppInfo } from '../../shared/ipc/contract.ts';
 import type { Conversation } from '../../shared/domain/conversation.ts';
-import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Client } from '../api/client.ts';
 import { Locale } from '../i18n/locale.svelte.ts';
@@ -21,6 +21,7 @@ import { HistoryJobState } from './history-job.svelte.ts';
 import { ImServer } from './im-server.svelte.ts';
 import { Inspector } from './inspector.svelte.ts';
 import { Link } from './link.svelte.ts';
+import { MarksState } from './marks.svelte.ts';
 import { Search } from './search.svelte.ts';
 import { Sessions } from './sessions.svelte.ts';
 import { SettingsState } from './settings.svelte.ts';
@@ -34,9 +35,10 @@ export class AppState {
   readonly link = new Link();
   readonly attention = new Attention();
   readonly announcer = new Announcer();
-  readonly drafts = new Drafts();
   readonly shell = new Shell();
   readonly accounts: Accounts;
+  readonly drafts: Drafts;
+  readonly marks: MarksState;
   readonly contacts: Contacts;
   readonly conversations: Conversations;
   readonly sessions: Sessions;
@@ -52,6 +54,12 @@ export class AppState {
   readonly historyJob: HistoryJobState;
 
   info = $state.raw<AppInfo | null>(null);
+  /** Unread messages that the title counts: not those of muted conversations. */
+  readonly unreadCount = $derived.by(() =>
+    this.conversations.sorted
+      .filter(({ id, standing }) => standing === 'accepted' && !this.marks.get(id).muted)
+      .reduce((sum, { unreadCount }) => sum + unreadCount, 0),
+  );
   /** False until the first reading is done: nothing can be shown before. */
   ready = $state(false);
   #reading = false;
@@ -60,6 +68,8 @@ export class AppState {
   constructor(client: Client) {
     this.client = client;
     this.accounts = new Accounts(client);
+    this.drafts = new Drafts(client);
+    this.marks = new MarksState(client);
     this.contacts = new Contacts(client);
     this.conversations = new Conversations(client);
     this.sessions = new Sessions(client);
@@ -93,6 +103,9 @@ export class AppState {
       }),
       client.on('conversation.changed', ({ conversation }) =>
         this.conversations.applyConversationChanged(conversation),
+      ),
+      client.on('marks.changed', ({ conversationId, marks }) =>
+        this.marks.applyMarksChanged(conversationId, marks),
       ),
       client.on('session.changed', ({ session }) => {
         this.sessions.applySessionChanged(session);
@@ -152,6 +165,7 @@ export class AppState {
     this.conversations.applyComposingChanged(message.conversationId, false);
     const conversation = this.conversations.get(message.conversationId);
     if (conversation === undefined || conversation.standing !== 'accepted') return;
+    if (this.marks.get(conversation.id).muted) return;
     const name = conversation.peerName;
     this.announcer.say(
       this.thread.conversationId === message.conversationId
@@ -197,6 +211,20 @@ export class AppState {
     this.details.toggle(this.conversations.openId);
   }
 
+  showMessageDetails(message: Message): void {
+    this.inspector.close();
+    void this.details.showMessage(message);
+  }
+
+  /** The ladder of a session, as long as it is kept. */
+  showSessionOf(id: SessionId | null): void {
+    const session = id === null ? undefined : this.sessions.get(id);
+    if (session === undefined) return;
+    this.details.close();
+    this.inspector.shown = true;
+    this.inspector.follow(session);
+  }
+
   toggleInspector(): void {
     this.details.close();
     const { openId } = this.conversations;
@@ -230,6 +258,8 @@ export class AppState {
       this.accounts.load(),
       this.contacts.load(),
       this.conversations.load(),
+      this.drafts.load(),
+      this.marks.load(),
       this.sessions.load(),
       this.imServer.load(),
       this.history.load(),

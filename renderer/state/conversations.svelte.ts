@@ -12,11 +12,6 @@ export class Conversations {
   openId = $state<ConversationId | null>(null);
   /** Newest activity first. */
   readonly sorted = $derived(this.#list.all.sort((a, b) => b.lastActivityMs - a.lastActivityMs));
-  readonly unreadCount = $derived(
-    this.sorted
-      .filter(({ standing }) => standing === 'accepted')
-      .reduce((sum, { unreadCount }) => sum + unreadCount, 0),
-  );
   readonly open = $derived(this.openId === null ? undefined : this.#list.get(this.openId));
 
   constructor(client: Client) {

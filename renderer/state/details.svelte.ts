@@ -3,8 +3,8 @@
  * Called by: app, details views. Calls: the client.
  */
 import type { ConversationFigures, MessageTrait } from '../../shared/domain/history.ts';
-import type { ConversationId } from '../../shared/domain/ids.ts';
-import type { Message } from '../../shared/domain/message.ts';
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { Message, MessageDetails } from '../../shared/domain/message.ts';
 import type { Client } from '../api/client.ts';
 
 const pageSize = 30;
@@ -20,6 +20,9 @@ export class Details {
   /** Which kind the messages are of; null while the first page is on its way. */
   loaded = $state<MessageTrait | null>(null);
   problem = $state.raw<unknown>(null);
+  /** The message whose details are shown, and what is kept of it. */
+  messageId = $state<MessageId | null>(null);
+  facts = $state.raw<MessageDetails | null>(null);
   #conversationId: ConversationId | null = null;
   #generation = 0;
 
@@ -41,9 +44,29 @@ export class Details {
     if (id !== this.#conversationId) {
       this.#conversationId = id;
       this.figures = null;
+      this.forgetMessage();
       this.#forget();
     }
     if (this.shown) void this.#read();
+  }
+
+  /** Shows what is kept of one message of the open conversation. */
+  async showMessage({ id, conversationId }: Message): Promise<void> {
+    this.shown = true;
+    this.follow(conversationId);
+    this.messageId = id;
+    this.facts = null;
+    try {
+      const facts = await this.#client.call('message.details', { messageId: id });
+      if (this.messageId === id) this.facts = facts;
+    } catch (error) {
+      this.problem = error;
+    }
+  }
+
+  forgetMessage(): void {
+    this.messageId = null;
+    this.facts = null;
   }
 
   choose(trait: MessageTrait): void {

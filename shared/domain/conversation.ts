@@ -92,3 +92,7 @@ export const sessionSchema = v.object({
 });
 export type Session = v.InferOutput<typeof sessionSchema>;
 export type SessionState = Session['state'];
+
+/** How our user wants to have a conversation in the list. Nobody else hears of it. */
+export const marksSchema = v.object({ pinned: v.boolean(), muted: v.boolean(), archived: v.boolean() });
+export type Marks = v.InferOutput<typeof marksSchema>;

@@ -3,7 +3,7 @@
  * Called by: contract, messenger, store, renderer. Calls: valibot.
  */
 import * as v from 'valibot';
-import { conversationIdSchema, messageIdSchema } from './ids.ts';
+import { conversationIdSchema, messageIdSchema, type SessionId } from './ids.ts';
 import { transferSchema } from './transfer.ts';
 
 /**
@@ -40,3 +40,18 @@ export const messageSchema = v.object({
   failure: v.nullable(v.object({ code: v.string(), message: v.string() })),
 });
 export type Message = v.InferOutput<typeof messageSchema>;
+
+/** What is kept of a message beside what its bubble shows. Times in ms since 1970. */
+export interface MessageDetails {
+  readonly storedAtMs: number;
+  /** Its id between the two messengers: in CPIM, MSRP and IMDN. */
+  readonly wireId: string;
+  /** The session of that time; null when there was none. `id`: as long as its ladder can be asked for. */
+  readonly session: {
+    readonly id: SessionId | null;
+    readonly startedMs: number;
+    readonly endedMs: number | null;
+    readonly mediaPath: 'direct' | 'relay' | null;
+    readonly encrypted: boolean | null;
+  } | null;
+}

@@ -13,9 +13,11 @@ import {
 import {
   contactSchema,
   conversationSchema,
+  marksSchema,
   sessionSchema,
   type Contact,
   type Conversation,
+  type Marks,
   type Session,
 } from '../domain/conversation.ts';
 import {
@@ -24,6 +26,7 @@ import {
   conversationIdSchema,
   messageIdSchema,
   sessionIdSchema,
+  type ConversationId,
 } from '../domain/ids.ts';
 import {
   exportFormats,
@@ -36,7 +39,7 @@ import {
   type MessageDay,
 } from '../domain/history.ts';
 import type { Ladder } from '../domain/ladder.ts';
-import { messageSchema, type Message } from '../domain/message.ts';
+import { messageSchema, type Message, type MessageDetails } from '../domain/message.ts';
 import { transferSchema, type Transfer } from '../domain/transfer.ts';
 import { settingKeys, type Settings } from '../settings.ts';
 
@@ -55,6 +58,8 @@ const position = v.pipe(v.number(), v.integer(), v.minValue(0));
 const day = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100_000));
 /** A little more than a year. */
 const MAX_DAYS = 400;
+
+const MAX_DRAFT_CHARS = 1024 * 1024;
 
 const host = v.pipe(v.string(), v.trim(), v.maxLength(255));
 /** `host`, `host:port` or a SIP URI; empty: the domain of the address. */
@@ -114,6 +119,14 @@ export const callInputs = {
   'conversation.setComposing': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
   /** The user's answer to a stranger who has written or invited; a waiting invitation is answered with it. */
   'conversation.answer': v.object({ conversationId: conversationIdSchema, accept: v.boolean() }),
+  /** What was typed and not sent. */
+  'draft.list': nothing,
+  'draft.set': v.object({
+    conversationId: conversationIdSchema,
+    text: v.pipe(v.string(), v.maxLength(MAX_DRAFT_CHARS)),
+  }),
+  'marks.list': nothing,
+  'marks.set': v.object({ conversationId: conversationIdSchema, marks: marksSchema }),
   /** A page of messages in ascending order: the newest, or before/after a position, or around one. */
   'message.list': v.object({
     conversationId: conversationIdSchema,
@@ -127,6 +140,7 @@ export const callInputs = {
     text: v.pipe(v.string(), v.minLength(1)),
   }),
   'message.retry': v.object({ messageId: messageIdSchema }),
+  'message.details': v.object({ messageId: messageIdSchema }),
   /** Where the text goes is asked by the host: only where `app.info` says `hasFileDialogs`. */
   'message.save': v.object({ messageId: messageIdSchema }),
   /** `fileId` is what the host calls a file that the user has chosen; `preview` a small JPEG or PNG as base64. */
@@ -304,6 +318,10 @@ export interface CallOutputs {
   'conversation.markRead': Conversation;
   'conversation.setComposing': null;
   'conversation.answer': Conversation;
+  'draft.list': readonly { readonly conversationId: ConversationId; readonly text: string }[];
+  'draft.set': null;
+  'marks.list': readonly { readonly conversationId: ConversationId; readonly marks: Marks }[];
+  'marks.set': null;
   'message.list': {
     readonly messages: readonly Message[];
     readonly hasBefore: boolean;
@@ -311,6 +329,7 @@ export interface CallOutputs {
   };
   'message.send': Message;
   'message.retry': Message;
+  'message.details': MessageDetails;
   'message.save': null;
   'transfer.send': Message;
   'transfer.accept': Transfer;
@@ -381,6 +400,7 @@ export const eventData = {
     transfer: transferSchema,
   }),
   'conversation.changed': v.object({ conversation: conversationSchema }),
+  'marks.changed': v.object({ conversationId: conversationIdSchema, marks: marksSchema }),
   'session.changed': v.object({ session: sessionSchema }),
   'account.changed': v.object({ account: accountSchema }),
   'account.removed': v.object({ accountId: accountIdSchema }),

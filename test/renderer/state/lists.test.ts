@@ -16,9 +16,9 @@ describe('Conversations', () => {
 
   it('count what is unread in all of them', async () => {
     const { app, backend } = await openWindow(talkingWorld());
-    expect(app.conversations.unreadCount).toBe(2);
+    expect(app.unreadCount).toBe(2);
     backend.addMessage(ana, { direction: 'in', text: 'x', state: 'received' });
-    expect(app.conversations.unreadCount).toBe(3);
+    expect(app.unreadCount).toBe(3);
   });
 
   it('know who types, until the message has come', async () => {

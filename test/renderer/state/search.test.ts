@@ -41,7 +41,7 @@ describe('Search', () => {
     await app.search.query('TH');
     const rows = searchRows(app).map((row) =>
       row.kind === 'person'
-        ? row.conversation.peerName
+        ? row.name
         : `${row.hit.conversation.peerName}${row.heads ? ' *' : ''}`,
     );
     expect(rows).toEqual([

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import type { Account } from '../../../shared/domain/account.ts';
-import type { Contact, Conversation, Session } from '../../../shared/domain/conversation.ts';
+import type { Contact, Conversation, Marks, Session } from '../../../shared/domain/conversation.ts';
 import type { ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
 import type { HistoryJob, HistoryStatus } from '../../../shared/domain/history.ts';
 import type { Ladder } from '../../../shared/domain/ladder.ts';
@@ -22,7 +22,7 @@ import {
 import type { EventEnvelope } from '../../../shared/ipc/envelope.ts';
 import type { ErrorCode } from '../../../shared/ipc/error-codes.ts';
 import type { Settings } from '../../../shared/settings.ts';
-import { browseHandlers, jobHandlers } from './memory-browse.ts';
+import { browseHandlers, jobHandlers, noteHandlers } from './memory-browse.ts';
 
 export interface World {
   info: AppInfo;
@@ -35,6 +35,8 @@ export interface World {
   imServer: ImServerStatus;
   history: HistoryStatus;
   job?: HistoryJob | null;
+  drafts?: Record<ConversationId, string>;
+  marks?: Record<ConversationId, Marks>;
   settings: Settings;
   /** Conversations whose peer types. */
   composing: ConversationId[];
@@ -383,6 +385,9 @@ export class MemoryBackend {
       'session.ladder': () => world.ladder,
       'search.query': (input) => this.#search(input),
       ...browseHandlers(world),
+      ...noteHandlers(world, (conversationId, marks) =>
+        this.publish('marks.changed', { conversationId, marks }),
+      ),
       ...jobHandlers(world, (job) => this.publish('job.changed', { job })),
       'history.status': () => world.history,
       'history.backUp': () => {

@@ -1,5 +1,7 @@
 /** Owns: days, figures and shared things of a world, as the store would answer. Called by: memory-backend. Calls: nothing. */
+import type { Marks } from '../../../shared/domain/conversation.ts';
 import type { HistoryJob } from '../../../shared/domain/history.ts';
+import type { ConversationId } from '../../../shared/domain/ids.ts';
 import type { Message } from '../../../shared/domain/message.ts';
 import type { CallName, CheckedInput } from '../../../shared/ipc/contract.ts';
 import type { World } from './memory-backend.ts';
@@ -93,5 +95,38 @@ export function jobHandlers(
     'job.resume': () => change(world.job ? { ...world.job, state: 'running' } : null),
     'job.dismiss': () => change(null),
     'job.reveal': () => null,
+  };
+}
+
+type NoteCall = Extract<CallName, `draft.${string}` | `marks.${string}` | 'message.details'>;
+
+/** Drafts and marks, and what is kept of a message. */
+export function noteHandlers(
+  world: World,
+  publish: (id: ConversationId, marks: Marks) => void,
+): { [Name in NoteCall]: (input: CheckedInput<Name>) => unknown } {
+  const entries = <Value>(record: Record<ConversationId, Value> | undefined): [ConversationId, Value][] =>
+    Object.entries(record ?? {}) as [ConversationId, Value][];
+  return {
+    'draft.list': () => entries(world.drafts).map(([conversationId, text]) => ({ conversationId, text })),
+    'draft.set': ({ conversationId, text }) => {
+      world.drafts = { ...world.drafts, [conversationId]: text };
+      return null;
+    },
+    'marks.list': () => entries(world.marks).map(([conversationId, marks]) => ({ conversationId, marks })),
+    'marks.set': ({ conversationId, marks }) => {
+      world.marks = { ...world.marks, [conversationId]: marks };
+      publish(conversationId, marks);
+      return null;
+    },
+    'message.details': ({ messageId }) => {
+      const message = world.messages.find(({ id }) => id === messageId);
+      const session = world.sessions.find(({ conversationId }) => conversationId === message?.conversationId);
+      return {
+        storedAtMs: message?.sentAtMs ?? 0,
+        wireId: `wire-${messageId}`,
+        session: session ?? null,
+      };
+    },
   };
 }
