@@ -32,11 +32,11 @@ function redact(key: string, value: unknown): unknown {
 }
 
 class StructuredLog implements Log {
-  readonly #level: LogLevel;
+  readonly #level: () => LogLevel;
   readonly #fields: LogFields;
   readonly #sink: (line: string) => void;
 
-  constructor(level: LogLevel, fields: LogFields, sink: (line: string) => void) {
+  constructor(level: () => LogLevel, fields: LogFields, sink: (line: string) => void) {
     this.#level = level;
     this.#fields = fields;
     this.#sink = sink;
@@ -63,16 +63,20 @@ class StructuredLog implements Log {
   }
 
   #write(level: LogLevel, event: string, fields: LogFields = {}): void {
-    if (RANK[level] < RANK[this.#level]) return;
+    if (RANK[level] < RANK[this.#level()]) return;
     const line: Record<string, unknown> = { time: new Date().toISOString(), level, event };
     for (const [key, value] of Object.entries({ ...this.#fields, ...fields })) line[key] = redact(key, value);
     this.#sink(JSON.stringify(line));
   }
 }
 
-/** Builds a log that writes JSON lines of at least `level` to `sink`. */
-export function createLog(options: { level: LogLevel; sink: (line: string) => void }): Log {
-  return new StructuredLog(options.level, {}, options.sink);
+/** Builds a log that writes JSON lines of at least `level` to `sink`; a function is asked with each line. */
+export function createLog(options: {
+  level: LogLevel | (() => LogLevel);
+  sink: (line: string) => void;
+}): Log {
+  const { level, sink } = options;
+  return new StructuredLog(typeof level === 'function' ? level : () => level, {}, sink);
 }
 
 /** Swallows everything: for parts that are built without a log. */

@@ -15,6 +15,7 @@ import { BridgedSession } from './bridged-session.ts';
 import type { Credentials } from './credentials.ts';
 import type { DeferredMessages } from './deferred-messages.ts';
 import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
+import type { ServerMetrics } from './metrics.ts';
 import type { Registrar } from './registrar.ts';
 import type { UserFile } from './user-file.ts';
 
@@ -25,6 +26,7 @@ export interface B2buaOptions {
   readonly deferred: Pick<DeferredMessages, 'settled'>;
   readonly users: UserFile;
   readonly domain: string;
+  readonly metrics: ServerMetrics;
   readonly log: Log;
   /** Default: `IMSERVER_LIMITS`. */
   readonly limits?: ImServerLimits;
@@ -42,6 +44,8 @@ export class B2bua implements AsyncDisposable {
   readonly #limits: ImServerLimits;
   #audit: Timer | undefined;
   readonly #sessions = new Set<BridgedSession>();
+  /** No new sessions: those that there are go on. */
+  draining = false;
 
   constructor(options: B2buaOptions) {
     this.#options = options;
@@ -52,6 +56,16 @@ export class B2bua implements AsyncDisposable {
 
   get sessionCount(): number {
     return this.#sessions.size;
+  }
+
+  /** Those that there are, oldest first. */
+  sessions(): readonly { caller: string; called: string; startedMs: number; state: 'ringing' | 'open' }[] {
+    return [...this.#sessions].map(({ caller, called, startedMs, callerDialog }) => ({
+      caller,
+      called,
+      startedMs,
+      state: callerDialog === undefined ? 'ringing' : 'open',
+    }));
   }
 
   async receiveInvite(request: AgentServerRequest): Promise<void> {
@@ -68,6 +82,11 @@ export class B2bua implements AsyncDisposable {
       await request.respond(404);
       return;
     }
+    if (this.draining) {
+      const later = { 'Retry-After': String(this.#limits.drainRetryAfterS) };
+      await request.respond(503, { reason: 'The server is about to stop', headers: later });
+      return;
+    }
     await this.#options.deferred.settled([caller, called]);
     const devices = registrar.waysTo(called);
     if (devices.length === 0) {
@@ -79,7 +98,7 @@ export class B2bua implements AsyncDisposable {
       await request.respond(486, { reason: 'Too many sessions' });
       return;
     }
-    const session = new BridgedSession(caller, this.#clock, this.#limits.byeMs);
+    const session = new BridgedSession({ caller, called }, this.#clock, this.#limits.byeMs);
     this.#sessions.add(session);
     session.onOver = () => this.#sessions.delete(session);
     try {
@@ -118,7 +137,9 @@ export class B2bua implements AsyncDisposable {
     devices: readonly (readonly Binding[])[],
   ): Promise<void> {
     const outcome = await this.#fork(session, invite, called, devices);
+    const { metrics } = this.#options;
     if (outcome.kind !== 'accepted') {
+      metrics.sessionsRefused++;
       session.over();
       await this.#refuse(invite, outcome);
       return;
@@ -134,6 +155,8 @@ export class B2bua implements AsyncDisposable {
       return;
     }
     session.callerDialog = caller;
+    metrics.sessionsStarted++;
+    metrics.setup.observe((this.#clock.now() - session.startedMs) / 1_000);
     // The called side may have hung up before the caller's leg was there to be told.
     if (outcome.dialog.state === 'ended') await session.end();
     try {

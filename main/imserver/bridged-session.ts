@@ -10,6 +10,8 @@ import type { IncomingInvite } from '../sip/agent/invite.ts';
 /** Two legs that live and end together. */
 export class BridgedSession {
   readonly caller: string;
+  readonly called: string;
+  readonly startedMs: number;
   readonly #clock: Clock;
   readonly #byeMs: number;
   readonly callerDelegate: DialogDelegate;
@@ -21,8 +23,10 @@ export class BridgedSession {
   onOver: () => void = () => undefined;
   #ringing = false;
 
-  constructor(caller: string, clock: Clock, byeMs: number) {
-    this.caller = caller;
+  constructor(people: { readonly caller: string; readonly called: string }, clock: Clock, byeMs: number) {
+    this.caller = people.caller;
+    this.called = people.called;
+    this.startedMs = clock.now();
     this.#clock = clock;
     this.#byeMs = byeMs;
     this.callerDelegate = this.#delegate(() => this.callee);

@@ -13,6 +13,7 @@ import type { Binding } from '../store/imserver-tables.ts';
 import type { Credentials } from './credentials.ts';
 import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
 import type { ImServerStore } from './imserver-store.ts';
+import type { ServerMetrics } from './metrics.ts';
 import type { Registrar } from './registrar.ts';
 import type { UserFile } from './user-file.ts';
 
@@ -23,6 +24,7 @@ export interface DeferredMessagesOptions {
   readonly users: UserFile;
   readonly store: ImServerStore;
   readonly domain: string;
+  readonly metrics: ServerMetrics;
   readonly log: Log;
   /** Default: `IMSERVER_LIMITS`. */
   readonly limits?: ImServerLimits;
@@ -87,9 +89,14 @@ export class DeferredMessages implements Disposable {
     if (this.#delivering.has(recipient)) await this.#untilDelivered([recipient]);
     // While older ones wait, a new one waits behind them: order is kept.
     const outcome = (await this.#hasWaiting(recipient)) ? 'later' : await this.#deliver(parcel);
-    if (outcome === 'taken') await request.respond(200);
-    else if (outcome === 'useless') await request.respond(415);
-    else await this.#keep(request, parcel);
+    const { messages } = this.#options.metrics;
+    if (outcome === 'taken') {
+      messages.delivered++;
+      await request.respond(200);
+    } else if (outcome === 'useless') {
+      messages.refused++;
+      await request.respond(415);
+    } else await this.#keep(request, parcel);
   }
 
   /**
@@ -192,6 +199,7 @@ export class DeferredMessages implements Disposable {
       maxPerRecipient: this.#limits.maxDeferredPerUser,
       maxPerSender: this.#limits.maxDeferredPerSender,
     });
+    this.#options.metrics.messages[outcome === 'full' ? 'refused' : 'deferred']++;
     if (outcome === 'full') await request.respond(480, { reason: 'Too many messages wait for this user' });
     else await request.respond(202);
     if (outcome === 'stored' && this.#options.registrar.isOnline(parcel.recipient))

@@ -6,12 +6,13 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import { IMSERVER_LIMITS, type ImServerLimits, type RelayLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
-import { openEmbeddedAgent } from '../sip/embedded-agent.ts';
+import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
+import { openEmbeddedAgent, type EmbeddedNetwork } from '../sip/embedded-agent.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { hostOfAddress } from '../sip/uri.ts';
 import { StoreThread } from '../store/store-thread.ts';
@@ -19,10 +20,14 @@ import type { ImServerProcedures } from '../store/imserver-tables.ts';
 import { B2bua } from './b2bua.ts';
 import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
+import type { ImServerStore } from './imserver-store.ts';
 import type { MsrpRelay } from './msrp-relay.ts';
 import { Registrar } from './registrar.ts';
-import { startRelay } from './relay-start.ts';
-import { readCertificate, type ServerConfig } from './server-config.ts';
+import { readIdentity, startRelay } from './relay-start.ts';
+import { ServerMetrics } from './metrics.ts';
+import { compareConfigs, type ReloadOutcome } from './imserver-reload.ts';
+import type { PasswordCheck } from './password-check.ts';
+import { ConfigError, readCertificate, type ServerConfig } from './server-config.ts';
 import { UserFile } from './user-file.ts';
 
 export interface ImServerOptions {
@@ -38,31 +43,47 @@ export interface ImServerOptions {
   readonly clock?: Clock;
 }
 
+interface Parts {
+  readonly users: UserFile;
+  readonly passwords: PasswordCheck;
+  readonly registrar: Registrar;
+  readonly b2bua: B2bua;
+  readonly relay: MsrpRelay | undefined;
+  readonly metrics: ServerMetrics;
+  readonly store: ImServerStore;
+  readonly network: EmbeddedNetwork;
+  readonly announcement: { text: string | undefined };
+}
+
 /** A running IM Server. */
 export class ImServer implements AsyncDisposable {
   readonly domain: string;
   readonly users: UserFile;
+  readonly passwords: PasswordCheck;
   readonly registrar: Registrar;
+  readonly metrics: ServerMetrics;
   /** Undefined when the configuration has none. */
   readonly relay: MsrpRelay | undefined;
-  readonly #host: string;
   readonly #port: number;
   readonly #tlsPort: number | undefined;
-  readonly #b2bua: B2bua;
+  readonly #parts: Parts;
   readonly #lifetime: Lifetime;
+  #config: ServerConfig;
 
   private constructor(
     config: ServerConfig,
     ports: { port: number; tlsPort: number | undefined },
-    parts: { users: UserFile; registrar: Registrar; b2bua: B2bua; relay: MsrpRelay | undefined },
+    parts: Parts,
     lifetime: Lifetime,
   ) {
+    this.#config = config;
     this.domain = config.domain;
     this.users = parts.users;
+    this.passwords = parts.passwords;
     this.registrar = parts.registrar;
+    this.metrics = parts.metrics;
     this.relay = parts.relay;
-    this.#b2bua = parts.b2bua;
-    this.#host = config.host;
+    this.#parts = parts;
     this.#port = ports.port;
     this.#tlsPort = ports.tlsPort;
     this.#lifetime = lifetime;
@@ -89,12 +110,14 @@ export class ImServer implements AsyncDisposable {
         algorithms: config.digest,
         ...timing,
       });
+      const { passwords } = credentials;
       const certificate = config.tls ? await readCertificate(config.tls) : undefined;
-      const relay = await startRelay({ ...options, certificate, passwords: credentials.passwords, users });
-      if (relay !== undefined) lifetime.own(relay.relay);
+      const relay = await startRelay({ ...options, certificate, passwords, users });
+      if (relay !== undefined) lifetime.own(relay);
+      const announcement = { text: await relay?.announcement() };
       const registrar = new Registrar({
         credentials,
-        relay: relay?.announcement,
+        relay: () => announcement.text,
         store,
         log,
         ...timing,
@@ -109,7 +132,7 @@ export class ImServer implements AsyncDisposable {
         },
       });
       await registrar.load();
-      const { agent, port, tlsPort } = await openEmbeddedAgent(
+      const { agent, port, tlsPort, network } = await openEmbeddedAgent(
         {
           runFolder: runFolderOf(config.data),
           host: config.host,
@@ -120,19 +143,25 @@ export class ImServer implements AsyncDisposable {
         },
         lifetime,
       );
-      const shared = { agent, credentials, registrar, users, domain: config.domain, log, ...timing };
+      const metrics = new ServerMetrics();
+      const { domain } = config;
+      const shared = { agent, credentials, registrar, users, domain, metrics, log, ...timing };
       const deferred = lifetime.own(new DeferredMessages({ ...shared, store }));
       const b2bua = lifetime.own(new B2bua({ ...shared, deferred }));
-      serve(agent, registrar, b2bua, deferred);
+      serve(agent, metrics, {
+        REGISTER: (request) => registrar.receiveRegister(request),
+        INVITE: (request) => b2bua.receiveInvite(request),
+        MESSAGE: (request) => deferred.receiveMessage(request),
+      });
       // Whoever was there before a restart need not say so again.
       for (const user of registrar.usersOnline()) deferred.receivePresent(user);
-      log.info('imserver.started', { domain: config.domain, host: config.host, port });
-      return new ImServer(
-        config,
-        { port, tlsPort },
-        { users, registrar, b2bua, relay: relay?.relay },
-        lifetime,
-      );
+      log.info('imserver.started', { domain, host: config.host, port, relayPort: relay?.port });
+      const parts = {
+        ...{ users, passwords, registrar, b2bua, relay, metrics, store, network, announcement },
+      };
+      const server = new ImServer(config, { port, tlsPort }, parts, lifetime);
+      server.#sweepRegularly(options.clock ?? systemClock, limits.userSweepMs, log);
+      return server;
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;
@@ -149,12 +178,12 @@ export class ImServer implements AsyncDisposable {
   }
 
   get sessionCount(): number {
-    return this.#b2bua.sessionCount;
+    return this.#parts.b2bua.sessionCount;
   }
 
   /** SIP URIs of the server, as its own computer would write them. */
   get sip(): readonly string[] {
-    const host = hostOfAddress(this.#host);
+    const host = hostOfAddress(this.#config.host);
     return [
       `sip:${host}:${this.#port};transport=udp`,
       `sip:${host}:${this.#port};transport=tcp`,
@@ -168,15 +197,90 @@ export class ImServer implements AsyncDisposable {
     return relay === undefined ? [] : relay.uris;
   }
 
+  /** What there is now, oldest first. */
+  sessions(): ReturnType<B2bua['sessions']> {
+    return this.#parts.b2bua.sessions();
+  }
+
+  /** Messages that wait for their recipients. Rejects with StoreError. */
+  deferredCount(): Promise<number> {
+    return this.#parts.store.call('countDeferred', undefined);
+  }
+
+  /** No new sessions and no new places at the relay; what there is goes on. */
+  get draining(): boolean {
+    return this.#parts.b2bua.draining;
+  }
+
+  set draining(draining: boolean) {
+    this.#parts.b2bua.draining = draining;
+    if (this.relay !== undefined) this.relay.draining = draining;
+  }
+
+  /** Whoever was removed or disabled is signed off, his sessions end, his places at the relay are taken. */
+  async sweepUsers(): Promise<void> {
+    const known = await this.users.list();
+    for (const user of this.registrar.usersOnline()) {
+      if (known.get(user)?.disabled !== false) await this.registrar.forget(user);
+    }
+    await this.relay?.sweep();
+  }
+
+  /** Takes up what can change while people are connected. Rejects with ConfigError; then nothing has changed. */
+  async reload(config: ServerConfig): Promise<ReloadOutcome> {
+    const before = this.#config;
+    const outcome = compareConfigs(before, config);
+    const certificate = config.tls && before.tls ? await readCertificate(config.tls) : undefined;
+    const identity = await readIdentity(config, certificate);
+    const { name, plain, cert, key } = config.relay;
+    try {
+      if (certificate !== undefined) this.#parts.network.renewTls(certificate);
+      await this.relay?.renew({ name, plain, identity });
+    } catch (error) {
+      throw new ConfigError(`tls: ${(error as Error).message}`);
+    }
+    this.passwords.renew(config.digest);
+    this.#parts.announcement.text = await this.relay?.announcement();
+    this.#config = {
+      ...before,
+      digest: config.digest,
+      log: config.log,
+      relay: { ...before.relay, name, plain, cert, key },
+      ...(config.tls && before.tls ? { tls: { ...config.tls, port: before.tls.port } } : {}),
+    };
+    return outcome;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lifetime[Symbol.asyncDispose]();
   }
+
+  #sweepRegularly(clock: Clock, everyMs: number, log: Log): void {
+    const sweep = (): void => {
+      this.sweepUsers()
+        .catch((error: unknown) => log.error('imserver.sweep.failed', { error }))
+        .finally(() => {
+          if (!this.#lifetime.ended) timer = clock.startTimer(everyMs, sweep);
+        });
+    };
+    let timer = clock.startTimer(everyMs, sweep);
+    this.#lifetime.defer(() => timer[Symbol.dispose]());
+  }
 }
 
-function serve(agent: SipAgent, registrar: Registrar, b2bua: B2bua, deferred: DeferredMessages): void {
-  agent.handle('REGISTER', (request) => registrar.receiveRegister(request));
-  agent.handle('INVITE', (request) => b2bua.receiveInvite(request));
-  agent.handle('MESSAGE', (request) => deferred.receiveMessage(request));
+type Handler = (request: AgentServerRequest) => Promise<void>;
+
+function serve(agent: SipAgent, metrics: ServerMetrics, handlers: Readonly<Record<string, Handler>>): void {
+  for (const [method, handler] of Object.entries(handlers)) {
+    agent.handle(method, async (request) => {
+      const began = performance.now();
+      try {
+        await handler(request);
+      } finally {
+        metrics.observeRequest(method, (performance.now() - began) / 1_000);
+      }
+    });
+  }
   agent.handle('OPTIONS', async (request) => {
     await request.respond(200, {
       headers: { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, MESSAGE', Accept: 'application/sdp' },

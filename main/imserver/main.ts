@@ -1,31 +1,50 @@
 /**
- * Owns: the command line of the IM Server that runs alone. Called by: `npm run imserver`. Calls: imserver.ts, user-file.ts.
+ * Owns: the command line of the IM Server that runs alone. Called by: `npm run imserver`. Calls: imserver.ts,
+ * config-sources.ts, user-commands.ts, control-server.ts, control-client.ts.
  */
-import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { createLog, type LogLevel } from '../base/log.ts';
+import { createLog } from '../base/log.ts';
 import { formatTapLine, type WireRecord } from '../base/wire-tap.ts';
 import { StoreError } from '../store/database.ts';
+import { readConfig } from './config-sources.ts';
+import { askServer } from './control-client.ts';
+import { ControlServer } from './control-server.ts';
+import type { ReloadOutcome } from './imserver-reload.ts';
 import { ImServer } from './imserver.ts';
-import { checkServerConfig, ConfigError, readServerConfig, type ServerConfig } from './server-config.ts';
-import { UserFile, UserFileError } from './user-file.ts';
+import { readIdentity } from './relay-start.ts';
+import { ConfigError, readCertificate, type ServerConfig } from './server-config.ts';
+import { runUserCommand } from './user-commands.ts';
+import { UserFileError } from './user-file.ts';
 
-const HELP = `The IM Server: registrations, sessions and messages for the absent.
+const HELP = `The IM Server: registrations, sessions, an MSRP relay, and messages for the absent.
 
   imserver [--config FILE] [--data FOLDER] [--host ADDRESS] [--port PORT] [--domain NAME]
       Runs until it is stopped. Prints one JSON line when it is ready. Without a configuration
-      it listens on a free port of this computer only.
-  imserver user add NAME [--password TEXT] [--name "Display Name"]
-      Adds a user, or changes his password. Without --password it makes one and prints it.
+      it listens on free ports of this computer only. SIGHUP reads the configuration again.
+  imserver check                 says what is wrong with the configuration, and where; else prints all of it
+
+  imserver user add NAME [--name "Display Name"] [--password TEXT | --password-stdin]
+  imserver user passwd NAME [--password TEXT | --password-stdin]
+      Without a password they make one and print it.
+  imserver user disable|enable|remove NAME
   imserver user list
-  imserver user remove NAME
+
+  Of the server that runs on the same data folder:
+  imserver sessions              one line of JSON for each session
+  imserver drain [--wait SECONDS]   takes no new sessions; waits until none is left (ends with 1 if some are)
+  imserver resume                takes new sessions again
+  imserver reload                reads the configuration again
 
   --log debug|info|warn|error    what is written to standard error (default warn)
   --wire-tap FILE                writes every byte sent to FILE, messages included: for proofs only
+
+Each key of the configuration can be set in the environment as well: PARLEY_IMSERVER_PORT, PARLEY_IMSERVER_RELAY_NAME …
 `;
+
+const DRAIN_LOOK_MS = 250;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -41,7 +60,9 @@ function parseCommandLine() {
       port: { type: 'string' },
       domain: { type: 'string' },
       password: { type: 'string' },
+      'password-stdin': { type: 'boolean' },
       name: { type: 'string' },
+      wait: { type: 'string' },
       log: { type: 'string' },
       'wire-tap': { type: 'string' },
       help: { type: 'boolean' },
@@ -51,80 +72,129 @@ function parseCommandLine() {
 
 type Values = ReturnType<typeof parseCommandLine>['values'];
 
-async function readConfig(values: Values): Promise<ServerConfig> {
-  const overrides = {
-    ...(values.data === undefined ? {} : { data: values.data }),
-    ...(values.host === undefined ? {} : { host: values.host }),
-    ...(values.port === undefined ? {} : { port: Number(values.port) }),
-    ...(values.domain === undefined ? {} : { domain: values.domain }),
-  };
-  const defaults = {
-    data: join(process.env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'parley-imserver'),
-  };
-  if (values.config === undefined) return checkServerConfig({ ...defaults, ...overrides }, 'command line');
-  const config = await readServerConfig(values.config, defaults);
-  return checkServerConfig({ ...config, ...overrides }, 'command line');
-}
+const readNow = (values: Values): Promise<ServerConfig> => readConfig(values, process.env);
 
-async function manageUsers(words: readonly string[], values: Values, config: ServerConfig): Promise<void> {
-  const users = new UserFile(config.data, config.domain);
-  const [action, user] = words;
-  if (action === 'list') {
-    for (const [name, { displayName }] of await users.list()) say(`${name}@${config.domain}\t${displayName}`);
-    return;
+async function run(values: Values): Promise<void> {
+  let config = await readNow(values);
+  if ((await askServer(config.data, 'GET', '/sessions')) !== undefined) {
+    throw new ConfigError(`A server runs on ${config.data} already. Stop it, or choose another folder.`);
   }
-  if (user === undefined) throw new ConfigError('imserver user add|remove needs a user name');
-  if (action === 'add') {
-    const password = values.password ?? randomBytes(9).toString('base64url');
-    await users.add(user, password, values.name);
-    say(JSON.stringify({ address: `${user}@${config.domain}`, ...(values.password ? {} : { password }) }));
-  } else if (action === 'remove') {
-    if (!(await users.remove(user))) throw new UserFileError(`There is no user "${user}".`);
-  } else throw new ConfigError(`imserver user: "${action ?? ''}" is not add, list or remove`);
-}
-
-async function run(config: ServerConfig, level: LogLevel, tapFile: string | undefined): Promise<void> {
-  const log = createLog({ level, sink: (line) => process.stderr.write(`${line}\n`) });
+  const log = createLog({ level: () => config.log, sink: (line) => process.stderr.write(`${line}\n`) });
+  const tapFile = values['wire-tap'];
   const tapped = tapFile === undefined ? undefined : createWriteStream(tapFile, { mode: 0o600 });
   const tap = (record: WireRecord) => {
     const line = formatTapLine(record);
     if (line !== undefined) tapped?.write(line);
   };
-  const server = await ImServer.start({ config, log, ...(tapped ? { tap } : {}) });
+  await using server = await ImServer.start({ config, log, ...(tapped ? { tap } : {}) });
+  const reload = async (): Promise<ReloadOutcome> => {
+    const next = await readNow(values);
+    const outcome = await server.reload(next);
+    config = { ...config, log: next.log };
+    log.info('imserver.reloaded', { ...outcome });
+    if (outcome.needsRestart.length > 0) log.warn('imserver.needs-restart', { keys: outcome.needsRestart });
+    return outcome;
+  };
+  await using control = await ControlServer.open({
+    server,
+    data: config.data,
+    metrics: config.metrics,
+    log,
+    reload,
+  });
+  process.on('SIGHUP', () => {
+    // What is wrong is said, and the server goes on with what it has.
+    reload().catch((error: unknown) => log.error('imserver.not-reloaded', { error }));
+  });
   // A listening socket does not outlive its owner: this keeps the process until a signal comes.
   const stopped = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
       stopped.resolve();
     });
-  say(JSON.stringify({ sip: server.sip, domain: server.domain, relays: server.relays }));
+  const { sip, relays, domain } = server;
+  const metrics = control.metricsUrl;
+  say(JSON.stringify({ sip, domain, relays, ...(metrics === undefined ? {} : { metrics }) }));
   await stopped.promise;
-  await server[Symbol.asyncDispose]();
+  log.info('imserver.stopping', { sessions: server.sessionCount });
   tapped?.end();
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseCommandLine();
-  if (values.help) {
-    say(HELP);
-    return;
-  }
-  const config = await readConfig(values);
-  if (positionals[0] === 'user') await manageUsers(positionals.slice(1), values, config);
-  else if (positionals.length > 0)
-    throw new ConfigError(`imserver: unknown word "${positionals[0] ?? ''}"; try --help`);
-  else await run(config, (values.log ?? 'warn') as LogLevel, values['wire-tap']);
+/** Everything that can be wrong before anything listens. */
+async function check(config: ServerConfig): Promise<void> {
+  const certificate = config.tls === undefined ? undefined : await readCertificate(config.tls);
+  await readIdentity(config, certificate);
+  say(JSON.stringify(config, null, 2));
 }
 
+async function ask(config: ServerConfig, method: 'GET' | 'POST', path: string): Promise<unknown> {
+  const answer = await askServer(config.data, method, path);
+  if (answer === undefined) throw new ConfigError(`No server runs on ${config.data}.`);
+  return answer;
+}
+
+async function drain(config: ServerConfig, waitS: number): Promise<void> {
+  await ask(config, 'POST', '/drain');
+  const until = performance.now() + waitS * 1_000;
+  for (;;) {
+    const sessions = (await ask(config, 'GET', '/sessions')) as readonly unknown[];
+    if (sessions.length === 0 || performance.now() >= until) {
+      say(JSON.stringify({ draining: true, sessions: sessions.length }));
+      if (sessions.length > 0) process.exitCode = 1;
+      return;
+    }
+    await delay(DRAIN_LOOK_MS);
+  }
+}
+
+async function firstLine(): Promise<string> {
+  for await (const line of createInterface({ input: process.stdin })) return line;
+  return '';
+}
+
+async function runCommand(words: readonly string[], values: Values): Promise<void> {
+  const config = await readNow(values);
+  switch (words[0]) {
+    case 'check':
+      return check(config);
+    case 'user':
+      return runUserCommand(words.slice(1), config, {
+        password: values.password,
+        readPassword: values['password-stdin'] === true ? firstLine : undefined,
+        displayName: values.name,
+        say,
+      });
+    case 'sessions':
+      for (const session of (await ask(config, 'GET', '/sessions')) as readonly unknown[]) {
+        say(JSON.stringify(session));
+      }
+      return;
+    case 'drain':
+      return drain(config, Number(values.wait ?? 0));
+    case 'resume':
+    case 'reload':
+      say(JSON.stringify(await ask(config, 'POST', `/${words[0]}`)));
+      return;
+    default:
+      throw new ConfigError(`imserver: unknown word "${words[0] ?? ''}"; try --help`);
+  }
+}
+
+const EXPECTED_CODES = ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL'];
+
 try {
-  await main();
+  const { values, positionals } = parseCommandLine();
+  if (values.help) say(HELP);
+  else if (positionals.length > 0) await runCommand(positionals, values);
+  else await run(values);
 } catch (error) {
+  const code = String((error as { code?: unknown }).code);
   const expected =
     error instanceof ConfigError ||
     error instanceof UserFileError ||
     error instanceof StoreError ||
-    ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL'].includes(String((error as { code?: unknown }).code)) ||
-    String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS');
+    EXPECTED_CODES.includes(code) ||
+    code.startsWith('ERR_PARSE_ARGS');
   process.stderr.write(`${expected ? (error as Error).message : String((error as Error).stack)}\n`);
   process.exitCode = 1;
 }

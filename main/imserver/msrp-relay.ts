@@ -55,7 +55,8 @@ export class MsrpRelay implements RelayHost, AsyncDisposable {
   readonly admission: RelayAdmission;
   readonly stats: RelayStats = { relayBytes: 0, messages: 0, refused: 0, failureReports: 0 };
   queuedBytes = 0;
-  readonly #options: MsrpRelayOptions;
+  #options: MsrpRelayOptions;
+  #listener: MsrpListener | undefined;
   readonly #tls: MsrpTls;
   readonly #lifetime = new Lifetime();
   readonly #links = new Set<RelayLink>();
@@ -131,6 +132,13 @@ export class MsrpRelay implements RelayHost, AsyncDisposable {
     return count;
   }
 
+  /** Another name, certificate or rule, for whoever comes from now on. Rejects when certificate and key do not fit. */
+  async renew(change: Pick<MsrpRelayOptions, 'name' | 'plain' | 'identity'>): Promise<void> {
+    this.#options = { ...this.#options, ...change };
+    if (change.identity !== undefined) this.#tls.renew(change.identity);
+    await this.#listener?.renewTls();
+  }
+
   /** A user is not one any more: his connections are cut. */
   forget(user: string): void {
     for (const place of this.places.ofUser(user)) this.#cut(place, 'forgotten');
@@ -191,6 +199,7 @@ export class MsrpRelay implements RelayHost, AsyncDisposable {
         },
       }),
     );
+    this.#listener = listener;
     this.#lifetime.defer(() => this.#closeLinks());
     const { port } = await listener.listen({ host: this.#options.host, port: this.#options.port });
     this.#port = port;

@@ -36,8 +36,9 @@ export interface PasswordCheckOptions {
 /** Nonces carry their own time and seal; only their counters are kept. */
 export class PasswordCheck {
   readonly realm: string;
+  readonly stats = { wrong: 0, locked: 0 };
   readonly #users: UserFile;
-  readonly #algorithms: readonly DigestAlgorithm[];
+  #algorithms: readonly DigestAlgorithm[];
   readonly #clock: Clock;
   readonly #limits: ImServerLimits;
   readonly #guard: AttemptGuard;
@@ -61,9 +62,12 @@ export class PasswordCheck {
     if (value === undefined || user === undefined) return { kind: 'wrong' };
     const nonce = value.params.get('nonce') ?? '';
     // Who has been right with this nonce is no guesser, and shut out by none.
-    if (this.#counts.get(nonce)?.user !== user && this.#guard.isLocked(user, request.address))
+    if (this.#counts.get(nonce)?.user !== user && this.#guard.isLocked(user, request.address)) {
+      this.stats.locked++;
       return { kind: 'locked' };
+    }
     if (!(await this.#isRight(value, user, request))) {
+      this.stats.wrong++;
       this.#guard.receiveWrong(user, request.address);
       return { kind: 'wrong' };
     }
@@ -71,6 +75,11 @@ export class PasswordCheck {
     if (!this.#isFresh(user, nonce, value.params.get('nc') ?? '')) return { kind: 'stale' };
     this.#guard.receiveRight(user, request.address);
     return { kind: 'right', user };
+  }
+
+  /** Other algorithms are offered and taken from now on. */
+  renew(algorithms: readonly DigestAlgorithm[]): void {
+    this.#algorithms = algorithms;
   }
 
   /** One challenge for each algorithm, the best first (RFC 8760 §2.4). */

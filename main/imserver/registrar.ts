@@ -21,7 +21,7 @@ export interface RegistrarOptions {
   readonly store: ImServerStore;
   readonly log: Log;
   /** The relay that devices are told of; undefined: none. */
-  readonly relay?: string | undefined;
+  readonly relay?: () => string | undefined;
   /** Default: `IMSERVER_LIMITS`. */
   readonly limits?: ImServerLimits;
   readonly clock?: Clock;
@@ -81,6 +81,13 @@ export class Registrar {
     return [...devices.values()];
   }
 
+  /** Contacts of all users. */
+  get bindingCount(): number {
+    let count = 0;
+    for (const user of this.#bindings.keys()) count += this.devicesOf(user).length;
+    return count;
+  }
+
   /** Users who have a device now. */
   usersOnline(): string[] {
     return [...this.#bindings.keys()].filter((user) => this.isOnline(user));
@@ -127,13 +134,14 @@ export class Registrar {
       }
     }
     const devices = this.devicesOf(user);
+    const relay = this.#options.relay?.();
     await request.respond(200, {
       headers: {
         ...(devices.length > 0 ? { Contact: devices.map((device) => this.#describe(device)) } : {}),
         // RFC 3327 §5.3: the device may see by which way it is reached.
         ...(headers.has('path') ? { Path: headers.getAll('path') } : {}),
         Date: new Date(this.#clock.now()).toUTCString(),
-        ...(this.#options.relay === undefined ? {} : { [RELAY_HEADER]: this.#options.relay }),
+        ...(relay === undefined ? {} : { [RELAY_HEADER]: relay }),
         [RETURN_WINDOW_HEADER]: String(this.#crowd.windowS(this.#bindings.size)),
       },
     });

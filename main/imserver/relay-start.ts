@@ -25,19 +25,12 @@ export interface RelayStartOptions {
 }
 
 /** Undefined when there is to be none. Rejects with ConfigError, or with the system's error when it cannot listen. */
-export async function startRelay(
-  options: RelayStartOptions,
-): Promise<{ readonly relay: MsrpRelay; readonly announcement: string } | undefined> {
+export async function startRelay(options: RelayStartOptions): Promise<MsrpRelay | undefined> {
   const { config, log, passwords, users, tap, relayLimits } = options;
-  if (config.relay === false) return undefined;
-  const { host = config.host, port, name, plain, cert, key } = config.relay;
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new ConfigError('relay: cert and key belong together');
-  }
-  const own =
-    cert !== undefined && key !== undefined ? await readCertificate({ cert, key }, 'relay') : undefined;
-  const certificate = own ?? options.certificate;
-  const relay = await MsrpRelay.start({
+  const { enabled, host = config.host, port, name, plain } = config.relay;
+  if (!enabled) return undefined;
+  const identity = await readIdentity(config, options.certificate);
+  return MsrpRelay.start({
     passwords,
     users,
     log,
@@ -45,11 +38,26 @@ export async function startRelay(
     port,
     name,
     plain,
-    ...(certificate === undefined ? {} : { identity: identityOf(certificate) }),
+    identity,
     ...(relayLimits === undefined ? {} : { limits: relayLimits }),
     tap,
   });
-  return { relay, announcement: await relay.announcement() };
+}
+
+/**
+ * The certificate of the relay: its own, else that of SIP; undefined: it makes one. Rejects with ConfigError.
+ */
+export async function readIdentity(
+  { relay: { cert, key } }: ServerConfig,
+  ofSip: RelayStartOptions['certificate'],
+): Promise<MsrpIdentity | undefined> {
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new ConfigError('relay: cert and key belong together');
+  }
+  const own =
+    cert !== undefined && key !== undefined ? await readCertificate({ cert, key }, 'relay') : undefined;
+  const certificate = own ?? ofSip;
+  return certificate === undefined ? undefined : identityOf(certificate);
 }
 
 function identityOf({ cert, key }: { cert: string; key: string }): MsrpIdentity {

@@ -6,7 +6,9 @@ import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { DIGEST_ALGORITHMS } from '../sip/digest.ts';
 
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535));
+const address = v.pipe(v.string(), v.maxLength(64));
 const file = v.pipe(v.string(), v.minLength(1));
 
 const domain = v.pipe(
@@ -23,33 +25,35 @@ export const serverConfigSchema = v.strictObject({
   /** What stands behind the @ in the addresses of its users. */
   domain: v.optional(domain, 'chat.home.arpa'),
   /** Address to listen on, UDP and TCP. */
-  host: v.optional(v.pipe(v.string(), v.maxLength(64)), '127.0.0.1'),
+  host: v.optional(address, '127.0.0.1'),
   /** 0: a free one. */
   port: v.optional(port, 0),
   /** SIP over TLS on a port of its own: certificate (with its chain) and key, PEM files. Port 0: a free one. */
   tls: v.optional(v.strictObject({ cert: file, key: file, port: v.optional(port, 5_061) })),
-  /** MSRP relay (RFC 4976) for people whom nobody reaches directly; false: none. */
+  /** MSRP relay (RFC 4976) for people whom nobody reaches directly. */
   relay: v.optional(
-    v.union([
-      v.literal(false),
-      v.strictObject({
-        /** Address to listen on; default: `host`. */
-        host: v.optional(v.pipe(v.string(), v.maxLength(64))),
-        /** 0: a free one. */
-        port: v.optional(port, 0),
-        /** The name or address that others reach it at; default: the one at which a client has come. */
-        name: v.optional(
-          v.pipe(v.string(), v.minLength(1), v.maxLength(255), v.regex(/^[^\s/@;]+$/, 'a host name')),
-        ),
-        /** Certificate and key; default: those of `tls`, else one that it makes itself and announces. */
-        cert: v.optional(file),
-        key: v.optional(file),
-        /** Clients may come without TLS as well. */
-        plain: v.optional(v.boolean(), false),
-      }),
-    ]),
+    v.strictObject({
+      enabled: v.optional(v.boolean(), true),
+      /** Address to listen on; default: `host`. */
+      host: v.optional(address),
+      /** 0: a free one. */
+      port: v.optional(port, 0),
+      /** The name or address that others reach it at; default: the one at which a client has come. */
+      name: v.optional(
+        v.pipe(v.string(), v.minLength(1), v.maxLength(255), v.regex(/^[^\s/@;]+$/, 'a host name')),
+      ),
+      /** Certificate and key; default: those of `tls`, else one that it makes itself and announces. */
+      cert: v.optional(file),
+      key: v.optional(file),
+      /** Clients may come without TLS as well. */
+      plain: v.optional(v.boolean(), false),
+    }),
     {},
   ),
+  /** `/healthz`, `/readyz` and `/metrics` over HTTP, for this computer; none unless it is there. */
+  metrics: v.optional(v.strictObject({ host: v.optional(address, '127.0.0.1'), port: v.optional(port, 0) })),
+  /** What is written to standard error. */
+  log: v.optional(v.picklist(LOG_LEVELS), 'warn'),
   /** Digest algorithms that are offered, in this order. Some older clients take the first only, and know MD5 only. */
   digest: v.optional(v.pipe(v.array(v.picklist(DIGEST_ALGORITHMS)), v.minLength(1)), [...DIGEST_ALGORITHMS]),
   /** Folder of the user file, registrations and deferred messages. */
@@ -82,26 +86,12 @@ export class ConfigError extends Error {
 export function checkServerConfig(input: unknown, source: string): ServerConfig {
   const parsed = v.safeParse(serverConfigSchema, input);
   if (parsed.success) return parsed.output;
-  const lines = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? '(whole file)'}: ${issue.message}`);
+  const lines = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? '(all of it)'}: ${sentenceOf(issue)}`);
   throw new ConfigError(`${source}:\n  ${lines.join('\n  ')}`);
 }
 
-/** Reads a configuration file; what it leaves out comes from `defaults`. Throws ConfigError. */
-export async function readServerConfig(path: string, defaults: Partial<ServerConfig>): Promise<ServerConfig> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new ConfigError(`${path}: cannot be read (${(error as Error).message})`);
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new ConfigError(`${path}: is no JSON (${(error as Error).message})`);
-  }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new ConfigError(`${path}: has to be an object`);
-  }
-  return checkServerConfig({ ...defaults, ...json }, path);
+function sentenceOf(issue: v.BaseIssue<unknown>): string {
+  return issue.type === 'strict_object' && issue.expected === 'never'
+    ? 'there is no such key; the documentation lists all of them'
+    : issue.message;
 }

@@ -65,6 +65,16 @@ export class UserFile {
     await this.#write();
   }
 
+  /** A user who is disabled keeps everything and may not sign in. False when there is no such user. */
+  async setDisabled(user: string, disabled: boolean): Promise<boolean> {
+    await this.#read();
+    const known = this.#users.get(user);
+    if (known === undefined) return false;
+    this.#users.set(user, { ...known, disabled });
+    await this.#write();
+    return true;
+  }
+
   /** False when there is no such user. */
   async remove(user: string): Promise<boolean> {
     await this.#read();

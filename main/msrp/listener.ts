@@ -89,6 +89,12 @@ export class MsrpListener implements AsyncDisposable {
     await promise;
   }
 
+  /** Whoever comes from now on is shown what `tls` says now. Rejects when certificate and key do not fit. */
+  async renewTls(): Promise<void> {
+    const server = await this.#secure;
+    server?.setSecureContext(await this.#options.tls());
+  }
+
   #accept(socket: net.Socket): void {
     const address = socket.remoteAddress ?? '';
     const { limits, clock } = this.#options;

@@ -30,6 +30,12 @@ export class MsrpTls {
     if (identity !== undefined) this.#identity = Promise.resolve(identity);
   }
 
+  /** Another certificate is shown from now on. */
+  renew(identity: MsrpIdentity): void {
+    this.#identity = Promise.resolve(identity);
+    this.#direct = undefined;
+  }
+
   /** Our certificate. */
   identity(): Promise<MsrpIdentity> {
     this.#identity ??= createMsrpIdentity();

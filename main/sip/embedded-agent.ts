@@ -38,6 +38,8 @@ export interface EmbeddedNetwork {
   onFlowLost(listener: (flow: LostFlow) => void): () => void;
   /** The machine has another network or has woken up: old ways are forgotten, dead ones closed, others asked. */
   receiveNetworkChange(): void;
+  /** New certificates: for connections from now on. @throws Error when certificate and key do not fit */
+  renewTls(tls: SipTlsOptions): void;
 }
 
 /** Path of the control socket: a named pipe on Windows, elsewhere a Unix socket (whose path has a short limit). */
@@ -79,6 +81,7 @@ export async function openEmbeddedAgent(
   const network: EmbeddedNetwork = {
     onFlowLost: (listener) => engine.onFlowLost(listener),
     receiveNetworkChange: () => engine.receiveNetworkChange(),
+    renewTls: (tls) => engine.renewTls(tls),
   };
   return { agent, port, tlsPort: secure?.port, network };
 }

@@ -77,6 +77,7 @@ export function imserverProcedures(database: Database) {
   const waitingFor = database.prepare<[string, number], { n: number }>(
     'SELECT count(*) AS n FROM (SELECT 1 FROM deferred_messages WHERE recipient = ? AND expires_ms > ? LIMIT 1)',
   );
+  const countAll = database.prepare<[], { n: number }>('SELECT count(*) AS n FROM deferred_messages');
   const deleteDeferred = database.prepare<[number]>('DELETE FROM deferred_messages WHERE id = ?');
   const expireDeferred = database.prepare<[number]>('DELETE FROM deferred_messages WHERE expires_ms <= ?');
 
@@ -134,6 +135,10 @@ export function imserverProcedures(database: Database) {
     /** Whether anything waits for a recipient. */
     hasDeferred(input: { recipient: string; nowMs: number }): boolean {
       return (waitingFor.get(input.recipient, input.nowMs)?.n ?? 0) > 0;
+    },
+    /** All that wait, expired ones that nobody has cleared away included. */
+    countDeferred(): number {
+      return countAll.get()?.n ?? 0;
     },
     deleteDeferred(input: { id: number }): null {
       deleteDeferred.run(input.id);

@@ -174,6 +174,11 @@ export class SipEngine implements AsyncDisposable {
     return this.#context.control.listen(where);
   }
 
+  /** New certificates: for connections from now on. @throws Error when certificate and key do not fit */
+  renewTls(tls: SipTlsOptions): void {
+    this.#context.transport.renewTls(tls);
+  }
+
   /**
    * Tells when a flow is gone over which our application had registered: closed by its peer, or without an answer to
    * keep-alives. Returns the unsubscribe.

@@ -39,7 +39,7 @@ export type IsOwnPlace = (
 export class StreamFlows implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #tls: SipTlsOptions;
+  #tls: SipTlsOptions;
   readonly #addresses: LocalAddresses;
   readonly #isOwnPlace: IsOwnPlace;
   readonly #sink: StreamSink;
@@ -49,6 +49,8 @@ export class StreamFlows implements AsyncDisposable {
   /** Connections that several requests wait for, by hop. */
   readonly #dials = new Map<string, Promise<Flow>>();
   #clientContext: SecureContext | undefined;
+  /** What TLS listeners show to whoever comes next. */
+  #listenContext: SecureContext | undefined;
 
   constructor(options: {
     readonly clock: Clock;
@@ -90,7 +92,7 @@ export class StreamFlows implements AsyncDisposable {
     const listener = await StreamListener.open({
       host,
       port,
-      context: transport === 'tls' ? this.#serverContext() : undefined,
+      context: transport === 'tls' ? this.#showCertificate() : undefined,
       log: this.#log,
       admit: (address) => this.#admit(address),
       receive: (...arrived) => this.#receiveConnection(...arrived),
@@ -144,6 +146,20 @@ export class StreamFlows implements AsyncDisposable {
 
   #cutAll(): void {
     for (const connection of this.#connections.all) connection[Symbol.dispose]();
+  }
+
+  /** New certificates: for connections from now on. @throws Error when certificate and key do not fit */
+  renewTls(tls: SipTlsOptions): void {
+    const context = this.#listenContext === undefined ? undefined : createSipContext('server', tls);
+    this.#tls = tls;
+    this.#listenContext = context;
+    this.#clientContext = undefined;
+  }
+
+  #showCertificate(): () => SecureContext {
+    const first = this.#serverContext();
+    this.#listenContext ??= first;
+    return () => this.#listenContext ?? first;
   }
 
   #serverContext(): SecureContext {

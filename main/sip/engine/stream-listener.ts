@@ -43,8 +43,8 @@ export class StreamListener {
   static async open(options: {
     readonly host: string;
     readonly port: number;
-    /** For TLS: with our certificate. */
-    readonly context: SecureContext | undefined;
+    /** For TLS: with our certificate as it is now. */
+    readonly context: (() => SecureContext) | undefined;
     readonly log: Log;
     readonly admit: (remoteAddress: string) => boolean;
     readonly receive: (listener: StreamListener, arrived: Arrived) => void;
@@ -69,7 +69,7 @@ export class StreamListener {
         return;
       }
       options.receive(listener, {
-        ...opened(socket, context),
+        ...opened(socket, context?.()),
         remoteAddress: plainAddress(remoteAddress),
         remotePort,
         localAddress: plainAddress(localAddress),

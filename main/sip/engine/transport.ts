@@ -140,6 +140,11 @@ export class SipTransport implements AsyncDisposable {
     await this.#streams.unlisten(where);
   }
 
+  /** New certificates: for connections from now on. @throws Error when certificate and key do not fit */
+  renewTls(tls: SipTlsOptions): void {
+    this.#streams.renewTls(tls);
+  }
+
   /** What is bound, streams first, as drachtio lists it. */
   get listening(): Listening[] {
     return [...this.#streams.listeners, ...this.#udp].map(({ transport, host, port }) => ({

@@ -1,0 +1,82 @@
+/**
+ * Owns: `imserver user …`: changing the file of users, and telling a running server. Called by: main.ts.
+ * Calls: user-file.ts, control-client.ts.
+ */
+import { randomBytes } from 'node:crypto';
+import { askServer } from './control-client.ts';
+import { ConfigError, type ServerConfig } from './server-config.ts';
+import { UserFile, UserFileError } from './user-file.ts';
+
+export interface UserCommandOptions {
+  readonly password?: string | undefined;
+  /** The first line of standard input is the password. */
+  readonly readPassword?: (() => Promise<string>) | undefined;
+  readonly displayName?: string | undefined;
+  readonly say: (line: string) => void;
+}
+
+/** Carries out one command. Rejects with ConfigError or UserFileError, whose messages say what to do. */
+export async function runUserCommand(
+  [action, user]: readonly string[],
+  config: ServerConfig,
+  options: UserCommandOptions,
+): Promise<void> {
+  const users = new UserFile(config.data, config.domain);
+  if (action === 'list') {
+    for (const [name, { displayName, disabled }] of await users.list()) {
+      options.say(`${name}@${config.domain}\t${displayName}${disabled ? '\tdisabled' : ''}`);
+    }
+    return;
+  }
+  const change = CHANGES[action ?? ''];
+  if (change === undefined) {
+    const known = ['list', ...Object.keys(CHANGES)].join(', ');
+    throw new ConfigError(`imserver user: "${action ?? ''}" is none of ${known}`);
+  }
+  if (user === undefined) throw new ConfigError(`imserver user ${action ?? ''} needs a user name`);
+  await change(users, user, config, options);
+  // Whoever is out is cut off now, and not when the server looks next.
+  await askServer(config.data, 'POST', '/users');
+}
+
+type Change = (
+  users: UserFile,
+  user: string,
+  config: ServerConfig,
+  options: UserCommandOptions,
+) => Promise<void>;
+
+const CHANGES: Readonly<Record<string, Change>> = {
+  add: (users, user, config, options) => setPassword(users, user, config, options),
+  passwd: async (users, user, config, options) => {
+    const known = await users.find(user);
+    if (known === undefined) throw unknown(user);
+    await setPassword(users, user, config, { displayName: known.displayName, ...options });
+  },
+  disable: (users, user) => setDisabled(users, user, true),
+  enable: (users, user) => setDisabled(users, user, false),
+  remove: async (users, user) => {
+    if (!(await users.remove(user))) throw unknown(user);
+  },
+};
+
+async function setPassword(
+  users: UserFile,
+  user: string,
+  { domain }: ServerConfig,
+  { password, readPassword, displayName, say }: UserCommandOptions,
+): Promise<void> {
+  const given = password ?? (await readPassword?.());
+  if (given === '') throw new ConfigError('imserver user: the password is empty');
+  const made = given ?? randomBytes(9).toString('base64url');
+  await users.add(user, made, displayName);
+  say(JSON.stringify({ address: `${user}@${domain}`, ...(given === undefined ? { password: made } : {}) }));
+}
+
+async function setDisabled(users: UserFile, user: string, disabled: boolean): Promise<void> {
+  if (!(await users.setDisabled(user, disabled))) throw unknown(user);
+}
+
+function unknown(user: string): UserFileError {
+  return new UserFileError(`There is no user "${user}".`);
+}
