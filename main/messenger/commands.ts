@@ -73,6 +73,7 @@ function accountCommands({
   | 'contact.list'
   | 'contact.add'
   | 'settings.get'
+  | 'policy.get'
   | 'settings.set'
 > {
   return {
@@ -122,6 +123,7 @@ function accountCommands({
       return contact;
     },
     'settings.get': () => Promise.resolve(messenger.settings),
+    'policy.get': () => Promise.resolve(messenger.policy),
     'settings.set': ({ key, value }) => messenger.setSetting(key, value),
   };
 }

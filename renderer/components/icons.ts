@@ -95,6 +95,11 @@ export const icons = {
     path('M8.668 3.010A6 6 0 0 1 18 8c0 2.687.770 4.653 1.707 6.050'),
   ],
   ellipsis: [circle(12, 12, 1), circle(19, 12, 1), circle(5, 12, 1)],
+  trash: [
+    path('M3 6h18'),
+    path('M19 6v14c0 1-1 2-2 2H7c-1 0-2-1-2-2V6'),
+    path('M8 6V4c0-1 1-2 2-2h4c1 0 2 1 2 2v2'),
+  ],
   plus: [path('M5 12h14'), path('M12 5v14')],
   minus: [path('M5 12h14')],
 } as const satisfies Record<string, readonly IconElement[]>;

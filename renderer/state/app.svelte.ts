@@ -104,6 +104,10 @@ export class AppState {
       client.on('conversation.changed', ({ conversation }) =>
         this.conversations.applyConversationChanged(conversation),
       ),
+      client.on('messages.deleted', ({ conversationId, positions }) => {
+        this.thread.applyMessagesDeleted(conversationId, positions);
+        this.details.applyActivity(conversationId);
+      }),
       client.on('marks.changed', ({ conversationId, marks }) =>
         this.marks.applyMarksChanged(conversationId, marks),
       ),

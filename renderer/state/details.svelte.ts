@@ -20,6 +20,10 @@ export class Details {
   /** Which kind the messages are of; null while the first page is on its way. */
   loaded = $state<MessageTrait | null>(null);
   problem = $state.raw<unknown>(null);
+  /** How long messages of this conversation are kept; 0: for ever; null: as the settings say. */
+  keepMs = $state<number | null>(null);
+  /** What keeping or deleting was refused with. */
+  refusal = $state.raw<unknown>(null);
   /** The message whose details are shown, and what is kept of it. */
   messageId = $state<MessageId | null>(null);
   facts = $state.raw<MessageDetails | null>(null);
@@ -44,6 +48,7 @@ export class Details {
     if (id !== this.#conversationId) {
       this.#conversationId = id;
       this.figures = null;
+      this.refusal = null;
       this.forgetMessage();
       this.#forget();
     }
@@ -62,6 +67,21 @@ export class Details {
     } catch (error) {
       this.problem = error;
     }
+  }
+
+  async keep(keepMs: number | null): Promise<void> {
+    const conversationId = this.#conversationId;
+    if (conversationId === null) return;
+    await this.#try(async () => {
+      this.keepMs = (await this.#client.call('retention.set', { conversationId, keepMs })).keepMs;
+    });
+  }
+
+  /** Every message of a conversation leaves this computer. */
+  async clear(conversationId: ConversationId): Promise<void> {
+    await this.#try(async () => {
+      await this.#client.call('conversation.clear', { conversationId });
+    });
   }
 
   forgetMessage(): void {
@@ -99,9 +119,21 @@ export class Details {
     await this.#load();
     try {
       const figures = await this.#client.call('browse.figures', { conversationId });
-      if (conversationId === this.#conversationId) this.figures = figures;
+      const { keepMs } = await this.#client.call('retention.get', { conversationId });
+      if (conversationId !== this.#conversationId) return;
+      this.figures = figures;
+      this.keepMs = keepMs;
     } catch (error) {
       this.problem = error;
+    }
+  }
+
+  async #try(work: () => Promise<void>): Promise<void> {
+    this.refusal = null;
+    try {
+      await work();
+    } catch (error) {
+      this.refusal = error;
     }
   }
 

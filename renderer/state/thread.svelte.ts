@@ -202,6 +202,25 @@ export class Thread {
     this.messages = this.messages.map((present) => (present.id === message.id ? message : present));
   }
 
+  /** Messages have left the history. */
+  applyMessagesDeleted(conversationId: ConversationId, positions: readonly number[]): void {
+    if (conversationId !== this.conversationId) return;
+    const gone = new Set(positions);
+    const left = this.messages.filter(({ position }) => !gone.has(position));
+    if (left.length === this.messages.length) return;
+    this.messages = left;
+    if (left.length === 0) void this.resynchronise();
+  }
+
+  /** For oneself: the other side keeps what it has. */
+  async delete({ conversationId, id }: Message): Promise<void> {
+    try {
+      await this.#client.call('message.delete', { conversationId, ids: [id] });
+    } catch (error) {
+      this.problem = error;
+    }
+  }
+
   applyTransferChanged(messageId: MessageId, file: Transfer): void {
     const present = this.messages.find(({ id }) => id === messageId);
     const reading = this.#changedWhileReading.get(messageId);

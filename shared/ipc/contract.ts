@@ -41,6 +41,7 @@ import {
 import type { Ladder } from '../domain/ladder.ts';
 import { messageSchema, type Message, type MessageDetails } from '../domain/message.ts';
 import { transferSchema, type Transfer } from '../domain/transfer.ts';
+import { policySchema, type ShownPolicy } from '../policy.ts';
 import { settingKeys, type Settings } from '../settings.ts';
 
 const nothing = v.object({});
@@ -252,6 +253,8 @@ export const callInputs = {
   /** *Try it*: an account on the embedded server and Tom, a bot that answers. */
   'demo.start': nothing,
   'settings.get': nothing,
+  /** What a rollout has decided. */
+  'policy.get': nothing,
   'settings.set': v.object({ key: v.picklist(settingKeys), value: v.unknown() }),
 } as const;
 
@@ -373,6 +376,7 @@ export interface CallOutputs {
   'imserver.addUser': ImServerStatus;
   'demo.start': Account;
   'settings.get': Settings;
+  'policy.get': ShownPolicy;
   'settings.set': Settings;
 }
 
@@ -408,6 +412,7 @@ export const eventData = {
   /** The peer of this conversation types, or has stopped. */
   'composing.changed': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
   'settings.changed': v.object({ settings: v.record(v.string(), v.unknown()) }),
+  'policy.changed': v.object({ policy: policySchema }),
   'history.changed': v.object({ status: historyStatusSchema }),
   'job.changed': v.object({ job: v.nullable(historyJobSchema) }),
   'imserver.changed': v.object({ running: v.boolean() }),

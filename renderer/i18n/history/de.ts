@@ -118,4 +118,18 @@ export const historyDe: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'message.period': '{from} bis {until}',
   'message.path': 'Weg',
   'message.id': 'Kennung',
+
+  'message.delete': 'Für mich löschen',
+  'message.deleteReally': 'Endgültig löschen',
+  'retention.title': 'Nachrichten behalten',
+  'retention.hint': 'Nur auf diesem Computer; die andere Seite behält, was sie hat.',
+  'retention.settings': 'Wie in den Einstellungen',
+  'retention.forever': 'Für immer',
+  'retention.days': { one: '{count} Tag', other: '{count} Tage' },
+  'retention.clear': 'Alle Nachrichten löschen',
+  'retention.keepDays': 'Nachrichten nach so vielen Tagen löschen',
+  'retention.keepDaysHint':
+    '0: nie. Eine Unterhaltung kann ihre eigene Regel haben; Kopien behalten sie, bis sie ersetzt werden.',
+  'retention.hold': 'Nichts löschen',
+  'retention.holdHint': 'Weder nach Alter noch von Hand.',
 };

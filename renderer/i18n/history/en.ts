@@ -113,4 +113,18 @@ export const historyEn = {
   'message.period': '{from} to {until}',
   'message.path': 'Path',
   'message.id': 'Identifier',
+
+  'message.delete': 'Delete for me',
+  'message.deleteReally': 'Delete for good',
+  'retention.title': 'Keep messages',
+  'retention.hint': 'On this computer only; the other side keeps what it has.',
+  'retention.settings': 'As in the settings',
+  'retention.forever': 'For ever',
+  'retention.days': { one: '{count} day', other: '{count} days' },
+  'retention.clear': 'Delete all messages',
+  'retention.keepDays': 'Delete messages after so many days',
+  'retention.keepDaysHint':
+    '0: never. A conversation may have its own rule; copies keep them until they are replaced.',
+  'retention.hold': 'Delete nothing',
+  'retention.holdHint': 'Neither by age nor by hand.',
 } as const;

@@ -106,4 +106,17 @@ export const historyZh: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'message.period': '{from} 至 {until}',
   'message.path': '路径',
   'message.id': '标识',
+
+  'message.delete': '仅为我删除',
+  'message.deleteReally': '永久删除',
+  'retention.title': '保留消息',
+  'retention.hint': '仅限本机；对方保留其内容。',
+  'retention.settings': '按设置',
+  'retention.forever': '永久',
+  'retention.days': { other: '{count} 天' },
+  'retention.clear': '删除所有消息',
+  'retention.keepDays': '在多少天后删除消息',
+  'retention.keepDaysHint': '0：从不。会话可有自己的规则；副本会保留到被替换为止。',
+  'retention.hold': '不删除任何内容',
+  'retention.holdHint': '既不按时间也不手动删除。',
 };

@@ -40,9 +40,7 @@ describe('Search', () => {
     const { app } = await openWindow(talkingWorld());
     await app.search.query('TH');
     const rows = searchRows(app).map((row) =>
-      row.kind === 'person'
-        ? row.name
-        : `${row.hit.conversation.peerName}${row.heads ? ' *' : ''}`,
+      row.kind === 'person' ? row.name : `${row.hit.conversation.peerName}${row.heads ? ' *' : ''}`,
     );
     expect(rows).toEqual([
       'Maria Rossi *',

@@ -22,7 +22,7 @@ import {
 import type { EventEnvelope } from '../../../shared/ipc/envelope.ts';
 import type { ErrorCode } from '../../../shared/ipc/error-codes.ts';
 import type { Settings } from '../../../shared/settings.ts';
-import { browseHandlers, jobHandlers, noteHandlers } from './memory-browse.ts';
+import { browseHandlers, jobHandlers, keepHandlers, noteHandlers } from './memory-browse.ts';
 
 export interface World {
   info: AppInfo;
@@ -385,6 +385,9 @@ export class MemoryBackend {
       'session.ladder': () => world.ladder,
       'search.query': (input) => this.#search(input),
       ...browseHandlers(world),
+      ...keepHandlers(world, (conversationId, positions) =>
+        this.publish('messages.deleted', { conversationId, positions }),
+      ),
       ...noteHandlers(world, (conversationId, marks) =>
         this.publish('marks.changed', { conversationId, marks }),
       ),

@@ -130,3 +130,31 @@ export function noteHandlers(
     },
   };
 }
+
+type KeepCall = 'message.delete' | 'conversation.clear' | 'retention.get' | 'retention.set';
+
+/** What is deleted, and how long the rest is kept. */
+export function keepHandlers(
+  world: World,
+  publish: (id: ConversationId, positions: number[]) => void,
+): { [Name in KeepCall]: (input: CheckedInput<Name>) => unknown } {
+  const rules = new Map<ConversationId, number | null>();
+  const remove = (id: ConversationId, isMeant: (message: Message) => boolean): null => {
+    const gone = world.messages.filter((message) => message.conversationId === id && isMeant(message));
+    world.messages = world.messages.filter((message) => !gone.includes(message));
+    publish(
+      id,
+      gone.map(({ position }) => position),
+    );
+    return null;
+  };
+  return {
+    'message.delete': ({ conversationId, ids }) => remove(conversationId, ({ id }) => ids.includes(id)),
+    'conversation.clear': ({ conversationId }) => remove(conversationId, () => true),
+    'retention.get': ({ conversationId }) => ({ keepMs: rules.get(conversationId) ?? null }),
+    'retention.set': ({ conversationId, keepMs }) => {
+      rules.set(conversationId, keepMs);
+      return { keepMs };
+    },
+  };
+}

@@ -138,3 +138,44 @@ it('pinned conversations come first, muted ones count and say nothing, archived 
   expect(list.textContent).not.toContain('Archive (');
   expect(names()).toContain('Tom Weber');
 });
+
+it('a message is deleted after a second press, all of them from the details, and how long they are kept is chosen', async () => {
+  const { app, backend } = await openWindow(talkingWorld());
+  await app.openConversation(withTom);
+  const thread = show(app, ThreadView);
+  const before = app.thread.messages;
+  thread.querySelector<HTMLElement>('[data-menu]')!.click();
+  await settle();
+  buttonNamed(thread, 'Delete for me').click();
+  await settle();
+  expect(backend.calls.some(({ call }) => call === 'message.delete')).toBe(false);
+  buttonNamed(thread, 'Delete for good').click();
+  await settle();
+  expect(app.thread.messages).toEqual(before.slice(1));
+  expect(thread.querySelectorAll('[data-id]')).toHaveLength(before.length - 1);
+
+  app.toggleDetails();
+  await settle();
+  const details = show(app, DetailsPane, { conversation: app.conversations.open });
+  const keep = details.querySelector('select')!;
+  keep.value = '7';
+  keep.dispatchEvent(new Event('change', { bubbles: true }));
+  await settle();
+  expect(backend.calls.at(-1)).toEqual({
+    call: 'retention.set',
+    input: { conversationId: withTom, keepMs: 604_800_000 },
+  });
+  backend.refusals.set('conversation.clear', { code: 'not-allowed', message: 'The history is on hold.' });
+  buttonNamed(details, 'Delete all messages').click();
+  await settle();
+  buttonNamed(details, 'Delete for good').click();
+  await settle();
+  expect(details.textContent).toContain('The history is on hold.');
+  expect(app.thread.messages).toHaveLength(before.length - 1);
+  backend.refusals.clear();
+  buttonNamed(details, 'Delete all messages').click();
+  await settle();
+  buttonNamed(details, 'Delete for good').click();
+  await settle();
+  expect(thread.textContent).toContain('This is the beginning of your conversation with Tom Weber.');
+});
