@@ -46,8 +46,6 @@ export interface ServerOptions {
   readonly limits?: Partial<ImServerLimits>;
   readonly clock?: Clock;
   readonly digest?: readonly string[];
-  /** Of the configuration; default: as a plain server has it. */
-  readonly relay?: false | { readonly plain?: boolean; readonly port?: number };
   /** Files of a certificate: TLS as well. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
@@ -83,7 +81,7 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts it, on the port of last time. */
-  async startServer({ digest, tls, relay, ...options }: ServerOptions = {}): Promise<void> {
+  async startServer({ digest, tls, ...options }: ServerOptions = {}): Promise<void> {
     this.#server = await ImServer.start({
       config: checkServerConfig(
         {
@@ -91,7 +89,6 @@ export class World implements AsyncDisposable {
           port: this.port,
           data: join(this.folder, 'imserver'),
           ...(digest ? { digest } : {}),
-          ...(relay === undefined ? {} : { relay }),
           ...(tls ? { tls: { ...tls, port: 0 } } : {}),
         },
         'test',
