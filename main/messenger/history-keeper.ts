@@ -17,7 +17,7 @@ import {
   restoreFileOf,
   stageRestore,
 } from '../store/backups.ts';
-import { StoreError } from '../store/database.ts';
+import { isPlainDatabase, StoreError } from '../store/database.ts';
 import type { Store } from '../store/store.ts';
 
 export interface HistoryKeeperOptions {
@@ -66,6 +66,9 @@ export class HistoryKeeper implements AsyncDisposable {
           this.#options.log.warn('history.not-checked', { error });
         });
       }
+      this.#enqueue(() => this.#encryptBackups()).catch((error: unknown) => {
+        this.#options.log.error('history.backups-not-encrypted', { error });
+      });
       this.#care();
     });
   }
@@ -141,6 +144,16 @@ export class HistoryKeeper implements AsyncDisposable {
     }
     if (this.#notice?.kind === 'backup-failed') this.#notice = null;
     this.#publish();
+  }
+
+  /** Backups of a program that did not encrypt yet. */
+  async #encryptBackups(): Promise<void> {
+    if (!this.#options.store.isEncrypted) return;
+    for (const { name } of listBackups(this.#folder)) {
+      const path = join(this.#folder, name);
+      if (this.#closed || !isPlainDatabase(path)) continue;
+      await this.#options.store.encryptFile(path);
+    }
   }
 
   async #check(): Promise<void> {

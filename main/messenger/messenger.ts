@@ -9,7 +9,8 @@ import type { Account } from '../../shared/domain/account.ts';
 import type { Contact, Conversation, Session } from '../../shared/domain/conversation.ts';
 import type { AccountId, ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
-import { initialSettings, type SettingKey, type Settings } from '../../shared/settings.ts';
+import type { Policy, ShownPolicy } from '../../shared/policy.ts';
+import type { SettingKey, Settings } from '../../shared/settings.ts';
 import type { ConnectionReport } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { systemClock } from '../base/clock.ts';
@@ -19,23 +20,25 @@ import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { Store } from '../store/store.ts';
 import type { StoredAccount } from '../store/accounts.ts';
-import { mediaOf, type AccountMedia } from './account-media.ts';
+import type { AccountMedia } from './account-media.ts';
 import { AccountLink, shownAccount, type AccountHost } from './account-link.ts';
 import { userOf } from './address.ts';
 import type { Chat } from './chat.ts';
-import { reportConnection } from './connection-report.ts';
+import { testConnection } from './connection-test.ts';
 import { Delivery } from './delivery.ts';
 import { Feed } from './feed.ts';
+import { openHistoryKey } from './history/history-key.ts';
 import { HistoryKeeper } from './history-keeper.ts';
 import { Inbox } from './inbox.ts';
 import { LadderRecorder } from './ladder-recorder.ts';
 import { Network } from './network.ts';
 import { NetworkKeeper } from './network-keeper.ts';
-import { checkSetting, historyOf, readSettings, runFolderOf } from './profile.ts';
+import { historyOf, runFolderOf } from './profile.ts';
 import { RequestRouting } from './request-routing.ts';
 import { Retention } from './retention.ts';
 import type { SecretBox } from './secrets.ts';
 import { SessionBook } from './session-book.ts';
+import { SettingBook } from './setting-book.ts';
 import { Transfers } from './transfers.ts';
 import { bindAddressFor, type ServerPlace } from './server-ways.ts';
 
@@ -46,6 +49,8 @@ export interface MessengerOptions {
   readonly log: Log;
   /** A further observer of the wire. */
   readonly tap?: WireTap;
+  /** What a rollout has decided. */
+  readonly policy?: Policy;
   /** Replaces single ceilings and timers of `MESSENGER_LIMITS`. */
   readonly limits?: Partial<MessengerLimits>;
   /** Replaces single ceilings and timers of `MSRP_LIMITS`. */
@@ -72,7 +77,7 @@ export class Messenger implements AsyncDisposable {
   readonly #lifetime = new Lifetime();
   readonly #accounts = new Map<AccountId, AccountLink>();
   readonly #sessions = new SessionBook();
-  #settings: Settings = initialSettings();
+  readonly #settingBook = new SettingBook();
   readonly #keeper: NetworkKeeper;
   /** Changes of the network are made one after the other. */
   #networkTurn: Promise<void> = Promise.resolve();
@@ -98,14 +103,14 @@ export class Messenger implements AsyncDisposable {
       path: historyOf(options.profile),
       profile: options.profile,
       log: options.log,
-      settings: () => this.#settings,
+      settings: () => this.settings,
       receiveChange: (status) => this.feed.publish('history.changed', { status }),
     });
     this.retention = new Retention({
       store,
       feed: this.feed,
       log: options.log,
-      settings: () => this.#settings,
+      settings: () => this.settings,
       publishConversation: (id) => this.publishConversation(id),
     });
     this.inbox = new Inbox({
@@ -127,7 +132,8 @@ export class Messenger implements AsyncDisposable {
   /** Opens the profile and starts its accounts in the background. Rejects with StoreError. */
   static async open(options: MessengerOptions): Promise<Messenger> {
     await mkdir(options.profile, { recursive: true, mode: 0o700 });
-    const store = await Store.open(historyOf(options.profile), options.log);
+    const key = await openHistoryKey(options.profile, options.secrets);
+    const store = await Store.open(historyOf(options.profile), { key, log: options.log });
     const messenger = new Messenger(options, store);
     messenger.#lifetime.own(store);
     messenger.#lifetime.own(messenger.history);
@@ -135,7 +141,8 @@ export class Messenger implements AsyncDisposable {
     try {
       await store.call('endOrphanedSessions', { nowMs: Date.now() });
       await messenger.transfers.open();
-      messenger.#settings = readSettings(await store.call('selectSettings', null), options.log);
+      messenger.#settingBook.load(await store.call('selectSettings', null), options.log);
+      if (options.policy !== undefined) messenger.#settingBook.applyPolicy(options.policy);
       messenger.#sessions.load(await store.call('selectLastSessions', null));
       messenger.history.start();
       messenger.retention.start();
@@ -153,7 +160,11 @@ export class Messenger implements AsyncDisposable {
   }
 
   get settings(): Settings {
-    return this.#settings;
+    return this.#settingBook.values;
+  }
+
+  get policy(): ShownPolicy {
+    return this.#settingBook.policy;
   }
 
   accounts(): AccountLink[] {
@@ -242,13 +253,25 @@ export class Messenger implements AsyncDisposable {
 
   /** Checks, stores and applies one setting. Rejects with CallError. */
   async setSetting(key: SettingKey, value: unknown): Promise<Settings> {
-    const checked = checkSetting(key, value);
+    const checked = this.#settingBook.check(key, value);
     await this.store.call('upsertSetting', { key, value: JSON.stringify(checked) });
-    this.#settings = { ...this.#settings, [key]: checked };
-    this.feed.publish('settings.changed', { settings: this.#settings });
-    if (key.startsWith('history.')) this.retention.receiveChange();
-    if (key.startsWith('network.')) await this.startNetwork(await this.store.call('selectAccounts', null));
-    return this.#settings;
+    this.#settingBook.apply(key, checked);
+    await this.#receiveSettings([key]);
+    return this.settings;
+  }
+
+  /** Another policy holds from now on. */
+  async applyPolicy(policy: Policy): Promise<void> {
+    const changed = this.#settingBook.applyPolicy(policy);
+    this.feed.publish('policy.changed', { policy: this.policy });
+    if (changed.length > 0) await this.#receiveSettings(changed);
+  }
+
+  async #receiveSettings(keys: readonly SettingKey[]): Promise<void> {
+    this.feed.publish('settings.changed', { settings: this.settings });
+    if (keys.some((key) => key.startsWith('history.'))) this.retention.receiveChange();
+    if (keys.some((key) => key.startsWith('network.')))
+      await this.startNetwork(await this.store.call('selectAccounts', null));
   }
 
   /** Adds an account to disk and starts it. */
@@ -301,28 +324,10 @@ export class Messenger implements AsyncDisposable {
   }
 
   /** Tests the way to a server, over sockets of its own: what runs is left alone. Never rejects. */
-  async reportConnection(place: ServerPlace & AccountMedia, password: string): Promise<ConnectionReport> {
-    await using lifetime = new Lifetime();
-    const { ca = [] } = this.#options;
-    return await reportConnection({
-      place,
-      password,
-      ca,
-      ...mediaOf(place, this.#settings),
-      openNetwork: async () => {
-        const network = lifetime.own(
-          await Network.open({
-            runFolder: runFolderOf(this.profile),
-            engine: { kind: 'embedded' },
-            bindAddress: this.#settings['network.bindAddress'] || bindAddressFor([place]),
-            tap: () => undefined,
-            log: this.log,
-            ca,
-          }),
-        );
-        return { agent: network.agent, msrp: network.msrp };
-      },
-    });
+  reportConnection(place: ServerPlace & AccountMedia, password: string): Promise<ConnectionReport> {
+    const { profile, settings, log } = this;
+    const isLocked = (key: SettingKey): boolean => this.#settingBook.isLocked(key);
+    return testConnection({ profile, settings, isLocked, log, ca: this.#options.ca ?? [] }, place, password);
   }
 
   /** This computer has another network, or has woken up: everything registers anew, from where it is now. */
@@ -348,8 +353,8 @@ export class Messenger implements AsyncDisposable {
     const { msrpLimits, ca, tap } = this.#options;
     await this.#keeper.open({
       runFolder: runFolderOf(this.profile),
-      engine: this.#settings['network.engine'],
-      bindAddress: this.#settings['network.bindAddress'] || bindAddressFor(accounts),
+      engine: this.settings['network.engine'],
+      bindAddress: this.settings['network.bindAddress'] || bindAddressFor(accounts),
       tap: (record) => {
         this.ladder.tap(record);
         tap?.(record);
@@ -430,7 +435,8 @@ export class Messenger implements AsyncDisposable {
       delivery: this.delivery,
       log: this.log,
       limits: this.limits,
-      settings: () => this.#settings,
+      settings: () => this.settings,
+      isLocked: (key) => this.#settingBook.isLocked(key),
       receiveSession: (chat) => {
         this.#receiveSession(chat);
       },
@@ -449,7 +455,7 @@ export class Messenger implements AsyncDisposable {
       limits,
       clock: systemClock,
       folder: join(this.profile, 'files'),
-      autoAcceptBytes: () => this.#settings['files.autoAcceptBytes'],
+      autoAcceptBytes: () => this.settings['files.autoAcceptBytes'],
       contextOf: async (conversationId, called) => {
         const { conversation, account } = await this.conversation(conversationId);
         return account?.chatContext(conversation, called);

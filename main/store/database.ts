@@ -2,7 +2,7 @@
  * Owns: opening a database file: driver, pragmas, schema version, migrations. The only import of better-sqlite3-multiple-ciphers.
  * Called by: worker.ts, hosts/single-instance.ts, tests. Calls: better-sqlite3-multiple-ciphers.
  */
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3-multiple-ciphers';
 import { wireKey } from './message-keys.ts';
 
@@ -17,7 +17,9 @@ export interface Migration {
 /** The file cannot be used. `message` says what to do. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  readonly code: 'STORE_TOO_NEW' | 'STORE_DAMAGED' | 'STORE_READ_ONLY' | 'STORE_FULL' | 'STORE_FAILED';
+  /** `STORE_LOCKED`: it is encrypted, and its key is not there. */
+  readonly code:
+    'STORE_LOCKED' | 'STORE_TOO_NEW' | 'STORE_DAMAGED' | 'STORE_READ_ONLY' | 'STORE_FULL' | 'STORE_FAILED';
 
   constructor(code: StoreError['code'], message: string, cause?: unknown) {
     super(message, { cause });
@@ -66,19 +68,57 @@ async function loadDriver(): Promise<Driver> {
 
 let driver: Driver | undefined;
 
+/** What every file that is not encrypted begins with. */
+const PLAIN_HEADER = 'SQLite format 3\0';
+const PAGE_BYTES = 8_192;
+
+/** Three numbers that never change, which the encryption leaves as they are, and where. */
+const FIXED_HEADER = Buffer.from([0x40, 0x20, 0x20]);
+const FIXED_AT = 21;
+
+function headerOf(path: string): Buffer {
+  const header = Buffer.alloc(FIXED_AT + FIXED_HEADER.length);
+  if (!existsSync(path)) return header;
+  const file = openSync(path, 'r');
+  try {
+    readSync(file, header, 0, header.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  return header;
+}
+
+/** Is it a database that anybody can read? Not there, empty or something else: no. */
+export function isPlainDatabase(path: string): boolean {
+  return headerOf(path).toString('latin1', 0, PLAIN_HEADER.length) === PLAIN_HEADER;
+}
+
+/** Is it a database that nobody can read without its key? */
+export function isEncryptedDatabase(path: string): boolean {
+  return !isPlainDatabase(path) && headerOf(path).subarray(FIXED_AT).equals(FIXED_HEADER);
+}
+
+/** ChaCha20-Poly1305, each page on its own; the key is used as it is. */
+function unlock(database: Database, key: Uint8Array): void {
+  database.pragma("cipher = 'chacha20'");
+  database.key(Buffer.from(`raw:${Buffer.from(key).toString('hex')}`));
+}
+
 /**
  * Opens or creates `path` and brings it to the newest schema. Throws StoreError; a file of a newer program is left
- * as it is. `upTo` stops at an older schema (for tests of migrations).
+ * as it is. `upTo` stops at an older schema (for tests of migrations). `key`: 32 bytes; absent: it is not encrypted.
  */
 export async function openDatabase(
   path: string,
   migrations: readonly Migration[],
   upTo = Number.MAX_SAFE_INTEGER,
+  key?: Uint8Array,
 ): Promise<Database> {
   driver ??= await loadDriver();
   let database: Database | undefined;
   try {
     database = new driver(path, { timeout: 5_000 });
+    if (key !== undefined) unlock(database, key);
     const found = Number(database.pragma('user_version', { simple: true }));
     const newest = migrations.at(-1)?.version ?? 0;
     if (found > newest) {
@@ -87,6 +127,8 @@ export async function openDatabase(
         `This history was written by a newer Parley (schema ${found}, this one knows ${newest}). Update Parley; nothing was changed.`,
       );
     }
+    // Of a new file. Fewer rows lie across the end of a page, and less is lost to the check of each.
+    database.pragma(`page_size = ${PAGE_BYTES}`);
     // WAL with FULL: a commit that has returned survives a power cut.
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
@@ -103,20 +145,29 @@ export async function openDatabase(
   }
 }
 
-/** Opens a file that may be damaged, to read what can be read. Throws the error of SQLite. */
-export async function openDamaged(path: string): Promise<Database> {
+/** Opens a file that may be damaged, to read what can be read, also when its end is missing. Throws the error of SQLite. */
+export async function openDamaged(path: string, key?: Uint8Array): Promise<Database> {
   driver ??= await loadDriver();
   const database = new driver(path, { fileMustExist: true });
-  database.pragma('trusted_schema = OFF');
-  database.pragma('query_only = ON');
-  return database;
+  try {
+    if (key !== undefined && !isPlainDatabase(path)) unlock(database, key);
+    database.pragma('trusted_schema = OFF');
+    // A file that is shorter than it says is refused otherwise.
+    database.unsafeMode(true);
+    database.pragma('writable_schema = ON');
+    database.pragma('query_only = ON');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 /** Looks through a whole file, in the thread of the caller. Returns what is wrong, in the words of SQLite. */
-export async function findDamage(path: string): Promise<string | undefined> {
+export async function findDamage(path: string, key?: Uint8Array): Promise<string | undefined> {
   let database: Database | undefined;
   try {
-    database = await openDamaged(path);
+    database = await openDamaged(path, key);
     const rows = database.pragma('quick_check(1)') as { quick_check: string }[];
     const found = rows[0]?.quick_check ?? 'no answer';
     return found === 'ok' ? undefined : found;

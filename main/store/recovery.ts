@@ -5,19 +5,10 @@
  * The new file takes the place of the damaged one by two renames; whatever moment the program ends at, the next start
  * goes on where this one stopped, and the damaged file is never deleted.
  */
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-} from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { fileStamp } from './backups.ts';
 import { asStoreError, openDatabase, openDamaged, type Database, type Migration } from './database.ts';
+import { indexAnew } from './index-anew.ts';
 
 /** What was saved of a damaged history. */
 export interface RecoveryReport {
@@ -57,30 +48,31 @@ export function finishRecovery(path: string): void {
 }
 
 /**
- * Repairs. `backups`: the files to fall back on, newest first. Throws StoreError when not even a new file can be
+ * Repairs. `backups`: the files to fall back on, newest first. `key`: what it and they are encrypted with, and the new one. Throws StoreError when not even a new file can be
  * written; then nothing has been moved.
  */
 export async function recoverDatabase(
   path: string,
   migrations: readonly Migration[],
   backups: readonly string[] = [],
+  key?: Uint8Array,
   now: Date = new Date(),
 ): Promise<RecoveryReport> {
   const recovered = `${path}.recovered`;
   for (const end of companions) rmSync(recovered + end, { force: true });
   let source: RecoveryReport['source'] = 'file';
-  let counts = await copyReadable(path, recovered, migrations);
+  let counts = await copyReadable(path, recovered, migrations, key);
   if (counts === undefined) {
     source = 'backup';
     for (const backup of backups) {
-      counts = await copyReadable(backup, recovered, migrations);
+      counts = await copyReadable(backup, recovered, migrations, key);
       if (counts !== undefined) break;
     }
   }
   if (counts === undefined) {
     source = 'nothing';
     counts = { messages: 0, missing: -1 };
-    (await openDatabase(recovered, migrations)).close();
+    (await openDatabase(recovered, migrations, undefined, key)).close();
   }
   const setAside = nameAside(path, now);
   for (const end of ['-wal', '-shm', '']) {
@@ -96,25 +88,25 @@ async function copyReadable(
   from: string,
   to: string,
   migrations: readonly Migration[],
+  key: Uint8Array | undefined,
 ): Promise<{ messages: number; missing: number } | undefined> {
   let old: Database | undefined;
   let fresh: Database | undefined;
-  const padded = `${to}.padded`;
   try {
-    old = await openDamaged(padShortFile(from, padded) ? padded : from);
+    old = await openDamaged(from, key);
     const version = Number(old.pragma('user_version', { simple: true }));
     if (version < 1 || version > (migrations.at(-1)?.version ?? 0)) return undefined;
     // The rows are those of that version; what comes after changes them as always.
     for (const end of companions) rmSync(to + end, { force: true });
-    fresh = await openDatabase(to, migrations, version);
+    fresh = await openDatabase(to, migrations, version, key);
     fresh.pragma('foreign_keys = OFF');
     for (const table of TABLES) copyTable(old, fresh, table);
     adoptOrphans(fresh);
     const messages = countOf(fresh, 'messages');
     const missing = expectedMessages(old) - messages;
     fresh.close();
-    fresh = await openDatabase(to, migrations);
-    prepareIndex(fresh);
+    fresh = await openDatabase(to, migrations, undefined, key);
+    indexAnew(fresh);
     fresh.close();
     return { messages, missing: Math.max(0, missing) };
   } catch (error) {
@@ -124,27 +116,7 @@ async function copyReadable(
     return undefined;
   } finally {
     old?.close();
-    for (const end of companions) rmSync(padded + end, { force: true });
   }
-}
-
-/** A file that was cut short is refused whole; with empty pages in place of those that are gone it can be read. */
-function padShortFile(from: string, padded: string): boolean {
-  const header = Buffer.alloc(32);
-  const file = openSync(from, 'r');
-  try {
-    readSync(file, header, 0, header.length, 0);
-  } finally {
-    closeSync(file);
-  }
-  const written = header.readUInt16BE(16);
-  const bytes = header.readUInt32BE(28) * (written === 1 ? 65_536 : written);
-  const { size } = statSync(from);
-  // More than ten times the file is no cut, but a number that is damaged itself.
-  if (bytes <= size || bytes > 10 * size) return false;
-  copyFileSync(from, padded);
-  truncateSync(padded, bytes);
-  return true;
 }
 
 function hasTable(database: Database, table: string): boolean {
@@ -288,14 +260,5 @@ function adoptByNumber(fresh: Database): void {
       FROM messages m WHERE m.conversation NOT IN (SELECT key FROM conversations) GROUP BY m.conversation;
     DELETE FROM sessions WHERE conversation NOT IN (SELECT key FROM conversations);
     DELETE FROM transfers WHERE position NOT IN (SELECT position FROM messages);
-  `);
-}
-
-/** The search index is made anew from the messages. */
-function prepareIndex(fresh: Database): void {
-  fresh.exec(`
-    DELETE FROM message_days;
-    INSERT INTO message_words (message_words) VALUES ('delete-all');
-    UPDATE search_backlog SET below = (SELECT coalesce(max(position), 0) + 1 FROM messages);
   `);
 }

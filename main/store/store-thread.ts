@@ -6,7 +6,6 @@ import { Worker } from 'node:worker_threads';
 import { silentLog, type Log } from '../base/log.ts';
 import { StoreError } from './database.ts';
 import {
-  BACK_UP,
   SEARCH_LANES,
   type Procedures,
   type SearchTicket,
@@ -87,15 +86,6 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
     return this.#opened;
   }
 
-  /** Copies the file to `path` while it is in use. */
-  async backUp(path: string): Promise<void> {
-    if (this.#closed) throw new StoreError('STORE_FAILED', 'The store is closed.');
-    const id = ++this.#nextId;
-    const waiting = this.#wait(id, BACK_UP);
-    this.#worker.postMessage({ id, procedure: BACK_UP, input: { path } });
-    await waiting;
-  }
-
   /** A ticket for the next search of a lane; those before it stop. */
   nextSearch(lane: number): SearchTicket {
     return { lane, number: Atomics.add(this.#searches, lane, 1) + 1 };
@@ -123,7 +113,7 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
     this.#waiting.delete(reply.id);
     this.#names.delete(reply.id);
     if (reply.ok) {
-      if (reply.tookMs > SLOW_QUERY_MS && procedure !== BACK_UP)
+      if (reply.tookMs > SLOW_QUERY_MS)
         this.#log.warn('store.slow', { procedure, tookMs: Math.round(reply.tookMs) });
       waiting?.resolve(reply.value);
       return;

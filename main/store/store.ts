@@ -9,20 +9,33 @@ import { damageMarkOf } from './recovery.ts';
 import { StoreThread, type ProcedureInput, type ProcedureOutput } from './store-thread.ts';
 import type { OpenReport, Procedures } from './worker-protocol.ts';
 
+export interface StoreOptions {
+  /** 32 bytes that the file is encrypted with; absent: it is not. */
+  readonly key?: Uint8Array | undefined;
+  readonly log?: Log;
+}
+
 /** Everything that a messenger keeps, in one file of its profile. */
 export class Store implements AsyncDisposable {
   readonly #thread: StoreThread<MessengerProcedures>;
 
   readonly #path: string;
+  readonly #key: Uint8Array | undefined;
 
-  private constructor(thread: StoreThread<MessengerProcedures>, path: string) {
+  private constructor(thread: StoreThread<MessengerProcedures>, path: string, key: Uint8Array | undefined) {
     this.#thread = thread;
     this.#path = path;
+    this.#key = key;
   }
 
-  /** Opens or creates the file. Rejects with StoreError. */
-  static async open(path: string, log?: Log): Promise<Store> {
-    return new Store(await StoreThread.open<MessengerProcedures>({ kind: 'messenger', path }, log), path);
+  /** Opens or creates the file. With a key a file that is not encrypted becomes so. Rejects with StoreError. */
+  static async open(path: string, { key, log }: StoreOptions = {}): Promise<Store> {
+    const start = { kind: 'messenger', path, key } as const;
+    return new Store(await StoreThread.open<MessengerProcedures>(start, log), path, key);
+  }
+
+  get isEncrypted(): boolean {
+    return this.#key !== undefined;
   }
 
   /** How it was found: closed well or not, damaged and repaired, replaced by a backup. */
@@ -30,9 +43,17 @@ export class Store implements AsyncDisposable {
     return this.#thread.opened as OpenReport;
   }
 
-  /** Copies the history to `path` while it is in use. Rejects with StoreError. */
-  backUp(path: string): Promise<void> {
-    return this.#thread.backUp(path);
+  /**
+   * Copies the history, as it is now and encrypted as it is, to `path`, while it is in use: in a thread of its own, which
+   * sees one moment of the file. Rejects with StoreError.
+   */
+  async backUp(path: string): Promise<void> {
+    await StoreThread.open<Procedures>({ kind: 'backup', path: this.#path, key: this.#key, target: path });
+  }
+
+  /** Encrypts another history, a backup of before, in a thread of its own. Rejects with StoreError. */
+  async encryptFile(path: string): Promise<void> {
+    await StoreThread.open<Procedures>({ kind: 'encrypt', path, key: this.#key });
   }
 
   /**
@@ -40,7 +61,11 @@ export class Store implements AsyncDisposable {
    * words, and then marks the file: the next start repairs it. Undefined when all is well.
    */
   async findDamage(): Promise<string | undefined> {
-    const checker = await StoreThread.open<Procedures>({ kind: 'check', path: this.#path });
+    const checker = await StoreThread.open<Procedures>({
+      kind: 'check',
+      path: this.#path,
+      key: this.#key,
+    });
     const found = checker.opened as string | null;
     if (found === null) return undefined;
     await writeFile(damageMarkOf(this.#path), found);

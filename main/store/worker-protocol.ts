@@ -7,9 +7,13 @@ import type { RecoveryReport } from './recovery.ts';
 
 /** Which tables the thread serves, and where its file is. */
 export interface WorkerStart {
-  /** `check`: looks for damage, says what it found and ends. */
-  readonly kind: 'messenger' | 'imserver' | 'check';
+  /** `check`: looks for damage, says what it found and ends. `backup`, `encrypt`: does that and ends. */
+  readonly kind: 'messenger' | 'imserver' | 'check' | 'backup' | 'encrypt';
   readonly path: string;
+  /** What the file is encrypted with. */
+  readonly key?: Uint8Array | undefined;
+  /** Where a backup goes. */
+  readonly target?: string;
   /** The newest ticket of each lane of searches, shared with the callers' thread. */
   readonly searches: Int32Array<SharedArrayBuffer>;
 }
@@ -19,9 +23,6 @@ export interface SearchTicket {
   readonly lane: number;
   readonly number: number;
 }
-
-/** The procedure that copies the file; it goes on between others. */
-export const BACK_UP = 'backUp';
 
 /** Lanes of searches at once. */
 export const SEARCH_LANES = 64;

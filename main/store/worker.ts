@@ -6,14 +6,22 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import { applyRestore, BACKUP_FOLDER, listBackups } from './backups.ts';
-import { asStoreError, findDamage, openDatabase, StoreError, type Database } from './database.ts';
+import {
+  asStoreError,
+  findDamage,
+  isEncryptedDatabase,
+  openDatabase,
+  StoreError,
+  type Database,
+} from './database.ts';
+import { encryptPlain } from './encryption.ts';
 import { imserverProcedures } from './imserver-tables.ts';
 import { messengerProcedures } from './messenger-tables.ts';
 import { imserverMigrations } from './migrations/imserver.ts';
 import { messengerMigrations } from './migrations/messenger.ts';
 import { damageMarkOf, finishRecovery, recoverDatabase, type RecoveryReport } from './recovery.ts';
+import { syncPath } from './sync-path.ts';
 import {
-  BACK_UP,
   type OpenReport,
   type Procedures,
   type WorkerReply,
@@ -49,7 +57,13 @@ let backlog: NodeJS.Immediate | undefined;
 const openMark = `${start.path}.open`;
 
 async function openHistory(): Promise<{ database: Database; report: OpenReport }> {
-  const { path } = start;
+  const { path, key } = start;
+  if (key === undefined && isEncryptedDatabase(path)) {
+    throw new StoreError(
+      'STORE_LOCKED',
+      'The history is encrypted, and its key was not given. Nothing was changed.',
+    );
+  }
   finishRecovery(path);
   const replaced = applyRestore(path) ?? null;
   const wasOpen = existsSync(openMark);
@@ -59,15 +73,20 @@ async function openHistory(): Promise<{ database: Database; report: OpenReport }
       path,
       messengerMigrations,
       listBackups(backups).map(({ name }) => join(backups, name)),
+      key,
     );
+  const open = async (): Promise<Database> => {
+    if (key !== undefined) await encryptPlain(path, messengerMigrations, key);
+    return openDatabase(path, messengerMigrations, undefined, key);
+  };
   let recovered: RecoveryReport | null = existsSync(damageMarkOf(path)) ? await repair() : null;
   let database: Database;
   try {
-    database = await openDatabase(path, messengerMigrations);
+    database = await open();
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== 'STORE_DAMAGED' || recovered !== null) throw error;
     recovered = await repair();
-    database = await openDatabase(path, messengerMigrations);
+    database = await open();
   }
   writeFileSync(openMark, '');
   return { database, report: { wasOpen, recovered, replaced } };
@@ -150,30 +169,25 @@ function takeBatch(
   return { requests, close: false };
 }
 
-/** Copies the file while it is in use, a few pages between requests, and gives it its name when it is whole. */
-async function backUp(database: Database, { id, input }: WorkerRequest): Promise<WorkerReply> {
-  const began = performance.now();
+/** Copies the file while others use it, and gives the copy its name when it is on the disk. */
+async function backUp(target: string): Promise<void> {
+  const database = await openDatabase(start.path, messengerMigrations, undefined, start.key);
   try {
-    const { path } = input as { path: string };
-    mkdirSync(dirname(path), { recursive: true });
-    rmSync(`${path}.part`, { force: true });
-    await database.backup(`${path}.part`);
-    renameSync(`${path}.part`, path);
-    return { id, ok: true, value: null, tookMs: performance.now() - began };
-  } catch (error) {
-    const { code, message } = asStoreError(error);
-    return { id, ok: false, code, message };
+    mkdirSync(dirname(target), { recursive: true });
+    rmSync(`${target}.part`, { force: true });
+    database.prepare('VACUUM INTO ?').run(`${target}.part`);
+  } finally {
+    database.close();
   }
+  syncPath(`${target}.part`);
+  renameSync(`${target}.part`, target);
 }
 
 async function serve(from: MessagePort): Promise<void> {
   const { database, procedures, report } = await openTables();
   from.on('message', (first: WorkerRequest | 'close') => {
     const { requests, close } = takeBatch(first, from);
-    const backups = requests.filter(({ procedure }) => procedure === BACK_UP);
-    for (const request of backups) void backUp(database, request).then((reply) => from.postMessage(reply));
-    const others = requests.filter(({ procedure }) => procedure !== BACK_UP);
-    for (const reply of runBatch(database, procedures, others)) from.postMessage(reply);
+    for (const reply of runBatch(database, procedures, requests)) from.postMessage(reply);
     if (!close) return;
     clearImmediate(backlog);
     database.pragma('optimize');
@@ -184,11 +198,21 @@ async function serve(from: MessagePort): Promise<void> {
   from.postMessage({ id: 0, ok: true, value: report, tookMs: 0 } satisfies WorkerReply);
 }
 
+/** What is done once, in a thread of its own. Returns what it has found. */
+async function doOnce(): Promise<unknown> {
+  const { kind, path, key, target } = start;
+  if (kind === 'check') return (await findDamage(path, key)) ?? null;
+  if (kind === 'backup' && target !== undefined) await backUp(target);
+  else if (kind === 'encrypt' && key !== undefined) await encryptPlain(path, messengerMigrations, key);
+  return null;
+}
+
 try {
-  if (start.kind === 'check') {
-    const value = (await findDamage(start.path)) ?? null;
+  if (start.kind === 'messenger' || start.kind === 'imserver') await serve(port);
+  else {
+    const value = await doOnce();
     port.postMessage({ id: 0, ok: true, value, tookMs: 0 } satisfies WorkerReply);
-  } else await serve(port);
+  }
 } catch (error) {
   const { code, message } = asStoreError(error);
   port.postMessage({ id: 0, ok: false, code, message } satisfies WorkerReply);

@@ -5,13 +5,12 @@ import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase } from '../../main/store/database.ts';
-import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import { openPair, QUICK, World, type Person } from '../support/im-world.ts';
 import { MsrpPeer, MsrpPeerListener, requestText } from '../support/msrp-peer.ts';
 import { RawDevice } from '../support/raw-device.ts';
 import { newPeerId, SipPeer, type PeerMessage } from '../support/sip-peer.ts';
+import { openHistory } from '../support/open-history.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -335,7 +334,7 @@ describe('a store that cannot store', () => {
   it('the sender is told 413 and keeps the message; nothing is acknowledged that is not on disk', async () => {
     const { bob, tom, ofBob, ofTom } = await openPair(world);
     await bob.becomes(await bob.send(ofBob, 'before'), 'delivered');
-    const database = await openDatabase(join(world.folder, 'tom', 'history.sqlite'), messengerMigrations);
+    const database = await openHistory(join(world.folder, 'tom'));
     database.exec(
       `CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END`,
     );
@@ -355,7 +354,7 @@ describe('a store that cannot store', () => {
     const first = await world.join('tom');
     await first.meet('bob');
     await first[Symbol.asyncDispose]();
-    const database = await openDatabase(join(world.folder, 'tom', 'history.sqlite'), messengerMigrations);
+    const database = await openHistory(join(world.folder, 'tom'));
     database.exec(`CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(FAIL, 'full'); END`);
     const sent = await bob.send(ofBob, 'for later');
     await bob.becomes(sent, 'waiting');

@@ -7,8 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exportHistory } from '../../main/messenger/history/export.ts';
+import { openHistoryKey } from '../../main/messenger/history/history-key.ts';
 import { importHistory } from '../../main/messenger/history/import.ts';
 import { verifyExport } from '../../main/messenger/history/verify.ts';
+import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
 import { Store } from '../../main/store/store.ts';
 import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
 
@@ -249,6 +251,8 @@ describe('from the command line', () => {
       2,
       '--with nobody@example.org: there is no conversation with this address.\n',
     ]);
-    store = await Store.open(join(folder, 'history.sqlite'));
+    // What the command has opened is encrypted from then on.
+    const key = await openHistoryKey(folder, filePermissionSecrets);
+    store = await Store.open(join(folder, 'history.sqlite'), { key });
   });
 });

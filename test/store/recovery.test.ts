@@ -18,7 +18,7 @@ import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
 import { Store } from '../../main/store/store.ts';
 import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
 
-const PAGE = 4_096;
+const PAGE = 8_192;
 const COUNT = 4_000;
 const conversationId = 'c-1' as ConversationId;
 
@@ -110,8 +110,8 @@ describe('a damaged history', () => {
       messages: texts.length,
       missing: COUNT - texts.length,
     });
-    // Three pages of about twenty messages are gone, not more.
-    expect(texts.length).toBeGreaterThan(COUNT - 3 * 60);
+    // Three pages of about forty messages are gone, not more.
+    expect(texts.length).toBeGreaterThan(COUNT - 3 * 120);
     expect(texts.length).toBeLessThan(COUNT);
     expect(texts[0]).toMatch(/^message number 0 /);
     expect(texts.at(-1)).toMatch(`message number ${COUNT - 1} `);

@@ -5,9 +5,11 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { exportHistory } from '../../messenger/history/export.ts';
+import { openHistoryKey } from '../../messenger/history/history-key.ts';
 import { importHistory } from '../../messenger/history/import.ts';
 import { ExportError, verifyExport } from '../../messenger/history/verify.ts';
 import { historyOf } from '../../messenger/profile.ts';
+import { filePermissionSecrets } from '../../messenger/secrets.ts';
 import { StoreError } from '../../store/database.ts';
 import { Store } from '../../store/store.ts';
 import { defaultProfile } from '../profile.ts';
@@ -71,7 +73,8 @@ async function onProfile(profile: string, work: (store: Store) => Promise<number
   const taken = await takeInstanceLock(profile);
   if (!('lock' in taken)) throw new UsageError(`Parley is running on ${profile}. End it first.`);
   await using _lock = taken.lock;
-  await using store = await Store.open(historyOf(profile));
+  const key = await openHistoryKey(profile, filePermissionSecrets);
+  await using store = await Store.open(historyOf(profile), { key });
   return await work(store);
 }
 

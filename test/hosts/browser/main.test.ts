@@ -5,8 +5,7 @@ import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { appWindowArguments } from '../../../main/hosts/browser/app-window.ts';
-import { openDatabase } from '../../../main/store/database.ts';
-import { messengerMigrations } from '../../../main/store/migrations/messenger.ts';
+import { openHistory } from '../../support/open-history.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const LINK = /http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]+/;
@@ -132,7 +131,7 @@ describe('a start that cannot be', () => {
     await first.waitFor(LINK);
     first.stop();
     await first.ended;
-    const newer = await openDatabase(join(profile, 'history.sqlite'), messengerMigrations);
+    const newer = await openHistory(profile);
     newer.pragma('user_version = 999');
     newer.close();
     const second = new Program('--profile', profile);
