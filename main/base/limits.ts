@@ -409,6 +409,9 @@ export const RELAY_LIMITS = {
   /** Many people may be behind one address. */
   maxConnections: 8_000,
   maxConnectionsPerAddress: 1_000,
+  /** TLS handshakes under way at once, and with one address: an office comes back together. */
+  maxHandshakes: 512,
+  maxHandshakesPerAddress: 256,
   /** Places (Use-Paths) at once, and of one user. */
   maxPlaces: 20_000,
   maxPlacesPerUser: 32,

@@ -188,10 +188,11 @@ export class MsrpRelay implements RelayHost, AsyncDisposable {
   }
 
   async #listen(): Promise<void> {
+    const { maxHandshakes, maxHandshakesPerAddress } = this.limits;
     const listener = this.#lifetime.own(
       new MsrpListener({
         clock: this.clock,
-        limits: { ...MSRP_NETWORK_LIMITS, ...this.msrpLimits },
+        limits: { ...MSRP_NETWORK_LIMITS, ...this.msrpLimits, maxHandshakes, maxHandshakesPerAddress },
         tls: () => this.#tls.listening(),
         receiveSocket: (socket) => {
           if (this.#lifetime.ended || (!this.#options.plain && !isSecure(socket))) socket.destroy();

@@ -108,7 +108,7 @@ export class RelayLink implements MsrpFrameReceiver, MsrpConnectionUser {
 
   /** A way that began here has ended. */
   forget(stream: RelayStream): void {
-    for (const [key, one] of this.#streams) if (one === stream) this.#streams.delete(key);
+    if (this.#streams.get(stream.key) === stream) this.#streams.delete(stream.key);
     if (this.#last === stream) this.#last = undefined;
   }
 
@@ -196,7 +196,7 @@ export class RelayLink implements MsrpFrameReceiver, MsrpConnectionUser {
       toPath: formatMsrpPath(rest),
       fromPath: `${formatMsrpPath(ours)} ${head.fromPath ?? ''}`,
     };
-    const stream = new RelayStream(this.#host, this, route, head);
+    const stream = new RelayStream(this.#host, this, key, route, head);
     this.#streams.set(key, stream);
     this.connection.confirm();
     const target = isOwner ? next?.link : place.link;

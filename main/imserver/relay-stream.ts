@@ -30,6 +30,8 @@ const PIECE_BYTES = 64 * 1024;
 /** One direction of one session: a queue with a ceiling in front of the connection of the next hop. */
 export class RelayStream implements MsrpSendLane {
   readonly source: RelayLink;
+  /** By which its source knows it. */
+  readonly key: string;
   readonly #host: RelayHost;
   readonly #limits: RelayLimits;
   readonly #route: RelayRoute;
@@ -48,10 +50,11 @@ export class RelayStream implements MsrpSendLane {
   #endedWith: number | undefined;
   #usedUs: number;
 
-  constructor(host: RelayHost, source: RelayLink, route: RelayRoute, head: MsrpHead) {
+  constructor(host: RelayHost, source: RelayLink, key: string, route: RelayRoute, head: MsrpHead) {
     this.#host = host;
     this.#limits = host.limits;
     this.source = source;
+    this.key = key;
     this.#route = route;
     this.#paths = `To-Path: ${route.toPath}\r\nFrom-Path: ${route.fromPath}\r\n`;
     this.#reportPath = head.fromPath ?? '';
@@ -220,10 +223,13 @@ export class RelayStream implements MsrpSendLane {
     }
     this.#host.stats.relayBytes += piece.size;
     if (head.method === 'REPORT' || chunk.failureReport === 'no') return;
-    this.#awaited++;
+    const isAnswerDue = chunk.isAwaited || chunk.failureReport === 'yes';
+    // With `partial` only failures come: as many requests as there is room for are remembered for them.
+    if (!isAnswerDue && target.transactions.size >= this.#limits.maxAwaited) return;
+    if (isAnswerDue) this.#awaited++;
     target.transactions.add(id, {
       receiveStatus: (status) => {
-        this.#awaited--;
+        if (isAnswerDue) this.#awaited--;
         this.#receiveStatus(chunk, piece, status);
         this.#target?.connection.schedule(this);
       },
