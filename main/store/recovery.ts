@@ -22,7 +22,16 @@ export interface RecoveryReport {
 }
 
 /** In the order in which they refer to each other. What is made of others is made anew. */
-const TABLES = ['settings', 'accounts', 'contacts', 'conversations', 'messages', 'transfers', 'sessions'];
+const TABLES = [
+  'settings',
+  'accounts',
+  'contacts',
+  'conversations',
+  'conversation_rules',
+  'messages',
+  'transfers',
+  'sessions',
+];
 /** Rows of one transaction. */
 const BATCH = 1_000;
 

@@ -2,7 +2,8 @@
  * Owns: how a history of many messages behaves: start, pages, jumps, searches, inserts, import, export, size.
  * Called by: ../main.ts with the number of messages. Calls: main/store, main/messenger/history.
  *
- * Times are seen from the caller's thread, with the way to the store's thread and back.
+ * Times are seen from the caller's thread, with the way to the store's thread and back; beside them what the bare
+ * statements need. The history is encrypted, with `--plain` it is not.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,12 +16,14 @@ import type { AccountId, ConversationId, MessageId } from '../../../shared/domai
 import { exportHistory } from '../../../main/messenger/history/export.ts';
 import { summarise, type Figure } from '../summary.ts';
 import { Corpus } from './corpus.ts';
+import { measureRawInserts, RawHistory } from './raw.ts';
 
 const CONVERSATIONS = 1_000;
 const BATCH = 4_000;
 const STEP_MS = 20_000;
 const FIRST_MS = Date.UTC(2016, 0, 1);
 const ROUNDS = 200;
+const KEY = process.argv.includes('--plain') ? undefined : new Uint8Array(32).fill(7);
 
 function conversationOf(index: number): ConversationId {
   return `conversation-${String(index).padStart(4, '0')}` as ConversationId;
@@ -56,7 +59,7 @@ async function generate(
   messages: number,
 ): Promise<{ perSecond: number; textBytes: number; corpus: Corpus }> {
   const corpus = new Corpus();
-  const database = await openDatabase(path, messengerMigrations);
+  const database = await openDatabase(path, messengerMigrations, undefined, KEY);
   const procedures = messengerProcedures(database);
   database.transaction(() => {
     for (let index = 0; index < CONVERSATIONS; index += 1) {
@@ -120,21 +123,37 @@ export async function measureHistory(folder: string, messages: number): Promise<
   const path = join(folder, 'history.sqlite');
   const { perSecond, textBytes, corpus } = await generate(path, messages);
   const label = (what: string): string => `${messages.toLocaleString('en')}: ${what}`;
+  const rawInserts = await measureRawInserts(folder, corpus, KEY);
   const figures: Figure[] = [
-    { name: label('import, with index, 4,000 a commit'), unit: 'messages/s', p50: perSecond },
+    {
+      name: label('import, with index, 4,000 a commit'),
+      unit: 'messages/s',
+      p50: perSecond,
+      ratio: { of: 'raw rows and words', value: perSecond / rawInserts.bulkPerSecond },
+    },
     { name: label('file, bytes a byte of text'), unit: '×', p50: statSync(path).size / textBytes },
   ];
-  const add = (what: string, { p50, p95 }: { p50: number; p95: number }): void => {
-    figures.push({ name: label(`${what} (p50, p95)`), unit: 'ms', p50, p99: p95 });
+  const add = (what: string, { p50, p95 }: { p50: number; p95: number }, rawMs?: number): void => {
+    const ratio = rawMs === undefined ? {} : { ratio: { of: 'the bare statement', value: p50 / rawMs } };
+    figures.push({ name: label(`${what} (p50, p95)`), unit: 'ms', p50, p99: p95, ...ratio });
   };
+  const place = (round: number) => Math.floor((((round * 7_919) % 10_000) / 10_000) * messages);
+  const queries = searches(corpus);
+  const rawMs = new Map<string, number>();
+  {
+    using raw = await RawHistory.open(path, KEY);
+    rawMs.set('page', raw.page(place));
+    for (const [what, query] of Object.entries(queries)) {
+      if (!query(0).includes(':')) rawMs.set(what, raw.search(query));
+    }
+  }
   const began = performance.now();
-  await using store = await Store.open(path);
+  await using store = await Store.open(path, { key: KEY });
   const conversations = await store.call('selectConversations', null);
   const newest = conversations[0]?.id ?? conversationOf(0);
   await store.call('selectMessagePage', { conversationId: newest, limit: 50 });
   figures.push({ name: label('open, list and first page'), unit: 'ms', p50: performance.now() - began });
   add('the list of conversations', await times(() => store.call('selectConversations', null), 20));
-  const place = (round: number) => Math.floor((((round * 7_919) % 10_000) / 10_000) * messages);
   const page = await times((round) =>
     store.call('selectMessagePage', {
       conversationId: conversationOf(round % 20),
@@ -142,7 +161,7 @@ export async function measureHistory(folder: string, messages: number): Promise<
       limit: 50,
     }),
   );
-  add('a page', page);
+  add('a page', page, rawMs.get('page'));
   add(
     'a jump to a date, and its page',
     await times(async (round) => {
@@ -173,8 +192,9 @@ export async function measureHistory(folder: string, messages: number): Promise<
     'figures of a conversation',
     await times((round) => store.call('selectFigures', { conversationId: conversationOf(round % 20) })),
   );
-  for (const [what, query] of Object.entries(searches(corpus))) {
-    add(`search: ${what}`, await times((round) => store.search({ text: query(round), limit: 50 }), 100));
+  for (const [what, query] of Object.entries(queries)) {
+    const found = await times((round) => store.search({ text: query(round), limit: 50 }), 100);
+    add(`search: ${what}`, found, rawMs.get(what));
   }
   const within = conversationOf(30);
   add(
@@ -185,7 +205,7 @@ export async function measureHistory(folder: string, messages: number): Promise<
     ),
   );
   const insert = await times((round) => store.insertMessage(makeMessage(corpus, messages + round)), 100);
-  add('store one message, forced to the disk', insert);
+  add('store one message, forced to the disk', insert, rawInserts.singleMs);
   if (messages <= 100_000) {
     const start = performance.now();
     await exportHistory({ store, folder: join(folder, 'export'), format: 'jsonl', program: 'bench' });
