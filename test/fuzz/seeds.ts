@@ -10,6 +10,7 @@ const KEPT_SEEDS = {
   'control-protocol': [1, 42, 20_261_122],
   'msrp-parser': [1, 42, 20_261_122],
   'msrp-session': [1, 42, 20_261_122],
+  relay: [1, 42, 20_261_122],
 } as const;
 
 export interface FuzzSeed {
