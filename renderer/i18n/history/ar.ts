@@ -182,4 +182,6 @@ export const historyAr: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'retention.keepDaysHint': '0: أبدًا. قد يكون للمحادثة قاعدتها؛ وتحتفظ النسخ بها حتى تُستبدل.',
   'retention.hold': 'عدم حذف أي شيء',
   'retention.holdHint': 'لا بمرور الوقت ولا يدويًا.',
+
+  'list.side': 'البحث والمحادثات',
 };

@@ -132,4 +132,6 @@ export const historyDe: Readonly<Record<keyof typeof historyEn, Entry>> = {
     '0: nie. Eine Unterhaltung kann ihre eigene Regel haben; Kopien behalten sie, bis sie ersetzt werden.',
   'retention.hold': 'Nichts löschen',
   'retention.holdHint': 'Weder nach Alter noch von Hand.',
+
+  'list.side': 'Suche und Unterhaltungen',
 };

@@ -127,4 +127,6 @@ export const historyEn = {
     '0: never. A conversation may have its own rule; copies keep them until they are replaced.',
   'retention.hold': 'Delete nothing',
   'retention.holdHint': 'Neither by age nor by hand.',
+
+  'list.side': 'Search and conversations',
 } as const;

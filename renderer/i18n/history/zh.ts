@@ -119,4 +119,6 @@ export const historyZh: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'retention.keepDaysHint': '0：从不。会话可有自己的规则；副本会保留到被替换为止。',
   'retention.hold': '不删除任何内容',
   'retention.holdHint': '既不按时间也不手动删除。',
+
+  'list.side': '搜索和会话',
 };

@@ -125,7 +125,7 @@ describe('the details', () => {
     expect(
       [...view.querySelectorAll('button')].some(({ textContent }) => textContent.includes('Show more')),
     ).toBe(false);
-    buttonNamed(view, 'Show in conversation: sunset.png').click();
+    buttonNamed(view, 'sunset.png').click();
     await settle();
     const shown = window.app.thread.messages.find(({ id }) => id === window.app.thread.flashedId);
     expect(shown?.text).toBe('sunset.png');

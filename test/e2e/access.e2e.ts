@@ -1,0 +1,135 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import type { ScenarioName } from '../renderer/support/scenarios.ts';
+import { ScriptedBackend } from '../support/scripted-backend.ts';
+import { buildWindow, launchBrowser } from '../support/window-desk.ts';
+
+/** Every view as axe-core sees it, in both themes; reduced motion; 200 % zoom. One browser, one page for each world. */
+let browser: Browser;
+let axe: string;
+
+beforeAll(async () => {
+  await buildWindow();
+  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  browser = await launchBrowser();
+});
+
+afterAll(() => browser.close());
+
+async function open(scenario: ScenarioName, width = 1240, height = 780): Promise<Page> {
+  const server = new ScriptedBackend(scenario);
+  const address = await server.listen();
+  const page = await browser.newPage({ viewport: { width, height }, reducedMotion: 'reduce' });
+  page.setDefaultTimeout(10_000);
+  onTestFinished(async () => {
+    await page.close();
+    await server.close();
+  });
+  await page.goto(address);
+  await page.evaluate(axe);
+  return page;
+}
+
+/** What axe-core finds: everything in the light theme, contrast in the dark one as well. */
+async function check(page: Page, view: string): Promise<void> {
+  for (const theme of ['light', 'dark']) {
+    const found = await page.evaluate(async (name) => {
+      document.documentElement.dataset['theme'] = name;
+      const { axe: tool } = window as unknown as {
+        axe: { run: (root: Document, options: object) => Promise<AxeResults> };
+      };
+      const runOnly = name === 'dark' ? { runOnly: ['color-contrast'] } : {};
+      const { violations } = await tool.run(document, { resultTypes: ['violations'], ...runOnly });
+      return violations.flatMap(({ id, help, nodes }) =>
+        nodes.map(({ html, any }) => `${id}: ${help}: ${html.slice(0, 160)} ${any[0]?.message ?? ''}`),
+      );
+    }, theme);
+    expect(found, `${view}, ${theme}`).toEqual([]);
+  }
+}
+
+const first = 'nav li button';
+
+it('axe-core finds nothing: list, thread, menu, calendar, details, inspector, search', async () => {
+  const page = await open('talking');
+  await page.locator(first).first().waitFor();
+  await check(page, 'list');
+  await page.locator(first).first().click();
+  await page.locator('[data-menu]').last().focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('menuitem').first().waitFor();
+  await check(page, 'thread with the menu of a message');
+  await page.getByRole('menuitem', { name: 'Details' }).click();
+  await page.getByText('Identifier').waitFor();
+  await page.keyboard.press('Control+g');
+  await page.getByRole('grid').waitFor();
+  await check(page, 'calendar and details');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Session with Tom' }).click();
+  await page.getByRole('complementary', { name: 'Session inspector' }).waitFor();
+  await check(page, 'inspector');
+  await page.keyboard.press('Control+k');
+  await page.getByText('What you can type').waitFor();
+  await check(page, 'search that begins');
+  await page.keyboard.type('th');
+  await page.getByRole('option').first().waitFor();
+  await check(page, 'search with results');
+});
+
+it('axe-core finds nothing: files, export, settings, a new conversation', async () => {
+  const page = await open('files');
+  await page.locator(first).first().click();
+  await page.keyboard.press('Control+i');
+  await page.getByText('Files', { exact: true }).click();
+  await page.getByRole('button', { name: 'Export this conversation' }).click();
+  await page.getByRole('progressbar', { name: 'Progress', exact: true }).waitFor();
+  await check(page, 'files, their list, and an export');
+  await page.keyboard.press('Control+,');
+  await page.getByRole('heading', { name: 'Settings', level: 1 }).waitFor();
+  await check(page, 'settings');
+  await page.getByRole('button', { name: 'New conversation' }).click();
+  await page.getByRole('textbox', { name: 'Address', exact: true }).first().waitFor();
+  await check(page, 'new conversation');
+});
+
+it('axe-core finds nothing: the three doors, a stranger, every state of a message, a server that is gone', async () => {
+  const doors = await open('empty');
+  await doors.locator('.door').first().waitFor();
+  await check(doors, 'doors');
+  await doors.locator('.door').first().click();
+  await doors.getByLabel('Password').waitFor();
+  await check(doors, 'sign in');
+  for (const scenario of ['asked', 'states', 'unreachable'] as const) {
+    const page = await open(scenario);
+    await page.locator(first).first().click();
+    await check(page, scenario);
+  }
+});
+
+it('nothing moves where motion is not wanted, and at 200 % everything is there and nothing stands out', async () => {
+  const page = await open('files', 620, 390);
+  await page.locator(first).first().click();
+  const tooWide = (): Promise<string[]> =>
+    page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>('body *')]
+        .filter((element) => element.closest('.visually-hidden, .clipped, textarea, svg') === null)
+        .filter((element) => {
+          const { left, right, width } = element.getBoundingClientRect();
+          return width > 0 && (left < -1 || right > window.innerWidth + 1);
+        })
+        .map((element) => element.outerHTML.slice(0, 120)),
+    );
+  const moving = (): Promise<number> => page.evaluate(() => document.getAnimations().length);
+  expect(await tooWide()).toEqual([]);
+  const composer = page.getByRole('textbox', { name: /^Message to/ });
+  expect(((await composer.boundingBox())?.y ?? 0) + 20).toBeLessThan(390);
+  for (const key of ['Control+g', 'Escape', 'Control+i', 'Control+k', 'Control+,']) {
+    await page.keyboard.press(key);
+    await page.waitForTimeout(50);
+    expect(await tooWide(), key).toEqual([]);
+    expect(await moving(), key).toBe(0);
+  }
+});
