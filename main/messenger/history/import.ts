@@ -33,8 +33,8 @@ export interface ImportResult {
 
 type MessageLine = Extract<ExportLine, { type: 'message' }>;
 
-/** Messages in one commit: enough that what each costs is little beside what they cost themselves. */
-const BATCH = 4_000;
+/** Messages in one commit: enough that what each costs is little beside what they cost themselves, and nobody waits long. */
+const BATCH = 2_000;
 
 /** Imports. Rejects with ExportError when a line is not as it was written; what came before it is in. */
 export async function importHistory(options: ImportOptions): Promise<ImportResult> {

@@ -19,7 +19,7 @@ import { Corpus } from './corpus.ts';
 import { measureRawInserts, RawHistory } from './raw.ts';
 
 const CONVERSATIONS = 1_000;
-const BATCH = 4_000;
+const BATCH = 2_000;
 const STEP_MS = 20_000;
 const FIRST_MS = Date.UTC(2016, 0, 1);
 const ROUNDS = 200;
@@ -126,7 +126,7 @@ export async function measureHistory(folder: string, messages: number): Promise<
   const rawInserts = await measureRawInserts(folder, corpus, KEY);
   const figures: Figure[] = [
     {
-      name: label('import, with index, 4,000 a commit'),
+      name: label('import, with index, 2,000 a commit'),
       unit: 'messages/s',
       p50: perSecond,
       ratio: { of: 'raw rows and words', value: perSecond / rawInserts.bulkPerSecond },

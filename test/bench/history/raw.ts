@@ -12,7 +12,7 @@ import type { Corpus } from './corpus.ts';
 
 const ROUNDS = 100;
 const ROWS = 20_000;
-const ROWS_A_COMMIT = 4_000;
+const ROWS_A_COMMIT = 2_000;
 
 function medianMs(work: (round: number) => unknown, rounds = ROUNDS): number {
   return summarise(
