@@ -1,6 +1,9 @@
 /** Our messengers behind the relay of their own server, with nothing written into their settings. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MessengerOptions } from '../../main/messenger/messenger.ts';
+import { arrived, becomes, received, sendFile, writeRandom } from '../messenger/transfers/desk.ts';
 import { World, type Person } from '../support/im-world.ts';
 
 describe('two people behind the relay that their server announces', () => {
@@ -69,5 +72,31 @@ describe('two people behind the relay that their server announces', () => {
     await bob.becomes(during, 'delivered', 'displayed');
     await bob.becomes(await bob.send(ofBob, 'after'), 'delivered', 'displayed');
     expect(await tom.texts(ofTom, 'in')).toEqual(['before', 'meanwhile', 'after']);
+  });
+
+  it('a file goes on when the server was started again in its middle, and talk goes on beside it', async () => {
+    await using bob = await signIn('bob', 'relay');
+    await using tom = await signIn('tom', 'relay');
+    await tom.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 100_000_000 });
+    const ofBob = await bob.meet('tom');
+    const ofTom = await tom.meet('bob');
+    const file = await writeRandom(world, 'plan.bin', 12_000_000);
+    const moving = Promise.withResolvers<undefined>();
+    const release = tom.messenger.feed.subscribe(({ event, data }) => {
+      if (event === 'transfer.changed' && data.transfer.bytesDone > 3_000_000) moving.resolve(undefined);
+    });
+    const sent = await sendFile(bob, ofBob, file);
+    await moving.promise;
+    release();
+    await world.stopServer();
+    await world.startServer();
+    await bob.becomes(await bob.send(ofBob, 'beside the file'), 'delivered', 'displayed');
+    const came = await arrived(tom, ofTom);
+    await becomes(tom, came, 'done');
+    await becomes(bob, sent, 'done');
+    const { bytes } = await received(tom, came);
+    const hash = (what: Buffer) => createHash('sha256').update(what).digest('hex');
+    expect(hash(bytes)).toBe(hash(await readFile(file)));
+    expect(world.server.relay?.stats.relayBytes).toBeGreaterThan(1_000_000);
   });
 });
