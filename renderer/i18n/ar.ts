@@ -399,6 +399,8 @@ export const ar: Catalogue = {
   'server.reachHere': 'هذا الحاسوب فقط',
   'server.portHint': '0 يعني أي منفذ حر',
   'settings.about': 'حول البرنامج',
+  'settings.locked': 'يقرره من يدير هذا الحاسوب.',
+  'settings.policyFaults': 'ما تقرر لهذا الحاسوب',
   'settings.version': 'الإصدار',
   'settings.host.electron': 'برنامج سطح المكتب',
   'settings.host.browser': 'المتصفح',
@@ -421,5 +423,6 @@ export const ar: Catalogue = {
   'error.disk-full': 'القرص ممتلئ. أفسح مكانًا ثم أعد المحاولة.',
   'error.store-failed': 'أبلغ مخزن الرسائل عن خطأ.',
   'error.closed': 'النافذة غير متصلة ببرنامج Parley الآن.',
+  'error.locked': 'تدير مؤسستك هذا.',
   'error.internal': 'حدث خطأ في Parley. التفاصيل في السجل داخل مجلد الملف الشخصي.',
 };

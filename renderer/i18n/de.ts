@@ -362,6 +362,8 @@ export const de: Catalogue = {
   'server.reachHere': 'Nur dieser Computer',
   'server.portHint': '0 nimmt einen freien',
   'settings.about': 'Über Parley',
+  'settings.locked': 'Entscheidet, wer diesen Computer verwaltet.',
+  'settings.policyFaults': 'Was für diesen Computer entschieden ist',
   'settings.version': 'Version',
   'settings.host.electron': 'Desktop-Programm',
   'settings.host.browser': 'Browser',
@@ -385,5 +387,6 @@ export const de: Catalogue = {
   'error.disk-full': 'Die Festplatte ist voll. Schaffen Sie Platz und versuchen Sie es erneut.',
   'error.store-failed': 'Die Ablage der Nachrichten meldet einen Fehler.',
   'error.closed': 'Das Fenster ist gerade nicht mit Parley verbunden.',
+  'error.locked': 'Das wird von Ihrer Organisation verwaltet.',
   'error.internal': 'Parley hat einen Fehler gemacht. Das Protokoll im Profilordner sagt mehr.',
 };

@@ -352,6 +352,8 @@ export const en = {
   'server.reachHere': 'This computer only',
   'server.portHint': '0 takes any free one',
   'settings.about': 'About',
+  'settings.locked': 'Decided by whoever administers this computer.',
+  'settings.policyFaults': 'What is decided for this computer',
   'settings.version': 'Version',
   'settings.host.electron': 'Desktop program',
   'settings.host.browser': 'Browser',
@@ -374,5 +376,6 @@ export const en = {
   'error.disk-full': 'The disk is full. Make room, then try again.',
   'error.store-failed': 'The message store reported an error.',
   'error.closed': 'The window is not connected to Parley right now.',
+  'error.locked': 'This is managed by your organisation.',
   'error.internal': 'Parley made a mistake. The log in the profile folder says more.',
 } as const;

@@ -336,6 +336,8 @@ export const zh: Catalogue = {
   'server.reachHere': '仅限本机',
   'server.portHint': '0 表示任意空闲端口',
   'settings.about': '关于',
+  'settings.locked': '由这台电脑的管理员决定。',
+  'settings.policyFaults': '为这台电脑决定的事项',
   'settings.version': '版本',
   'settings.host.electron': '桌面程序',
   'settings.host.browser': '浏览器',
@@ -358,5 +360,6 @@ export const zh: Catalogue = {
   'error.disk-full': '磁盘已满。请腾出空间后重试。',
   'error.store-failed': '消息存储报告错误。',
   'error.closed': '窗口目前未与 Parley 连接。',
+  'error.locked': '此项由您的组织管理。',
   'error.internal': 'Parley 出现错误，详情见配置文件夹中的日志。',
 };

@@ -122,6 +122,7 @@ export class AppState {
         this.conversations.applyComposingChanged(conversationId, active),
       ),
       client.on('settings.changed', ({ settings }) => this.settings.applySettingsChanged(settings)),
+      client.on('policy.changed', ({ policy }) => this.settings.applyPolicyChanged(policy)),
       client.on('imserver.changed', () => void this.imServer.load()),
       client.on('history.changed', ({ status }) => this.history.applyHistoryChanged(status)),
       client.on('job.changed', ({ job }) => {

@@ -17,7 +17,7 @@ export class Search {
   problem = $state.raw<unknown>(null);
   /** Place of the chosen row among people and hits, in the order in which they are shown. */
   chosen = $state(0);
-  /** The focus is in the field, the filters or the results. */
+  /** The user wants to search: not when the Tab key only passes, the list stays in its way then. */
   focused = $state(false);
   /** Grows with each wish to type into the search field. */
   focusWish = $state(0);
@@ -42,11 +42,13 @@ export class Search {
   /** Back to the field, behind what stands in it. */
   focusEnd(): void {
     this.focusAtEnd = true;
+    this.focused = true;
     this.focusWish += 1;
   }
 
   begin(scope: Conversation | null): void {
     this.focusAtEnd = false;
+    this.focused = true;
     this.scope = scope;
     this.focusWish += 1;
     if (this.text.trim() !== '') void this.query(this.text);

@@ -1,4 +1,5 @@
 /** Owns: the settings, and the theme and language that follow from them. Called by: app, settings. Calls: the client. */
+import type { ShownPolicy } from '../../shared/policy.ts';
 import type { SettingKey, Settings } from '../../shared/settings.ts';
 import type { Client } from '../api/client.ts';
 import { preferredLanguage, type Locale } from '../i18n/locale.svelte.ts';
@@ -7,6 +8,7 @@ export class SettingsState {
   readonly #client: Client;
   readonly #locale: Locale;
   values = $state.raw<Settings | null>(null);
+  policy = $state.raw<ShownPolicy>({ rules: [], faults: [] });
   /** What the last change was refused with, by key. */
   problem = $state.raw<{ readonly key: SettingKey; readonly error: unknown } | null>(null);
 
@@ -16,7 +18,17 @@ export class SettingsState {
   }
 
   async load(): Promise<void> {
+    this.policy = await this.#client.call('policy.get', {});
     this.#apply(await this.#client.call('settings.get', {}));
+  }
+
+  /** A policy has decided it. */
+  isLocked(key: SettingKey): boolean {
+    return this.policy.rules.some((rule) => rule.key === key && rule.locked);
+  }
+
+  applyPolicyChanged(policy: ShownPolicy): void {
+    this.policy = policy;
   }
 
   async set<Key extends SettingKey>(key: Key, value: Settings[Key]): Promise<void> {

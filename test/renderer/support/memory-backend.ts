@@ -21,6 +21,8 @@ import {
 } from '../../../shared/ipc/contract.ts';
 import type { EventEnvelope } from '../../../shared/ipc/envelope.ts';
 import type { ErrorCode } from '../../../shared/ipc/error-codes.ts';
+import type { ShownPolicy } from '../../../shared/policy.ts';
+import type { ShownPolicy } from '../../../shared/policy.ts';
 import type { Settings } from '../../../shared/settings.ts';
 import { browseHandlers, jobHandlers, keepHandlers, noteHandlers } from './memory-browse.ts';
 
@@ -38,6 +40,7 @@ export interface World {
   drafts?: Record<ConversationId, string>;
   marks?: Record<ConversationId, Marks>;
   settings: Settings;
+  policy?: ShownPolicy;
   /** Conversations whose peer types. */
   composing: ConversationId[];
 }
@@ -423,6 +426,7 @@ export class MemoryBackend {
           connection: { status: 'online' },
         }),
       'settings.get': () => world.settings,
+      'policy.get': () => world.policy ?? { rules: [], faults: [] },
       'settings.set': ({ key, value }) => {
         world.settings = { ...world.settings, [key]: value };
         this.publish('settings.changed', { settings: world.settings });

@@ -40,7 +40,11 @@ it('the search says what can be typed, before and when nothing is found, and Esc
   const window = await openWindow(talkingWorld());
   const side = show(window.app, Sidebar);
   const field = side.querySelector<HTMLInputElement>('[role="combobox"]')!;
+  // Passing by with the Tab key leaves the list where it is.
   field.focus();
+  await settle();
+  expect(side.querySelector('nav')).not.toBeNull();
+  field.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }));
   await settle();
   expect(side.textContent).toContain('What you can type');
   expect(side.querySelector('nav')).toBeNull();
