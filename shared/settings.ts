@@ -11,6 +11,8 @@ interface SettingSpec<Schema extends v.GenericSchema> {
   readonly initial: v.InferOutput<Schema>;
   readonly description: string;
   readonly lockable: boolean;
+  /** What holds when a policy wants something that cannot be read; default: `initial`. */
+  readonly strictest?: v.InferOutput<Schema>;
 }
 
 function setting<Schema extends v.GenericSchema>(spec: SettingSpec<Schema>): SettingSpec<Schema> {
@@ -35,18 +37,21 @@ export const settingSpecs = {
     initial: true,
     description: 'Tell people when their messages have been read.',
     lockable: true,
+    strictest: false,
   }),
   'privacy.sendComposing': setting({
     schema: v.boolean(),
     initial: true,
     description: 'Tell people that you are typing.',
     lockable: true,
+    strictest: false,
   }),
   'sessions.acceptContacts': setting({
     schema: v.boolean(),
     initial: true,
     description: 'Accept sessions from people in your contacts without asking.',
     lockable: true,
+    strictest: false,
   }),
   'sessions.idleMinutes': setting({
     schema: v.pipe(v.number(), v.minValue(0.01), v.maxValue(24 * 60)),
@@ -59,6 +64,7 @@ export const settingSpecs = {
     initial: 25 * 1024 * 1024,
     description: 'Files from contacts up to this many bytes are received without asking; 0: always ask.',
     lockable: true,
+    strictest: 0,
   }),
   'messages.largeTextBytes': setting({
     schema: v.pipe(v.number(), v.integer(), v.minValue(1_024), v.maxValue(1024 * 1024)),
@@ -72,6 +78,7 @@ export const settingSpecs = {
     description:
       'Direct sessions over TLS. required: nothing goes in the clear; preferred: only with people whose program cannot encrypt; off: we do not offer it.',
     lockable: true,
+    strictest: 'required',
   }),
   'messages.path': setting({
     schema: v.picklist(mediaPaths),
@@ -118,6 +125,7 @@ export const settingSpecs = {
     initial: false,
     description: 'Nothing is deleted from the history, neither by age nor by hand.',
     lockable: true,
+    strictest: true,
   }),
   'network.engine': setting({
     schema: v.variant('kind', [

@@ -4,6 +4,7 @@
  * network-watch.ts.
  */
 import type { AppInfo } from '../../shared/ipc/contract.ts';
+import type { Policy } from '../../shared/policy.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
@@ -15,6 +16,7 @@ import type { SecretBox } from '../messenger/secrets.ts';
 import { ApiServer } from './api-server.ts';
 import { EmbeddedImServer } from './embedded-imserver.ts';
 import { NetworkWatch } from './network-watch.ts';
+import { policyPlaces, PolicyWatch, type PolicyPlace } from './policy.ts';
 import { VERSION } from './version.ts';
 
 export interface AppOptions {
@@ -27,6 +29,10 @@ export interface AppOptions {
   readonly ca?: readonly string[];
   /** Opens and saves files, where there is a desktop. */
   readonly desktop?: FileDesktop;
+  /** Settings of the command line, as `key=value`. */
+  readonly set?: readonly string[];
+  /** Where policies stand. Default: where this system keeps them. */
+  readonly policyPlaces?: readonly PolicyPlace[];
 }
 
 /** The program without its window. */
@@ -46,7 +52,19 @@ export class App implements AsyncDisposable {
     const { profile, host, secrets, log, tap, ca = [], desktop } = options;
     const lifetime = new Lifetime();
     try {
-      const messenger = await Messenger.open({ profile, secrets, log, ca, ...(tap ? { tap } : {}) });
+      const policyWatch = new PolicyWatch({
+        places: options.policyPlaces ?? policyPlaces(),
+        commandLine: options.set ?? [],
+        receiveChange: (changed) => {
+          tellFaults(changed, log);
+          messenger.applyPolicy(changed).catch((error: unknown) => {
+            log.error('policy.failed', { error });
+          });
+        },
+      });
+      const policy = await policyWatch.read();
+      tellFaults(policy, log);
+      const messenger = await Messenger.open({ profile, secrets, log, ca, policy, ...(tap ? { tap } : {}) });
       const imServer = lifetime.own(
         new EmbeddedImServer({
           profile,
@@ -58,6 +76,7 @@ export class App implements AsyncDisposable {
       );
       // Owned after the server: closed before it, so that it can still sign off there.
       lifetime.own(messenger);
+      lifetime.own(policyWatch).start();
       const historyJobs = lifetime.own(
         new HistoryJobs({
           store: messenger.store,
@@ -98,6 +117,10 @@ export class App implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lifetime[Symbol.asyncDispose]();
   }
+}
+
+function tellFaults({ faults }: Policy, log: Log): void {
+  for (const fault of faults) log.error('policy.fault', { fault });
 }
 
 /** The demo's server may have come back on another port. */

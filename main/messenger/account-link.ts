@@ -6,7 +6,7 @@ import type { Account, AccountReasonCode, AccountStatus } from '../../shared/dom
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
-import type { Settings } from '../../shared/settings.ts';
+import type { SettingKey, Settings } from '../../shared/settings.ts';
 import { setNewest } from '../base/bounded-map.ts';
 import { systemClock } from '../base/clock.ts';
 import type { MessengerLimits } from '../base/limits.ts';
@@ -42,6 +42,8 @@ export interface AccountHost {
   readonly log: Log;
   readonly limits: MessengerLimits;
   settings(): Settings;
+  /** A policy has decided this setting. */
+  isLocked(key: SettingKey): boolean;
   receiveSession(chat: Chat): void;
   receiveMessageChange(message: Message): void;
 }
@@ -78,7 +80,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       address: stored.address,
       user: this.user,
       password,
-      written: () => mediaOf(this.#stored, host.settings()).relays,
+      written: () => mediaOf(this.#stored, host.settings(), (key) => host.isLocked(key)).relays,
       announced: () => {
         const { text, serverAddress = '' } = this.#registration.relay ?? {};
         return announcedRelay(text, serverAddress);
@@ -214,7 +216,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     return {
       policy: {
         encryption: settings['messages.encryption'],
-        path: mediaOf(this.#stored, settings).way,
+        path: mediaOf(this.#stored, settings, (key) => this.#host.isLocked(key)).way,
         cema: settings['messages.cema'],
       },
       relay: () => this.#relay.bind(),

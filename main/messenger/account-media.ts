@@ -11,13 +11,14 @@ export interface AccountMedia {
   readonly relays?: readonly string[];
 }
 
-/** What counts for an account. */
+/** What counts for an account. What a policy has locked counts for each. */
 export function mediaOf(
   { mediaPath = 'settings', relays = [] }: AccountMedia,
   settings: Settings,
+  isLocked: (key: 'messages.path' | 'messages.relays') => boolean,
 ): { readonly way: MediaPath; readonly relays: readonly string[] } {
   return {
-    way: mediaPath === 'settings' ? settings['messages.path'] : mediaPath,
-    relays: relays.length > 0 ? relays : settings['messages.relays'],
+    way: mediaPath === 'settings' || isLocked('messages.path') ? settings['messages.path'] : mediaPath,
+    relays: relays.length === 0 || isLocked('messages.relays') ? settings['messages.relays'] : relays,
   };
 }

@@ -148,9 +148,9 @@ export class Messenger implements AsyncDisposable {
       messenger.retention.start();
       const accounts = await store.call('selectAccounts', null);
       if (accounts.length > 0) {
-        messenger.startNetwork(accounts).catch((error: unknown) => {
-          options.log.error('network.failed', { error });
-        });
+        messenger
+          .startNetwork(accounts)
+          .catch((error: unknown) => options.log.error('network.failed', { error }));
       }
       return messenger;
     } catch (error) {
@@ -325,9 +325,9 @@ export class Messenger implements AsyncDisposable {
 
   /** Tests the way to a server, over sockets of its own: what runs is left alone. Never rejects. */
   reportConnection(place: ServerPlace & AccountMedia, password: string): Promise<ConnectionReport> {
-    const { profile, settings, log } = this;
-    const isLocked = (key: SettingKey): boolean => this.#settingBook.isLocked(key);
-    return testConnection({ profile, settings, isLocked, log, ca: this.#options.ca ?? [] }, place, password);
+    const { ca = [] } = this.#options;
+    const options = { profile: this.profile, ca, settings: this.#settingBook, log: this.log };
+    return testConnection(options, place, password);
   }
 
   /** This computer has another network, or has woken up: everything registers anew, from where it is now. */
@@ -381,9 +381,7 @@ export class Messenger implements AsyncDisposable {
     this.store
       .call('selectAccounts', null)
       .then((accounts) => this.startNetwork(accounts))
-      .catch((error: unknown) => {
-        this.log.error('network.failed', { error });
-      });
+      .catch((error: unknown) => this.log.error('network.failed', { error }));
   }
 
   /** Accounts leave a network that is about to be closed. */
@@ -399,9 +397,7 @@ export class Messenger implements AsyncDisposable {
       log: this.log,
       receiveOpened: (network) => {
         this.#routing.serve(network.agent);
-        network.onFlowLost((flow) => {
-          for (const account of this.#accounts.values()) account.receiveFlowLost(flow);
-        });
+        network.onFlowLost((flow) => this.accounts().forEach((account) => account.receiveFlowLost(flow)));
         network.agent.onConnectionLost(() => {
           for (const account of this.#accounts.values()) account.receiveEngineLost();
         });

@@ -9,6 +9,7 @@ export const errorCodes = [
   'already-exists',
   'not-signed-in',
   'not-allowed',
+  'locked',
   'too-large',
   'too-many',
   'server-unreachable',

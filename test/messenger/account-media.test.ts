@@ -8,6 +8,8 @@ import { mediaOf } from '../../main/messenger/account-media.ts';
 import { DOMAIN, passwordOf, World, type Person } from '../support/im-world.ts';
 import { MsrpPeerListener } from '../support/msrp-peer.ts';
 
+const nothingLocked = (): boolean => false;
+
 describe('what counts for an account', () => {
   it('is what the settings say, until it chooses', () => {
     const changed: Settings = {
@@ -15,18 +17,32 @@ describe('what counts for an account', () => {
       'messages.path': 'relay',
       'messages.relays': ['of.settings'],
     };
-    expect(mediaOf({}, changed)).toEqual({ way: 'relay', relays: ['of.settings'] });
-    expect(mediaOf({ mediaPath: 'settings', relays: [] }, changed)).toEqual({
+    expect(mediaOf({}, changed, nothingLocked)).toEqual({ way: 'relay', relays: ['of.settings'] });
+    expect(mediaOf({ mediaPath: 'settings', relays: [] }, changed, nothingLocked)).toEqual({
       way: 'relay',
       relays: ['of.settings'],
     });
-    expect(mediaOf({ mediaPath: 'direct', relays: ['own'] }, changed)).toEqual({
+    expect(mediaOf({ mediaPath: 'direct', relays: ['own'] }, changed, nothingLocked)).toEqual({
       way: 'direct',
       relays: ['own'],
     });
     // One without the other.
-    expect(mediaOf({ mediaPath: 'auto' }, changed)).toEqual({ way: 'auto', relays: ['of.settings'] });
-    expect(mediaOf({ relays: ['own'] }, changed)).toEqual({ way: 'relay', relays: ['own'] });
+    expect(mediaOf({ mediaPath: 'auto' }, changed, nothingLocked)).toEqual({
+      way: 'auto',
+      relays: ['of.settings'],
+    });
+    expect(mediaOf({ relays: ['own'] }, changed, nothingLocked)).toEqual({ way: 'relay', relays: ['own'] });
+  });
+
+  it('and when a policy has locked them, they count for every account', () => {
+    const locked: Settings = {
+      ...initialSettings(),
+      'messages.path': 'relay',
+      'messages.relays': ['of.policy'],
+    };
+    const own = { mediaPath: 'direct', relays: ['own'] } as const;
+    expect(mediaOf(own, locked, (key) => key === 'messages.path')).toEqual({ way: 'relay', relays: ['own'] });
+    expect(mediaOf(own, locked, () => true)).toEqual({ way: 'relay', relays: ['of.policy'] });
   });
 
   it.each([

@@ -19,11 +19,11 @@ import { WebHost } from './web-host.ts';
 const HELP = `Parley in a browser window.
 
   main.ts [--profile FOLDER] [--browser PROGRAM [--snap]] [--because REASON] [--log debug|info|warn|error]
-          [--ca-file FILE]
+          [--ca-file FILE] [--set KEY=VALUE]
 
 Without --browser it prints a link, and why, and runs until it is stopped. Warnings go to parley.log in the profile,
 with --log to standard error. --ca-file names authorities (PEM) that TLS trusts beside those of the system; so does
-PARLEY_CA_FILE.
+PARLEY_CA_FILE. --set locks a setting for this run, where no policy has decided it.
 `;
 
 const RENDERER = fileURLToPath(new URL('../../../out/renderer', import.meta.url));
@@ -43,13 +43,14 @@ function readOptions() {
       because: { type: 'string' },
       log: { type: 'string' },
       'ca-file': { type: 'string' },
+      set: { type: 'string', multiple: true },
       help: { type: 'boolean', default: false },
     },
   }).values;
 }
 
 async function main(): Promise<void> {
-  const { profile: folder, browser, snap, because, log: level, help, 'ca-file': caFile } = readOptions();
+  const { profile: folder, browser, snap, because, log: level, help, 'ca-file': caFile, set } = readOptions();
   if (help) {
     say(HELP);
     return;
@@ -70,6 +71,7 @@ async function main(): Promise<void> {
     secrets: filePermissionSecrets,
     log,
     ca,
+    set: set ?? [],
   });
   await using web = await WebHost.start({
     api: app.api,

@@ -29,23 +29,34 @@ const RENDERER = fileURLToPath(new URL('../../renderer', import.meta.url));
 interface Options {
   readonly profile: string;
   readonly level: string | undefined;
+  /** Settings as `key=value`. */
+  readonly set: readonly string[];
 }
 
 /** Electron and Chromium have switches of their own on the same line: what is not ours is not an error. */
 function readOptions(): Options {
   const { values } = parseArgs({
     args: process.argv.slice(app.isPackaged ? 1 : 2),
-    options: { profile: { type: 'string' }, log: { type: 'string' } },
+    options: {
+      profile: { type: 'string' },
+      log: { type: 'string' },
+      set: { type: 'string', multiple: true },
+    },
     strict: false,
   });
   return {
     profile: typeof values.profile === 'string' ? resolve(values.profile) : defaultProfile(),
     level: typeof values.log === 'string' ? values.log : undefined,
+    set: (values.set ?? []).filter((one) => typeof one === 'string'),
   };
 }
 
 /** Everything between "ready" and the first window. Rejects with a sentence for the user. */
-async function open(profile: string, log: Log, lifetime: Lifetime): Promise<MainWindow | undefined> {
+async function open(
+  { profile, set }: Options,
+  log: Log,
+  lifetime: Lifetime,
+): Promise<MainWindow | undefined> {
   // Electron's own lock keeps other Electrons out; this one the other hosts, which share the profile.
   const taken = await takeInstanceLock(profile);
   if ('shown' in taken) return undefined;
@@ -56,7 +67,7 @@ async function open(profile: string, log: Log, lifetime: Lifetime): Promise<Main
   const secrets = keyringSecrets({ safeStorage, log });
   const ca = readAuthorities(undefined);
   const parley = lifetime.own(
-    await App.open({ profile, host: 'electron', secrets, log, ca, desktop: fileDesktop(shell, dialog) }),
+    await App.open({ profile, host: 'electron', secrets, log, ca, set, desktop: fileDesktop(shell, dialog) }),
   );
   const files = parley.messenger.transfers;
   serveAppProtocol(protocol, RENDERER, files);
@@ -117,7 +128,8 @@ function closeBeforeQuit(lifetime: Lifetime, log: Log): void {
 }
 
 async function main(): Promise<void> {
-  const { profile, level } = readOptions();
+  const options = readOptions();
+  const { profile, level } = options;
   mkdirSync(profile, { recursive: true, mode: 0o700 });
   const log = openLog(profile, level);
   app.setPath('userData', join(profile, 'electron'));
@@ -131,7 +143,7 @@ async function main(): Promise<void> {
   const lifetime = new Lifetime();
   closeBeforeQuit(lifetime, log);
   await app.whenReady();
-  const window = await open(profile, log, lifetime);
+  const window = await open(options, log, lifetime);
   if (window === undefined) {
     dialog.showErrorBox(
       'Parley is running already',

@@ -17,11 +17,13 @@ import { takeInstanceLock } from '../single-instance.ts';
 const HELP = `Parley without a window.
 
   headless [--profile FOLDER] [--log debug|info|warn|error] [--wire-tap FILE] [--ca-file FILE]
+           [--set KEY=VALUE]
 
 Prints one JSON line {"url","token"} when it is ready. A WebSocket at that url with the header
 "Authorization: Bearer <token>" speaks what docs/automation.md describes. Runs until it is stopped.
 --wire-tap writes every byte sent to FILE, messages included: for proofs only.
 --ca-file names authorities (PEM) that TLS trusts beside those of the system; so does PARLEY_CA_FILE.
+--set locks a setting for this run, where no policy has decided it.
 `;
 
 async function main(): Promise<void> {
@@ -31,6 +33,7 @@ async function main(): Promise<void> {
       log: { type: 'string' },
       'wire-tap': { type: 'string' },
       'ca-file': { type: 'string' },
+      set: { type: 'string', multiple: true },
       help: { type: 'boolean' },
     },
   });
@@ -59,6 +62,7 @@ async function main(): Promise<void> {
     secrets: filePermissionSecrets,
     log,
     ca: readAuthorities(values['ca-file']),
+    set: values.set ?? [],
     ...(tapped ? { tap } : {}),
   });
   await using web = await WebHost.start({ api: app.api, log, files: app.messenger.transfers });

@@ -22,7 +22,6 @@ import {
 import type { EventEnvelope } from '../../../shared/ipc/envelope.ts';
 import type { ErrorCode } from '../../../shared/ipc/error-codes.ts';
 import type { ShownPolicy } from '../../../shared/policy.ts';
-import type { ShownPolicy } from '../../../shared/policy.ts';
 import type { Settings } from '../../../shared/settings.ts';
 import { browseHandlers, jobHandlers, keepHandlers, noteHandlers } from './memory-browse.ts';
 
