@@ -1,41 +1,21 @@
 /**
  * Owns: where the configuration comes from: file, environment, command line, each over the one before.
- * Called by: main.ts. Calls: server-config.ts, the file system.
+ * Called by: main.ts. Calls: server-config.ts, config-schema.ts, the file system.
  */
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { configLeaves, type LeafKind } from './config-schema.ts';
 import { checkServerConfig, ConfigError, type ServerConfig } from './server-config.ts';
 
 const PREFIX = 'PARLEY_IMSERVER_';
 
-type Read = (text: string) => unknown;
-const asText: Read = (text) => text;
-/** What is no number stays a text, so that the check says so with its path. */
-const asNumber: Read = (text) => (/^\d+$/.test(text) ? Number(text) : text);
-const asFlag: Read = (text) => (text === 'true' ? true : text === 'false' ? false : text);
-const asList: Read = (text) => text.split(',').map((one) => one.trim());
-
-/** Every key that a variable can set: its name is that of the key in capitals. */
-const KEYS: Readonly<Record<string, Read>> = {
-  domain: asText,
-  host: asText,
-  port: asNumber,
-  data: asText,
-  log: asText,
-  digest: asList,
-  'tls.cert': asText,
-  'tls.key': asText,
-  'tls.port': asNumber,
-  'relay.enabled': asFlag,
-  'relay.host': asText,
-  'relay.port': asNumber,
-  'relay.name': asText,
-  'relay.cert': asText,
-  'relay.key': asText,
-  'relay.plain': asFlag,
-  'metrics.host': asText,
-  'metrics.port': asNumber,
+/** What is no number and no truth stays a text, so that the check says so with its path. */
+const READ: Readonly<Record<LeafKind, (text: string) => unknown>> = {
+  string: (text) => text,
+  number: (text) => (/^\d+$/.test(text) ? Number(text) : text),
+  boolean: (text) => (text === 'true' ? true : text === 'false' ? false : text),
+  list: (text) => text.split(',').map((one) => one.trim()),
 };
 
 /** The command line's part. */
@@ -63,7 +43,7 @@ export async function readConfig(
   };
   const used = applyEnvironment(tree, environment);
   const { data, host, port, domain, log } = options;
-  const own = { data, host, domain, log, port: port === undefined ? undefined : asNumber(port) };
+  const own = { data, host, domain, log, port: port === undefined ? undefined : READ.number(port) };
   for (const [key, value] of Object.entries(own)) if (value !== undefined) tree[key] = value;
   const sources = [
     ...(path === undefined ? [] : [path]),
@@ -87,23 +67,26 @@ async function readTree(path: string): Promise<Tree> {
     throw new ConfigError(`${path}: is no JSON (${(error as Error).message})`);
   }
   if (!isTree(json)) throw new ConfigError(`${path}: has to be an object`);
-  return json;
+  // Where editors find the schema is no business of ours.
+  const { $schema: _schema, ...tree } = json;
+  return tree;
 }
 
 /** Returns whether there was anything. A variable that sets nothing is a mistake in its name. */
 function applyEnvironment(tree: Tree, environment: Readonly<Record<string, string | undefined>>): boolean {
+  const leaves = configLeaves();
   let used = false;
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(PREFIX) || name === `${PREFIX}CONFIG` || value === undefined) continue;
     const key = name.slice(PREFIX.length).toLowerCase().replace('_', '.');
-    const read = KEYS[key];
-    if (read === undefined) {
-      const known = Object.keys(KEYS).map((one) => PREFIX + one.replace('.', '_').toUpperCase());
+    const kind = leaves.get(key);
+    if (kind === undefined) {
+      const known = [...leaves.keys()].map((one) => PREFIX + one.replace('.', '_').toUpperCase());
       throw new ConfigError(`${name}: there is no such variable; there are ${known.join(', ')}`);
     }
     const [first = '', second] = key.split('.');
-    if (second === undefined) tree[first] = read(value);
-    else tree[first] = { ...(isTree(tree[first]) ? tree[first] : {}), [second]: read(value) };
+    if (second === undefined) tree[first] = READ[kind](value);
+    else tree[first] = { ...(isTree(tree[first]) ? tree[first] : {}), [second]: READ[kind](value) };
     used = true;
   }
   return used;

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { createLog } from '../base/log.ts';
 import { formatTapLine, type WireRecord } from '../base/wire-tap.ts';
 import { StoreError } from '../store/database.ts';
+import { configJsonSchema } from './config-schema.ts';
 import { readConfig } from './config-sources.ts';
 import { askServer } from './control-client.ts';
 import { ControlServer } from './control-server.ts';
@@ -24,6 +25,7 @@ const HELP = `The IM Server: registrations, sessions, an MSRP relay, and message
   imserver [--config FILE] [--data FOLDER] [--host ADDRESS] [--port PORT] [--domain NAME]
       Runs until it is stopped. Prints one JSON line when it is ready. Without a configuration
       it listens on free ports of this computer only. SIGHUP reads the configuration again.
+  imserver schema                prints the JSON Schema of the configuration
   imserver check                 says what is wrong with the configuration, and where; else prints all of it
 
   imserver user add NAME [--name "Display Name"] [--password TEXT | --password-stdin]
@@ -153,6 +155,10 @@ async function firstLine(): Promise<string> {
 }
 
 async function runCommand(words: readonly string[], values: Values): Promise<void> {
+  if (words[0] === 'schema') {
+    say(JSON.stringify(configJsonSchema(), null, 2));
+    return;
+  }
   const config = await readNow(values);
   switch (words[0]) {
     case 'check':

@@ -154,12 +154,21 @@ describe('the program', () => {
 
   it('check says every mistake with its place, and where a value came from', async () => {
     const file = join(folder, 'bad.json');
-    await writeFile(file, JSON.stringify({ domain: 'localhost', relay: { port: 'x', nmae: 'a' }, prot: 1 }));
+    await writeFile(
+      file,
+      JSON.stringify({
+        $schema: './schema.json',
+        domain: 'localhost',
+        relay: { port: 'x', nmae: 'a' },
+        prot: 1,
+      }),
+    );
     const bad = await run(['check', '--config', file]);
     expect([bad.code, bad.stdout]).toEqual([1, '']);
     for (const place of ['domain', 'relay.port', 'relay.nmae', 'prot']) {
       expect(bad.stderr).toContain(`\n  ${place}: `);
     }
+    expect(bad.stderr).not.toContain('schema');
     const env = { PARLEY_IMSERVER_RELAY_PORT: '2855', PARLEY_IMSERVER_DIGEST: 'MD5, SHA-256' };
     const good = await run(['check', '--port', '5060'], { env });
     expect(good.stderr).toBe('');
@@ -167,6 +176,19 @@ describe('the program', () => {
       port: 5060,
       relay: { port: 2855, enabled: true },
       digest: ['MD5', 'SHA-256'],
+    });
+    const schema = JSON.parse((await run(['schema'])).stdout) as {
+      additionalProperties: boolean;
+      properties: Record<string, { properties?: Record<string, unknown> }>;
+    };
+    expect(schema.additionalProperties).toBe(false);
+    const keys = Object.keys(JSON.parse(good.stdout) as object);
+    expect(Object.keys(schema.properties).sort()).toEqual([...keys, 'tls', 'metrics'].sort());
+    expect(schema.properties['relay']?.properties?.['port']).toEqual({
+      type: 'integer',
+      minimum: 0,
+      maximum: 65_535,
+      default: 0,
     });
     const typo = await run(['check'], { env: { PARLEY_IMSERVER_PROT: '1' } });
     expect([typo.code, typo.stderr.startsWith('PARLEY_IMSERVER_PROT: there is no such variable')]).toEqual([
