@@ -19,6 +19,7 @@ import { exportHistory } from './history/export.ts';
 import { FILES_FOLDER, LINES_FILE, MANIFEST_FILE } from './history/export-format.ts';
 import { importHistory } from './history/import.ts';
 import { ExportError } from './history/verify.ts';
+import { exportFound } from './search-export.ts';
 import type { FileDesktop } from './transfer-commands.ts';
 
 export interface HistoryJobsOptions {
@@ -38,6 +39,8 @@ interface ExportPlan {
   readonly folder: string;
   readonly format: ExportFormat;
   readonly conversationId: ConversationId | undefined;
+  /** Only what this finds. */
+  readonly search: string | undefined;
 }
 
 /** Noted by an export in its folder until it is finished. */
@@ -68,15 +71,17 @@ export class HistoryJobs implements AsyncDisposable {
   async export(input: {
     format: ExportFormat;
     conversationId?: ConversationId | undefined;
+    search?: string | undefined;
   }): Promise<HistoryJob | null> {
     this.#refuseSecond();
     const { desktop, profile } = this.#options;
     const chosen = desktop === undefined ? join(profile, 'exports') : await desktop.chooseFolder('export');
     if (chosen === undefined) return null;
     this.#refuseSecond();
-    const isUnfinished = await exists(join(chosen, UNFINISHED_FILE));
+    const isUnfinished = input.search === undefined && (await exists(join(chosen, UNFINISHED_FILE)));
     const folder = isUnfinished ? chosen : await this.#newFolder(chosen, input.conversationId);
-    this.#plan = { folder, format: input.format, conversationId: input.conversationId };
+    const { format, conversationId, search } = input;
+    this.#plan = { folder, format, conversationId, search };
     return this.#begin('export', folder, () => this.#export());
   }
 
@@ -201,7 +206,8 @@ export class HistoryJobs implements AsyncDisposable {
     const plan = this.#plan;
     if (plan === undefined) throw new Error('there is no plan');
     const { store, program } = this.#options;
-    const { conversationId, folder, format } = plan;
+    const { conversationId, folder, format, search } = plan;
+    if (search !== undefined) return this.#exportFound(search, plan);
     const conversations =
       conversationId === undefined
         ? (await store.call('selectConversations', null)).map(({ id }) => id)
@@ -225,6 +231,26 @@ export class HistoryJobs implements AsyncDisposable {
     });
     const { messages, files } = counts;
     return { conversations: counts.conversations, messages, files };
+  }
+
+  async #exportFound(
+    text: string,
+    { folder, format, conversationId }: ExportPlan,
+  ): Promise<Partial<HistoryJob>> {
+    const { store, program } = this.#options;
+    const { counts } = await exportFound({
+      store,
+      folder,
+      format,
+      text,
+      conversationId,
+      program,
+      signal: this.#abort.signal,
+      now: () => this.#clock.now(),
+      receiveProgress: (progress) => this.#tell(progress),
+    });
+    const { conversations, messages, files } = counts;
+    return { conversations, messages, files };
   }
 
   async #import(folder: string): Promise<Partial<HistoryJob>> {
@@ -277,7 +303,7 @@ export class HistoryJobs implements AsyncDisposable {
     if (this.#job === null) return;
     const job = { ...this.#job, ...progress };
     const nowMs = this.#clock.monotonicUs() / 1_000;
-    if (nowMs - this.#toldMs < IPC_LIMITS.jobProgressMs && progress.total === undefined) {
+    if (nowMs - this.#toldMs < IPC_LIMITS.jobProgressMs && job.total === this.#job.total) {
       this.#job = job;
       return;
     }

@@ -29,12 +29,13 @@ export class HistoryJobState {
     this.job = job;
   }
 
-  /** One conversation, or all. */
-  export(format: ExportFormat, conversationId?: ConversationId): Promise<void> {
+  /** One conversation, or all, or what a search finds in it or in all. */
+  export(format: ExportFormat, conversationId?: ConversationId, search?: string): Promise<void> {
     return this.#try(async () => {
       await this.#client.call('job.export', {
         format,
         ...(conversationId === undefined ? {} : { conversationId }),
+        ...(search === undefined ? {} : { search }),
       });
     });
   }

@@ -198,11 +198,12 @@ export const callInputs = {
   /** The export or import that runs, or the last one until it is put away. */
   'job.current': nothing,
   /**
-   * Writes one conversation, or all. Where to is asked by the host; without dialogs (`app.info`) it is a folder in the
+   * Writes one conversation, or all, or (at most the newest thousand messages of) what a search finds. Where to is asked by the host; without dialogs (`app.info`) it is a folder in the
    * profile. Null: the user has changed his mind.
    */
   'job.export': v.object({
     conversationId: v.optional(conversationIdSchema),
+    search: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(500))),
     format: v.picklist(exportFormats),
   }),
   /** What the user has handed in, as a part of an export at this place in it. The first one has `first`. */

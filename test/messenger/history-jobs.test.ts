@@ -150,6 +150,19 @@ it('an export is stopped, nothing else runs beside it, and it goes on to the end
   expect(jobs.current).toBeNull();
 });
 
+it('what a search finds is exported with its conversations, as lines that can be checked and taken in, or as a page', async () => {
+  const found = (await ended(() => jobs.export({ format: 'jsonl', search: '7' }))).at(-1);
+  expect(found).toMatchObject({ state: 'done', conversations: 3, messages: 3, total: 3 });
+  const { manifest, problems } = await verifyExport(found?.folder ?? '');
+  expect([problems, manifest.counts.messages]).toEqual([[], 3]);
+  await stageFolder(found?.folder ?? '');
+  expect((await ended(() => jobs.import(true))).at(-1)).toMatchObject({ messages: 3, added: 0 });
+  const one = await ended(() => jobs.export({ format: 'html', search: 'tom', conversationId: withTom }));
+  const page = await readFile(join(one.at(-1)?.folder ?? '', 'index.html'), 'utf8');
+  expect(page.match(/class="m in"/g)).toHaveLength(20);
+  expect(page.indexOf('tom 0<')).toBeLessThan(page.indexOf('tom 19<'));
+});
+
 it('with a desktop the user is asked where, and may change his mind', async () => {
   jobs = create(true);
   choice = undefined;

@@ -184,4 +184,7 @@ export const historyAr: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'retention.holdHint': 'لا بمرور الوقت ولا يدويًا.',
 
   'list.side': 'البحث والمحادثات',
+
+  'export.found': 'تصدير ما عُثر عليه',
+  'export.foundHint': 'أحدث ألف رسالة على الأكثر.',
 };

@@ -134,4 +134,7 @@ export const historyDe: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'retention.holdHint': 'Weder nach Alter noch von Hand.',
 
   'list.side': 'Suche und Unterhaltungen',
+
+  'export.found': 'Gefundenes exportieren',
+  'export.foundHint': 'Höchstens die neuesten tausend Nachrichten.',
 };

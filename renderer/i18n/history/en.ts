@@ -129,4 +129,7 @@ export const historyEn = {
   'retention.holdHint': 'Neither by age nor by hand.',
 
   'list.side': 'Search and conversations',
+
+  'export.found': 'Export what was found',
+  'export.foundHint': 'At most the newest thousand messages.',
 } as const;

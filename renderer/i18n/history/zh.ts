@@ -121,4 +121,7 @@ export const historyZh: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'retention.holdHint': '既不按时间也不手动删除。',
 
   'list.side': '搜索和会话',
+
+  'export.found': '导出搜索结果',
+  'export.foundHint': '最多导出最新的一千条消息。',
 };

@@ -95,6 +95,12 @@ it('files are found by name and show that they are files; contacts without a con
     expect.stringContaining('flora@chat.home.arpa'),
     expect.stringContaining('Floor plan.pdf · 2.4 MB'),
   ]);
+  buttonNamed(side, 'Export').click();
+  await settle();
+  expect(window.backend.calls.findLast(({ call }) => call === 'job.export')?.input).toEqual({
+    format: 'html',
+    search: 'flo',
+  });
   rows[0]?.click();
   await settle();
   expect(window.app.conversations.open?.peerAddress).toBe('flora@chat.home.arpa');
