@@ -93,6 +93,8 @@ export class HistoryJobs implements AsyncDisposable {
     if (desktop !== undefined) throw new CallError('not-allowed', 'This program asks for the folder itself.');
     if (first || this.#staging === undefined) {
       await this.#forgetStaged();
+      // What a program that was killed has left there goes with it.
+      await rm(join(profile, 'imports'), { recursive: true, force: true });
       this.#staging = join(profile, 'imports', randomBytes(8).toString('hex'));
     }
     const file = chosen.get(fileId);
