@@ -129,6 +129,8 @@ export async function openDatabase(
     }
     // Of a new file. Fewer rows lie across the end of a page, and less is lost to the check of each.
     database.pragma(`page_size = ${PAGE_BYTES}`);
+    // Empty pages go back when the store is idle.
+    database.pragma('auto_vacuum = INCREMENTAL');
     // WAL with FULL: a commit that has returned survives a power cut.
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');

@@ -15,6 +15,7 @@ import {
   type Database,
 } from './database.ts';
 import { encryptPlain } from './encryption.ts';
+import { IdleVacuum } from './idle-vacuum.ts';
 import { imserverProcedures } from './imserver-tables.ts';
 import { messengerProcedures } from './messenger-tables.ts';
 import { imserverMigrations } from './migrations/imserver.ts';
@@ -185,10 +186,16 @@ async function backUp(target: string): Promise<void> {
 
 async function serve(from: MessagePort): Promise<void> {
   const { database, procedures, report } = await openTables();
+  const vacuum = new IdleVacuum(database);
+  vacuum.postpone();
   from.on('message', (first: WorkerRequest | 'close') => {
     const { requests, close } = takeBatch(first, from);
     for (const reply of runBatch(database, procedures, requests)) from.postMessage(reply);
-    if (!close) return;
+    if (!close) {
+      vacuum.postpone();
+      return;
+    }
+    vacuum[Symbol.dispose]();
     clearImmediate(backlog);
     database.pragma('optimize');
     database.close();

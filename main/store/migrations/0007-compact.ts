@@ -133,7 +133,7 @@ CREATE VIRTUAL TABLE message_words USING fts5 (
   words, content = '', columnsize = 0, detail = none, tokenize = 'unicode61 remove_diacritics 0'
 );
 -- A page of the index fits into a page of the file, also where each keeps room for the check of its encryption.
-INSERT INTO message_words (message_words, rank) VALUES ('pgsz', 4016);
+INSERT INTO message_words (message_words, rank) VALUES ('pgsz', 8080);
 -- What is taken in at once is one piece: less to merge later.
 INSERT INTO message_words (message_words, rank) VALUES ('hashsize', 16777216);
 UPDATE search_backlog SET below = (SELECT coalesce(max(position), 0) + 1 FROM messages);

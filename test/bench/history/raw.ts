@@ -76,7 +76,7 @@ export async function measureRawInserts(
   try {
     database.exec(`CREATE TABLE texts (text TEXT);
       CREATE VIRTUAL TABLE text_words USING fts5 (words, content = '', columnsize = 0, detail = none);
-      INSERT INTO text_words (text_words, rank) VALUES ('pgsz', 4016), ('hashsize', 16777216);`);
+      INSERT INTO text_words (text_words, rank) VALUES ('pgsz', 8080), ('hashsize', 16777216);`);
     const text = database.prepare('INSERT INTO texts VALUES (?)');
     const words = database.prepare('INSERT INTO text_words (rowid, words) VALUES (?, ?)');
     const insert = (row: { text: string; words: string }) =>
