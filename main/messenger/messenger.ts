@@ -276,8 +276,9 @@ export class Messenger implements AsyncDisposable {
 
   /** Adds an account to disk and starts it. */
   async addAccount(account: StoredAccount): Promise<Account> {
-    await this.store.call('insertAccount', { ...account, createdMs: Date.now() });
+    const waiting = await this.store.call('insertAccount', { ...account, createdMs: Date.now() });
     await this.startNetwork(await this.store.call('selectAccounts', null));
+    for (const id of waiting) await this.publishConversation(id);
     return this.shown(account);
   }
 
@@ -286,8 +287,9 @@ export class Messenger implements AsyncDisposable {
     const account = this.#accounts.get(id);
     this.#accounts.delete(id);
     await account?.[Symbol.asyncDispose]();
-    await this.store.call('deleteAccount', { id });
+    const left = await this.store.call('deleteAccount', { id });
     this.feed.publish('account.removed', { accountId: id });
+    for (const one of left) await this.publishConversation(one);
   }
 
   /** The server of an account has moved: it registers there at once. */
@@ -433,12 +435,8 @@ export class Messenger implements AsyncDisposable {
       limits: this.limits,
       settings: () => this.settings,
       isLocked: (key) => this.#settingBook.isLocked(key),
-      receiveSession: (chat) => {
-        this.#receiveSession(chat);
-      },
-      receiveMessageChange: (message) => {
-        this.#publishMessage(message);
-      },
+      receiveSession: (chat) => this.#receiveSession(chat),
+      receiveMessageChange: (message) => this.#publishMessage(message),
     };
   }
 

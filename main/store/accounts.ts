@@ -3,7 +3,7 @@
  */
 import type { Account, AccountMediaPath, AccountTransport } from '../../shared/domain/account.ts';
 import type { Contact } from '../../shared/domain/conversation.ts';
-import type { AccountId } from '../../shared/domain/ids.ts';
+import type { AccountId, ConversationId } from '../../shared/domain/ids.ts';
 import type { Database } from './database.ts';
 
 /** An account as it lies on disk: without its connection, with its protected secret. */
@@ -41,6 +41,18 @@ interface ContactRow {
   account_id: string;
   address: string;
   display_name: string;
+}
+
+/** What stands in conversations of an account that is not here: its address, by which it is known when it comes. */
+const GONE = 'gone-';
+
+export function goneAccountId(address: string): AccountId {
+  return `${GONE}${address}` as AccountId;
+}
+
+/** The address of an account that is not here; undefined for one that is. */
+export function addressOfGone(id: AccountId): string | undefined {
+  return id.startsWith(GONE) ? id.slice(GONE.length) : undefined;
 }
 
 function toList(spaced: string): string[] {
@@ -86,7 +98,15 @@ export function accountProcedures(database: Database) {
   const updateSecret = database.prepare<[Uint8Array, string, string]>(
     'UPDATE accounts SET secret = ?, secret_backend = ? WHERE id = ?',
   );
-  const remove = database.prepare<[string]>('DELETE FROM accounts WHERE id = ?');
+  const remove = database.prepare<[string], { address: string }>(
+    'DELETE FROM accounts WHERE id = ? RETURNING address',
+  );
+  // Where there is one with the same person already, both stay as they are.
+  const moveConversations = database.prepare<[string, string], { id: string }>(
+    'UPDATE OR IGNORE conversations SET account_id = ? WHERE account_id = ? RETURNING id',
+  );
+  const move = (to: AccountId, from: AccountId): ConversationId[] =>
+    moveConversations.all(to, from).map(({ id }) => id as ConversationId);
   const list = database.prepare<[], AccountRow>('SELECT * FROM accounts ORDER BY created_ms');
   const upsertContact = database.prepare<[string, string, string]>(
     `INSERT INTO contacts (account_id, address, display_name) VALUES (?, ?, ?)
@@ -101,13 +121,16 @@ export function accountProcedures(database: Database) {
   );
 
   return {
-    insertAccount(account: StoredAccount & { createdMs: number }): null {
-      const { id, address, displayName, server, kind, secret, secretBackend, createdMs } = account;
-      const { transport = 'auto', proxies = [], mediaPath = 'settings', relays = [] } = account;
-      const place = [server, transport, proxies.join(' '), mediaPath, relays.join(' ')] as const;
-      insert.run(id, address, displayName, ...place, kind, secret, secretBackend, createdMs);
-      return null;
-    },
+    /** Returns the conversations that were waiting for it: of an account with its address that was removed, or imported. */
+    insertAccount: database.transaction(
+      (account: StoredAccount & { createdMs: number }): ConversationId[] => {
+        const { id, address, displayName, server, kind, secret, secretBackend, createdMs } = account;
+        const { transport = 'auto', proxies = [], mediaPath = 'settings', relays = [] } = account;
+        const place = [server, transport, proxies.join(' '), mediaPath, relays.join(' ')] as const;
+        insert.run(id, address, displayName, ...place, kind, secret, secretBackend, createdMs);
+        return move(id, goneAccountId(address));
+      },
+    ),
     updateAccountMedia(input: {
       id: AccountId;
       mediaPath: AccountMediaPath;
@@ -128,11 +151,11 @@ export function accountProcedures(database: Database) {
       updateSecret.run(input.secret, input.secretBackend, input.id);
       return null;
     },
-    /** History stays: a removed account's conversations can still be read. */
-    deleteAccount(input: { id: AccountId }): null {
-      remove.run(input.id);
-      return null;
-    },
+    /** History stays: a removed account's conversations can still be read, and wait for it. Returns them. */
+    deleteAccount: database.transaction((input: { id: AccountId }): ConversationId[] => {
+      const row = remove.get(input.id);
+      return row === undefined ? [] : move(goneAccountId(row.address), input.id);
+    }),
     selectAccounts(_input: null): StoredAccount[] {
       return list.all().map(toAccount);
     },

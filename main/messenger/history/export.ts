@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Conversation } from '../../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
+import { addressOfGone } from '../../store/accounts.ts';
 import type { ExportedMessage } from '../../store/export-rows.ts';
 import type { Store } from '../../store/store.ts';
 import { safeFileName } from '../file-name.ts';
@@ -113,7 +114,8 @@ export async function exportHistory(options: ExportOptions): Promise<Manifest> {
   for (const conversation of all) {
     if (done.has(conversation.id) || wanted?.has(conversation.id) === false) continue;
     signal?.throwIfAborted();
-    const account = addresses.get(conversation.accountId) ?? '';
+    const { accountId } = conversation;
+    const account = addresses.get(accountId) ?? addressOfGone(accountId) ?? '';
     await exportConversation(options, part, conversation, account);
     part.done.push(conversation.id);
     part.counts.conversations += 1;

@@ -7,9 +7,10 @@
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AccountId, ConversationId, MessageId } from '../../../shared/domain/ids.ts';
+import type { ConversationId, MessageId } from '../../../shared/domain/ids.ts';
 import { messageStateSchema, type MessageState } from '../../../shared/domain/message.ts';
 import type { NewMessage } from '../../store/messages.ts';
+import { goneAccountId } from '../../store/accounts.ts';
 import type { Store } from '../../store/store.ts';
 import { safeFileName } from '../file-name.ts';
 import type { ExportLine } from './export-format.ts';
@@ -73,8 +74,7 @@ async function openConversation(
   line: Extract<ExportLine, { type: 'conversation' }>,
 ): Promise<ConversationId> {
   const accountId =
-    (await store.call('selectAccountIdOf', { address: line.account })) ??
-    (`gone-${line.account}` as AccountId);
+    (await store.call('selectAccountIdOf', { address: line.account })) ?? goneAccountId(line.account);
   const { conversation } = await store.call('openConversation', {
     id: randomUUID() as ConversationId,
     accountId,
