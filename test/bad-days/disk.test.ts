@@ -18,13 +18,13 @@ if (missing !== undefined) console.log(`skipped: power cuts and failing writes: 
 const seed = Math.floor(Math.random() * 2 ** 31);
 const random = seededRandom(seed);
 
-it(`kill -9 while messages are stored, 15 times on one history (seed ${seed})`, async () => {
-  expect(await killWriter(15, random)).toEqual([]);
+it(`kill -9 while messages are stored, 10 times on one history (seed ${seed})`, async () => {
+  expect(await killWriter(10, random)).toEqual([]);
 }, 60_000);
 
 describe.skipIf(missing !== undefined)('the disk', () => {
-  it(`the power goes at 12 moments, each with another part of what was under way (seed ${seed})`, async () => {
-    expect(await cutPower(12, 300, random)).toEqual([]);
+  it(`the power goes at 8 moments, each with another part of what was under way (seed ${seed})`, async () => {
+    expect(await cutPower(8, 200, random)).toEqual([]);
   }, 60_000);
 
   const FAULTS: readonly DiskFault[] = [
