@@ -6,9 +6,15 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RequestError } from './request.mjs';
 import { stagedFiles } from './staging.mjs';
 
-const COMPRESSIONS = new Set(['none', 'gzip', 'xz', 'zstd']);
+/** What electron-builder calls a compression, and what dpkg-deb calls it. */
+const COMPRESSIONS = new Map([
+  ['gz', 'gzip'],
+  ['xz', 'xz'],
+  ['zst', 'zstd'],
+]);
 
 /**
  * Writes the package to `request.fields.file`. Throws when dpkg-deb is missing or refuses.
@@ -33,8 +39,10 @@ export function writeDeb(root, request) {
     copyFileSync(script, join(control, name));
     chmodSync(join(control, name), 0o755);
   }
-  const asked = fields['compression'] === 'gz' ? 'gzip' : (fields['compression'] ?? 'xz');
-  const compression = COMPRESSIONS.has(asked) ? asked : 'xz';
+  const asked = fields['compression'] ?? 'xz';
+  const compression = COMPRESSIONS.get(asked);
+  if (compression === undefined)
+    throw new RequestError(`A deb is not compressed with ${asked}: gz, xz or zst.`);
   execFileSync(
     'dpkg-deb',
     ['--root-owner-group', `-Z${compression}`, '--build', root, fields['file'] ?? ''],

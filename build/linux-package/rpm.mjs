@@ -5,11 +5,19 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { RequestError } from './request.mjs';
 
 const ARCHITECTURES = new Map([
   ['amd64', 'x86_64'],
   ['x64', 'x86_64'],
   ['arm64', 'aarch64'],
+]);
+
+/** What electron-builder calls a compression, and how rpmbuild writes it. */
+const PAYLOADS = new Map([
+  ['gzip', 'w6.gzdio'],
+  ['xz', 'w6.xzdio'],
+  ['xzmt', 'w6T0.xzdio'],
 ]);
 
 /**
@@ -23,7 +31,11 @@ export function writeRpm(root, work, request) {
   const { fields } = request;
   const spec = join(work, 'package.spec');
   writeFileSync(spec, specText(root, request));
-  const asked = fields['architecture'] ?? '';
+  const architecture = fields['architecture'] ?? '';
+  const asked = fields['compression'] ?? 'xz';
+  const payload = PAYLOADS.get(asked);
+  if (payload === undefined)
+    throw new RequestError(`An rpm is not compressed with ${asked}: gzip, xz or xzmt.`);
   const macros = {
     _topdir: work,
     _rpmfilename: 'package.rpm',
@@ -31,12 +43,16 @@ export function writeRpm(root, work, request) {
     debug_package: '%{nil}',
     __os_install_post: '%{nil}',
     _build_id_links: 'none',
-    _binary_payload: 'w6.xzdio',
+    _binary_payload: payload,
   };
   const defines = Object.entries(macros).flatMap(([name, value]) => ['--define', `${name} ${value}`]);
-  execFileSync('rpmbuild', ['-bb', '--target', ARCHITECTURES.get(asked) ?? asked, ...defines, spec], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  execFileSync(
+    'rpmbuild',
+    ['-bb', '--target', ARCHITECTURES.get(architecture) ?? architecture, ...defines, spec],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
   copyFileSync(join(work, 'RPMS', 'package.rpm'), fields['file'] ?? '');
 }
 
