@@ -25,7 +25,8 @@ export function writeDeb(root, request) {
   const { fields } = request;
   const files = stagedFiles(root);
   const control = join(root, 'DEBIAN');
-  mkdirSync(control, { mode: 0o755 });
+  mkdirSync(control);
+  chmodSync(control, 0o755);
   writeControl(join(control, 'control'), controlText(request, files));
   writeControl(
     join(control, 'md5sums'),

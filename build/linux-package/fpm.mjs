@@ -35,11 +35,12 @@ function main(args) {
 try {
   main(process.argv.slice(2));
 } catch (error) {
-  const { code, path: tool } = /** @type {NodeJS.ErrnoException} */ (error);
+  const { code, path: tool, status } = /** @type {NodeJS.ErrnoException & { status?: number }} */ (error);
   const owner = /** @type {Record<string, string>} */ (TOOLS)[tool ?? ''];
   if (code === 'ENOENT' && owner !== undefined) {
     process.stderr.write(`${tool} is not installed: the package "${owner}" of Debian and Ubuntu has it.\n`);
-  } else if (error instanceof RequestError) {
+  } else if (error instanceof RequestError || (error instanceof Error && status !== undefined)) {
+    // A tool that refused has said why.
     process.stderr.write(`${error.message}\n`);
   } else {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -107,12 +107,16 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
     );
   }
 
-  /** The next version, made of the same tree without packing the program again; one file has another name. */
+  /**
+   * The next version, made of the same tree without packing the program again; one file has another name.
+   * The umask of whoever packs must not matter.
+   */
   async function packNext(): Promise<void> {
     await rename(join(unpacked, 'version'), join(unpacked, 'version.txt'));
     const icon = (size: number) => `${size}x${size}`;
     const packed = formats.map((format) =>
-      run(process.execPath, [
+      run('sh', [
+        ...['-c', 'umask 077; exec "$0" "$@"', process.execPath],
         ...[fpm, '-s', 'dir', '-t', format, '--name', 'parley', '--version', '0.2.0'],
         ...['--architecture', format === 'deb' ? DEB_ARCH : RPM_ARCH, '--description', 'The next version'],
         ...['--maintainer', 'Parley <parley@localhost>', '--license', 'MIT'],
