@@ -12,6 +12,7 @@ import { createCommands } from '../messenger/commands.ts';
 import { HistoryJobs } from '../messenger/history-jobs.ts';
 import type { FileDesktop } from '../messenger/transfer-commands.ts';
 import { Messenger } from '../messenger/messenger.ts';
+import { OpenedLink } from '../messenger/opened-link.ts';
 import type { SecretBox } from '../messenger/secrets.ts';
 import { ApiServer } from './api-server.ts';
 import { EmbeddedImServer } from './embedded-imserver.ts';
@@ -39,11 +40,13 @@ export interface AppOptions {
 export class App implements AsyncDisposable {
   readonly api: ApiServer;
   readonly messenger: Messenger;
+  readonly openedLink: OpenedLink;
   readonly #lifetime: Lifetime;
 
-  private constructor(api: ApiServer, messenger: Messenger, lifetime: Lifetime) {
+  private constructor(api: ApiServer, messenger: Messenger, openedLink: OpenedLink, lifetime: Lifetime) {
     this.api = api;
     this.messenger = messenger;
+    this.openedLink = openedLink;
     this.#lifetime = lifetime;
   }
 
@@ -99,15 +102,17 @@ export class App implements AsyncDisposable {
       watch.start();
       const resumed = imServer.resume().then(() => reconnectDemo(messenger, imServer));
       lifetime.defer(() => resumed.catch(() => undefined));
+      const openedLink = new OpenedLink(messenger.feed);
       const commands = createCommands({
         messenger,
         imServer,
         historyJobs,
+        openedLink,
         secrets,
         app: { version: VERSION, host, platform: process.platform },
         ...(desktop ? { desktop } : {}),
       });
-      return new App(new ApiServer({ commands, feed: messenger.feed, log }), messenger, lifetime);
+      return new App(new ApiServer({ commands, feed: messenger.feed, log }), messenger, openedLink, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;

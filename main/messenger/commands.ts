@@ -21,6 +21,7 @@ import type { HistoryJobs } from './history-jobs.ts';
 import type { ImServerControl } from './im-server-control.ts';
 import type { Messenger } from './messenger.ts';
 import { retentionCommands } from './retention-commands.ts';
+import type { OpenedLink } from './opened-link.ts';
 import type { SecretBox } from './secrets.ts';
 import { serverFlows, type ServerPlace } from './server-ways.ts';
 
@@ -33,6 +34,8 @@ export interface CommandOptions {
   readonly messenger: Messenger;
   readonly imServer: ImServerControl;
   readonly historyJobs: HistoryJobs;
+  /** Links that the system hands in. Default: it hands none in. */
+  readonly openedLink?: OpenedLink;
   readonly secrets: SecretBox;
   readonly app: Omit<AppInfo, 'profile' | 'firstRun' | 'hasFileDialogs'>;
   /** Opens and saves files on the desktop. Default: there is none. */
@@ -62,6 +65,7 @@ function accountCommands({
   secrets,
   app,
   desktop,
+  openedLink,
 }: CommandOptions): Part<
   | 'app.info'
   | 'account.add'
@@ -74,6 +78,7 @@ function accountCommands({
   | 'contact.add'
   | 'settings.get'
   | 'policy.get'
+  | 'link.take'
   | 'settings.set'
 > {
   return {
@@ -124,6 +129,7 @@ function accountCommands({
     },
     'settings.get': () => Promise.resolve(messenger.settings),
     'policy.get': () => Promise.resolve(messenger.policy),
+    'link.take': () => Promise.resolve(openedLink?.take() ?? null),
     'settings.set': ({ key, value }) => messenger.setSetting(key, value),
   };
 }

@@ -123,6 +123,7 @@ export class AppState {
       ),
       client.on('settings.changed', ({ settings }) => this.settings.applySettingsChanged(settings)),
       client.on('policy.changed', ({ policy }) => this.settings.applyPolicyChanged(policy)),
+      client.on('link.opened', () => void this.#takeLink()),
       client.on('imserver.changed', () => void this.imServer.load()),
       client.on('history.changed', ({ status }) => this.history.applyHistoryChanged(status)),
       client.on('job.changed', ({ job }) => {
@@ -256,6 +257,12 @@ export class AppState {
     this.details.follow(id);
   }
 
+  /** A link that the system has handed to the program: its address is put into the form, nothing else happens. */
+  async #takeLink(): Promise<void> {
+    const address = await this.client.call('link.take', {}).catch(() => null);
+    if (address !== null) this.shell.showNew(address);
+  }
+
   async #readEverything(): Promise<void> {
     const [info] = await Promise.all([
       this.client.call('app.info', {}),
@@ -272,5 +279,6 @@ export class AppState {
       this.thread.resynchronise(),
     ]);
     this.info = info;
+    void this.#takeLink();
   }
 }

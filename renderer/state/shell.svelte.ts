@@ -13,6 +13,8 @@ export class Shell {
   /** In a narrow window, which of the two panes has its turn. */
   turn = $state<'side' | 'main'>('side');
   listWidth = $state(320);
+  /** What the form for a new conversation begins with; empty once it has taken it. */
+  newAddress = $state('');
 
   showMain(view: MainView): void {
     this.main = view;
@@ -22,6 +24,12 @@ export class Shell {
   showSide(view: SideView = 'list'): void {
     this.side = view;
     this.turn = 'side';
+  }
+
+  /** The form for a new conversation, with an address that the user has still to agree to. */
+  showNew(address: string): void {
+    this.newAddress = address;
+    this.showSide('new');
   }
 
   resizeList(width: number): void {

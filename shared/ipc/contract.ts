@@ -256,6 +256,8 @@ export const callInputs = {
   'settings.get': nothing,
   /** What a rollout has decided. */
   'policy.get': nothing,
+  /** The address of a link that the system has handed to the program, once; null: there is none. */
+  'link.take': nothing,
   'settings.set': v.object({ key: v.picklist(settingKeys), value: v.unknown() }),
 } as const;
 
@@ -378,6 +380,7 @@ export interface CallOutputs {
   'demo.start': Account;
   'settings.get': Settings;
   'policy.get': ShownPolicy;
+  'link.take': string | null;
   'settings.set': Settings;
 }
 
@@ -413,6 +416,8 @@ export const eventData = {
   /** The peer of this conversation types, or has stopped. */
   'composing.changed': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
   'settings.changed': v.object({ settings: v.record(v.string(), v.unknown()) }),
+  /** `link.take` has something. */
+  'link.opened': v.object({}),
   'policy.changed': v.object({ policy: policySchema }),
   'history.changed': v.object({ status: historyStatusSchema }),
   'job.changed': v.object({ job: v.nullable(historyJobSchema) }),

@@ -103,6 +103,17 @@ for (const { name, missing, launch } of HOSTS) {
       expect(await driver.page('seen.length')).toBe(1);
     });
 
+    it('hands a link of a second start to the window', async () => {
+      await driver.page(
+        "void (window.links = [], window.stop = window.parley.subscribe(({ event }) => event === 'link.opened' && links.push(event)))",
+      );
+      await driver.main(({ app }) => {
+        app.emit('second-instance', {}, ['parley', '--flag', 'sip:ann@example.org'], '/');
+      }, null);
+      await expect.poll(() => driver.page('links')).toEqual(['link.opened']);
+      await driver.page('stop()');
+    });
+
     it('1. loads nothing but its own content', async () => {
       const url = await driver.page<string>(
         `new Promise((blocked) => {

@@ -31,11 +31,13 @@ interface Options {
   readonly level: string | undefined;
   /** Settings as `key=value`. */
   readonly set: readonly string[];
+  /** What else stands on the line: a link among it is opened. */
+  readonly rest: readonly string[];
 }
 
 /** Electron and Chromium have switches of their own on the same line: what is not ours is not an error. */
 function readOptions(): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: process.argv.slice(app.isPackaged ? 1 : 2),
     options: {
       profile: { type: 'string' },
@@ -43,17 +45,19 @@ function readOptions(): Options {
       set: { type: 'string', multiple: true },
     },
     strict: false,
+    allowPositionals: true,
   });
   return {
     profile: typeof values.profile === 'string' ? resolve(values.profile) : defaultProfile(),
     level: typeof values.log === 'string' ? values.log : undefined,
     set: (values.set ?? []).filter((one) => typeof one === 'string'),
+    rest: positionals,
   };
 }
 
 /** Everything between "ready" and the first window. Rejects with a sentence for the user. */
 async function open(
-  { profile, set }: Options,
+  { profile, set, rest }: Options,
   log: Log,
   lifetime: Lifetime,
 ): Promise<MainWindow | undefined> {
@@ -92,7 +96,17 @@ async function open(
       log.error('window.failed', { error });
     });
   };
-  app.on('second-instance', show);
+  parley.openedLink.receive(rest);
+  app.on('second-instance', (_event, argv) => {
+    parley.openedLink.receive(argv);
+    show();
+  });
+  // macOS: never on a command line.
+  app.on('open-url', (event, url) => {
+    event.preventDefault();
+    parley.openedLink.receive([url]);
+    show();
+  });
   app.on('activate', show);
   lock.onShow = () => {
     show();

@@ -40,6 +40,7 @@ export interface World {
   marks?: Record<ConversationId, Marks>;
   settings: Settings;
   policy?: ShownPolicy;
+  link?: string | null;
   /** Conversations whose peer types. */
   composing: ConversationId[];
 }
@@ -426,6 +427,7 @@ export class MemoryBackend {
         }),
       'settings.get': () => world.settings,
       'policy.get': () => world.policy ?? { rules: [], faults: [] },
+      'link.take': () => world.link ?? null,
       'settings.set': ({ key, value }) => {
         world.settings = { ...world.settings, [key]: value };
         this.publish('settings.changed', { settings: world.settings });
