@@ -60,6 +60,9 @@ export function deletionProcedures(database: Database, index: Pick<SearchIndex, 
     `SELECT ${COLUMNS} FROM messages m WHERE m.position = ? AND NOT ${UNDER_WAY}`,
   );
   const remove = database.prepare<[number]>('DELETE FROM messages WHERE position = ?');
+  const countDeleted = database.prepare<[number]>(
+    'INSERT INTO deletions (id, messages) VALUES (1, ?) ON CONFLICT DO UPDATE SET messages = messages + excluded.messages',
+  );
   const setRule = database.prepare<[number, number | null]>(
     'INSERT INTO conversation_rules (conversation, keep_ms) VALUES (?, ?) ON CONFLICT DO UPDATE SET keep_ms = excluded.keep_ms',
   );
@@ -76,6 +79,7 @@ export function deletionProcedures(database: Database, index: Pick<SearchIndex, 
       remove.run(position);
     }
     batch.flush();
+    if (rows.length > 0) countDeleted.run(rows.length);
     return rows.map(({ position }) => position);
   }
 

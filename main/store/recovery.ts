@@ -28,6 +28,7 @@ const TABLES = [
   'contacts',
   'conversations',
   'conversation_rules',
+  'deletions',
   'messages',
   'transfers',
   'sessions',
@@ -142,14 +143,20 @@ function countOf(database: Database, table: string): number {
   return (database.prepare(`SELECT count(*) AS n FROM ${table}`).get() as { n: number }).n;
 }
 
-/** The number that the file itself says was given out last; messages are numbered without a gap. */
+/** The number that the file itself says was given out last, without what was deleted: else there are no gaps. */
 function expectedMessages(old: Database): number {
   try {
     const row = old.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'messages'`).get();
-    return (row as { seq: number } | undefined)?.seq ?? 0;
+    return ((row as { seq: number } | undefined)?.seq ?? 0) - deletedMessages(old);
   } catch {
     return 0;
   }
+}
+
+function deletedMessages(old: Database): number {
+  if (!hasTable(old, 'deletions')) return 0;
+  const row = old.prepare('SELECT messages FROM deletions').get() as { messages: number } | undefined;
+  return row?.messages ?? 0;
 }
 
 function copyTable(old: Database, fresh: Database, table: string): void {
