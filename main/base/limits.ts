@@ -344,6 +344,8 @@ export const MESSENGER_LIMITS = {
   checkpointMs: 2_000,
   /** After the last byte: how long the sender of a file has to hang up. */
   fileByeMs: 5_000,
+  /** Reports to authors of messages that wait for the account to be signed in again. */
+  maxKeptReports: 1_000,
   /** Text of messages that are under way together: a larger one goes alone, or later ones would overtake it. */
   maxWindowTextBytes: 32 * 1024,
 } as const;

@@ -25,7 +25,7 @@ import { chatEnd, type ChatEnd } from './chat-end.ts';
 import type { MediaWays } from './chat-media.ts';
 import { Composing } from './composing-state.ts';
 import { ConversationLink, type ConversationHost } from './conversation-link.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery, KeptReport } from './delivery.ts';
 import type { Feed } from './feed.ts';
 import type { Inbox } from './inbox.ts';
 import type { Network } from './network.ts';
@@ -65,6 +65,8 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   readonly #conversations = new Map<ConversationId, ConversationLink>();
   #status: AccountStatus = { status: 'offline' };
   #remembered: string | undefined;
+  /** Reports to the authors of messages that could not be sent; the oldest are given up first. */
+  #keptReports: KeptReport[] = [];
   /** The server has answered a REGISTER, or nobody did. */
   readonly #answered = Promise.withResolvers<void>();
 
@@ -264,6 +266,12 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     this.#host.receiveSession(chat);
   }
 
+  /** It goes out when the account is signed in again. */
+  keepReport(report: KeptReport): void {
+    this.#keptReports.push(report);
+    if (this.#keptReports.length > this.#host.limits.maxKeptReports) this.#keptReports.shift();
+  }
+
   receiveMessageChange(message: Message): void {
     this.#host.receiveMessageChange(message);
   }
@@ -303,6 +311,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
         this.#change({ status: 'online' });
         this.#rememberTransport();
         void this.#sendQueued();
+        void this.delivery.sendKeptReports(this, this.#keptReports.splice(0));
         return;
       case 'unreachable':
         this.#change({

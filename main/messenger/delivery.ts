@@ -29,6 +29,12 @@ export interface DeliveryOptions {
   readonly receiveFileDeclined: (messageId: MessageId) => Promise<void>;
 }
 
+/** A report that could not be sent, as it goes out. */
+export interface KeptReport {
+  readonly peerAddress: string;
+  readonly body: Buffer;
+}
+
 interface Party {
   readonly address: string;
   readonly displayName: string;
@@ -78,7 +84,10 @@ export class Delivery {
     await this.#sendNotice(chat, COMPOSING_TYPE, content, []);
   }
 
-  /** Tells the author what became of his message: over the open session, else by way of the server. */
+  /**
+   * Tells the author what became of his message: over the open session, else by way of the server. What cannot be told
+   * now is told when the account is signed in again.
+   */
   async sendNotification(
     account: AccountLink,
     chat: Chat | undefined,
@@ -92,16 +101,24 @@ export class Delivery {
       originalRecipientUri: `sip:${account.stored.address}`,
     });
     const headers = [{ name: 'Content-Disposition', value: 'notification' }];
-    if (chat?.isOpen && chat.peerTakesCpim) {
-      await this.#sendNotice(chat, IMDN_TYPE, content, headers);
+    if (chat?.isOpen && chat.peerTakesCpim && (await this.#sendNotice(chat, IMDN_TYPE, content, headers)))
       return;
-    }
     const us = { address: account.stored.address, displayName: '' };
     const body = wrap(us, { address: peerAddress, displayName: '' }, IMDN_TYPE, content, {
       contentHeaders: headers,
       extensions: imdnRequestHeaders({ messageId: createMessageId(), dispositions: [] }),
     });
-    await this.#sendPager(account, peerAddress, body);
+    await this.#sendReport(account, { peerAddress, body });
+  }
+
+  /** Tells what could not be told before, in its order. */
+  async sendKeptReports(account: AccountLink, kept: readonly KeptReport[]): Promise<void> {
+    for (const report of kept) await this.#sendReport(account, report);
+  }
+
+  async #sendReport(account: AccountLink, report: KeptReport): Promise<void> {
+    const status = await this.#sendPager(account, report.peerAddress, report.body);
+    if (isForLater(status)) account.keepReport(report);
   }
 
   /** An MSRP REPORT: success means that the peer has stored the message (RFC 4975 §7.1.2). */
@@ -150,15 +167,17 @@ export class Delivery {
     contentType: string,
     content: Buffer,
     contentHeaders: readonly { name: string; value: string }[],
-  ): Promise<void> {
+  ): Promise<boolean> {
     const messageId = createMessageId();
     const wrapped = chat.peerTakesCpim
       ? { contentType: CPIM_TYPE, body: wrap(chat.us, chat.peer, contentType, content, { contentHeaders }) }
       : { contentType, body: content };
     try {
       await chat.sendMessage({ messageId, ...wrapped, successReport: false });
+      return true;
     } catch (error) {
       this.#options.log.debug('notice.not-sent', { contentType, error });
+      return false;
     }
   }
 
@@ -181,6 +200,13 @@ export class Delivery {
       return 0;
     }
   }
+}
+
+/** Nobody has taken it, and nobody has said that it is of no use. */
+function isForLater(status: number): boolean {
+  return (
+    status === 0 || status === 401 || status === 407 || status === 408 || (status >= 500 && status < 600)
+  );
 }
 
 function wrapText(
