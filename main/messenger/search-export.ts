@@ -1,15 +1,15 @@
 /**
  * Owns: writing what a search finds into a folder, as a history is written: pages, text, or lines with their chain.
- * Called by: history-jobs.ts. Calls: store.ts, history/export-format.ts, history/export-page.ts.
+ * Called by: history-jobs.ts. Calls: store.ts, history/export-format.ts, history/export-parts.ts,
+ * history/export-page.ts.
  */
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { IPC_LIMITS } from '../base/limits.ts';
 import type { ExportedMessage } from '../store/export-rows.ts';
 import type { Store } from '../store/store.ts';
-import { safeFileName } from './file-name.ts';
 import {
   FILES_FOLDER,
   FIRST_CHAIN,
@@ -20,6 +20,7 @@ import {
   type ExportLine,
   type Manifest,
 } from './history/export-format.ts';
+import { accountAddresses, conversationLine, copyAttachment, messageLine } from './history/export-parts.ts';
 import { escapeHtml, messageHtml, messageText, pageEnd, pageStart } from './history/export-page.ts';
 
 export interface SearchExportOptions {
@@ -44,9 +45,7 @@ export async function exportFound(options: SearchExportOptions): Promise<Manifes
   const { store, folder, format, program, now } = options;
   await mkdir(join(folder, FILES_FOLDER), { recursive: true });
   const found = await select(options);
-  const accounts = new Map(
-    (await store.call('selectAccounts', null)).map(({ id, address }) => [id, address]),
-  );
+  const addressOf = await accountAddresses(store);
   const madeAt = new Date(now()).toISOString();
   const files: Manifest['files'] = [];
   const counts = { conversations: found.length, sessions: 0, messages: 0, files: 0 };
@@ -61,10 +60,10 @@ export async function exportFound(options: SearchExportOptions): Promise<Manifes
   if (format === 'jsonl') addLine({ type: 'export', version: 1, madeAt, program });
   else parts.push(format === 'html' ? pageStart(options.text) : `${options.text}\n`);
   for (const { conversation, messages } of found) {
-    const { id, peerAddress, peerName, standing, accountId } = conversation;
-    const account = accounts.get(accountId) ?? '';
+    const { id, peerAddress, peerName, accountId } = conversation;
+    const account = addressOf(accountId);
     const title = `${peerName} (${peerAddress})`;
-    if (format === 'jsonl') addLine({ type: 'conversation', id, account, peerAddress, peerName, standing });
+    if (format === 'jsonl') addLine(conversationLine(conversation, account));
     else parts.push(format === 'html' ? `<h2>${escapeHtml(title)}</h2>\n` : `\n${title}\n\n`);
     for (const message of messages) {
       options.signal.throwIfAborted();
@@ -114,40 +113,4 @@ async function select({ store, text, conversationId, signal }: SearchExportOptio
     if (kept?.id === message.id) of.messages.push(kept);
   }
   return [...found.values()];
-}
-
-function messageLine(conversation: string, message: ExportedMessage, path: string | null): ExportLine {
-  const { direction, id, wireId, state, failure, text, file } = message;
-  return {
-    type: 'message',
-    conversation,
-    direction,
-    id,
-    wireId,
-    sentAt: new Date(message.sentAtMs).toISOString(),
-    storedAt: new Date(message.storedAtMs).toISOString(),
-    state,
-    failure,
-    text,
-    file:
-      file === null ? null : { name: file.name, type: file.type, size: file.size, sha256: file.sha256, path },
-  };
-}
-
-/** Null when the message has no file, or it is not here any more. */
-async function copyAttachment(
-  folder: string,
-  { file, position }: ExportedMessage,
-  files: Manifest['files'],
-): Promise<string | null> {
-  if (file === null || file.path === null) return null;
-  const path = `${FILES_FOLDER}/${position}-${safeFileName(file.name)}`;
-  try {
-    await copyFile(file.path, join(folder, path));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return null;
-  }
-  files.push({ path, ...(await hashFile(join(folder, path))) });
-  return path;
 }

@@ -2,6 +2,7 @@
  * Owns: finding one's way in a conversation: its days, its first unread message, its files and links, its figures.
  * Called by: messenger-tables.ts. Calls: message-rows.ts, search-index.ts, search-labels.ts.
  */
+import type { ConversationFigures, MessageDay } from '../../shared/domain/history.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
@@ -17,22 +18,6 @@ import {
 import { dayOf } from './search-index.ts';
 import { conversationLabel, traitLabel } from './search-labels.ts';
 import type { SearchTrait } from './search-query.ts';
-
-/** A day with messages. `day` counts local days from 1970. */
-export interface MessageDay {
-  readonly day: number;
-  readonly count: number;
-}
-
-/** What a conversation holds. Times in ms since 1970, null when it is empty. */
-export interface ConversationFigures {
-  readonly incoming: number;
-  readonly outgoing: number;
-  readonly firstSentAtMs: number | null;
-  readonly lastSentAtMs: number | null;
-  readonly files: number;
-  readonly fileBytes: number;
-}
 
 interface DayRow {
   day: number;

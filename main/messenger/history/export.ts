@@ -6,13 +6,10 @@
  * behind the last finished one.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, truncate, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { Conversation } from '../../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
-import { addressOfGone } from '../../store/accounts.ts';
 import type { ExportedMessage } from '../../store/export-rows.ts';
 import type { Store } from '../../store/store.ts';
 import { safeFileName } from '../file-name.ts';
@@ -26,6 +23,7 @@ import {
   type ExportLine,
   type Manifest,
 } from './export-format.ts';
+import { accountAddresses, conversationLine, copyAttachment, messageLine } from './export-parts.ts';
 import { escapeHtml, messageHtml, messageText, pageEnd, pageStart, type PageHead } from './export-page.ts';
 
 export interface ExportOptions {
@@ -108,14 +106,13 @@ export async function exportHistory(options: ExportOptions): Promise<Manifest> {
   await mkdir(join(folder, FILES_FOLDER), { recursive: true });
   const wanted = options.conversations === undefined ? undefined : new Set(options.conversations);
   const all = await store.call('selectConversations', null);
-  const addresses = await accountAddresses(store);
+  const addressOf = await accountAddresses(store);
   const part = await readPart(folder, format, options.now ?? Date.now);
   const done = new Set(part.done);
   for (const conversation of all) {
     if (done.has(conversation.id) || wanted?.has(conversation.id) === false) continue;
     signal?.throwIfAborted();
-    const { accountId } = conversation;
-    const account = addresses.get(accountId) ?? addressOfGone(accountId) ?? '';
+    const account = addressOf(conversation.accountId);
     await exportConversation(options, part, conversation, account);
     part.done.push(conversation.id);
     part.counts.conversations += 1;
@@ -138,11 +135,6 @@ export async function exportHistory(options: ExportOptions): Promise<Manifest> {
   await writeFile(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
   await rm(join(folder, PART_FILE), { force: true });
   return manifest;
-}
-
-async function accountAddresses(store: Store): Promise<Map<string, string>> {
-  const accounts = await store.call('selectAccounts', null);
-  return new Map(accounts.map(({ id, address }) => [id, address]));
 }
 
 async function readPart(folder: string, format: Manifest['format'], now: () => number): Promise<Part> {
@@ -209,7 +201,8 @@ async function exportConversation(
         });
       }
       for await (const message of messagesOf(store, conversation.id, signal)) {
-        const path = await copyAttachment(folder, message, counts, files);
+        const path = await copyAttachment(folder, message, files);
+        if (path !== null) counts.files += 1;
         counts.messages += 1;
         add(messageLine(conversation.id, message, path));
         if (pending.length >= CHUNK_CHARS) await flush();
@@ -228,7 +221,8 @@ async function exportConversation(
       const title = `${head.peerName} (${head.peerAddress})`;
       await sheet.write(format === 'html' ? pageStart(title) : `${title}\n\n`);
       for await (const message of messagesOf(store, conversation.id, signal)) {
-        const attachment = await copyAttachment(folder, message, counts, files);
+        const attachment = await copyAttachment(folder, message, files);
+        if (attachment !== null) counts.files += 1;
         counts.messages += 1;
         const show = format === 'html' ? messageHtml : messageText;
         await sheet.write(show(message, head, attachment));
@@ -262,62 +256,6 @@ async function* messagesOf(
 
 function iso(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-function conversationLine(conversation: Conversation, account: string): ExportLine {
-  const { id, peerAddress, peerName, standing } = conversation;
-  return { type: 'conversation', id, account, peerAddress, peerName, standing };
-}
-
-function messageLine(conversation: string, message: ExportedMessage, path: string | null): ExportLine {
-  const { direction, id, wireId, state, failure, text, file } = message;
-  return {
-    type: 'message',
-    conversation,
-    direction,
-    id,
-    wireId,
-    sentAt: iso(message.sentAtMs),
-    storedAt: iso(message.storedAtMs),
-    state,
-    failure,
-    text,
-    file:
-      file === null ? null : { name: file.name, type: file.type, size: file.size, sha256: file.sha256, path },
-  };
-}
-
-/** Copies the file of a message into the export. Null when it has none, or it is not here any more. */
-async function copyAttachment(
-  folder: string,
-  message: ExportedMessage,
-  counts: Manifest['counts'],
-  files: Part['files'],
-): Promise<string | null> {
-  const from = message.file?.path ?? null;
-  if (message.file === null || from === null) return null;
-  const path = `${FILES_FOLDER}/${message.position}-${safeFileName(message.file.name)}`;
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const target = await open(join(folder, path), 'w');
-  try {
-    await pipeline(createReadStream(from), async (source: AsyncIterable<Buffer>) => {
-      for await (const chunk of source) {
-        hash.update(chunk);
-        bytes += chunk.length;
-        await target.write(chunk);
-      }
-    });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    await rm(join(folder, path), { force: true });
-    return null;
-  } finally {
-    await target.close();
-  }
-  counts.files += 1;
-  files.push({ path, bytes, sha256: hash.digest('hex') });
-  return path;
 }
 
 async function writeIndex(folder: string, pages: Part['pages']): Promise<Part['files'][number]> {
