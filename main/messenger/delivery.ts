@@ -15,7 +15,7 @@ import type { Store } from '../store/store.ts';
 import type { AccountLink } from './account-link.ts';
 import type { Chat } from './chat.ts';
 import { buildComposing, COMPOSING_TYPE } from './composing.ts';
-import { CPIM_TYPE, formatCpim, type CpimExtensionHeader } from './cpim.ts';
+import { CPIM_TYPE, formatCpim, type CpimExtensionHeader } from '../base/cpim.ts';
 import { createMessageId } from './message-id.ts';
 import { buildImdnReport, IMDN_TYPE, imdnRequestHeaders, type ImdnReport } from './imdn.ts';
 

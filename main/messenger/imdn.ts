@@ -3,7 +3,7 @@
  * Called by: delivery.ts, inbox.ts, outbox.ts. Calls: cpim.ts, xml.ts.
  */
 import { ProtocolError } from '../base/protocol-error.ts';
-import { cpimExtension, type CpimExtensionHeader, type CpimMessage } from './cpim.ts';
+import { cpimExtension, type CpimExtensionHeader, type CpimMessage } from '../base/cpim.ts';
 import { escapeXml, parseXml, xmlChild } from './xml.ts';
 
 /** The CPIM namespace of the request headers (RFC 5438 §6). */

@@ -16,7 +16,7 @@ import type { Store } from '../store/store.ts';
 import type { Chat } from './chat.ts';
 import type { Composing } from './composing-state.ts';
 import { COMPOSING_TYPE, parseComposing } from './composing.ts';
-import { CPIM_TYPE, parseCpim } from './cpim.ts';
+import { CPIM_TYPE, parseCpim } from '../base/cpim.ts';
 import type { Delivery } from './delivery.ts';
 import { IMDN_TYPE, parseImdnReport, readImdnRequest, type ImdnRequest } from './imdn.ts';
 import { keepStrangeContent } from './strange-content.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PAYLOAD_LIMITS } from '../../main/base/limits.ts';
-import { formatCpim, parseCpim } from '../../main/messenger/cpim.ts';
+import { formatCpim, parseCpim } from '../../main/base/cpim.ts';
 import {
   buildImdnReport,
   imdnRequestHeaders,

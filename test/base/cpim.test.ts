@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PAYLOAD_LIMITS } from '../../main/base/limits.ts';
-import { cpimExtension, formatCpim, parseCpim, parseCpimAddress } from '../../main/messenger/cpim.ts';
+import { cpimExtension, formatCpim, parseCpim, parseCpimAddress } from '../../main/base/cpim.ts';
 
 const EXAMPLE = [
   'From: MR SANDERS <im:piglet@100akerwood.com>',

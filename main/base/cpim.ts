@@ -1,9 +1,9 @@
 /**
  * Owns: message/cpim, the envelope around a message (RFC 3862).
- * Called by: inbox.ts and outbox.ts. Calls: nothing.
+ * Called by: messenger/inbox.ts, messenger/delivery.ts, imserver/msrp-switch.ts. Calls: nothing.
  */
-import { PAYLOAD_LIMITS } from '../base/limits.ts';
-import { ProtocolError } from '../base/protocol-error.ts';
+import { PAYLOAD_LIMITS } from './limits.ts';
+import { ProtocolError } from './protocol-error.ts';
 
 /** A formal name and a URI: `Bob <sip:bob@example.com>` (RFC 3862 §4.1). */
 export interface CpimAddress {
