@@ -14,6 +14,7 @@ import type { WireTap } from '../base/wire-tap.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import { openEmbeddedAgent, type EmbeddedNetwork } from '../sip/embedded-agent.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
+import { Notifier } from '../sip/agent/notifier.ts';
 import { hostOfAddress } from '../sip/uri.ts';
 import { StoreThread } from '../store/store-thread.ts';
 import type { ImServerProcedures } from '../store/imserver-tables.ts';
@@ -126,6 +127,7 @@ export class ImServer implements AsyncDisposable {
         },
         receiveGone: (contact) => {
           b2bua.receiveGone(contact);
+          notifier.receiveGone(contact);
         },
         receiveChange: () => {
           options.receivePresence?.();
@@ -148,8 +150,17 @@ export class ImServer implements AsyncDisposable {
       const shared = { agent, credentials, registrar, users, domain, metrics, log, ...timing };
       const deferred = lifetime.own(new DeferredMessages({ ...shared, store }));
       const b2bua = lifetime.own(new B2bua({ ...shared, deferred }));
+      const notifier = lifetime.own(
+        new Notifier({
+          agent,
+          authenticate: (request) => credentials.authenticate(request),
+          log,
+          ...(options.clock ? { clock: options.clock } : {}),
+        }),
+      );
       serve(agent, metrics, {
         REGISTER: (request) => registrar.receiveRegister(request),
+        SUBSCRIBE: (request) => notifier.receiveSubscribe(request),
         INVITE: (request) => b2bua.receiveInvite(request),
         MESSAGE: (request) => deferred.receiveMessage(request),
       });

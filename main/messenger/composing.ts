@@ -1,9 +1,9 @@
 /**
  * Owns: the payload that says whether somebody is typing (RFC 3994).
- * Called by: the messenger. Calls: xml.ts.
+ * Called by: the messenger. Calls: base/xml.ts.
  */
 import { ProtocolError } from '../base/protocol-error.ts';
-import { escapeXml, parseXml, xmlChild } from './xml.ts';
+import { escapeXml, parseXml, xmlChild } from '../base/xml.ts';
 
 /** The content type. */
 export const COMPOSING_TYPE = 'application/im-iscomposing+xml';

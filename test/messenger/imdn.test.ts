@@ -8,7 +8,7 @@ import {
   readImdnRequest,
   type ImdnReport,
 } from '../../main/messenger/imdn.ts';
-import { escapeXml, parseXml } from '../../main/messenger/xml.ts';
+import { escapeXml, parseXml } from '../../main/base/xml.ts';
 
 describe('IMDN requests (RFC 5438 §6)', () => {
   it('travel in CPIM headers', () => {

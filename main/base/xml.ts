@@ -1,19 +1,24 @@
 /**
- * Owns: reading and writing the tiny XML documents of IMDN and isComposing; no DTD, no entities but the five.
- * Called by: imdn.ts and composing.ts. Calls: nothing.
+ * Owns: reading and writing the small XML documents that SIP and MSRP carry; no DTD, no entities but the five.
+ * Called by: the payload formats (imdn.ts, composing.ts, sip/pidf.ts and their like). Calls: nothing.
  */
-import { PAYLOAD_LIMITS } from '../base/limits.ts';
-import { ProtocolError } from '../base/protocol-error.ts';
+import { PAYLOAD_LIMITS } from './limits.ts';
+import { ProtocolError } from './protocol-error.ts';
 
-/** An element: its name without prefix, its child elements, and the text directly in it, trimmed. */
+/** An element: names without prefix, its attributes, its child elements, and the text directly in it, trimmed. */
 export interface XmlElement {
   readonly name: string;
+  readonly attributes: ReadonlyMap<string, string>;
   readonly children: readonly XmlElement[];
   readonly text: string;
 }
 
+/** Ceilings of one document. */
+export type XmlLimits = Readonly<Record<'maxXmlBytes' | 'maxXmlElements' | 'maxXmlDepth', number>>;
+
 interface OpenElement {
   readonly name: string;
+  readonly attributes: ReadonlyMap<string, string>;
   readonly qualifiedName: string;
   readonly children: XmlElement[];
   text: string;
@@ -27,18 +32,25 @@ function fail(text: string): ProtocolError {
   return new ProtocolError('XML_NOT_ACCEPTED', 400, text);
 }
 
-/** Reads a document. Throws ProtocolError `XML_NOT_ACCEPTED`, status 400, for anything odd or too large. */
-export function parseXml(body: Buffer): XmlElement {
-  if (body.length > PAYLOAD_LIMITS.maxXmlBytes) throw fail('document too large');
+const ATTRIBUTE = /([A-Za-z_][\w.:-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')/g;
+
+/**
+ * Reads a document. Throws ProtocolError `XML_NOT_ACCEPTED`, status 400, for anything odd or larger than `limits`
+ * (default: `PAYLOAD_LIMITS`).
+ */
+export function parseXml(body: Buffer, limits: XmlLimits = PAYLOAD_LIMITS): XmlElement {
+  if (body.length > limits.maxXmlBytes) throw fail('document too large');
   const text = body.toString('utf8').replace(/^\uFEFF/, '');
-  const stack: OpenElement[] = [{ name: '', qualifiedName: '', children: [], text: '' }];
+  const stack: OpenElement[] = [
+    { name: '', qualifiedName: '', attributes: new Map(), children: [], text: '' },
+  ];
   let elements = 0;
   TOKEN.lastIndex = 0;
   for (let at = 0; at < text.length; at = TOKEN.lastIndex) {
     const token = TOKEN.exec(text);
     const parent = stack.at(-1);
     if (token === null || parent === undefined) throw fail(`not well-formed at ${at}`);
-    const [, cdata, slash, qualifiedName, , empty, characters] = token;
+    const [, cdata, slash, qualifiedName, attributeText = '', empty, characters] = token;
     if (characters !== undefined) parent.text += decode(characters);
     else if (cdata !== undefined) parent.text += cdata;
     if (qualifiedName === undefined) continue;
@@ -48,11 +60,12 @@ export function parseXml(body: Buffer): XmlElement {
       stack.at(-1)?.children.push(finish(element));
       continue;
     }
-    if (++elements > PAYLOAD_LIMITS.maxXmlElements) throw fail('too many elements');
-    const name = qualifiedName.slice(qualifiedName.indexOf(':') + 1);
-    const element: OpenElement = { name, qualifiedName, children: [], text: '' };
+    if (++elements > limits.maxXmlElements) throw fail('too many elements');
+    const name = localName(qualifiedName);
+    const attributes = readAttributes(attributeText);
+    const element: OpenElement = { name, qualifiedName, attributes, children: [], text: '' };
     if (empty === '/') parent.children.push(finish(element));
-    else if (stack.push(element) > PAYLOAD_LIMITS.maxXmlDepth + 1) throw fail('nested too deeply');
+    else if (stack.push(element) > limits.maxXmlDepth + 1) throw fail('nested too deeply');
   }
   const [document, ...unclosed] = stack;
   const [root, ...further] = document?.children ?? [];
@@ -70,7 +83,6 @@ export function xmlChild(element: XmlElement | undefined, name: string): XmlElem
 /** Text as it may stand between tags or in a quoted attribute. Characters that XML 1.0 forbids are dropped. */
 export function escapeXml(text: string): string {
   return text
-
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '')
     .replace(/&/g, '&amp;')
     .replace(/</g, '&lt;')
@@ -78,8 +90,21 @@ export function escapeXml(text: string): string {
     .replace(/"/g, '&quot;');
 }
 
-function finish(element: OpenElement): XmlElement {
-  return { name: element.name, children: element.children, text: element.text.trim() };
+function finish({ name, attributes, children, text }: OpenElement): XmlElement {
+  return { name, attributes, children, text: text.trim() };
+}
+
+function localName(qualifiedName: string): string {
+  return qualifiedName.slice(qualifiedName.indexOf(':') + 1);
+}
+
+function readAttributes(text: string): ReadonlyMap<string, string> {
+  const attributes = new Map<string, string>();
+  if (text === '') return attributes;
+  for (const [, name = '', double, single = ''] of text.matchAll(ATTRIBUTE)) {
+    attributes.set(localName(name), decode(double ?? single));
+  }
+  return attributes;
 }
 
 function decode(text: string): string {
