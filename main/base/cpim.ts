@@ -136,6 +136,11 @@ export function parseCpim(body: Buffer): CpimMessage {
   };
 }
 
+/** Everything before the content, as it stands on the wire. */
+export function cpimHead(body: Buffer, content: Buffer): string {
+  return body.toString('utf8', 0, body.length - content.length);
+}
+
 /** The value of a namespace's header, if it is there. */
 export function cpimExtension(
   message: Pick<CpimMessage, 'extensions'>,
@@ -162,8 +167,8 @@ export function formatCpim(parts: CpimMessageParts): Buffer {
   for (const { namespace, name, value } of parts.extensions ?? []) {
     lines.push(`${prefixes.get(namespace) ?? ''}.${name}: ${escapeText(value)}`);
   }
-  lines.push('', `Content-Type: ${escapeText(parts.contentType)}`);
-  for (const { name, value } of parts.contentHeaders ?? []) lines.push(`${name}: ${escapeText(value)}`);
+  lines.push('', `Content-Type: ${mimeValue(parts.contentType)}`);
+  for (const { name, value } of parts.contentHeaders ?? []) lines.push(`${name}: ${mimeValue(value)}`);
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), parts.content]);
 }
 
@@ -219,6 +224,11 @@ function unescapeText(text: string): string {
       return one === undefined ? '' : (ESCAPES[one] ?? one);
     },
   );
+}
+
+/** Escapes are those of CPIM's own headers (RFC 3862 §2.3.1); in the MIME part quotes are quotes. */
+function mimeValue(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f]/g, ' ');
 }
 
 function escapeText(text: string): string {

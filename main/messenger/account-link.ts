@@ -25,7 +25,7 @@ import { chatEnd, type ChatEnd } from './chat-end.ts';
 import type { MediaWays } from './chat-media.ts';
 import { Composing } from './composing-state.ts';
 import { ConversationLink, type ConversationHost } from './conversation-link.ts';
-import type { Delivery, KeptReport } from './delivery.ts';
+import type { Delivery, KeptReport, SentMessage } from './delivery.ts';
 import type { Feed } from './feed.ts';
 import type { Inbox } from './inbox.ts';
 import type { Network } from './network.ts';
@@ -251,11 +251,12 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     });
   }
 
-  async sendOverServer(conversation: Conversation, message: Message): Promise<number> {
-    const status = await this.delivery.sendOverServer(this, conversation, message);
+  async sendOverServer(conversation: Conversation, message: Message): Promise<SentMessage> {
+    const sent = await this.delivery.sendOverServer(this, conversation, message);
+    const { status } = sent;
     if (status === 401 || status === 407) this.#registration.receiveRefusal(status, 'Unauthorized');
     else if (status === 0 || status === 408 || status === 503) this.#registration.check();
-    return status;
+    return sent;
   }
 
   receiveSession(chat: Chat): void {

@@ -12,7 +12,7 @@ import type { IncomingInvite } from '../sip/agent/invite.ts';
 import { Chat, type ChatContext } from './chat.ts';
 import { chatEnd, type ChatEnd } from './chat-end.ts';
 import { Composing } from './composing-state.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery, SentMessage } from './delivery.ts';
 import type { Inbox } from './inbox.ts';
 import { Outbox } from './outbox.ts';
 
@@ -32,7 +32,7 @@ export interface ConversationHost {
   ): Outbox;
   createComposing(conversation: Conversation, send: (state: 'active' | 'idle') => void): Composing;
   /** Sends the message by way of the IM Server. Resolves with the SIP status, 0 when not possible. */
-  sendOverServer(conversation: Conversation, message: Message): Promise<number>;
+  sendOverServer(conversation: Conversation, message: Message): Promise<SentMessage>;
   receiveSession(chat: Chat): void;
   receiveMessageChange(message: Message): void;
 }
@@ -194,11 +194,11 @@ export class ConversationLink implements AsyncDisposable {
     this.#outbox.send();
   }
 
-  async #sendOverServer(message: Message): Promise<number> {
-    const status = await this.#host.sendOverServer(this.#conversation, message);
+  async #sendOverServer(message: Message): Promise<SentMessage> {
+    const sent = await this.#host.sendOverServer(this.#conversation, message);
     // The server holds sessions that are set up from now on until it has delivered what it keeps.
-    if (status === 202) this.#overtaking = this.#chat;
-    return status;
+    if (sent.status === 202) this.#overtaking = this.#chat;
+    return sent;
   }
 
   #invite(context: Omit<ChatContext, 'delegate'>): Chat {

@@ -15,7 +15,7 @@ import type { Store } from '../store/store.ts';
 import type { AccountLink } from './account-link.ts';
 import type { Chat } from './chat.ts';
 import { buildComposing, COMPOSING_TYPE } from './composing.ts';
-import { CPIM_TYPE, formatCpim, type CpimExtensionHeader } from '../base/cpim.ts';
+import { cpimHead, CPIM_TYPE, formatCpim, type CpimExtensionHeader } from '../base/cpim.ts';
 import { createMessageId } from './message-id.ts';
 import { buildImdnReport, IMDN_TYPE, imdnRequestHeaders, type ImdnReport } from './imdn.ts';
 
@@ -35,6 +35,12 @@ export interface KeptReport {
   readonly body: Buffer;
 }
 
+/** What became of a message that was sent, and the headers that it had; null: it had none. */
+export interface SentMessage {
+  readonly status: number;
+  readonly headers: string | null;
+}
+
 interface Party {
   readonly address: string;
   readonly displayName: string;
@@ -49,29 +55,29 @@ export class Delivery {
   }
 
   /** Steps 11 and 13: one text message over a session. Resolves with the MSRP status. */
-  sendOverChat(chat: Chat, message: Message): Promise<number> {
+  async sendOverChat(chat: Chat, message: Message): Promise<SentMessage> {
     const text = Buffer.from(message.text, 'utf8');
     if (!chat.peerTakesCpim) {
-      return chat.sendMessage({
-        messageId: message.id,
-        contentType: 'text/plain;charset=UTF-8',
-        body: text,
-        successReport: true,
-      });
+      const contentType = 'text/plain;charset=UTF-8';
+      const plain = { messageId: message.id, contentType, body: text, successReport: true };
+      return { status: await chat.sendMessage(plain), headers: null };
     }
     const body = wrapText(chat.us, chat.peer, message, ['display']);
-    return chat.sendMessage({ messageId: message.id, contentType: CPIM_TYPE, body, successReport: true });
+    const wrapped = { messageId: message.id, contentType: CPIM_TYPE, body, successReport: true };
+    return { status: await chat.sendMessage(wrapped), headers: cpimHead(body, text) };
   }
 
   /** One text message by SIP MESSAGE, which the server keeps for the absent. Resolves with the SIP status, or 0. */
-  async sendOverServer(account: AccountLink, conversation: Conversation, message: Message): Promise<number> {
+  async sendOverServer(
+    account: AccountLink,
+    conversation: Conversation,
+    message: Message,
+  ): Promise<SentMessage> {
     const us = { address: account.stored.address, displayName: account.stored.displayName };
     const peer = { address: conversation.peerAddress, displayName: '' };
-    return this.#sendPager(
-      account,
-      conversation.peerAddress,
-      wrapText(us, peer, message, ['positive-delivery', 'display']),
-    );
+    const body = wrapText(us, peer, message, ['positive-delivery', 'display']);
+    const status = await this.#sendPager(account, conversation.peerAddress, body);
+    return { status, headers: cpimHead(body, Buffer.from(message.text, 'utf8')) };
   }
 
   /** Tells the peer that we type, or no longer. Lost silently with the session. */

@@ -16,7 +16,7 @@ import type { Store } from '../store/store.ts';
 import type { Chat } from './chat.ts';
 import type { Composing } from './composing-state.ts';
 import { COMPOSING_TYPE, parseComposing } from './composing.ts';
-import { CPIM_TYPE, parseCpim } from '../base/cpim.ts';
+import { cpimHead, CPIM_TYPE, parseCpim } from '../base/cpim.ts';
 import type { Delivery } from './delivery.ts';
 import { IMDN_TYPE, parseImdnReport, readImdnRequest, type ImdnRequest } from './imdn.ts';
 import { keepStrangeContent } from './strange-content.ts';
@@ -47,6 +47,8 @@ interface Content {
   readonly wireId: string;
   readonly sentAtMs: number | undefined;
   readonly wanted: readonly ImdnRequest[];
+  /** Of CPIM, as they stand; null without. */
+  readonly headers: string | null;
 }
 
 /** A clock that runs ahead must not push a message to the end of a conversation for ever. */
@@ -145,6 +147,7 @@ export class Inbox {
       storedAtMs: nowMs,
       state: 'received',
       displayReportWanted: content.wanted.includes('display'),
+      headers: content.headers,
     });
     if (!duplicate) this.#options.receiveAdded(message);
     else this.#options.log.info('inbox.duplicate', { conversationId: conversation.id });
@@ -177,6 +180,7 @@ function unwrap(contentType: string, body: Buffer, fallbackId: string): Content 
       wireId: boundedId(fallbackId),
       sentAtMs: undefined,
       wanted: [],
+      headers: null,
     };
   }
   const cpim = parseCpim(body);
@@ -190,6 +194,7 @@ function unwrap(contentType: string, body: Buffer, fallbackId: string): Content 
     wireId: boundedId(imdn?.messageId ?? fallbackId),
     sentAtMs: Number.isNaN(sentAtMs) ? undefined : sentAtMs,
     wanted: imdn?.dispositions ?? [],
+    headers: cpimHead(body, cpim.content),
   };
 }
 

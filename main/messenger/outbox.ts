@@ -12,15 +12,16 @@ import type { OutgoingState } from '../store/messages.ts';
 import type { Store } from '../store/store.ts';
 import type { Chat } from './chat.ts';
 import { outboxVerdict, type ChatEnd } from './chat-end.ts';
+import type { SentMessage } from './delivery.ts';
 
 /** What the outbox needs of its conversation. */
 export interface OutboxDelegate {
   /** An open chat, or why there is none. Sets one up when needed. */
   openChat(): Promise<{ chat: Chat } | { end: ChatEnd }>;
-  /** Sends one message over an open chat; resolves with the MSRP status. */
-  sendOverChat(chat: Chat, message: Message): Promise<number>;
+  /** Sends one message over an open chat; resolves with the MSRP status and what it went out with. */
+  sendOverChat(chat: Chat, message: Message): Promise<SentMessage>;
   /** Sends one message by way of the IM Server; resolves with the SIP status, 0 when that was not possible. */
-  sendOverServer(message: Message): Promise<number>;
+  sendOverServer(message: Message): Promise<SentMessage>;
   /** The state of a message has changed on disk. */
   receiveChange(message: Message): void;
 }
@@ -151,16 +152,17 @@ export class Outbox implements Disposable {
 
   /** True when the message is settled; false when it stays queued because the session broke. */
   async #sendOne(chat: Chat, message: Message): Promise<boolean> {
-    let status: number;
+    let sent: SentMessage;
     try {
-      status = await this.#delegate.sendOverChat(chat, message);
+      sent = await this.#delegate.sendOverChat(chat, message);
     } catch (error) {
       if (!(error instanceof MsrpSessionError)) throw error;
       this.#log.info('outbox.unconfirmed', { messageId: message.id, code: error.code });
       return false;
     }
+    const { status, headers } = sent;
     if (status === 200) {
-      await this.#move(message, 'sent');
+      await this.#move(message, 'sent', { headers });
       return true;
     }
     // Timed out or the session is unknown there: the way is broken, not the message.
@@ -169,7 +171,7 @@ export class Outbox implements Disposable {
       return false;
     }
     const why = FAILURE_OF_STATUS[status] ?? `The other side refused it (${status}).`;
-    await this.#move(message, 'failed', { code: `msrp-${status}`, message: why });
+    await this.#move(message, 'failed', { failure: { code: `msrp-${status}`, message: why } });
     return true;
   }
 
@@ -183,7 +185,7 @@ export class Outbox implements Disposable {
       });
       if (queued.length === 0 || this.#disposed) return true;
       for (const message of queued) {
-        if (verdict === 'fail') await this.#move(message, 'failed', end);
+        if (verdict === 'fail') await this.#move(message, 'failed', { failure: end });
         else if (!(await this.#sendToServer(message))) return false;
       }
     }
@@ -191,13 +193,13 @@ export class Outbox implements Disposable {
 
   /** By way of the IM Server, which keeps it for the absent. False: not now. */
   async #sendToServer(message: Message): Promise<boolean> {
-    const status = await this.#delegate.sendOverServer(message);
-    if (status === 202) await this.#move(message, 'waiting');
-    else if (status >= 200 && status < 300) await this.#move(message, 'sent');
+    const { status, headers } = await this.#delegate.sendOverServer(message);
+    if (status === 202) await this.#move(message, 'waiting', { headers });
+    else if (status >= 200 && status < 300) await this.#move(message, 'sent', { headers });
     else {
       const why = FAILURE_OF_SIP_STATUS[status];
       if (why === undefined) return false;
-      await this.#move(message, 'failed', { code: `sip-${status}`, message: why });
+      await this.#move(message, 'failed', { failure: { code: `sip-${status}`, message: why } });
     }
     return true;
   }
@@ -205,11 +207,12 @@ export class Outbox implements Disposable {
   async #move(
     message: Message,
     state: OutgoingState,
-    failure?: { code: string; message: string },
+    { failure, headers }: { failure?: { code: string; message: string }; headers?: string | null },
   ): Promise<void> {
     const changed = await this.#store.call('updateMessageState', {
       id: message.id,
       state,
+      headers,
       ...(failure ? { failure: { code: failure.code, message: failure.message } } : {}),
     });
     if (changed !== null) this.#delegate.receiveChange(changed);

@@ -4,6 +4,7 @@
 import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
+import { readStoredHeaders, SHAPE_JOIN, type StoredHeaders } from './header-shapes.ts';
 import { messageIdOf, unpackId, type IdColumns } from './message-keys.ts';
 import { CONVERSATION_KEY, directionOf, parseFailure, stateOf, VALUE } from './message-rows.ts';
 
@@ -18,6 +19,8 @@ export interface ExportedMessage {
   readonly storedAtMs: number;
   readonly state: MessageState;
   readonly failure: { readonly code: string; readonly message: string } | null;
+  /** The headers that it had on the wire; null when it had none, or they were not kept. */
+  readonly headers: string | null;
   readonly file: {
     readonly name: string;
     readonly type: string;
@@ -44,6 +47,8 @@ interface Row extends IdColumns {
   stored_after_ms: number;
   state: number;
   failure: string | null;
+  headers: StoredHeaders;
+  shape: string | null;
   name: string | null;
   type: string | null;
   size: number | null;
@@ -53,16 +58,18 @@ interface Row extends IdColumns {
 
 function toExported(row: Row): ExportedMessage {
   const { name, type } = row;
+  const wireId = unpackId(row.wire_id);
   return {
     position: row.position,
     id: messageIdOf(row),
     direction: directionOf(row.direction),
-    wireId: unpackId(row.wire_id),
+    wireId,
     text: row.text,
     sentAtMs: row.sent_at_ms,
     storedAtMs: row.sent_at_ms + row.stored_after_ms,
     state: stateOf(row.state),
     failure: parseFailure(row.failure),
+    headers: readStoredHeaders(row.headers, row.shape, { wireId, sentAtMs: row.sent_at_ms }),
     file:
       name === null || type === null
         ? null
@@ -72,9 +79,9 @@ function toExported(row: Row): ExportedMessage {
 
 export function exportProcedures(database: Database) {
   const page = database.prepare<[string, number, number], Row>(
-    `SELECT m.position, m.wire_id, m.id AS own_id, m.direction, m.text, m.sent_at_ms, m.stored_after_ms, m.state, m.failure,
+    `SELECT m.position, m.wire_id, m.id AS own_id, m.direction, m.text, m.sent_at_ms, m.stored_after_ms, m.state, m.failure, m.headers, h.shape,
        t.name, t.type, t.size, t.sha256, t.path
-     FROM messages m INDEXED BY messages_by_conversation LEFT JOIN transfers t ON t.position = m.position
+     FROM messages m INDEXED BY messages_by_conversation LEFT JOIN transfers t ON t.position = m.position ${SHAPE_JOIN}
      WHERE m.conversation = ${CONVERSATION_KEY} AND m.position > ${VALUE} ORDER BY m.position LIMIT ?`,
   );
   const sessions = database.prepare<

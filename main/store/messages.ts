@@ -32,6 +32,7 @@ import {
   wantsDisplayReport,
   type MessageRow,
 } from './message-rows.ts';
+import { headerKeeper, type StoredHeaders } from './header-shapes.ts';
 import type { IndexBatch, SearchIndex } from './search-index.ts';
 import { transferProcedures, type StoredTransfer } from './transfers.ts';
 
@@ -48,6 +49,8 @@ export interface NewMessage {
   readonly state: MessageState;
   /** Incoming: its author wants to know when it has been displayed. */
   readonly displayReportWanted: boolean;
+  /** The headers that it had on the wire, as they stood there. */
+  readonly headers?: string | null | undefined;
   /** The message is a file. */
   readonly file?: Omit<StoredTransfer, 'messageId'>;
 }
@@ -72,9 +75,11 @@ export type OutgoingState = keyof typeof MAY_BECOME;
 export function messageProcedures(database: Database, index: Pick<SearchIndex, 'openBatch'>) {
   const positionOf = messagePositions(database);
   const transfers = transferProcedures(database);
+  const keepHeaders = headerKeeper(database);
   const insert = database.prepare(
-    `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms,
+       headers)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const known = database.prepare<[number, PackedId, number, number], { position: number }>(
     'SELECT position FROM messages WHERE wire_key = ? AND wire_id = ? AND conversation = ? AND direction = ?',
@@ -100,8 +105,11 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     `SELECT id FROM conversations WHERE key IN
        (SELECT conversation FROM messages WHERE state = ${QUEUED} AND kind = ${TEXT})`,
   );
-  const setState = database.prepare<[number, string | null, number]>(
-    'UPDATE messages SET state = ?, failure = ? WHERE position = ?',
+  const setState = database.prepare<[number, string | null, StoredHeaders, number]>(
+    'UPDATE messages SET state = ?, failure = ?, headers = coalesce(?, headers) WHERE position = ?',
+  );
+  const setHeaders = database.prepare<[StoredHeaders, number]>(
+    'UPDATE messages SET headers = ? WHERE position = ?',
   );
   const unread = database.prepare<[string, number], MessageRow>(
     `${selectMessagesBy('messages_unread')} AND m.state >= ${UNREAD} AND m.position <= ${VALUE} ORDER BY m.position`,
@@ -120,9 +128,10 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   }
 
   /** What stands in the column of the own id. */
-  function ownId({ id, wireId }: NewMessage): PackedId | number | null {
+  function ownId({ id, wireId }: NewMessage): PackedId | bigint | null {
     if (id === undefined || positionOfPlaceId(id) !== undefined || positionOf(id) !== undefined) return null;
-    return id === wireId ? SAME_AS_WIRE : packId(id);
+    // A plain number would be stored as a fraction, in eight bytes.
+    return id === wireId ? BigInt(SAME_AS_WIRE) : packId(id);
   }
 
   /** Where it lies, and whether it is new. */
@@ -130,6 +139,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     input: NewMessage,
     conversation: number,
     batch: IndexBatch,
+    shapes?: Map<string, number>,
   ): { position: number; isNew: boolean } {
     const direction = input.direction === 'in' ? IN : OUT;
     const [key, wire] = [wireKey(input.wireId), packId(input.wireId)];
@@ -146,6 +156,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
       input.text,
       input.sentAtMs,
       input.storedAtMs - input.sentAtMs,
+      keepHeaders(input.headers, input, shapes),
     );
     const position = Number(lastInsertRowid);
     batch.insert({ ...input, conversation, position, isFile: input.file !== undefined });
@@ -178,13 +189,14 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     /** Takes many in, in one commit. Returns how many were new. */
     importMessages: database.transaction((input: readonly NewMessage[]): number => {
       const batch = index.openBatch();
+      const shapes = new Map<string, number>();
       const conversations = new Map<ConversationId, { key: number; newestMs: number }>();
       let added = 0;
       for (const message of input) {
         const { conversationId, storedAtMs } = message;
         const conversation = conversations.get(conversationId) ?? { key: keyOf(conversationId), newestMs: 0 };
         conversations.set(conversationId, conversation);
-        if (!store(message, conversation.key, batch).isNew) continue;
+        if (!store(message, conversation.key, batch, shapes).isNew) continue;
         added += 1;
         conversation.newestMs = Math.max(storedAtMs, conversation.newestMs);
       }
@@ -234,22 +246,30 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
       return conversationsQueued.all().map(({ id }) => id as ConversationId);
     },
 
-    /** Moves an outgoing message on. Null when it is unknown or further already: then nothing has changed. */
+    /** Moves an outgoing message on. Null when it is unknown or further already: then its state has not changed. */
     updateMessageState: database.transaction(
       (input: {
         id: MessageId;
         state: OutgoingState;
         failure?: { code: string; message: string } | undefined;
+        /** What it has gone out with. */
+        headers?: string | null | undefined;
       }): Message | null => {
         const row = select(input.id);
         if (row?.direction !== OUT) return null;
-        if (!MAY_BECOME[input.state].includes(stateOf(row.state))) return null;
+        const source = { wireId: unpackId(row.wire_id), sentAtMs: row.sent_at_ms };
+        const headers = keepHeaders(input.headers, source);
+        if (!MAY_BECOME[input.state].includes(stateOf(row.state))) {
+          // A report was quicker than the answer: with what it went out is worth keeping all the same.
+          if (headers !== null) setHeaders.run(headers, row.position);
+          return null;
+        }
         const changed = {
           ...row,
           state: stateNumber(input.state),
           failure: formatFailure(input.failure),
         };
-        setState.run(changed.state, changed.failure, row.position);
+        setState.run(changed.state, changed.failure, headers, row.position);
         return toMessage(changed);
       },
     ),

@@ -29,6 +29,7 @@ const TABLES = [
   'conversations',
   'conversation_rules',
   'deletions',
+  'header_shapes',
   'messages',
   'transfers',
   'sessions',

@@ -86,6 +86,20 @@ describe('message/cpim (RFC 3862)', () => {
     expect(cpimExtension(message, 'urn:other', 'message-id')).toBeUndefined();
   });
 
+  it('quotes of the MIME part are quotes, and nothing in it begins a line of its own (RFC 2045 §5.1)', () => {
+    const wrapped = formatCpim({
+      from: { uri: 'sip:a@b' },
+      to: [{ uri: 'sip:c@d' }],
+      contentType: 'text/plain; charset="utf8"',
+      contentHeaders: [{ name: 'Content-Disposition', value: 'attachment;\r\nX: y' }],
+      content: Buffer.from('hi'),
+    });
+    expect(wrapped.toString()).toContain('\r\nContent-Type: text/plain; charset="utf8"\r\n');
+    expect(parseCpim(wrapped).contentHeaders).toEqual([
+      { name: 'Content-Disposition', value: 'attachment;  X: y' },
+    ]);
+  });
+
   it('a cut message is refused at every offset of its headers', () => {
     const bytes = Buffer.from(EXAMPLE.join('\r\n'));
     const content = bytes.indexOf('<body>');

@@ -287,6 +287,7 @@ describe('the messenger store', () => {
         storedAtMs: 9,
         state: 'received',
         failure: null,
+        headers: null,
         file: null,
       },
       {
@@ -299,6 +300,7 @@ describe('the messenger store', () => {
         storedAtMs: 5,
         state: 'failed',
         failure: { code: 'declined', message: 'Tom said no.' },
+        headers: null,
         file: null,
       },
     ]);

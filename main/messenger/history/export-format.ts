@@ -49,6 +49,8 @@ export const lineSchema = v.variant('type', [
     state: v.string(),
     failure: v.nullable(v.object({ code: v.string(), message: v.string() })),
     text: v.string(),
+    /** Its header block on the wire (RFC 3862), as it stood there. Exports of before have none. */
+    headers: v.optional(v.nullable(v.string()), null),
     file: v.nullable(
       v.object({
         name: v.string(),

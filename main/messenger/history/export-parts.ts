@@ -30,7 +30,7 @@ export function conversationLine(conversation: Conversation, account: string): E
 
 /** A message as a line; `path` is that of its file in the export. */
 export function messageLine(conversation: string, message: ExportedMessage, path: string | null): ExportLine {
-  const { direction, id, wireId, state, failure, text, file } = message;
+  const { direction, id, wireId, state, failure, text, headers, file } = message;
   return {
     type: 'message',
     conversation,
@@ -42,6 +42,7 @@ export function messageLine(conversation: string, message: ExportedMessage, path
     state,
     failure,
     text,
+    headers,
     file:
       file === null ? null : { name: file.name, type: file.type, size: file.size, sha256: file.sha256, path },
   };

@@ -98,7 +98,7 @@ async function toNewMessage(
   line: MessageLine,
   conversationId: ConversationId,
 ): Promise<NewMessage> {
-  const { direction, wireId, text, file } = line;
+  const { direction, wireId, text, headers, file } = line;
   const message: NewMessage = {
     // An outgoing message is known by the same id to both sides; an incoming one gets one of ours.
     ...(direction === 'out' ? { id: wireId as MessageId } : {}),
@@ -110,6 +110,7 @@ async function toNewMessage(
     storedAtMs: Date.parse(line.storedAt),
     state: importedState(line.state),
     displayReportWanted: false,
+    headers,
   };
   if (file === null) return message;
   let path: string | null = null;

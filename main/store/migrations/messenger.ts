@@ -10,6 +10,7 @@ import { searchWordsMigration } from './0005-search-words.ts';
 import { mediaWaysMigration } from './0006-media-ways.ts';
 import { compactMigration } from './0007-compact.ts';
 import { retentionMigration } from './0008-retention.ts';
+import { headersMigration } from './0009-headers.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -21,4 +22,5 @@ export const messengerMigrations: readonly Migration[] = [
   mediaWaysMigration,
   compactMigration,
   retentionMigration,
+  headersMigration,
 ];

@@ -13,7 +13,9 @@ import type { NewMessage } from '../../../main/store/messages.ts';
 import { messengerMigrations } from '../../../main/store/migrations/messenger.ts';
 import { Store } from '../../../main/store/store.ts';
 import type { AccountId, ConversationId, MessageId } from '../../../shared/domain/ids.ts';
+import { formatCpim } from '../../../main/base/cpim.ts';
 import { exportHistory } from '../../../main/messenger/history/export.ts';
+import { imdnRequestHeaders } from '../../../main/messenger/imdn.ts';
 import { summarise, type Figure } from '../summary.ts';
 import { Corpus } from './corpus.ts';
 import { measureRawInserts, RawHistory } from './raw.ts';
@@ -40,9 +42,10 @@ function makeMessage(corpus: Corpus, number: number): NewMessage {
     .toString(16)
     .padStart(12, '0')}${number.toString(16).padStart(20, '0')}`;
   const sentAtMs = FIRST_MS + number * STEP_MS;
+  const conversationId = pickConversation(corpus);
   return {
     id: id as MessageId,
-    conversationId: pickConversation(corpus),
+    conversationId,
     direction,
     wireId: id,
     text: corpus.text(),
@@ -50,7 +53,23 @@ function makeMessage(corpus: Corpus, number: number): NewMessage {
     storedAtMs: direction === 'out' ? sentAtMs : sentAtMs + 150,
     state: direction === 'in' ? 'read' : 'displayed',
     displayReportWanted: false,
+    headers: headersOf(conversationId, id, direction, sentAtMs),
   };
+}
+
+/** What a Parley writes around a text. */
+function headersOf(conversation: string, messageId: string, direction: 'in' | 'out', atMs: number): string {
+  const parties = [conversation, 'me'].map((user) => ({ uri: `sip:${user}@example.org` }));
+  const [from = parties[0], to] = direction === 'in' ? parties : parties.reverse();
+  const extensions = imdnRequestHeaders({ messageId, dispositions: ['display'] });
+  return formatCpim({
+    from: { displayName: 'A Person', uri: from?.uri ?? '' },
+    to: [to ?? { uri: '' }],
+    dateTime: new Date(atMs).toISOString(),
+    extensions,
+    contentType: 'text/plain; charset="utf8"',
+    content: Buffer.alloc(0),
+  }).toString();
 }
 
 /** Fills a new history. Returns the rate of import, with index and each batch forced to the disk, and the text's bytes. */

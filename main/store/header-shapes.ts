@@ -1,0 +1,123 @@
+/**
+ * Owns: how the header block of a message lies on disk: what many have in common once, of each only what is its own.
+ * Called by: messages.ts, export-rows.ts. Calls: message-keys.ts, SQLite.
+ *
+ * A shape is the block with its values taken out, except of headers that say the same in every message of a person. What
+ * can be made of the row of the message (its id, its time as that program writes times) is made of it; the rest stands
+ * behind the number of the shape. Between two Parleys a message needs nothing but that number.
+ */
+import type { Database } from './database.ts';
+import { wireKey } from './message-keys.ts';
+
+/** As it stands in the column: a number, or the number and lines with what the shape leaves open. */
+export type StoredHeaders = number | bigint | string | null;
+
+/** What of a block can be made of the row. */
+export interface HeaderSource {
+  readonly wireId: string;
+  readonly sentAtMs: number;
+}
+
+/** Say the same in every message of a person; whatever else there is may be part of one message and goes with it. */
+const STABLE: ReadonlySet<string> = new Set([
+  'from',
+  'to',
+  'cc',
+  'ns',
+  'require',
+  'imdn.disposition-notification',
+  'content-type',
+  'content-transfer-encoding',
+  'mime-version',
+]);
+
+/** Begins what a shape leaves open: `i` the id, `d` the time, `v` a value, `m` this character itself. */
+const MARK = '\u0001';
+const LINE = /^([^:\s]+:[ \t]*)(.*?)(\r?\n)$/s;
+const HOLE = /\u0001(?:([ivm])|d(\d)([^;]*);)/g;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d{1,3}))?(Z|[+-]\d\d:\d\d)$/;
+
+/** Takes a block apart. */
+export function toShape(block: string, source: HeaderSource): { shape: string; values: string[] } {
+  const values: string[] = [];
+  const shape = block.split(/(?<=\n)/).map((line) => {
+    const [, name = '', value = '', end = ''] = LINE.exec(line) ?? [];
+    const key = name.slice(0, name.indexOf(':')).toLowerCase();
+    if (key === '' || STABLE.has(key)) return line.replaceAll(MARK, `${MARK}m`);
+    return `${name.replaceAll(MARK, `${MARK}m`)}${openPlace(value, source, values)}${end}`;
+  });
+  return { shape: shape.join(''), values };
+}
+
+function openPlace(value: string, { wireId, sentAtMs }: HeaderSource, values: string[]): string {
+  if (value === wireId) return `${MARK}i`;
+  const [, digits = '', zone] = TIME.exec(value) ?? [];
+  if (zone !== undefined && timeText(sentAtMs, digits.length, zone) === value) {
+    return `${MARK}d${digits.length}${zone};`;
+  }
+  values.push(value);
+  return `${MARK}v`;
+}
+
+/** Puts a block together again. */
+export function fromShape(shape: string, values: readonly string[], source: HeaderSource): string {
+  let next = 0;
+  return shape.replace(HOLE, (_all, kind: string | undefined, digits: string, zone: string) => {
+    if (kind === 'i') return source.wireId;
+    if (kind === 'm') return MARK;
+    if (kind === 'v') return values[next++] ?? '';
+    return timeText(source.sentAtMs, Number(digits), zone) ?? '';
+  });
+}
+
+/** RFC 3339 with so many digits behind the second; undefined when there is no such time. */
+function timeText(ms: number, digits: number, zone: string): string | undefined {
+  const [, sign = '', hours = '0', minutes = '0'] = /^([+-])(\d\d):(\d\d)$/.exec(zone) ?? [];
+  const offsetMs = (Number(hours) * 60 + Number(minutes)) * 60_000 * (sign === '-' ? -1 : 1);
+  const local = new Date(ms + offsetMs);
+  if (Number.isNaN(local.getTime())) return undefined;
+  const text = local.toISOString().slice(0, -1);
+  return `${text.slice(0, text.length - (digits === 0 ? 4 : 3 - digits))}${zone}`;
+}
+
+/** What stands in the column, apart. */
+export function readStoredHeaders(
+  stored: StoredHeaders,
+  shape: string | null,
+  source: HeaderSource,
+): string | null {
+  if (stored === null || shape === null) return null;
+  return fromShape(shape, typeof stored === 'string' ? stored.split('\n').slice(1) : [], source);
+}
+
+/** Joins the shape of a message `m` to it. */
+export const SHAPE_JOIN = 'LEFT JOIN header_shapes h ON h.key = CAST(m.headers AS INTEGER)';
+
+/** Keeps a block. `known`: shapes that were found earlier in the same transaction. */
+export type KeepHeaders = (
+  block: string | null | undefined,
+  source: HeaderSource,
+  known?: Map<string, number>,
+) => StoredHeaders;
+
+export function headerKeeper(database: Database): KeepHeaders {
+  const byHash = database.prepare<[number], { key: number; shape: string }>(
+    'SELECT key, shape FROM header_shapes WHERE hash = ?',
+  );
+  const insert = database.prepare<[number, string]>('INSERT INTO header_shapes (hash, shape) VALUES (?, ?)');
+
+  function keyOf(shape: string): number {
+    const hash = wireKey(shape);
+    const there = byHash.all(hash).find((row) => row.shape === shape);
+    return there?.key ?? Number(insert.run(hash, shape).lastInsertRowid);
+  }
+
+  return (block, source, known) => {
+    if (block === null || block === undefined) return null;
+    const { shape, values } = toShape(block, source);
+    const key = known?.get(shape) ?? keyOf(shape);
+    known?.set(shape, key);
+    // A number would be stored as a fraction, in eight bytes.
+    return values.length === 0 ? BigInt(key) : [key, ...values].join('\n');
+  };
+}
