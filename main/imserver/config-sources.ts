@@ -74,16 +74,16 @@ async function readTree(path: string): Promise<Tree> {
 
 /** Returns whether there was anything. A variable that sets nothing is a mistake in its name. */
 function applyEnvironment(tree: Tree, environment: Readonly<Record<string, string | undefined>>): boolean {
-  const leaves = configLeaves();
+  const leaves = new Map([...configLeaves()].map(([key, kind]) => [key.toLowerCase(), { key, kind }]));
   let used = false;
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(PREFIX) || name === `${PREFIX}CONFIG` || value === undefined) continue;
-    const key = name.slice(PREFIX.length).toLowerCase().replace('_', '.');
-    const kind = leaves.get(key);
-    if (kind === undefined) {
+    const leaf = leaves.get(name.slice(PREFIX.length).toLowerCase().replace('_', '.'));
+    if (leaf === undefined) {
       const known = [...leaves.keys()].map((one) => PREFIX + one.replace('.', '_').toUpperCase());
       throw new ConfigError(`${name}: there is no such variable; there are ${known.join(', ')}`);
     }
+    const { key, kind } = leaf;
     const [first = '', second] = key.split('.');
     if (second === undefined) tree[first] = READ[kind](value);
     else tree[first] = { ...(isTree(tree[first]) ? tree[first] : {}), [second]: READ[kind](value) };

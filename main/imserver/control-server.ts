@@ -13,6 +13,7 @@ import type { Log } from '../base/log.ts';
 import type { ReloadOutcome } from './imserver-reload.ts';
 import type { ImServer } from './imserver.ts';
 import { metricsText } from './metrics-text.ts';
+import type { ChatRooms } from './rooms/chat-rooms.ts';
 
 /** Where the socket is, for commands; in the data folder. */
 export const CONTROL_FILE = 'control.json';
@@ -104,6 +105,20 @@ export class ControlServer implements AsyncDisposable {
     const ok = (body: unknown) => Promise.resolve({ status: 200, body });
     return {
       'GET /sessions': () => ok(server.sessions()),
+      'GET /rooms': async () => ({ status: 200, body: await roomsOf(server).overview() }),
+      'POST /rooms': async (request) => {
+        const { name, title } = wishOf(request);
+        const room = await roomsOf(server).rooms.create({ name, title });
+        return { status: 200, body: { room: `${room.name}@${server.domain}`, title: room.title } };
+      },
+      'POST /rooms/remove': async (request) => {
+        const { rooms } = roomsOf(server);
+        const { name } = wishOf(request);
+        const room = rooms.find(name);
+        if (room === undefined) return { status: 404, body: { error: `There is no room "${name}".` } };
+        await rooms.close(room);
+        return { status: 200, body: {} };
+      },
       'POST /drain': () => {
         server.draining = true;
         return ok({ draining: true, sessions: server.sessionCount });
@@ -142,7 +157,8 @@ export class ControlServer implements AsyncDisposable {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const answer = answers[`${request.method ?? ''} ${request.url ?? ''}`];
+    const [path = ''] = (request.url ?? '').split('?', 1);
+    const answer = answers[`${request.method ?? ''} ${path}`];
     // A page in somebody's browser has no business here.
     if (answer === undefined || request.headers.origin !== undefined) {
       reply(response, 404, { error: `there is no ${request.method ?? ''} ${request.url ?? ''} here` });
@@ -151,6 +167,17 @@ export class ControlServer implements AsyncDisposable {
     const { status, body } = await answer(request);
     reply(response, status, body);
   }
+}
+
+function roomsOf(server: ImServer): ChatRooms {
+  if (server.rooms === undefined) throw new Error('The configuration has no rooms (rooms.enabled).');
+  return server.rooms;
+}
+
+/** `?name=…&title=…` */
+function wishOf({ url = '' }: IncomingMessage): { name: string; title: string } {
+  const query = new URLSearchParams(url.split('?')[1] ?? '');
+  return { name: query.get('name') ?? '', title: query.get('title') ?? '' };
 }
 
 /** Alive and answering: the store as well. */

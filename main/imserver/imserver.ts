@@ -18,6 +18,8 @@ import { Notifier } from '../sip/agent/notifier.ts';
 import { hostOfAddress } from '../sip/uri.ts';
 import { StoreThread } from '../store/store-thread.ts';
 import type { ImServerProcedures } from '../store/imserver-tables.ts';
+import type { RoomLimits } from '../base/room-limits.ts';
+import { ChatRooms } from './rooms/chat-rooms.ts';
 import { B2bua } from './b2bua.ts';
 import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
@@ -40,6 +42,7 @@ export interface ImServerOptions {
   /** Replaces single ceilings and timers of `IMSERVER_LIMITS`. */
   readonly limits?: Partial<ImServerLimits>;
   readonly relayLimits?: Partial<RelayLimits>;
+  readonly roomLimits?: Partial<RoomLimits>;
   /** Time of registrations, nonces and messages that wait; sockets have the system's. */
   readonly clock?: Clock;
 }
@@ -50,6 +53,7 @@ interface Parts {
   readonly registrar: Registrar;
   readonly b2bua: B2bua;
   readonly relay: MsrpRelay | undefined;
+  readonly rooms: ChatRooms | undefined;
   readonly metrics: ServerMetrics;
   readonly store: ImServerStore;
   readonly network: EmbeddedNetwork;
@@ -65,6 +69,8 @@ export class ImServer implements AsyncDisposable {
   readonly metrics: ServerMetrics;
   /** Undefined when the configuration has none. */
   readonly relay: MsrpRelay | undefined;
+  /** Undefined when the configuration has none. */
+  readonly rooms: ChatRooms | undefined;
   readonly #port: number;
   readonly #tlsPort: number | undefined;
   readonly #parts: Parts;
@@ -84,6 +90,7 @@ export class ImServer implements AsyncDisposable {
     this.registrar = parts.registrar;
     this.metrics = parts.metrics;
     this.relay = parts.relay;
+    this.rooms = parts.rooms;
     this.#parts = parts;
     this.#port = ports.port;
     this.#tlsPort = ports.tlsPort;
@@ -119,15 +126,18 @@ export class ImServer implements AsyncDisposable {
       const registrar = new Registrar({
         credentials,
         relay: () => announcement.text,
+        roomFactory: () => (config.rooms.enabled && config.rooms.create ? rooms?.factory : undefined),
         store,
         log,
         ...timing,
         receivePresent: (user) => {
           deferred.receivePresent(user);
+          rooms?.calls.receivePresent(user);
         },
         receiveGone: (contact) => {
           b2bua.receiveGone(contact);
           notifier.receiveGone(contact);
+          rooms?.receiveGone(contact);
         },
         receiveChange: () => {
           options.receivePresence?.();
@@ -158,17 +168,35 @@ export class ImServer implements AsyncDisposable {
           ...(options.clock ? { clock: options.clock } : {}),
         }),
       );
+      const rooms: ChatRooms | undefined = config.rooms.enabled
+        ? lifetime.own(
+            await ChatRooms.open({
+              ...{ agent, config, credentials, registrar, users, store, log },
+              addressToward: (remote) => network.addressToward(remote),
+              limits: options.roomLimits,
+              tap: options.tap,
+              ...(options.clock ? { clock: options.clock } : {}),
+            }),
+          )
+        : undefined;
+      if (rooms !== undefined) notifier.add(rooms.events);
+      const focusOf = ({ message }: AgentServerRequest) =>
+        rooms?.focus.owns(message.uri) === true ? rooms.focus : undefined;
       serve(agent, metrics, {
         REGISTER: (request) => registrar.receiveRegister(request),
         SUBSCRIBE: (request) => notifier.receiveSubscribe(request),
-        INVITE: (request) => b2bua.receiveInvite(request),
-        MESSAGE: (request) => deferred.receiveMessage(request),
+        INVITE: (request) => focusOf(request)?.receiveInvite(request) ?? b2bua.receiveInvite(request),
+        MESSAGE: (request) => focusOf(request)?.receiveMessage(request) ?? deferred.receiveMessage(request),
+        REFER: (request) => focusOf(request)?.receiveRefer(request) ?? refuseRefer(request),
       });
       // Whoever was there before a restart need not say so again.
-      for (const user of registrar.usersOnline()) deferred.receivePresent(user);
+      for (const user of registrar.usersOnline()) {
+        deferred.receivePresent(user);
+        rooms?.calls.receivePresent(user);
+      }
       log.info('imserver.started', { domain, host: config.host, port, relayPort: relay?.port });
       const parts = {
-        ...{ users, passwords, registrar, b2bua, relay, metrics, store, network, announcement },
+        ...{ users, passwords, registrar, b2bua, relay, rooms, metrics, store, network, announcement },
       };
       const server = new ImServer(config, { port, tlsPort }, parts, lifetime);
       server.#sweepRegularly(options.clock ?? systemClock, limits.userSweepMs, log);
@@ -226,6 +254,7 @@ export class ImServer implements AsyncDisposable {
   set draining(draining: boolean) {
     this.#parts.b2bua.draining = draining;
     if (this.relay !== undefined) this.relay.draining = draining;
+    if (this.rooms !== undefined) this.rooms.draining = draining;
   }
 
   /** Whoever was removed or disabled is signed off, his sessions end, his places at the relay are taken. */
@@ -235,6 +264,7 @@ export class ImServer implements AsyncDisposable {
       if (known.get(user)?.disabled !== false) await this.registrar.forget(user);
     }
     await this.relay?.sweep();
+    await this.rooms?.sweepUsers(known);
   }
 
   /** Takes up what can change while people are connected. Rejects with ConfigError; then nothing has changed. */
@@ -279,6 +309,8 @@ export class ImServer implements AsyncDisposable {
   }
 }
 
+const ALLOWED = 'INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, MESSAGE, REFER';
+
 type Handler = (request: AgentServerRequest) => Promise<void>;
 
 function serve(agent: SipAgent, metrics: ServerMetrics, handlers: Readonly<Record<string, Handler>>): void {
@@ -294,9 +326,14 @@ function serve(agent: SipAgent, metrics: ServerMetrics, handlers: Readonly<Recor
   }
   agent.handle('OPTIONS', async (request) => {
     await request.respond(200, {
-      headers: { Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, MESSAGE', Accept: 'application/sdp' },
+      headers: { Allow: ALLOWED, Accept: 'application/sdp' },
     });
   });
+}
+
+/** Nobody else is referred anywhere. */
+async function refuseRefer(request: AgentServerRequest): Promise<void> {
+  await request.respond(405, { headers: { Allow: ALLOWED } });
 }
 
 /** A Unix socket's path has to fit into 104 bytes on every system. */

@@ -17,6 +17,7 @@ import type { ReloadOutcome } from './imserver-reload.ts';
 import { ImServer } from './imserver.ts';
 import { readIdentity } from './relay-start.ts';
 import { ConfigError, readCertificate, type ServerConfig } from './server-config.ts';
+import { runRoomCommand } from './room-commands.ts';
 import { runUserCommand } from './user-commands.ts';
 import { UserFileError } from './user-file.ts';
 
@@ -36,6 +37,9 @@ const HELP = `The IM Server: registrations, sessions, an MSRP relay, and message
 
   Of the server that runs on the same data folder:
   imserver sessions              one line of JSON for each session
+  imserver rooms                 one line of JSON for each chat room
+  imserver rooms add NAME [--name "Title"]   makes a room that everybody joins by its address
+  imserver rooms remove NAME     closes a room, with all that it keeps
   imserver drain [--wait SECONDS]   takes no new sessions; waits until none is left (ends with 1 if some are)
   imserver resume                takes new sessions again
   imserver reload                reads the configuration again
@@ -175,6 +179,8 @@ async function runCommand(words: readonly string[], values: Values): Promise<voi
         say(JSON.stringify(session));
       }
       return;
+    case 'rooms':
+      return runRoomCommand(words.slice(1), { data: config.data, title: values.name, say });
     case 'drain':
       return drain(config, Number(values.wait ?? 0));
     case 'resume':

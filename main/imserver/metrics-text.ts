@@ -71,6 +71,7 @@ export async function metricsText(server: ImServer): Promise<string> {
       metrics.setup.lines('imserver_session_setup_seconds'),
     ),
     ...(relay === undefined ? [] : relayLines(relay)),
+    ...(server.rooms === undefined ? [] : roomLines(server.rooms)),
     ...formatMetric('imserver_draining', 'gauge', '1: no new sessions are taken.', Number(server.draining)),
     ...formatMetric('process_resident_memory_bytes', 'gauge', 'Resident memory.', process.memoryUsage.rss()),
     ...formatMetric('process_cpu_seconds_total', 'counter', 'Processor time.', cpuSeconds()),
@@ -108,6 +109,31 @@ function relayLines(relay: NonNullable<ImServer['relay']>): string[] {
       'counter',
       'Failures behind the relay.',
       stats.failureReports,
+    ),
+  ];
+}
+
+function roomLines({ rooms, metrics, participantCount }: NonNullable<ImServer['rooms']>): string[] {
+  return [
+    ...formatMetric('imserver_rooms', 'gauge', 'Chat rooms.', rooms.size),
+    ...formatMetric('imserver_room_devices', 'gauge', 'Devices that are in rooms.', participantCount),
+    ...formatMetric('imserver_room_joins_total', 'counter', 'Devices that came into a room.', metrics.joins),
+    ...formatMetric(
+      'imserver_room_messages_total',
+      'counter',
+      'What was said in rooms, by what became of it.',
+      [
+        `imserver_room_messages_total{outcome="stored"} ${metrics.messages}`,
+        `imserver_room_messages_total{outcome="private"} ${metrics.privateMessages}`,
+        `imserver_room_messages_total{outcome="known"} ${metrics.duplicates}`,
+        `imserver_room_messages_total{outcome="refused"} ${metrics.refused}`,
+      ],
+    ),
+    ...formatMetric(
+      'imserver_room_deliveries_total',
+      'counter',
+      'Copies that have reached a device.',
+      metrics.deliveries,
     ),
   ];
 }

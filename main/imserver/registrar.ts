@@ -7,7 +7,7 @@ import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
-import { RELAY_HEADER, RETURN_WINDOW_HEADER } from '../sip/agent/registration-answer.ts';
+import { FACTORY_HEADER, RELAY_HEADER, RETURN_WINDOW_HEADER } from '../sip/agent/registration-answer.ts';
 import { formatNameAddr, parseNameAddr, type NameAddr } from '../sip/headers.ts';
 import { cseqOf } from '../sip/message.ts';
 import { hostOfAddress } from '../sip/uri.ts';
@@ -22,6 +22,8 @@ export interface RegistrarOptions {
   readonly log: Log;
   /** The relay that devices are told of; undefined: none. */
   readonly relay?: () => string | undefined;
+  /** The address that makes chat rooms, which devices are told of; undefined: none. */
+  readonly roomFactory?: () => string | undefined;
   /** Default: `IMSERVER_LIMITS`. */
   readonly limits?: ImServerLimits;
   readonly clock?: Clock;
@@ -135,6 +137,7 @@ export class Registrar {
     }
     const devices = this.devicesOf(user);
     const relay = this.#options.relay?.();
+    const factory = this.#options.roomFactory?.();
     await request.respond(200, {
       headers: {
         ...(devices.length > 0 ? { Contact: devices.map((device) => this.#describe(device)) } : {}),
@@ -142,6 +145,7 @@ export class Registrar {
         ...(headers.has('path') ? { Path: headers.getAll('path') } : {}),
         Date: new Date(this.#clock.now()).toUTCString(),
         ...(relay === undefined ? {} : { [RELAY_HEADER]: relay }),
+        ...(factory === undefined ? {} : { [FACTORY_HEADER]: `<${factory}>` }),
         [RETURN_WINDOW_HEADER]: String(this.#crowd.windowS(this.#bindings.size)),
       },
     });

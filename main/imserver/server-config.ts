@@ -9,6 +9,9 @@ import { DIGEST_ALGORITHMS } from '../sip/digest.ts';
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535));
 const address = v.pipe(v.string(), v.maxLength(64));
+const hostName = v.pipe(v.string(), v.minLength(1), v.maxLength(255), v.regex(/^[^\s/@;]+$/, 'a host name'));
+const count = (least: number, most: number) =>
+  v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
 const file = v.pipe(v.string(), v.minLength(1));
 
 const domain = v.pipe(
@@ -39,14 +42,41 @@ export const serverConfigSchema = v.strictObject({
       /** 0: a free one. */
       port: v.optional(port, 0),
       /** The name or address that others reach it at; default: the one at which a client has come. */
-      name: v.optional(
-        v.pipe(v.string(), v.minLength(1), v.maxLength(255), v.regex(/^[^\s/@;]+$/, 'a host name')),
-      ),
+      name: v.optional(hostName),
       /** Certificate and key; default: those of `tls`, else one that it makes itself and announces. */
       cert: v.optional(file),
       key: v.optional(file),
       /** Clients may come without TLS as well. */
       plain: v.optional(v.boolean(), false),
+    }),
+    {},
+  ),
+  /** Chat rooms (RFC 7701). */
+  rooms: v.optional(
+    v.strictObject({
+      enabled: v.optional(v.boolean(), true),
+      /** Address to listen on for their messages; default: `host`. */
+      host: v.optional(address),
+      /** 0: a free one. */
+      port: v.optional(port, 0),
+      /** The name or address that others reach it at; default: the one at which a client has come. */
+      name: v.optional(hostName),
+      /** Clients may come without TLS as well. */
+      plain: v.optional(v.boolean(), false),
+      /** Users make rooms; else only who runs the server. */
+      create: v.optional(v.boolean(), true),
+      /** Rooms of one user. */
+      perUser: v.optional(count(1, 10_000), 200),
+      /** Members of one room. */
+      members: v.optional(count(2, 10_000), 200),
+      /** Characters of the name of a room, and of a nickname. */
+      nameLength: v.optional(count(1, 500), 80),
+      nicknameLength: v.optional(count(1, 200), 40),
+      /** One message. */
+      messageBytes: v.optional(count(1_024, 8 * 1024 * 1024), 128 * 1024),
+      /** What a room keeps for members who are away. */
+      historyMessages: v.optional(count(0, 1_000_000), 10_000),
+      historyDays: v.optional(count(1, 3_650), 30),
     }),
     {},
   ),

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { askServer } from './control-client.ts';
+import type { RoomOverview } from './rooms/chat-rooms.ts';
 import { ConfigError, type ServerConfig } from './server-config.ts';
 import { UserFile, UserFileError } from './user-file.ts';
 
@@ -47,7 +48,10 @@ type Change = (
 ) => Promise<void>;
 
 const CHANGES: Readonly<Record<string, Change>> = {
-  add: (users, user, config, options) => setPassword(users, user, config, options),
+  add: async (users, user, config, options) => {
+    await refuseRoom(user, config);
+    await setPassword(users, user, config, options);
+  },
   passwd: async (users, user, config, options) => {
     const known = await users.find(user);
     if (known === undefined) throw unknown(user);
@@ -71,6 +75,15 @@ async function setPassword(
   const made = given ?? randomBytes(9).toString('base64url');
   await users.add(user, made, displayName);
   say(JSON.stringify({ address: `${user}@${domain}`, ...(given === undefined ? { password: made } : {}) }));
+}
+
+/** Whoever writes to that address means the room. */
+async function refuseRoom(user: string, { data, domain }: ServerConfig): Promise<void> {
+  const rooms = (await askServer(data, 'GET', '/rooms').catch(() => [])) as
+    readonly RoomOverview[] | undefined;
+  if (rooms?.some(({ room }) => room === `${user}@${domain}`) === true) {
+    throw new UserFileError(`There is a chat room "${user}". Choose another name, or remove the room.`);
+  }
 }
 
 async function setDisabled(users: UserFile, user: string, disabled: boolean): Promise<void> {

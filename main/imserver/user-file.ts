@@ -6,6 +6,7 @@ import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { IMSERVER_LIMITS } from '../base/limits.ts';
+import { isReservedName } from '../base/room-names.ts';
 import { DIGEST_ALGORITHMS, digestHa1, type DigestAlgorithm } from '../sip/digest.ts';
 
 const userSchema = v.object({
@@ -55,6 +56,7 @@ export class UserFile {
         `"${user}" cannot be a user name: letters, digits, dot, hyphen and underscore only.`,
       );
     }
+    if (isReservedName(user)) throw new UserFileError(`"${user}" is reserved for chat rooms.`);
     await this.#read();
     if (this.#users.size >= IMSERVER_LIMITS.maxUsers)
       throw new UserFileError('The server has as many users as it can.');

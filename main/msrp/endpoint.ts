@@ -16,6 +16,7 @@ import { MsrpConnection, type MsrpFrameReceiver, type MsrpFrameSink } from './co
 import { dialMsrpPeer, type MsrpDialTarget } from './dialer.ts';
 import { MsrpListener } from './listener.ts';
 import type { MsrpHead } from './message.ts';
+import { NICKNAME_METHOD } from './nickname.ts';
 import { AnsweredFrame, IGNORED_FRAME } from './receiving.ts';
 import { sendResponse } from './reports.ts';
 import { sharedConnectionKey, SharedConnections } from './shared-connections.ts';
@@ -236,11 +237,13 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
     if (head.fromPath === undefined) throw new ProtocolError('MSRP_NO_FROM_PATH', 'close', 'no From-Path');
     if (head.fault !== undefined) throw head.fault;
     if (head.toPath === undefined) throw new ProtocolError('MSRP_NO_TO_PATH', 400, 'no To-Path');
-    if (head.method !== 'SEND' && head.method !== 'VISIT' && head.method !== 'REPORT') {
+    const isNickname = head.method === NICKNAME_METHOD;
+    if (!isNickname && head.method !== 'SEND' && head.method !== 'VISIT' && head.method !== 'REPORT') {
       return new AnsweredFrame(connection, head, 501);
     }
     const session = this.#findSession(head.toPath);
     if (session === undefined) return new AnsweredFrame(connection, head, 481);
+    if (isNickname) return session.receiveNickname(connection, head);
     if (connection.users.size >= this.limits.maxSessionsPerConnection && !connection.users.has(session)) {
       return new AnsweredFrame(connection, head, 403);
     }

@@ -23,6 +23,8 @@ export interface MsrpSessionDelegate {
   readonly sinkFor?: MsrpSinkFor;
   /** A REPORT, or a failure of a message with Failure-Report `partial` after it was sent. */
   receiveReport(report: MsrpSessionReport): void;
+  /** The peer wants to be called so in the room that this is; resolves with the status. Absent: this is no room (501). */
+  readonly receiveNickname?: (nickname: string) => Promise<number>;
   /** The peer visited; once for each connection, early visitors included. */
   receiveVisit(fromPath: readonly MsrpUri[]): void;
   /** A bound session ended by itself: connection lost, closed by the peer, fault. Once; never for our own close. */

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { MsrpLimits } from '../base/limits.ts';
 import type { MsrpConnection, MsrpConnectionUser, MsrpFrameSink } from './connection.ts';
 import type { MsrpHead } from './message.ts';
+import { formatNicknameRequest, NicknameFrame } from './nickname.ts';
 import { AnsweredFrame, IGNORED_FRAME, MsrpReceiving } from './receiving.ts';
 import { MsrpReports } from './reports.ts';
 import { MsrpSending, type MsrpOutgoingMessage, type MsrpSendOutcome } from './sending.ts';
@@ -178,6 +179,18 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     return this.#sending.send(message);
   }
 
+  /** Asks for a nickname in the room at the other end; empty: gives it up (RFC 7701 §7.1). Resolves with the status. */
+  sendNickname(nickname: string): Promise<number> {
+    const connection = this.#connection;
+    if (this.#state !== 'bound' || connection === undefined) return Promise.reject(closedError());
+    const id = createTransactionId();
+    const answered = Promise.withResolvers<number>();
+    this.#transactions.add(id, { receiveStatus: answered.resolve });
+    const paths = `To-Path: ${this.#peer.toPathText()}\r\nFrom-Path: ${this.#localPathText}\r\n`;
+    connection.sendFrame(formatNicknameRequest(id, paths, nickname));
+    return answered.promise;
+  }
+
   /**
    * Ends the session: refuses new messages, waits up to `drainMs` for what is in flight both ways, then sends FIN and
    * waits briefly for the peer's. The delegate is not told.
@@ -229,6 +242,15 @@ export class MsrpSession implements MsrpConnectionUser, AsyncDisposable {
     }
     if (isVisit) return new AnsweredFrame(connection, head, 200);
     return this.#receiving.receiveSend(connection, head);
+  }
+
+  /** A NICKNAME for this session: from whom the session is bound to, or 481. */
+  receiveNickname(connection: MsrpConnection, head: MsrpHead): MsrpFrameSink {
+    const decide = this.#delegate.receiveNickname;
+    if (decide === undefined) return new AnsweredFrame(connection, head, 501);
+    const isOurs = this.#state === 'bound' && connection === this.#connection && this.#isPeer(head);
+    if (!isOurs) return new AnsweredFrame(connection, head, 481);
+    return new NicknameFrame(connection, head, decide);
   }
 
   receiveResponse(head: MsrpHead): boolean {

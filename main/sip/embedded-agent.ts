@@ -11,6 +11,7 @@ import { silentLog, type Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { SipAgent } from './agent/agent.ts';
 import { SipEngine } from './engine/engine.ts';
+import { LocalAddresses } from './engine/local-addresses.ts';
 import type { LostFlow } from './engine/keep-alive.ts';
 import type { SipTlsOptions } from './engine/tls-identity.ts';
 
@@ -38,6 +39,8 @@ export interface EmbeddedNetwork {
   onFlowLost(listener: (flow: LostFlow) => void): () => void;
   /** The machine has another network or has woken up: old ways are forgotten, dead ones closed, others asked. */
   receiveNetworkChange(): void;
+  /** The address of this computer that somebody at `remote` sees. */
+  addressToward(remote: string): Promise<string>;
   /** New certificates: for connections from now on. @throws Error when certificate and key do not fit */
   renewTls(tls: SipTlsOptions): void;
 }
@@ -78,7 +81,9 @@ export async function openEmbeddedAgent(
       : await engine.listen({ transport: 'tls', host, port: options.tlsPort });
   await engine.dialApplication(path);
   await agent.whenConnected;
+  const addresses = lifetime.own(new LocalAddresses());
   const network: EmbeddedNetwork = {
+    addressToward: async (remote) => addresses.toward(remote, host),
     onFlowLost: (listener) => engine.onFlowLost(listener),
     receiveNetworkChange: () => engine.receiveNetworkChange(),
     renewTls: (tls) => engine.renewTls(tls),

@@ -1,8 +1,9 @@
 /**
  * Owns: statements of an IM Server's store: registrations and deferred messages. Called by: worker.ts.
- * Calls: SQLite.
+ * Calls: SQLite, room-tables.ts.
  */
 import type { Database } from './database.ts';
+import { roomProcedures } from './room-tables.ts';
 
 /** One contact of a registered user. */
 export interface Binding {
@@ -82,6 +83,7 @@ export function imserverProcedures(database: Database) {
   const expireDeferred = database.prepare<[number]>('DELETE FROM deferred_messages WHERE expires_ms <= ?');
 
   return {
+    ...roomProcedures(database),
     upsertBinding(binding: Binding): null {
       const { user, contact, instance, callId, cseq, source, expiresMs } = binding;
       upsertBinding.run(user, contact, instance, callId, cseq, source, expiresMs);

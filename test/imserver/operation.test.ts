@@ -11,8 +11,11 @@ import { silentLog } from '../../main/base/log.ts';
 import { askServer } from '../../main/imserver/control-client.ts';
 import { ControlServer } from '../../main/imserver/control-server.ts';
 import { Authority } from '../support/certificates.ts';
-import { openPair, World } from '../support/im-world.ts';
+import { checkServerConfig } from '../../main/imserver/server-config.ts';
+import { runUserCommand } from '../../main/imserver/user-commands.ts';
+import { DOMAIN, openPair, World } from '../support/im-world.ts';
 import { RawDevice } from '../support/raw-device.ts';
+import { RoomPeer } from '../support/room-peer.ts';
 
 const MAIN = fileURLToPath(new URL('../../main/imserver/main.ts', import.meta.url));
 
@@ -88,6 +91,32 @@ describe('a server in use', () => {
     expect(
       readMetrics((await fetchText('/metrics')).text).get('imserver_sessions_started_total'),
     ).toBeGreaterThanOrEqual(2);
+  });
+
+  it('makes, lists and closes rooms; a user cannot be called like one', async () => {
+    expect(await askServer(data, 'POST', '/rooms?name=kitchen&title=The+Kitchen')).toEqual({
+      room: `kitchen@${DOMAIN}`,
+      title: 'The Kitchen',
+    });
+    const ann = world.own(await RawDevice.join('eve', world.port));
+    const answer = await RoomPeer.call(ann, `sip:kitchen@${DOMAIN}`);
+    // Without TLS nobody talks there unless the configuration says so.
+    expect(answer.status).toBe(488);
+    expect(await askServer(data, 'GET', '/rooms')).toMatchObject([
+      { room: `kitchen@${DOMAIN}`, title: 'The Kitchen', named: true, owner: null, members: 0 },
+    ]);
+    const config = checkServerConfig({ domain: DOMAIN, data }, 'test');
+    const add = (user: string) =>
+      runUserCommand(['add', user], config, { password: 'x', say: () => undefined });
+    await expect(add('kitchen')).rejects.toThrow('There is a chat room "kitchen"');
+    await expect(add('conference-factory')).rejects.toThrow('reserved');
+    await expect(askServer(data, 'POST', '/rooms?name=bob')).rejects.toThrow('Somebody has this address');
+    const samples = readMetrics((await fetchText('/metrics')).text);
+    expect(samples.get('imserver_rooms')).toBe(1);
+    expect(samples.get('imserver_room_messages_total{outcome="stored"}')).toBe(0);
+    expect(await askServer(data, 'POST', '/rooms/remove?name=kitchen')).toEqual({});
+    expect(await askServer(data, 'GET', '/rooms')).toEqual([]);
+    await expect(askServer(data, 'POST', '/rooms/remove?name=kitchen')).rejects.toThrow('no room');
   });
 
   it('only its own user can ask, and over the port nobody commands', async () => {

@@ -414,3 +414,35 @@ it('the IM Server store finds what waits for a user by an index', async () => {
   expect(planOf(database, waiting, 'tom')).not.toMatch(/TEMP B-TREE/);
   database.close();
 });
+
+it('imserver 0003: registrations and waiting messages stay; rooms are read by an index', async () => {
+  const before = await openDatabase(path, imserverMigrations, 2);
+  before.exec(`
+    INSERT INTO bindings (user, contact, call_id, cseq, source, expires_ms) VALUES ('bob', 'sip:bob@x', 'c', 1, 's', 9);
+    INSERT INTO deferred_messages (recipient, sender, content_type, body, received_ms, expires_ms)
+      VALUES ('tom', 'bob', 'text/plain', x'61', 1, 9);`);
+  before.close();
+  const database = await openDatabase(path, imserverMigrations);
+  const count = (table: string) => database.prepare(`SELECT count(*) AS n FROM ${table}`).get();
+  expect([count('bindings'), count('deferred_messages'), count('rooms')]).toEqual([
+    { n: 1 },
+    { n: 1 },
+    { n: 0 },
+  ]);
+  const page = 'SELECT * FROM room_messages WHERE room = ? AND position > ? ORDER BY position LIMIT 9';
+  expect(planOf(database, page, 1, 1)).toMatch(/room_messages_by_room \(room=\? AND position>\?\)/);
+  const known = 'SELECT position FROM room_messages WHERE room = ? AND sender = ? AND message_id = ?';
+  expect(planOf(database, known, 1, 'bob', 'x')).toMatch(/room_messages_by_id/);
+  expect(planOf(database, 'SELECT * FROM room_places WHERE user = ?', 'bob')).toMatch(/room_places_by_user/);
+  // Whoever leaves takes his places with him; a room everything.
+  database.exec(`
+    INSERT INTO rooms (name, title, named, created_ms, active_ms) VALUES ('kitchen', 'Kitchen', 1, 1, 1);
+    INSERT INTO room_members VALUES (1, 'bob', 'owner', 'joined', '', '', 0);
+    INSERT INTO room_places VALUES (1, 'bob', 'phone', 7, 1);
+    INSERT INTO room_messages (room, kind, sender, device, message_id, body, stored_ms) VALUES (1, 0, 'bob', '', 'm', x'61', 1);
+    DELETE FROM room_members;`);
+  expect([count('room_places'), count('room_messages')]).toEqual([{ n: 0 }, { n: 1 }]);
+  database.exec('DELETE FROM rooms');
+  expect(count('room_messages')).toEqual({ n: 0 });
+  database.close();
+});

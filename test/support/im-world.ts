@@ -13,6 +13,7 @@ import type { EventEnvelope } from '../../shared/ipc/envelope.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { Clock } from '../../main/base/clock.ts';
 import type { ImServerLimits } from '../../main/base/limits.ts';
+import type { RoomLimits } from '../../main/base/room-limits.ts';
 import { silentLog } from '../../main/base/log.ts';
 import type { WireRecord } from '../../main/base/wire-tap.ts';
 import { ImServer } from '../../main/imserver/imserver.ts';
@@ -46,6 +47,9 @@ export interface ServerOptions {
   readonly limits?: Partial<ImServerLimits>;
   readonly clock?: Clock;
   readonly digest?: readonly string[];
+  /** Keys of `rooms` in the configuration. */
+  readonly rooms?: Readonly<Record<string, unknown>>;
+  readonly roomLimits?: Partial<RoomLimits>;
   /** Files of a certificate: TLS as well. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
@@ -81,7 +85,7 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts it, on the port of last time. */
-  async startServer({ digest, tls, ...options }: ServerOptions = {}): Promise<void> {
+  async startServer({ digest, tls, rooms, ...options }: ServerOptions = {}): Promise<void> {
     this.#server = await ImServer.start({
       config: checkServerConfig(
         {
@@ -89,6 +93,7 @@ export class World implements AsyncDisposable {
           port: this.port,
           data: join(this.folder, 'imserver'),
           ...(digest ? { digest } : {}),
+          ...(rooms ? { rooms } : {}),
           ...(tls ? { tls: { ...tls, port: 0 } } : {}),
         },
         'test',

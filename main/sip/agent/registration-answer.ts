@@ -15,6 +15,9 @@ export const RETURN_WINDOW_HEADER = 'X-Return-Window';
  */
 export const RELAY_HEADER = 'X-Message-Relay';
 
+/** Who calls this address gets a new chat room (RFC 4579 §5.4 leaves open how it is known): `<sip:…>`. */
+export const FACTORY_HEADER = 'X-Conference-Factory';
+
 /** A number of seconds as Retry-After and the like have it, without its comment (RFC 3261 §20.33). */
 export function secondsOf(value: string | undefined): number | undefined {
   const [, digits] = /^\s*(\d{1,9})(?:\s*[;(].*)?\s*$/.exec(value ?? '') ?? [];

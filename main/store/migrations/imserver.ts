@@ -35,4 +35,54 @@ CREATE INDEX deferred_by_recipient ON deferred_messages (recipient, id);
     version: 2,
     sql: `ALTER TABLE bindings ADD COLUMN instance TEXT NOT NULL DEFAULT ''`,
   },
+  {
+    // Chat rooms: who belongs to them, what was said, and how far each device has got.
+    version: 3,
+    sql: `
+CREATE TABLE rooms (
+  key INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  title TEXT NOT NULL,
+  named INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL,
+  active_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE room_members (
+  room INTEGER NOT NULL REFERENCES rooms(key) ON DELETE CASCADE,
+  user TEXT NOT NULL,
+  role TEXT NOT NULL,
+  state TEXT NOT NULL,
+  nickname TEXT NOT NULL,
+  invited_by TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (room, user)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE room_places (
+  room INTEGER NOT NULL,
+  user TEXT NOT NULL,
+  device TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  seen_ms INTEGER NOT NULL,
+  PRIMARY KEY (room, user, device),
+  FOREIGN KEY (room, user) REFERENCES room_members(room, user) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX room_places_by_user ON room_places (user);
+
+CREATE TABLE room_messages (
+  position INTEGER PRIMARY KEY AUTOINCREMENT,
+  room INTEGER NOT NULL REFERENCES rooms(key) ON DELETE CASCADE,
+  kind INTEGER NOT NULL,
+  sender TEXT NOT NULL,
+  device TEXT NOT NULL,
+  recipient TEXT,
+  message_id TEXT NOT NULL,
+  body BLOB NOT NULL,
+  stored_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX room_messages_by_room ON room_messages (room, position);
+CREATE UNIQUE INDEX room_messages_by_id ON room_messages (room, sender, message_id);
+`,
+  },
 ];

@@ -1,0 +1,82 @@
+/**
+ * Owns: one room while the server runs: its members, who of them is there, its history, and that changes of it happen
+ * one after the other. Called by: rooms.ts and everything beside it. Calls: room-log.ts.
+ */
+import type { RoomMemberState, RoomRole, StoredRoomMember } from '../../store/room-tables.ts';
+import type { RoomLog } from './room-log.ts';
+import type { RoomParticipant } from './room-participant.ts';
+
+/** A member with what he calls himself at the server. */
+export interface RoomMember extends StoredRoomMember {
+  readonly displayName: string;
+}
+
+/** What a room is made of. */
+export interface RoomParts {
+  readonly key: number;
+  readonly name: string;
+  readonly title: string;
+  readonly named: boolean;
+  readonly createdMs: number;
+  readonly history: RoomLog;
+}
+
+/** One chat room. */
+export class Room {
+  readonly key: number;
+  /** The user part of its address. */
+  readonly name: string;
+  /** Whoever knows its address may join, and it outlives its members. */
+  readonly named: boolean;
+  readonly createdMs: number;
+  readonly history: RoomLog;
+  readonly members = new Map<string, RoomMember>();
+  /** Devices that are there. */
+  readonly participants = new Set<RoomParticipant>();
+  title: string;
+  /** Ended: nothing is taken from anybody any more. */
+  isOver = false;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: RoomParts) {
+    this.key = parts.key;
+    this.name = parts.name;
+    this.title = parts.title;
+    this.named = parts.named;
+    this.createdMs = parts.createdMs;
+    this.history = parts.history;
+  }
+
+  /** Runs behind everything that was begun before. */
+  inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(run);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** What others read as his name. */
+  shownName(user: string): string {
+    const member = this.members.get(user);
+    return member?.nickname || member?.displayName || user;
+  }
+
+  isPresent(user: string): boolean {
+    for (const participant of this.participants) if (participant.user === user) return true;
+    return false;
+  }
+
+  countOf(state: RoomMemberState): number {
+    let count = 0;
+    for (const member of this.members.values()) if (member.state === state) count++;
+    return count;
+  }
+
+  roleOf(user: string): RoomRole | undefined {
+    return this.members.get(user)?.role;
+  }
+
+  /** Something new is in the history. */
+  wake(): void {
+    for (const participant of this.participants) participant.wake();
+  }
+}
