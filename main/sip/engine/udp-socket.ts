@@ -17,6 +17,13 @@ export interface UdpReceiver {
   receiveStun(answer: StunMessage, remoteAddress: string, remotePort: number): void;
 }
 
+interface Datagram {
+  readonly bytes: Buffer;
+  readonly port: number;
+  readonly address: string;
+  readonly fail: ((error: Error) => void) | undefined;
+}
+
 /** A bound socket. */
 export class UdpSocket implements AsyncDisposable {
   readonly transport = 'udp';
@@ -26,6 +33,8 @@ export class UdpSocket implements AsyncDisposable {
   readonly #log: Log;
   readonly #receiver: UdpReceiver;
   #closed = false;
+  /** Datagrams of this turn of the event loop. */
+  #unsent: Datagram[] = [];
 
   private constructor(socket: Socket, log: Log, receiver: UdpReceiver) {
     const { address, port } = socket.address();
@@ -65,7 +74,10 @@ export class UdpSocket implements AsyncDisposable {
     return new UdpSocket(socket, log, receiver);
   }
 
-  /** Sends one datagram. `fail` is called later, never from within, when it cannot leave. */
+  /**
+   * Sends one datagram at the end of this turn of the event loop: to a peer that sleeps each one is a call to wake it,
+   * those that follow each other find it awake. `fail` is called later, never from within, when it cannot leave.
+   */
   send(bytes: Buffer, port: number, address: string, fail?: (error: Error) => void): void {
     if (this.#closed) return;
     if (port === 0) {
@@ -73,15 +85,26 @@ export class UdpSocket implements AsyncDisposable {
       queueMicrotask(() => fail?.(new Error('port 0')));
       return;
     }
-    this.#socket.send(bytes, port, address, (error) => {
-      if (error === null || this.#closed) return;
-      this.#log.info('sip.udp.send-failed', { error, remote: address });
-      fail?.(error);
-    });
+    if (this.#unsent.length === 0) setImmediate(() => this.#flush());
+    this.#unsent.push({ bytes, port, address, fail });
+  }
+
+  #flush(): void {
+    const datagrams = this.#unsent;
+    this.#unsent = [];
+    if (this.#closed) return;
+    for (const { bytes, port, address, fail } of datagrams) {
+      this.#socket.send(bytes, port, address, (error) => {
+        if (error === null || this.#closed) return;
+        this.#log.info('sip.udp.send-failed', { error, remote: address });
+        fail?.(error);
+      });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
+    this.#flush();
     this.#closed = true;
     await new Promise<void>((done) => this.#socket.close(done));
   }
