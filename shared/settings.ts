@@ -66,6 +66,45 @@ export const settingSpecs = {
     lockable: true,
     strictest: 0,
   }),
+  'notifications.show': setting({
+    schema: v.boolean(),
+    initial: true,
+    description: 'Announce new messages while the window is not looked at.',
+    lockable: true,
+  }),
+  'notifications.text': setting({
+    schema: v.boolean(),
+    initial: true,
+    description: 'Announcements of new messages show who has written and what.',
+    lockable: true,
+    strictest: false,
+  }),
+  'desktop.tray': setting({
+    schema: v.boolean(),
+    initial: false,
+    description: 'Keep running in the notification area when the window is closed (desktop program).',
+    lockable: true,
+  }),
+  'desktop.startAtLogin': setting({
+    schema: v.boolean(),
+    initial: false,
+    description: 'Start when the user signs in to the computer (desktop program).',
+    lockable: true,
+  }),
+  'desktop.shortcut': setting({
+    schema: v.pipe(
+      v.string(),
+      v.maxLength(100),
+      v.regex(
+        /^(?:(?:(?:CommandOrControl|Control|Command|Alt|Shift|Super)\+){1,4}(?:[A-Z0-9]|F(?:[1-9]|1[0-9]|2[0-4])|Space))?$/,
+        'A shortcut is one to four of Control, CommandOrControl, Command, Alt, Shift and Super and a key, such as Control+Alt+P.',
+      ),
+    ),
+    initial: '',
+    description:
+      'Keys that bring the window to the front from anywhere, such as Control+Alt+P; empty: none (desktop program).',
+    lockable: true,
+  }),
   'messages.largeTextBytes': setting({
     schema: v.pipe(v.number(), v.integer(), v.minValue(1_024), v.maxValue(1024 * 1024)),
     initial: 64 * 1024,

@@ -8,7 +8,7 @@ import type { Policy } from '../../shared/policy.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
-import { createCommands } from '../messenger/commands.ts';
+import { createCommands, type Commands } from '../messenger/commands.ts';
 import { HistoryJobs } from '../messenger/history-jobs.ts';
 import type { FileDesktop } from '../messenger/transfer-commands.ts';
 import { Messenger } from '../messenger/messenger.ts';
@@ -41,12 +41,14 @@ export class App implements AsyncDisposable {
   readonly api: ApiServer;
   readonly messenger: Messenger;
   readonly openedLink: OpenedLink;
+  readonly commands: Commands;
   readonly #lifetime: Lifetime;
 
-  private constructor(api: ApiServer, messenger: Messenger, openedLink: OpenedLink, lifetime: Lifetime) {
-    this.api = api;
-    this.messenger = messenger;
-    this.openedLink = openedLink;
+  private constructor(parts: Pick<App, 'api' | 'messenger' | 'openedLink' | 'commands'>, lifetime: Lifetime) {
+    this.api = parts.api;
+    this.messenger = parts.messenger;
+    this.openedLink = parts.openedLink;
+    this.commands = parts.commands;
     this.#lifetime = lifetime;
   }
 
@@ -112,7 +114,8 @@ export class App implements AsyncDisposable {
         app: { version: VERSION, host, platform: process.platform },
         ...(desktop ? { desktop } : {}),
       });
-      return new App(new ApiServer({ commands, feed: messenger.feed, log }), messenger, openedLink, lifetime);
+      const api = new ApiServer({ commands, feed: messenger.feed, log });
+      return new App({ api, messenger, openedLink, commands }, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;

@@ -12,6 +12,7 @@ import { ProtocolError } from '../base/protocol-error.ts';
 import type { AccountMedia } from './account-media.ts';
 import { browseCommands } from './browse-commands.ts';
 import { markRead, sendText } from './conversation-actions.ts';
+import { ladderCommands } from './ladder-commands.ts';
 import { messageDetails } from './message-details.ts';
 import { noteCommands } from './note-commands.ts';
 import { noFileDesktop, transferCommands, type FileDesktop } from './transfer-commands.ts';
@@ -48,6 +49,7 @@ export function createCommands(options: CommandOptions): Commands {
     ...conversationCommands(options),
     ...transferCommands(options.messenger, options.desktop ?? noFileDesktop),
     ...sessionCommands(options),
+    ...ladderCommands(options.messenger, options.desktop),
     ...browseCommands(options.messenger),
     ...retentionCommands(options.messenger),
     ...noteCommands(options.messenger),
@@ -212,9 +214,7 @@ function historyCommands({
 
 function sessionCommands({
   messenger,
-}: CommandOptions): Part<
-  'session.start' | 'session.answer' | 'session.end' | 'session.list' | 'session.ladder'
-> {
+}: CommandOptions): Part<'session.start' | 'session.answer' | 'session.end' | 'session.list'> {
   return {
     'session.start': async ({ conversationId }) => {
       const link = await linkOf(messenger, conversationId);
@@ -242,27 +242,6 @@ function sessionCommands({
           ? sessions
           : sessions.filter((session) => session.conversationId === conversationId),
       );
-    },
-    'session.ladder': async ({ sessionId }) => {
-      const chat = messenger.chat(sessionId);
-      if (chat === undefined) {
-        throw new CallError(
-          'not-found',
-          'The messages of this session are no longer kept. Newer sessions have them.',
-        );
-      }
-      const { conversation } = await messenger.conversation(chat.session.conversationId);
-      const outgoing = chat.session.direction === 'outgoing';
-      const us = chat.us.displayName || chat.us.address;
-      const names = outgoing
-        ? { bob: us, server: 'IM Server', tom: conversation.peerName }
-        : { bob: conversation.peerName, server: 'IM Server', tom: us };
-      return messenger.ladder.ladderOf({
-        callId: chat.callId,
-        msrpSessionId: chat.msrpSessionId,
-        outgoing,
-        names,
-      });
     },
   };
 }

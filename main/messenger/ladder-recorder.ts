@@ -6,10 +6,22 @@ import type { Ladder, LadderParty } from '../../shared/domain/ladder.ts';
 import { MESSENGER_LIMITS } from '../base/limits.ts';
 import type { WireRecord, WireTap } from '../base/wire-tap.ts';
 import { toLadder, type LadderMessage } from './ladder.ts';
+import type { CapturedMessage } from './pcap.ts';
 import { WireReader, type WireMessage } from './wire-reader.ts';
 
 /** Dialogs and MSRP sessions remembered; the oldest is forgotten. */
 const MAX_KEYS = 128;
+
+/** As wire-reader.ts writes it, where a body stood. */
+const REDACTED_BYTES = /(?<=\r\n\r\n)\((\d{1,7}) bytes redacted\)/;
+
+/** Whose messages are asked for. */
+export interface RecordedSession {
+  readonly callId: string | undefined;
+  readonly msrpSessionId: string;
+  readonly outgoing: boolean;
+  readonly names: Ladder['names'];
+}
 
 interface Seen {
   readonly message: WireMessage;
@@ -27,23 +39,29 @@ export class LadderRecorder {
   };
 
   /** The ladder of one session as seen from this side: what the server and the peer do between them is not ours. */
-  ladderOf(session: {
-    readonly callId: string | undefined;
-    readonly msrpSessionId: string;
-    readonly outgoing: boolean;
-    readonly names: Ladder['names'];
-  }): Ladder {
+  ladderOf(session: RecordedSession): Ladder {
     const us: LadderParty = session.outgoing ? 'bob' : 'tom';
     const peer: LadderParty = session.outgoing ? 'tom' : 'bob';
-    const seen = [
-      ...(this.#byKey.get(session.callId ?? '') ?? []),
-      ...(this.#byKey.get(session.msrpSessionId) ?? []),
-    ];
-    const messages = seen.map(({ message, outgoing }): LadderMessage => {
+    const messages = this.#seenOf(session).map(({ message, outgoing }): LadderMessage => {
       const other = message.protocol === 'sip' ? 'server' : peer;
       return { ...message, fromParty: outgoing ? us : other, toParty: outgoing ? other : us };
     });
     return toLadder(messages, session.names);
+  }
+
+  /** The same as bytes, in the order of their time. What is redacted is as long as it was. */
+  captureOf(session: RecordedSession): CapturedMessage[] {
+    return this.#seenOf(session)
+      .map(({ message }) => {
+        const text = message.text.replace(REDACTED_BYTES, (_, count) => 'x'.repeat(Number(count)));
+        const end = message.protocol === 'msrp' ? '\r\n' : '';
+        return { ...message, bytes: Buffer.from(`${text}${end}`, 'utf8') };
+      })
+      .sort((a, b) => a.timeUs - b.timeUs);
+  }
+
+  #seenOf({ callId, msrpSessionId }: RecordedSession): Seen[] {
+    return [...(this.#byKey.get(callId ?? '') ?? []), ...(this.#byKey.get(msrpSessionId) ?? [])];
   }
 
   #receive(record: WireRecord): void {

@@ -12,7 +12,7 @@ export interface FileDesktop {
   reveal(path: string): Promise<void>;
   /** Asks where, and copies; a user who changes his mind is no error. */
   saveFile(path: string, name: string): Promise<void>;
-  saveText(text: string, name: string): Promise<void>;
+  saveText(text: string | Uint8Array, name: string): Promise<void>;
   /** Asks for a folder to write into, or to read from. Undefined: the user has changed his mind. */
   chooseFolder(purpose: 'export' | 'import'): Promise<string | undefined>;
 }

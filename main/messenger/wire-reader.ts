@@ -23,6 +23,7 @@ export interface WireMessage {
   readonly timeUs: number;
   readonly from: string;
   readonly to: string;
+  readonly datagram: boolean;
   readonly protocol: 'sip' | 'msrp';
   readonly firstLine: string;
   /** Method; of a SIP response that of its CSeq, of an MSRP response empty. */
@@ -182,8 +183,13 @@ function toMsrpWireMessage(piece: WirePiece, head: MsrpHead, bodyBytes: number, 
   };
 }
 
-function wherefrom({ timeUs, from, to }: WirePiece): { timeUs: number; from: string; to: string } {
-  return { timeUs, from, to };
+function wherefrom({
+  timeUs,
+  from,
+  to,
+  datagram,
+}: WirePiece): Pick<WirePiece, 'timeUs' | 'from' | 'to' | 'datagram'> {
+  return { timeUs, from, to, datagram };
 }
 
 /** The session-id of the last URI of a path. */

@@ -1,8 +1,10 @@
 /** Owns: the German texts. Called by: locale.svelte.ts. Calls: nothing. */
 import type { Catalogue } from './catalogue.ts';
+import { desktopDe } from './desktop/de.ts';
 import { historyDe } from './history/de.ts';
 
 export const de: Catalogue = {
+  ...desktopDe,
   ...historyDe,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',

@@ -1,8 +1,10 @@
 /** Owns: the Chinese texts. Called by: locale.svelte.ts. Calls: nothing. */
 import type { Catalogue } from './catalogue.ts';
+import { desktopZh } from './desktop/zh.ts';
 import { historyZh } from './history/zh.ts';
 
 export const zh: Catalogue = {
+  ...desktopZh,
   ...historyZh,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',

@@ -22,6 +22,7 @@ import { ImServer } from './im-server.svelte.ts';
 import { Inspector } from './inspector.svelte.ts';
 import { Link } from './link.svelte.ts';
 import { MarksState } from './marks.svelte.ts';
+import { Notices } from './notices.svelte.ts';
 import { Search } from './search.svelte.ts';
 import { Sessions } from './sessions.svelte.ts';
 import { SettingsState } from './settings.svelte.ts';
@@ -52,6 +53,7 @@ export class AppState {
   readonly imServer: ImServer;
   readonly history: History;
   readonly historyJob: HistoryJobState;
+  readonly notices: Notices;
 
   info = $state.raw<AppInfo | null>(null);
   /** Unread messages that the title counts: not those of muted conversations. */
@@ -62,6 +64,8 @@ export class AppState {
   );
   /** False until the first reading is done: nothing can be shown before. */
   ready = $state(false);
+  /** Asked for before there was anything to show. */
+  #wanted: ConversationId | null = null;
   #reading = false;
   #readAgain = false;
 
@@ -83,6 +87,7 @@ export class AppState {
     this.imServer = new ImServer(client);
     this.history = new History(client);
     this.historyJob = new HistoryJobState(client);
+    this.notices = new Notices(this.locale, (id) => void this.#showWanted(id));
   }
 
   /** Connects; the state is read as soon as the link is up. The returned function disconnects. */
@@ -101,9 +106,10 @@ export class AppState {
         this.thread.applyTransferChanged(messageId, transfer);
         this.transfers.applyTransferChanged(messageId, transfer);
       }),
-      client.on('conversation.changed', ({ conversation }) =>
-        this.conversations.applyConversationChanged(conversation),
-      ),
+      client.on('conversation.changed', ({ conversation }) => {
+        this.conversations.applyConversationChanged(conversation);
+        if (conversation.unreadCount === 0) this.notices.withdraw(conversation.id);
+      }),
       client.on('messages.deleted', ({ conversationId, positions }) => {
         this.thread.applyMessagesDeleted(conversationId, positions);
         this.details.applyActivity(conversationId);
@@ -123,6 +129,7 @@ export class AppState {
       ),
       client.on('settings.changed', ({ settings }) => this.settings.applySettingsChanged(settings)),
       client.on('policy.changed', ({ policy }) => this.settings.applyPolicyChanged(policy)),
+      client.on('conversation.shown', ({ conversationId }) => void this.#showWanted(conversationId)),
       client.on('link.opened', () => void this.#takeLink()),
       client.on('imserver.changed', () => void this.imServer.load()),
       client.on('history.changed', ({ status }) => this.history.applyHistoryChanged(status)),
@@ -150,6 +157,7 @@ export class AppState {
       if (!this.ready) {
         this.shell.welcome = this.info?.firstRun === true;
         this.ready = true;
+        if (this.#wanted !== null) await this.#showWanted(this.#wanted);
       }
     } catch {
       // The link went down in the middle; the next connect reads again.
@@ -172,6 +180,9 @@ export class AppState {
     const conversation = this.conversations.get(message.conversationId);
     if (conversation === undefined || conversation.standing !== 'accepted') return;
     if (this.marks.get(conversation.id).muted) return;
+    const { values } = this.settings;
+    if (!attentive && values !== null && this.info?.host === 'browser')
+      this.notices.show(values, conversation, message);
     const name = conversation.peerName;
     this.announcer.say(
       this.thread.conversationId === message.conversationId
@@ -255,6 +266,14 @@ export class AppState {
     this.calendar.close();
     this.inspector.follow(this.sessions.latest(id));
     this.details.follow(id);
+  }
+
+  /** The user has asked for it outside of the window. */
+  async #showWanted(id: ConversationId): Promise<void> {
+    this.#wanted = this.ready ? null : id;
+    if (!this.ready) return;
+    this.shell.welcome = false;
+    await this.openConversation(id);
   }
 
   /** A link that the system has handed to the program: its address is put into the form, nothing else happens. */

@@ -11,6 +11,8 @@ export class Inspector {
   ladder = $state.raw<Ladder | null>(null);
   chosen = $state<number | null>(null);
   problem = $state.raw<unknown>(null);
+  /** Only messages with this in them are shown. */
+  filter = $state('');
   #conversationId: ConversationId | null = null;
   #reading = false;
   #readAgain = false;
@@ -43,6 +45,19 @@ export class Inspector {
   /** Something of this conversation has moved, so there may be new arrows. */
   applyActivity(conversationId: ConversationId): void {
     if (this.shown && conversationId === this.#conversationId) void this.#read();
+  }
+
+  /** Asks for a file of the session; what the host has not saved is for the window to save. */
+  async save(format: 'text' | 'pcap'): Promise<{ readonly name: string; readonly base64: string } | null> {
+    const { sessionId } = this;
+    if (sessionId === null) return null;
+    try {
+      this.problem = null;
+      return await this.#client.call('session.save', { sessionId, format });
+    } catch (error) {
+      this.problem = error;
+      return null;
+    }
   }
 
   async #read(): Promise<void> {

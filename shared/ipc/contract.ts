@@ -167,6 +167,11 @@ export const callInputs = {
   /** Sessions that are not over, and the last ended one of each conversation. */
   'session.list': v.object({ conversationId: v.optional(conversationIdSchema) }),
   'session.ladder': v.object({ sessionId: sessionIdSchema }),
+  /**
+   * What the session had on the wire, without passwords and texts: as text, or as a capture for Wireshark. A host with
+   * dialogs asks where and saves it: null. Else the file itself.
+   */
+  'session.save': v.object({ sessionId: sessionIdSchema, format: v.picklist(['text', 'pcap']) }),
   'search.query': v.object({
     text: v.pipe(v.string(), v.maxLength(500)),
     conversationId: v.optional(conversationIdSchema),
@@ -351,6 +356,7 @@ export interface CallOutputs {
   'session.end': Session;
   'session.list': readonly Session[];
   'session.ladder': Ladder;
+  'session.save': { readonly name: string; readonly base64: string } | null;
   'search.query': { readonly hits: readonly SearchHit[]; readonly tookMs: number };
   'browse.days': readonly MessageDay[];
   'browse.positionOfDay': number | null;
@@ -416,6 +422,8 @@ export const eventData = {
   /** The peer of this conversation types, or has stopped. */
   'composing.changed': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
   'settings.changed': v.object({ settings: v.record(v.string(), v.unknown()) }),
+  /** The user has asked for this conversation outside of the window: a click on an announcement. */
+  'conversation.shown': v.object({ conversationId: conversationIdSchema }),
   /** `link.take` has something. */
   'link.opened': v.object({}),
   'policy.changed': v.object({ policy: policySchema }),

@@ -114,6 +114,39 @@ for (const { name, missing, launch } of HOSTS) {
       await driver.page('stop()');
     });
 
+    it('announces a message while nobody looks, counts it, and opens its conversation', async () => {
+      await driver.main(({ BrowserWindow, Notification }) => {
+        const notices: Electron.Notification[] = [];
+        Object.assign(globalThis, { notices });
+        Notification.prototype.show = function (this: Electron.Notification) {
+          notices.push(this);
+        };
+        for (const window of BrowserWindow.getAllWindows()) window.blur();
+      }, null);
+      await driver.page(
+        "void (window.shown = [], window.stop = window.parley.subscribe(({ event, data }) => event === 'conversation.shown' && shown.push(data.conversationId)))",
+      );
+      const account = await driver.page<{ value: { id: string } }>(call('demo.start'));
+      const { value } = await driver.page<{ value: { id: string; accountId: string }[] }>(
+        call('conversation.list'),
+      );
+      const conversation = value.find(({ accountId }) => accountId === account.value.id);
+      await driver.page(call('message.send', { conversationId: conversation?.id, text: 'hello Tom' }));
+      const notices = () =>
+        driver.main(() => {
+          const { notices } = globalThis as unknown as { notices: Electron.Notification[] };
+          return notices.map(({ title }) => title);
+        }, null);
+      await expect.poll(async () => (await notices())[0], { timeout: 20_000 }).toContain('Tom');
+      await expect.poll(() => driver.main(({ app }) => app.getBadgeCount(), null)).toBeGreaterThan(0);
+      await driver.main(() => {
+        const { notices } = globalThis as unknown as { notices: Electron.Notification[] };
+        notices[0]?.emit('click');
+      }, null);
+      await expect.poll(() => driver.page('shown')).toEqual([conversation?.id]);
+      await driver.page('stop()');
+    });
+
     it('1. loads nothing but its own content', async () => {
       const url = await driver.page<string>(
         `new Promise((blocked) => {

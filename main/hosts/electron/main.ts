@@ -1,12 +1,23 @@
 /**
  * Owns: Parley as a desktop program: the order in which Electron's parts come up and go down.
- * Called by: Electron. Calls: app.ts, window.ts, ipc.ts, app-protocol.ts, content-guard.ts, secrets.ts, menu.ts.
+ * Called by: Electron. Calls: app.ts, window.ts, ipc.ts, app-protocol.ts, content-guard.ts, secrets.ts, menu.ts,
+ * desktop.ts.
  */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { app, dialog, ipcMain, powerMonitor, protocol, safeStorage, session, shell } from 'electron';
+import {
+  app,
+  crashReporter,
+  dialog,
+  ipcMain,
+  powerMonitor,
+  protocol,
+  safeStorage,
+  session,
+  shell,
+} from 'electron';
 import { Lifetime } from '../../base/lifetime.ts';
 import type { Log } from '../../base/log.ts';
 import { App } from '../app.ts';
@@ -18,9 +29,11 @@ import { appScheme, serveAppProtocol } from './app-protocol.ts';
 import { guardContents, guardSession } from './content-guard.ts';
 import { fileDesktop, serveHandedIn } from './file-calls.ts';
 import { serveCalls } from './ipc.ts';
+import { Desktop } from './desktop.ts';
 import { setMenuBar } from './menu.ts';
 import { keyringSecrets } from './secrets.ts';
 import { MainWindow } from './window.ts';
+import { wordsOf } from './words.ts';
 
 /** Beside this file when it is bundled: out/hosts/electron/main.js. */
 const PRELOAD = fileURLToPath(new URL('./preload.cjs', import.meta.url));
@@ -31,6 +44,8 @@ interface Options {
   readonly level: string | undefined;
   /** Settings as `key=value`. */
   readonly set: readonly string[];
+  /** Started by the system: no window, when there is an icon to open it from. */
+  readonly hidden: boolean;
   /** What else stands on the line: a link among it is opened. */
   readonly rest: readonly string[];
 }
@@ -43,6 +58,7 @@ function readOptions(): Options {
       profile: { type: 'string' },
       log: { type: 'string' },
       set: { type: 'string', multiple: true },
+      hidden: { type: 'boolean' },
     },
     strict: false,
     allowPositionals: true,
@@ -51,6 +67,7 @@ function readOptions(): Options {
     profile: typeof values.profile === 'string' ? resolve(values.profile) : defaultProfile(),
     level: typeof values.log === 'string' ? values.log : undefined,
     set: (values.set ?? []).filter((one) => typeof one === 'string'),
+    hidden: values.hidden === true,
     rest: positionals,
   };
 }
@@ -60,7 +77,7 @@ async function open(
   { profile, set, rest }: Options,
   log: Log,
   lifetime: Lifetime,
-): Promise<MainWindow | undefined> {
+): Promise<{ window: MainWindow; desktop: Desktop } | undefined> {
   // Electron's own lock keeps other Electrons out; this one the other hosts, which share the profile.
   const taken = await takeInstanceLock(profile);
   if ('shown' in taken) return undefined;
@@ -88,35 +105,37 @@ async function open(
     api: parley.api,
     log,
     devTools: !app.isPackaged,
+    words: () => wordsOf(parley.messenger.settings['appearance.language'], app.getLocale()),
   });
   lifetime.defer(serveCalls({ ipcMain, api: parley.api, log, window: () => window.contents }));
   lifetime.defer(serveHandedIn({ ipcMain, files, log, window: () => window.contents }));
-  const show = () => {
+  const show = (): Promise<void> =>
     window.show().catch((error: unknown) => {
       log.error('window.failed', { error });
     });
-  };
+  const desktop = lifetime.own(new Desktop({ parley, window, show, log }));
+  await desktop.start();
   parley.openedLink.receive(rest);
   app.on('second-instance', (_event, argv) => {
     parley.openedLink.receive(argv);
-    show();
+    void show();
   });
   // macOS: never on a command line.
   app.on('open-url', (event, url) => {
     event.preventDefault();
     parley.openedLink.receive([url]);
-    show();
+    void show();
   });
-  app.on('activate', show);
+  app.on('activate', () => void show());
   lock.onShow = () => {
-    show();
+    void show();
     return 'shown';
   };
-  return window;
+  return { window, desktop };
 }
 
 /** Closes calls, connections and the history before the process ends. */
-function closeBeforeQuit(lifetime: Lifetime, log: Log): void {
+function closeBeforeQuit(lifetime: Lifetime, log: Log, keepsRunning: () => boolean): void {
   let closed = false;
   app.on('will-quit', (event) => {
     if (closed) return;
@@ -132,7 +151,7 @@ function closeBeforeQuit(lifetime: Lifetime, log: Log): void {
       });
   });
   app.on('window-all-closed', () => {
-    if (process.platform !== 'darwin') app.quit();
+    if (process.platform !== 'darwin' && !keepsRunning()) app.quit();
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
@@ -153,12 +172,16 @@ async function main(): Promise<void> {
     app.exit(0);
     return;
   }
+  // What crashes leaves its traces in the profile, and goes nowhere else.
+  app.setPath('crashDumps', join(profile, 'crashes'));
+  crashReporter.start({ uploadToServer: false });
   guardContents(app, shell, log);
   const lifetime = new Lifetime();
-  closeBeforeQuit(lifetime, log);
+  const started: { desktop?: Desktop } = {};
+  closeBeforeQuit(lifetime, log, () => started.desktop?.keepsRunning === true);
   await app.whenReady();
-  const window = await open(options, log, lifetime);
-  if (window === undefined) {
+  const opened = await open(options, log, lifetime);
+  if (opened === undefined) {
     dialog.showErrorBox(
       'Parley is running already',
       'It runs in another window or without one. End it there first.',
@@ -166,7 +189,8 @@ async function main(): Promise<void> {
     app.quit();
     return;
   }
-  await window.show();
+  started.desktop = opened.desktop;
+  if (!options.hidden || !opened.desktop.keepsRunning) await opened.window.show();
 }
 
 // Not awaited: Electron is ready only after this module has been read.

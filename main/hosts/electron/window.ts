@@ -1,6 +1,6 @@
 /**
  * Owns: the one window: its safety settings, its place on the screen, its return when its process dies.
- * Called by: main.ts. Calls: window-state.ts, menu.ts, ipc.ts (events).
+ * Called by: main.ts. Calls: window-state.ts, menu.ts, zoom.ts, ipc.ts (events).
  */
 import { join } from 'node:path';
 import { BrowserWindow, nativeTheme, screen, type WebContents } from 'electron';
@@ -9,7 +9,9 @@ import type { ApiServer } from '../api-server.ts';
 import { APP_URL } from './channels.ts';
 import { pushEvents } from './ipc.ts';
 import { offerTextMenu } from './menu.ts';
+import { zoomByKeys } from './zoom.ts';
 import { fitToScreens, MIN_HEIGHT, MIN_WIDTH, readWindowState, writeWindowState } from './window-state.ts';
+import type { Words } from './words.ts';
 
 /** As `--bg` of renderer/styles/tokens.css: what is seen until the page has painted. */
 const BACKGROUND = { light: '#fbfaf7', dark: '#191714' } as const;
@@ -22,6 +24,7 @@ export interface MainWindowOptions {
   readonly log: Log;
   /** A build for users has no developer tools. */
   readonly devTools: boolean;
+  readonly words: () => Words;
 }
 
 /** Opens at most one window at a time. */
@@ -40,7 +43,22 @@ export class MainWindow {
     return this.#window?.webContents;
   }
 
-  /** Brings the window to the front; opens it when there is none. */
+  /** The window itself, while there is one. */
+  get frame(): BrowserWindow | undefined {
+    return this.#window;
+  }
+
+  /** Does its user look at it? */
+  get isFocused(): boolean {
+    return this.#window?.isFocused() === true;
+  }
+
+  /** Windows and Linux: the taskbar shows that something has come. Until its user looks. */
+  flash(): void {
+    if (process.platform !== 'darwin' && this.#window?.isFocused() === false) this.#window.flashFrame(true);
+  }
+
+  /** Brings the window to the front; opens it when there is none. Resolves when its page is there. */
   async show(): Promise<void> {
     const existing = this.#window;
     if (existing !== undefined) {
@@ -55,7 +73,7 @@ export class MainWindow {
   }
 
   #create(): BrowserWindow {
-    const { preload, api, devTools } = this.#options;
+    const { preload, api, devTools, words } = this.#options;
     const screens = screen.getAllDisplays().map(({ workArea }) => workArea);
     const { maximized, ...bounds } = fitToScreens(readWindowState(this.#stateFile), screens);
     const window = new BrowserWindow({
@@ -86,6 +104,9 @@ export class MainWindow {
       if (maximized) window.maximize();
       window.show();
     });
+    window.on('focus', () => {
+      window.flashFrame(false);
+    });
     window.on('close', () => {
       writeWindowState(this.#stateFile, { ...window.getNormalBounds(), maximized: window.isMaximized() });
     });
@@ -93,7 +114,8 @@ export class MainWindow {
       this.#window = undefined;
     });
     pushEvents(window.webContents, api);
-    offerTextMenu(window.webContents);
+    offerTextMenu(window.webContents, words);
+    zoomByKeys(window.webContents);
     this.#reloadAfterCrash(window);
     return window;
   }

@@ -57,6 +57,24 @@ class Application extends EventEmitter {
     return path;
   }
 
+  getLocale(): string {
+    return 'en-US';
+  }
+
+  badgeCount = 0;
+  setBadgeCount(count: number): boolean {
+    this.badgeCount = count;
+    return true;
+  }
+
+  getBadgeCount(): number {
+    return this.badgeCount;
+  }
+
+  setLoginItemSettings(): void {
+    // Linux has a file instead.
+  }
+
   quit(): void {
     void this.#quit();
   }

@@ -75,6 +75,23 @@ export class BrowserWindow extends EventEmitter {
     this.emit('focus');
   }
 
+  /** Nobody looks at it. */
+  isFocused(): boolean {
+    return false;
+  }
+
+  blur(): void {
+    // It never has the focus.
+  }
+
+  flashFrame(): void {
+    // There is no taskbar.
+  }
+
+  setOverlayIcon(): void {
+    // Nor its pictures.
+  }
+
   isVisible(): boolean {
     return this.#visible;
   }

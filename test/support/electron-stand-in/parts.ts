@@ -119,3 +119,59 @@ export const powerMonitor = new EventEmitter();
 export const screen = {
   getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1_920, height: 1_080 } }],
 };
+
+/** Shows nothing; what would be shown is counted by who looks. */
+export class Notification extends EventEmitter {
+  readonly title: string;
+  readonly body: string;
+
+  constructor({ title = '', body = '' }: { title?: string; body?: string } = {}) {
+    super();
+    this.title = title;
+    this.body = body;
+  }
+
+  static isSupported(): boolean {
+    return true;
+  }
+
+  show(): void {
+    this.emit('show');
+  }
+
+  close(): void {
+    this.emit('close');
+  }
+}
+
+export class Tray extends EventEmitter {
+  /** Those that are there now. */
+  static readonly shown = new Set<Tray>();
+  toolTip = '';
+
+  constructor() {
+    super();
+    Tray.shown.add(this);
+  }
+
+  setToolTip(text: string): void {
+    this.toolTip = text;
+  }
+
+  setContextMenu(): void {
+    // Nobody clicks.
+  }
+
+  destroy(): void {
+    Tray.shown.delete(this);
+  }
+}
+
+export const nativeImage = { createFromPath: (path: string) => ({ path }) };
+
+export const globalShortcut = {
+  register: () => true,
+  unregister: () => undefined,
+};
+
+export const crashReporter = { start: () => undefined };

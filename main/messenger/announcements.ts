@@ -1,0 +1,145 @@
+/**
+ * Owns: which new messages are worth telling somebody who does not look at the window, and how many unread ones there are.
+ * Called by: hosts with a desktop. Calls: the feed, the store.
+ */
+import type { Conversation, Marks } from '../../shared/domain/conversation.ts';
+import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import type { EventEnvelope } from '../../shared/ipc/envelope.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import type { Release } from '../base/lifetime.ts';
+import type { Commands } from './commands.ts';
+import type { Feed } from './feed.ts';
+
+/** One announcement: a later one of the same conversation takes its place. */
+export interface Announcement {
+  readonly conversation: Conversation;
+  readonly message: Message;
+  /** Messages of this conversation since it was last announced anew or read. */
+  readonly count: number;
+}
+
+export interface AnnouncementsOptions {
+  readonly feed: Pick<Feed, 'subscribe'>;
+  readonly commands: Pick<Commands, 'conversation.list' | 'marks.list'>;
+  readonly clock: Clock;
+  /** A message that is worth it: of an accepted conversation that is not muted. */
+  readonly announce: (announcement: Announcement) => void;
+  /** The conversation has been read: what was announced of it is out of date. */
+  readonly withdraw: (conversationId: ConversationId) => void;
+  /** Unread messages of conversations that are accepted and not muted. */
+  readonly receiveUnread: (count: number) => void;
+}
+
+/** Messages that come together are announced together, and a flood is one announcement that counts. */
+const GATHER_MS = 300;
+const AGAIN_MS = 5_000;
+
+interface Waiting {
+  count: number;
+  newest: Message;
+  announced: number;
+  timer: Timer;
+}
+
+/** Follows the feed from `start` on. */
+export class Announcements {
+  readonly #options: AnnouncementsOptions;
+  readonly #conversations = new Map<ConversationId, Conversation>();
+  readonly #muted = new Set<ConversationId>();
+  readonly #waiting = new Map<ConversationId, Waiting>();
+  #unread = -1;
+
+  constructor(options: AnnouncementsOptions) {
+    this.#options = options;
+  }
+
+  /** Reads what there is and follows it. Returns the release. */
+  async start(): Promise<Release> {
+    const unsubscribe = this.#options.feed.subscribe((event) => this.#receive(event));
+    const { commands } = this.#options;
+    const [conversations, marks] = await Promise.all([
+      commands['conversation.list']({}),
+      commands['marks.list']({}),
+    ]);
+    for (const conversation of conversations) {
+      if (!this.#conversations.has(conversation.id)) this.#conversations.set(conversation.id, conversation);
+    }
+    for (const one of marks) this.#applyMarks(one.conversationId, one.marks);
+    this.#countUnread();
+    return () => {
+      unsubscribe();
+      for (const id of this.#waiting.keys()) this.#forget(id);
+    };
+  }
+
+  #receive({ event, data }: EventEnvelope): void {
+    if (event === 'conversation.changed') this.#applyConversation(data.conversation);
+    else if (event === 'marks.changed') {
+      this.#applyMarks(data.conversationId, data.marks);
+      this.#countUnread();
+    } else if (event === 'message.added' && data.message.direction === 'in') this.#take(data.message);
+  }
+
+  #applyConversation(conversation: Conversation): void {
+    const { id, unreadCount } = conversation;
+    this.#conversations.set(id, conversation);
+    if (unreadCount === 0) {
+      this.#forget(id);
+      this.#options.withdraw(id);
+    }
+    this.#countUnread();
+  }
+
+  #applyMarks(id: ConversationId, { muted }: Marks): void {
+    if (muted) this.#muted.add(id);
+    else this.#muted.delete(id);
+  }
+
+  #take(message: Message): void {
+    const { conversationId: id } = message;
+    const waiting = this.#waiting.get(id);
+    if (waiting !== undefined) {
+      waiting.count += 1;
+      waiting.newest = message;
+      return;
+    }
+    this.#waiting.set(id, {
+      count: 1,
+      newest: message,
+      announced: 0,
+      timer: this.#startTimer(id, GATHER_MS),
+    });
+  }
+
+  #startTimer(id: ConversationId, delayMs: number): Timer {
+    return this.#options.clock.startTimer(delayMs, () => {
+      const waiting = this.#waiting.get(id);
+      if (waiting === undefined) return;
+      if (waiting.count === waiting.announced) {
+        this.#waiting.delete(id);
+        return;
+      }
+      waiting.announced = waiting.count;
+      waiting.timer = this.#startTimer(id, AGAIN_MS);
+      const conversation = this.#conversations.get(id);
+      if (conversation?.standing !== 'accepted' || this.#muted.has(id)) return;
+      this.#options.announce({ conversation, message: waiting.newest, count: waiting.count });
+    });
+  }
+
+  #forget(id: ConversationId): void {
+    this.#waiting.get(id)?.timer[Symbol.dispose]();
+    this.#waiting.delete(id);
+  }
+
+  #countUnread(): void {
+    let count = 0;
+    for (const { id, standing, unreadCount } of this.#conversations.values()) {
+      if (standing === 'accepted' && !this.#muted.has(id)) count += unreadCount;
+    }
+    if (count === this.#unread) return;
+    this.#unread = count;
+    this.#options.receiveUnread(count);
+  }
+}

@@ -1,0 +1,28 @@
+/** Owns: the Arabic texts about the desktop and the inspector's files. Called by: ../ar.ts. Calls: nothing. */
+export const desktopAr = {
+  'settings.notifications': 'الإشعارات',
+  'settings.notificationsShow': 'الإشعار بالرسائل الجديدة',
+  'settings.notificationsText': 'إظهار المرسل ونص الرسالة',
+  'settings.notificationsAsk': 'السماح في هذا المتصفح',
+  'settings.notificationsAskHint': 'يسأل المتصفح مرة واحدة.',
+  'settings.notificationsBlocked': 'لا يسمح المتصفح بالإشعارات لهذه الصفحة. يمكن تغيير ذلك في إعداداته.',
+  'settings.desktop': 'سطح المكتب',
+  'settings.tray': 'مواصلة العمل عند إغلاق النافذة',
+  'settings.trayHint': 'أيقونة في منطقة الإشعارات تفتح النافذة وتنهي Parley.',
+  'settings.startAtLogin': 'البدء عند تسجيل الدخول إلى هذا الحاسوب',
+  'settings.shortcut': 'مفاتيح تفتح النافذة من أي مكان',
+  'settings.shortcutHint': 'مثل Control+Alt+P؛ اتركه فارغًا إن لم ترد.',
+  'notice.new': 'رسالة جديدة',
+  'notice.many': {
+    zero: 'لا رسائل جديدة',
+    one: 'رسالة جديدة واحدة',
+    two: 'رسالتان جديدتان',
+    few: '{count} رسائل جديدة',
+    many: '{count} رسالة جديدة',
+    other: '{count} رسالة جديدة',
+  },
+  'inspector.exportText': 'كنص',
+  'inspector.exportPcap': 'لبرنامج Wireshark',
+  'inspector.filter': 'تصفية الرسائل',
+  'inspector.filterNone': 'لا توجد رسالة فيها هذا.',
+} as const;

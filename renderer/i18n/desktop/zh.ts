@@ -1,0 +1,21 @@
+/** Owns: the Chinese texts about the desktop and the inspector's files. Called by: ../zh.ts. Calls: nothing. */
+export const desktopZh = {
+  'settings.notifications': '通知',
+  'settings.notificationsShow': '新消息时通知',
+  'settings.notificationsText': '显示发件人和内容',
+  'settings.notificationsAsk': '在此浏览器中允许',
+  'settings.notificationsAskHint': '浏览器会询问一次。',
+  'settings.notificationsBlocked': '浏览器不允许此页面发送通知。可在浏览器设置中更改。',
+  'settings.desktop': '桌面',
+  'settings.tray': '关闭窗口后继续运行',
+  'settings.trayHint': '通知区域的图标可打开窗口或退出 Parley。',
+  'settings.startAtLogin': '登录此计算机时启动',
+  'settings.shortcut': '随时打开窗口的快捷键',
+  'settings.shortcutHint': '例如 Control+Alt+P；留空表示无。',
+  'notice.new': '新消息',
+  'notice.many': { other: '{count} 条新消息' },
+  'inspector.exportText': '文本',
+  'inspector.exportPcap': '供 Wireshark 使用',
+  'inspector.filter': '筛选消息',
+  'inspector.filterNone': '没有包含此内容的消息。',
+} as const;

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { Release } from '../../main/base/lifetime.ts';
+import { Announcements, type Announcement } from '../../main/messenger/announcements.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { openPair, World, type Person } from '../support/im-world.ts';
+
+const NO_MARKS = { pinned: false, muted: false, archived: false };
+
+let world: World;
+let bob: Person;
+let tom: Person;
+let ofBob: Conversation;
+let ofTom: Conversation;
+let clock: ManualClock;
+let announced: Announcement[];
+let withdrawn: string[];
+let unread: number[];
+let release: Release;
+
+beforeEach(async () => {
+  world = await World.open(['bob', 'tom']);
+  ({ bob, tom, ofBob, ofTom } = await openPair(world));
+  clock = new ManualClock();
+  [announced, withdrawn, unread] = [[], [], []];
+  release = await new Announcements({
+    feed: tom.messenger.feed,
+    commands: tom.commands,
+    clock,
+    announce: (one) => announced.push(one),
+    withdraw: (id) => withdrawn.push(id),
+    receiveUnread: (count) => unread.push(count),
+  }).start();
+});
+afterEach(async () => {
+  release();
+  await world[Symbol.asyncDispose]();
+});
+
+const unreadIs = (count: number) =>
+  tom.until(`${count} unread`, () => Promise.resolve(unread.at(-1) === count));
+
+describe('announcements of new messages', () => {
+  it('one for what comes together, with the newest text and the count', async () => {
+    await bob.send(ofBob, 'one');
+    await bob.send(ofBob, 'two');
+    await tom.received(ofTom, 2);
+    expect(announced).toEqual([]);
+    clock.advance(300);
+    expect(announced.map(({ count, message }) => [count, message.text])).toEqual([[2, 'two']]);
+    expect(announced[0]?.conversation.peerAddress).toBe(bob.address);
+  });
+
+  it('a flood is told at most every five seconds, with all that came', async () => {
+    await bob.send(ofBob, 'first');
+    await tom.received(ofTom, 1);
+    clock.advance(300);
+    for (let index = 0; index < 20; index += 1) await bob.send(ofBob, `more ${index}`);
+    await tom.received(ofTom, 21);
+    clock.advance(4_999);
+    expect(announced).toHaveLength(1);
+    clock.advance(1);
+    expect(announced.map(({ count }) => count)).toEqual([1, 21]);
+    clock.advance(60_000);
+    expect(announced).toHaveLength(2);
+  });
+
+  it('what is read before it was told is not told, and what was told is withdrawn', async () => {
+    await bob.send(ofBob, 'one');
+    await tom.received(ofTom, 1);
+    await unreadIs(1);
+    await tom.commands['conversation.markRead']({ conversationId: ofTom.id, position: 1_000_000 });
+    await unreadIs(0);
+    clock.advance(10_000);
+    expect(announced).toEqual([]);
+    expect(withdrawn).toContain(ofTom.id);
+  });
+
+  it('nothing of a muted conversation, neither told nor counted; and of our own messages nothing', async () => {
+    await tom.commands['marks.set']({ conversationId: ofTom.id, marks: { ...NO_MARKS, muted: true } });
+    await bob.send(ofBob, 'one');
+    await tom.received(ofTom, 1);
+    await tom.send(ofTom, 'an answer');
+    clock.advance(300);
+    expect(announced).toEqual([]);
+    expect(unread.at(-1)).toBe(0);
+    await tom.commands['marks.set']({ conversationId: ofTom.id, marks: NO_MARKS });
+    await unreadIs(1);
+  });
+
+  it('nothing of somebody whom our user has not agreed to', async () => {
+    await world.server.users.add('eve', 'secret of eve');
+    const eve = await world.join('eve');
+    const ofEve = await eve.open('tom');
+    await eve.send(ofEve, 'buy this');
+    await tom.session(await tom.with('eve'), 'asked');
+    clock.advance(300);
+    expect(announced).toEqual([]);
+    expect(unread.at(-1)).toBe(0);
+  });
+});
