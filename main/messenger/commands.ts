@@ -12,6 +12,7 @@ import { ProtocolError } from '../base/protocol-error.ts';
 import type { AccountMedia } from './account-media.ts';
 import { browseCommands } from './browse-commands.ts';
 import { markRead, sendText } from './conversation-actions.ts';
+import { diagnosticsCommands } from './diagnostics-commands.ts';
 import { ladderCommands } from './ladder-commands.ts';
 import { messageDetails } from './message-details.ts';
 import { noteCommands } from './note-commands.ts';
@@ -50,6 +51,7 @@ export function createCommands(options: CommandOptions): Commands {
     ...transferCommands(options.messenger, options.desktop ?? noFileDesktop),
     ...sessionCommands(options),
     ...ladderCommands(options.messenger, options.desktop),
+    ...diagnosticsCommands(options),
     ...browseCommands(options.messenger),
     ...retentionCommands(options.messenger),
     ...noteCommands(options.messenger),

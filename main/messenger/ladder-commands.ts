@@ -3,7 +3,7 @@
  */
 import type { SessionId } from '../../shared/domain/ids.ts';
 import type { Ladder } from '../../shared/domain/ladder.ts';
-import type { CallName } from '../../shared/ipc/contract.ts';
+import type { CallName, SavedFile } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Commands } from './commands.ts';
@@ -13,6 +13,17 @@ import { formatPcap } from './pcap.ts';
 import type { FileDesktop } from './transfer-commands.ts';
 
 type LadderCall = Extract<CallName, 'session.ladder' | 'session.save'>;
+
+/** Where there are dialogs the user is asked where; else the window saves it. */
+export async function saveOrReturn(
+  desktop: FileDesktop | undefined,
+  name: string,
+  bytes: Buffer,
+): Promise<SavedFile | null> {
+  if (desktop === undefined) return { name, base64: bytes.toString('base64') };
+  await desktop.saveText(bytes, name);
+  return null;
+}
 
 export function ladderCommands(
   messenger: Pick<Messenger, 'chat' | 'conversation' | 'ladder'>,
@@ -48,10 +59,7 @@ export function ladderCommands(
         format === 'pcap'
           ? formatPcap(messenger.ladder.captureOf(session), epochUs)
           : Buffer.from(ladderText(messenger.ladder.ladderOf(session)), 'utf8');
-      const name = `parley-session.${format === 'pcap' ? 'pcap' : 'txt'}`;
-      if (desktop === undefined) return { name, base64: bytes.toString('base64') };
-      await desktop.saveText(bytes, name);
-      return null;
+      return saveOrReturn(desktop, `parley-session.${format === 'pcap' ? 'pcap' : 'txt'}`, bytes);
     },
   };
 }

@@ -11,6 +11,8 @@ import { WireReader, type WireMessage } from './wire-reader.ts';
 
 /** Dialogs and MSRP sessions remembered; the oldest is forgotten. */
 const MAX_KEYS = 128;
+/** Messages of any kind that are remembered for a report. */
+const MAX_RECENT = 200;
 
 /** As wire-reader.ts writes it, where a body stood. */
 const REDACTED_BYTES = /(?<=\r\n\r\n)\((\d{1,7}) bytes redacted\)/;
@@ -32,6 +34,7 @@ interface Seen {
 export class LadderRecorder {
   readonly #reader = new WireReader();
   readonly #byKey = new Map<string, Seen[]>();
+  readonly #recent: WireMessage[] = [];
 
   /** To be handed to the SIP engine and the MSRP endpoint. */
   readonly tap: WireTap = (record) => {
@@ -60,6 +63,11 @@ export class LadderRecorder {
       .sort((a, b) => a.timeUs - b.timeUs);
   }
 
+  /** The last messages of any kind, oldest first. */
+  get recent(): readonly WireMessage[] {
+    return this.#recent;
+  }
+
   #seenOf({ callId, msrpSessionId }: RecordedSession): Seen[] {
     return [...(this.#byKey.get(callId ?? '') ?? []), ...(this.#byKey.get(msrpSessionId) ?? [])];
   }
@@ -79,6 +87,8 @@ export class LadderRecorder {
 
   #keep(message: WireMessage, outgoing: boolean): void {
     const text = message.text.slice(0, MESSENGER_LIMITS.ladderMessageBytes);
+    this.#recent.push({ ...message, text });
+    if (this.#recent.length > MAX_RECENT) this.#recent.shift();
     for (const key of new Set(message.keys)) {
       if (key === '') continue;
       let list = this.#byKey.get(key);

@@ -58,6 +58,10 @@ export function browseProcedures(database: Database) {
      ORDER BY message_words.rowid DESC LIMIT ?`,
   );
 
+  const totals = database.prepare<[], { incoming: number | null; outgoing: number | null }>(
+    'SELECT sum(incoming) AS incoming, sum(outgoing) AS outgoing FROM message_days',
+  );
+
   return {
     /** The days with messages from one day to another. */
     selectDays(input: { conversationId: ConversationId; fromDay: number; toDay: number }): MessageDay[] {
@@ -83,6 +87,11 @@ export function browseProcedures(database: Database) {
       const match = `"${conversationLabel(key)}" AND "${traitLabel(input.trait)}"`;
       const rows = withLabels.all(match, input.before ?? Number.MAX_SAFE_INTEGER, input.limit);
       return rows.filter((row) => row.conversation_id === input.conversationId).map(toMessage);
+    },
+    /** Messages of all conversations, as the days count them. */
+    selectTotals(_input: null): { incoming: number; outgoing: number } {
+      const { incoming, outgoing } = totals.get() ?? {};
+      return { incoming: incoming ?? 0, outgoing: outgoing ?? 0 };
     },
     selectFigures(input: { conversationId: ConversationId }): ConversationFigures {
       const { incoming, outgoing } = counts.get(input.conversationId) ?? { incoming: 0, outgoing: 0 };

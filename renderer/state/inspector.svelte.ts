@@ -2,6 +2,7 @@
 import type { Session } from '../../shared/domain/conversation.ts';
 import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Ladder } from '../../shared/domain/ladder.ts';
+import type { SavedFile } from '../../shared/ipc/contract.ts';
 import type { Client } from '../api/client.ts';
 
 export class Inspector {
@@ -48,7 +49,7 @@ export class Inspector {
   }
 
   /** Asks for a file of the session; what the host has not saved is for the window to save. */
-  async save(format: 'text' | 'pcap'): Promise<{ readonly name: string; readonly base64: string } | null> {
+  async save(format: 'text' | 'pcap'): Promise<SavedFile | null> {
     const { sessionId } = this;
     if (sessionId === null) return null;
     try {

@@ -75,6 +75,8 @@ const ownMedia = {
 /** Input of every call. */
 export const callInputs = {
   'app.info': nothing,
+  /** A report for whoever helps, as a ZIP file to be read first. Saved or returned as `session.save` does. */
+  'app.diagnostics': nothing,
   'account.add': v.object({
     address: addressSchema,
     password,
@@ -356,7 +358,8 @@ export interface CallOutputs {
   'session.end': Session;
   'session.list': readonly Session[];
   'session.ladder': Ladder;
-  'session.save': { readonly name: string; readonly base64: string } | null;
+  'session.save': SavedFile | null;
+  'app.diagnostics': SavedFile | null;
   'search.query': { readonly hits: readonly SearchHit[]; readonly tookMs: number };
   'browse.days': readonly MessageDay[];
   'browse.positionOfDay': number | null;
@@ -388,6 +391,12 @@ export interface CallOutputs {
   'policy.get': ShownPolicy;
   'link.take': string | null;
   'settings.set': Settings;
+}
+
+/** A file that the window saves, because its host cannot ask where. */
+export interface SavedFile {
+  readonly name: string;
+  readonly base64: string;
 }
 
 export type CallName = keyof typeof callInputs;

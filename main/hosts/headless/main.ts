@@ -2,6 +2,7 @@
  * Owns: the messenger without a window, for automation. Called by: `npm run headless`. Calls: app.ts, web-host.ts.
  */
 import { createWriteStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createLog, type LogLevel } from '../../base/log.ts';
@@ -18,12 +19,14 @@ const HELP = `Parley without a window.
 
   headless [--profile FOLDER] [--log debug|info|warn|error] [--wire-tap FILE] [--ca-file FILE]
            [--set KEY=VALUE]
+  headless --diagnostics FILE [--profile FOLDER]
 
 Prints one JSON line {"url","token"} when it is ready. A WebSocket at that url with the header
 "Authorization: Bearer <token>" speaks what docs/automation.md describes. Runs until it is stopped.
 --wire-tap writes every byte sent to FILE, messages included: for proofs only.
 --ca-file names authorities (PEM) that TLS trusts beside those of the system; so does PARLEY_CA_FILE.
 --set locks a setting for this run, where no policy has decided it.
+--diagnostics writes a report as a ZIP file, to be read before it is sent, and ends.
 `;
 
 async function main(): Promise<void> {
@@ -34,6 +37,7 @@ async function main(): Promise<void> {
       'wire-tap': { type: 'string' },
       'ca-file': { type: 'string' },
       set: { type: 'string', multiple: true },
+      diagnostics: { type: 'string' },
       help: { type: 'boolean' },
     },
   });
@@ -65,6 +69,12 @@ async function main(): Promise<void> {
     set: values.set ?? [],
     ...(tapped ? { tap } : {}),
   });
+  if (values.diagnostics !== undefined) {
+    const report = await app.commands['app.diagnostics']({});
+    await writeFile(values.diagnostics, Buffer.from(report?.base64 ?? '', 'base64'), { mode: 0o600 });
+    process.stdout.write(`The report is in ${values.diagnostics}. Read it before you send it.\n`);
+    return;
+  }
   await using web = await WebHost.start({ api: app.api, log, files: app.messenger.transfers });
   const line = { url: `ws://127.0.0.1:${web.port}/ipc`, token: web.access.bearer };
   process.stdout.write(`${JSON.stringify(line)}\n`);

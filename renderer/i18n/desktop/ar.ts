@@ -25,4 +25,8 @@ export const desktopAr = {
   'inspector.exportPcap': 'لبرنامج Wireshark',
   'inspector.filter': 'تصفية الرسائل',
   'inspector.filterNone': 'لا توجد رسالة فيها هذا.',
+  'settings.report': 'تقرير لمن يساعدك',
+  'settings.reportHint':
+    'الإصدارات والإعدادات والسجل وآخر الرسائل على الخط، بلا كلمات مرور ولا نصوص. اقرأه قبل إرساله.',
+  'settings.reportSave': 'حفظ',
 } as const;

@@ -19,4 +19,8 @@ export const desktopDe = {
   'inspector.exportPcap': 'Für Wireshark',
   'inspector.filter': 'Nachrichten filtern',
   'inspector.filterNone': 'Keine Nachricht enthält das.',
+  'settings.report': 'Bericht für Helfer',
+  'settings.reportHint':
+    'Versionen, Einstellungen, das Protokoll und die letzten Nachrichten auf der Leitung, ohne Passwörter und Texte. Lesen Sie ihn, bevor Sie ihn weitergeben.',
+  'settings.reportSave': 'Speichern',
 } as const;

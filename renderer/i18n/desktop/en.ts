@@ -19,4 +19,8 @@ export const desktopEn = {
   'inspector.exportPcap': 'For Wireshark',
   'inspector.filter': 'Filter messages',
   'inspector.filterNone': 'No message has this in it.',
+  'settings.report': 'Report for whoever helps you',
+  'settings.reportHint':
+    'Versions, settings, the log and the last messages on the wire, without passwords and texts. Read it before you send it.',
+  'settings.reportSave': 'Save',
 } as const;

@@ -18,4 +18,7 @@ export const desktopZh = {
   'inspector.exportPcap': '供 Wireshark 使用',
   'inspector.filter': '筛选消息',
   'inspector.filterNone': '没有包含此内容的消息。',
+  'settings.report': '供支持人员使用的报告',
+  'settings.reportHint': '包含版本、设置、日志和最近的线路消息，不含密码和正文。发送前请先查看。',
+  'settings.reportSave': '保存',
 } as const;

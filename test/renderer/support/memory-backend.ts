@@ -386,6 +386,7 @@ export class MemoryBackend {
         }),
       'session.list': () => world.sessions,
       'session.ladder': () => world.ladder,
+      'app.diagnostics': () => ({ name: 'parley-report.zip', base64: btoa('report') }),
       'session.save': ({ format }) => ({ name: `parley-session.${format}`, base64: btoa(format) }),
       'search.query': (input) => this.#search(input),
       ...browseHandlers(world),
