@@ -69,6 +69,7 @@ export const icons = {
   ],
   file: [path('M15 2H6a2 2 0 0 0-2 2v16a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2V7Z'), path('M14 2v4a2 2 0 0 0 2 2h4')],
   download: [path('M21 15v4a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-4'), path('m7 10 5 5 5-5'), path('M12 15V3')],
+  smile: [circle(12, 12, 10), path('M8 14s1.500 2 4 2 4-2 4-2'), path('M9 9h.010'), path('M15 9h.010')],
   pause: [rect(14, 4, 4, 16, 1), rect(6, 4, 4, 16, 1)],
   play: [path('m6 3 14 9-14 9z')],
   folder: [

@@ -1,4 +1,4 @@
-/** Owns: the Arabic texts about the desktop and the inspector's files. Called by: ../ar.ts. Calls: nothing. */
+/** Owns: the Arabic texts about the desktop, files to save and emoji. Called by: ../ar.ts. Calls: nothing. */
 export const desktopAr = {
   'settings.notifications': 'الإشعارات',
   'settings.notificationsShow': 'الإشعار بالرسائل الجديدة',
@@ -29,4 +29,11 @@ export const desktopAr = {
   'settings.reportHint':
     'الإصدارات والإعدادات والسجل وآخر الرسائل على الخط، بلا كلمات مرور ولا نصوص. اقرأه قبل إرساله.',
   'settings.reportSave': 'حفظ',
+  'emoji.title': 'رموز تعبيرية',
+  'emoji.faces': 'وجوه',
+  'emoji.people': 'أشخاص وإيماءات',
+  'emoji.nature': 'حيوانات وطبيعة',
+  'emoji.food': 'طعام وشراب',
+  'emoji.things': 'أشياء وأماكن',
+  'emoji.signs': 'علامات',
 } as const;

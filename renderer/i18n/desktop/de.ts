@@ -1,4 +1,4 @@
-/** Owns: the German texts about the desktop and the inspector's files. Called by: ../de.ts. Calls: nothing. */
+/** Owns: the German texts about the desktop, files to save and emoji. Called by: ../de.ts. Calls: nothing. */
 export const desktopDe = {
   'settings.notifications': 'Mitteilungen',
   'settings.notificationsShow': 'Neue Nachrichten melden',
@@ -23,4 +23,11 @@ export const desktopDe = {
   'settings.reportHint':
     'Versionen, Einstellungen, das Protokoll und die letzten Nachrichten auf der Leitung, ohne Passwörter und Texte. Lesen Sie ihn, bevor Sie ihn weitergeben.',
   'settings.reportSave': 'Speichern',
+  'emoji.title': 'Emoji',
+  'emoji.faces': 'Gesichter',
+  'emoji.people': 'Menschen und Gesten',
+  'emoji.nature': 'Tiere und Natur',
+  'emoji.food': 'Essen und Trinken',
+  'emoji.things': 'Dinge und Orte',
+  'emoji.signs': 'Zeichen',
 } as const;

@@ -1,4 +1,4 @@
-/** Owns: the English texts about the desktop and the inspector's files. Called by: ../en.ts. Calls: nothing. */
+/** Owns: the English texts about the desktop, files to save and emoji. Called by: ../en.ts. Calls: nothing. */
 export const desktopEn = {
   'settings.notifications': 'Notifications',
   'settings.notificationsShow': 'Announce new messages',
@@ -23,4 +23,11 @@ export const desktopEn = {
   'settings.reportHint':
     'Versions, settings, the log and the last messages on the wire, without passwords and texts. Read it before you send it.',
   'settings.reportSave': 'Save',
+  'emoji.title': 'Emoji',
+  'emoji.faces': 'Faces',
+  'emoji.people': 'People and gestures',
+  'emoji.nature': 'Animals and nature',
+  'emoji.food': 'Food and drink',
+  'emoji.things': 'Things and places',
+  'emoji.signs': 'Signs',
 } as const;

@@ -1,4 +1,4 @@
-/** Owns: the Chinese texts about the desktop and the inspector's files. Called by: ../zh.ts. Calls: nothing. */
+/** Owns: the Chinese texts about the desktop, files to save and emoji. Called by: ../zh.ts. Calls: nothing. */
 export const desktopZh = {
   'settings.notifications': '通知',
   'settings.notificationsShow': '新消息时通知',
@@ -21,4 +21,11 @@ export const desktopZh = {
   'settings.report': '供支持人员使用的报告',
   'settings.reportHint': '包含版本、设置、日志和最近的线路消息，不含密码和正文。发送前请先查看。',
   'settings.reportSave': '保存',
+  'emoji.title': '表情',
+  'emoji.faces': '笑脸',
+  'emoji.people': '人物与手势',
+  'emoji.nature': '动物与自然',
+  'emoji.food': '食物与饮料',
+  'emoji.things': '物品与地点',
+  'emoji.signs': '符号',
 } as const;

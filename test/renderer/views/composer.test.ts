@@ -1,3 +1,4 @@
+import { flushSync } from 'svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
 import Composer from '../../../renderer/views/thread/Composer.svelte';
 import type { Conversation } from '../../../shared/domain/conversation.ts';
@@ -113,5 +114,54 @@ describe('Composer', () => {
       .filter(({ call }) => call === 'conversation.setComposing')
       .map(({ input }) => (input as { active: boolean }).active);
     expect(told).toEqual([true, false]);
+  });
+
+  it('brings back with Up what was sent, the newest first, and goes forward with Down', () => {
+    const sent = window.app.thread.messages.filter(({ direction, file }) => direction === 'out' && !file);
+    const [before, last] = sent.slice(-2).map(({ text }) => text);
+    expect(press({ key: 'ArrowUp' }).defaultPrevented).toBe(true);
+    flushSync();
+    expect(box.value).toBe(last);
+    press({ key: 'ArrowUp' });
+    flushSync();
+    expect(box.value).toBe(before);
+    press({ key: 'ArrowDown' });
+    press({ key: 'ArrowDown' });
+    flushSync();
+    expect(box.value).toBe('');
+  });
+
+  it('leaves Up to the text that is being written', () => {
+    type('Two\nlines');
+    expect(press({ key: 'ArrowUp' }).defaultPrevented).toBe(false);
+    expect(box.value).toBe('Two\nlines');
+  });
+
+  it('puts an emoji where the caret is, and takes the keys back', async () => {
+    type('Hello !');
+    box.setSelectionRange(6, 6);
+    const open = composer.querySelector<HTMLButtonElement>('button[aria-expanded]')!;
+    open.click();
+    await settle();
+    const picker = composer.querySelector<HTMLElement>('[role="dialog"]')!;
+    expect(document.activeElement?.textContent).toBe('😀');
+    picker.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+    expect(document.activeElement?.textContent).toBe('😃');
+    (document.activeElement as HTMLElement).click();
+    await settle();
+    expect(box.value).toBe('Hello 😃!');
+    expect(document.activeElement).toBe(box);
+    expect(composer.querySelector('[role="dialog"]')).toBeNull();
+  });
+
+  it('closes the emoji with Escape, and nothing else with it', async () => {
+    const open = composer.querySelector<HTMLButtonElement>('button[aria-expanded]')!;
+    open.click();
+    await settle();
+    const escape = new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true });
+    document.activeElement?.dispatchEvent(escape);
+    await settle();
+    expect(composer.querySelector('[role="dialog"]')).toBeNull();
+    expect(document.activeElement).toBe(open);
   });
 });
