@@ -20,7 +20,7 @@ const WINDOWS = process.platform === 'win32';
 const BUILDS = {
   renderer: {
     title: 'Building the window',
-    sources: ['renderer', 'shared', 'vite.config.ts', 'svelte.config.js', 'package-lock.json'],
+    sources: ['renderer', 'shared', 'docs', 'vite.config.ts', 'svelte.config.js', 'package-lock.json'],
     result: 'out/renderer/index.html',
     stamp: 'out/renderer.stamp',
     args: ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn'],

@@ -1,5 +1,5 @@
 /** Owns: which views are shown. Called by: app, shell views. Calls: nothing. */
-export type MainView = 'thread' | 'settings';
+export type MainView = 'thread' | 'settings' | 'help';
 export type SideView = 'list' | 'new';
 
 const narrowest = 280;

@@ -37,7 +37,7 @@ export async function buildWindow(): Promise<void> {
     ({ mtimeMs }) => mtimeMs,
     () => 0,
   );
-  const code = await Promise.all(['renderer', 'shared'].map((name) => newestMs(resolve(root, name))));
+  const code = await Promise.all(['renderer', 'shared', 'docs'].map((name) => newestMs(resolve(root, name))));
   if (Math.max(...code) < builtMs) return;
   // By a program of its own: in this one NODE_ENV says "test", and that would build the window for developers.
   await promisify(execFile)(

@@ -36,4 +36,8 @@ export const desktopAr = {
   'emoji.food': 'طعام وشراب',
   'emoji.things': 'أشياء وأماكن',
   'emoji.signs': 'علامات',
+  'help.title': 'مساعدة',
+  'help.hint': 'F1؛ بلا شبكة، بالإنجليزية.',
+  'help.open': 'فتح',
+  'help.pages': 'صفحات المساعدة',
 } as const;

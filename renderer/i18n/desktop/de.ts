@@ -30,4 +30,8 @@ export const desktopDe = {
   'emoji.food': 'Essen und Trinken',
   'emoji.things': 'Dinge und Orte',
   'emoji.signs': 'Zeichen',
+  'help.title': 'Hilfe',
+  'help.hint': 'F1; ohne Netz, auf Englisch.',
+  'help.open': 'Öffnen',
+  'help.pages': 'Seiten der Hilfe',
 } as const;

@@ -30,4 +30,8 @@ export const desktopEn = {
   'emoji.food': 'Food and drink',
   'emoji.things': 'Things and places',
   'emoji.signs': 'Signs',
+  'help.title': 'Help',
+  'help.hint': 'F1; needs no network.',
+  'help.open': 'Open',
+  'help.pages': 'Pages of the help',
 } as const;

@@ -28,4 +28,8 @@ export const desktopZh = {
   'emoji.food': '食物与饮料',
   'emoji.things': '物品与地点',
   'emoji.signs': '符号',
+  'help.title': '帮助',
+  'help.hint': 'F1；无需网络，英文。',
+  'help.open': '打开',
+  'help.pages': '帮助页面',
 } as const;

@@ -6,8 +6,13 @@ function isWriting(target: EventTarget | null): boolean {
   return isField && target.value !== '';
 }
 
-/** Does what Control (on a Mac Command) with a key means; other keys are left alone. */
+/** Does what F1, and Control (on a Mac Command) with a key, mean; other keys are left alone. */
 export function receiveShortcut(event: KeyboardEvent, app: AppState): void {
+  if (event.key === 'F1') {
+    event.preventDefault();
+    app.shell.showMain('help');
+    return;
+  }
   if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.isComposing) return;
   const action = actionOf(event, app);
   if (action === undefined) return;
