@@ -2,16 +2,6 @@
  * Owns: the pages of docs/ that are for users, as they were when the window was built, and their pictures.
  * Called by: HelpView.svelte. Calls: nothing.
  */
-declare global {
-  interface ImportMeta {
-    /** Vite puts the files in when it builds. */
-    glob(
-      pattern: string,
-      options: { readonly query: string; readonly import: string; readonly eager: true },
-    ): Record<string, string>;
-  }
-}
-
 const sources: Readonly<Record<string, string>> = import.meta.glob(
   '../../../docs/{getting-started,window,history,imserver,what-leaves-your-computer}.md',
   { query: '?raw', import: 'default', eager: true },
