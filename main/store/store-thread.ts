@@ -2,6 +2,7 @@
  * Owns: one store thread and the requests that wait for it. Called by: store.ts, imserver-store.ts.
  * Calls: worker.ts through messages.
  */
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { silentLog, type Log } from '../base/log.ts';
 import { StoreError } from './database.ts';
@@ -15,6 +16,16 @@ import {
 
 /** Queries that take longer are written to the log. */
 const SLOW_QUERY_MS = 40;
+
+/**
+ * Run from its sources the program has Node strip their types, which is WebAssembly in each thread. When two threads make
+ * the same faster wrapper for it at once, V8 (14, Node 24.21) frees the second one wrongly and the process dies of SIGSEGV in
+ * `Runtime_TierUpWasmToJSWrapper`. So none is made in threads of ours: after so many calls no thread gets there. What is
+ * packed has no types to strip.
+ */
+function leaveWasmWrappersAlone(): void {
+  setFlagsFromString('--wasm-wrapper-tiering-budget=1000000000');
+}
 
 /** What one procedure takes and returns, seen from the caller's thread. */
 export type ProcedureInput<P extends Procedures, Name extends keyof P> = Parameters<P[Name]>[0];
@@ -33,7 +44,9 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
 
   private constructor(start: Omit<WorkerStart, 'searches'>, log: Log) {
     this.#log = log;
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    const script = new URL('./worker.ts', import.meta.url);
+    if (script.pathname.endsWith('.ts')) leaveWasmWrappersAlone();
+    this.#worker = new Worker(script, {
       workerData: { ...start, searches: this.#searches } satisfies WorkerStart,
       name: `store-${start.kind}`,
     });
