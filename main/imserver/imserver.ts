@@ -182,7 +182,7 @@ export class ImServer implements AsyncDisposable {
       if (rooms !== undefined) notifier.add(rooms.events);
       const focusOf = ({ message }: AgentServerRequest) =>
         rooms?.focus.owns(message.uri) === true ? rooms.focus : undefined;
-      serve(agent, metrics, {
+      serve(agent, metrics, focusOf, {
         REGISTER: (request) => registrar.receiveRegister(request),
         SUBSCRIBE: (request) => notifier.receiveSubscribe(request),
         INVITE: (request) => focusOf(request)?.receiveInvite(request) ?? b2bua.receiveInvite(request),
@@ -313,7 +313,12 @@ const ALLOWED = 'INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, MESSAGE, REFER';
 
 type Handler = (request: AgentServerRequest) => Promise<void>;
 
-function serve(agent: SipAgent, metrics: ServerMetrics, handlers: Readonly<Record<string, Handler>>): void {
+function serve(
+  agent: SipAgent,
+  metrics: ServerMetrics,
+  focusOf: (request: AgentServerRequest) => ChatRooms['focus'] | undefined,
+  handlers: Readonly<Record<string, Handler>>,
+): void {
   for (const [method, handler] of Object.entries(handlers)) {
     agent.handle(method, async (request) => {
       const began = performance.now();
@@ -325,6 +330,8 @@ function serve(agent: SipAgent, metrics: ServerMetrics, handlers: Readonly<Recor
     });
   }
   agent.handle('OPTIONS', async (request) => {
+    const focus = focusOf(request);
+    if (focus !== undefined) return focus.receiveOptions(request);
     await request.respond(200, {
       headers: { Allow: ALLOWED, Accept: 'application/sdp' },
     });

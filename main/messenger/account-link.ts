@@ -14,6 +14,7 @@ import type { Log } from '../base/log.ts';
 import { announcedRelay } from '../msrp/relay-servers.ts';
 import type { RegistrationStatus, ServerWay } from '../sip/agent/registration-flow.ts';
 import { Registration } from '../sip/agent/registration.ts';
+import type { GroupHost } from './groups/group-link.ts';
 import { DigestClient } from '../sip/digest.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import type { Store } from '../store/store.ts';
@@ -25,6 +26,8 @@ import { chatEnd, type ChatEnd } from './chat-end.ts';
 import type { MediaWays } from './chat-media.ts';
 import { Composing } from './composing-state.ts';
 import { ConversationLink, type ConversationHost } from './conversation-link.ts';
+import { AccountGroups } from './groups/account-groups.ts';
+import { RoomRequests } from './groups/room-requests.ts';
 import type { Delivery, KeptReport, SentMessage } from './delivery.ts';
 import type { Feed } from './feed.ts';
 import type { Inbox } from './inbox.ts';
@@ -46,6 +49,8 @@ export interface AccountHost {
   isLocked(key: SettingKey): boolean;
   receiveSession(chat: Chat): void;
   receiveMessageChange(message: Message): void;
+  /** A message, or a line that says what has happened, is on disk. */
+  receiveAdded(message: Message): void;
 }
 
 /** The oldest are forgotten first. */
@@ -63,6 +68,10 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   /** People who have spoken TLS: nobody talks them out of it while the program runs. */
   readonly #encrypting = new Map<string, true>();
   readonly #conversations = new Map<ConversationId, ConversationLink>();
+  readonly groups: AccountGroups;
+  readonly requests = new RoomRequests(() => this.pagerRoute());
+  /** The groups have been read. */
+  #groupsKnown: Promise<void> | undefined;
   #status: AccountStatus = { status: 'offline' };
   #remembered: string | undefined;
   /** Reports to the authors of messages that could not be sent; the oldest are given up first. */
@@ -104,6 +113,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
         this.#receiveRegistration(status);
       },
     });
+    this.groups = new AccountGroups(this.#groupHost(), stored.id);
   }
 
   get stored(): StoredAccount {
@@ -116,7 +126,8 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
 
   /** The account as the window shows it. */
   get account(): Account {
-    return shownAccount(this.stored, this.#status);
+    const account = shownAccount(this.stored, this.#status);
+    return this.roomFactory === undefined ? account : { ...account, hasGroups: true };
   }
 
   get agent(): Network['agent'] {
@@ -152,6 +163,9 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   }
 
   start(): void {
+    this.#groupsKnown ??= this.groups.load().catch((error: unknown) => {
+      this.#host.log.error('groups.not-read', { error });
+    });
     this.#registration.start();
   }
 
@@ -168,8 +182,15 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     this.#registration.receiveNetworkChange();
   }
 
+  /** URI of the address that makes chat rooms; undefined: the server has none, or has not said so yet. */
+  get roomFactory(): string | undefined {
+    const { roomFactory } = this.#registration;
+    return /<(sips?:[^>\s]+)>/i.exec(roomFactory ?? '')?.[1];
+  }
+
   /** The link of a conversation, made when it is first needed. */
   link(conversation: Conversation): ConversationLink {
+    if (conversation.kind === 'group') return this.groups.link(conversation).talk;
     const known = this.#conversations.get(conversation.id);
     if (known !== undefined) {
       known.apply(conversation);
@@ -181,7 +202,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   }
 
   linkOf(id: ConversationId): ConversationLink | undefined {
-    return this.#conversations.get(id);
+    return this.#conversations.get(id) ?? this.groups.find(id)?.talk;
   }
 
   links(): Iterable<ConversationLink> {
@@ -289,10 +310,55 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     };
   }
 
+  #groupHost(): GroupHost {
+    const host = this.#host;
+    const account = (): this => this;
+    return {
+      inbox: host.inbox,
+      delivery: host.delivery,
+      store: host.store,
+      feed: host.feed,
+      agent: host.network.agent,
+      log: host.log,
+      limits: host.limits,
+      address: this.stored.address,
+      requests: this.requests,
+      get online() {
+        return account().online;
+      },
+      get roomFactory() {
+        return account().roomFactory;
+      },
+      chatContext: (conversation, called) => this.chatContext(conversation, called),
+      unavailable: (peerName) => this.unavailable(peerName),
+      createOutbox: (conversationId, delegate) => this.createOutbox(conversationId, delegate),
+      createComposing: (conversation, send) => this.createComposing(conversation, send),
+      receiveSession: (chat) => {
+        this.receiveSession(chat);
+      },
+      receiveMessageChange: (message) => {
+        this.receiveMessageChange(message);
+      },
+      subscriptionRoute: () => {
+        const route = this.pagerRoute();
+        if (route === undefined) return undefined;
+        const { from, way, digest } = route;
+        return { from, way, digest, contact: this.#registration.contact };
+      },
+      publishConversation: (conversation) => {
+        host.feed.publish('conversation.changed', { conversation });
+      },
+      receiveAdded: (message) => {
+        host.receiveAdded(message);
+      },
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const links = [...this.#conversations.values()];
     this.#conversations.clear();
     await Promise.all(links.map((link) => link[Symbol.asyncDispose]()));
+    await this.groups[Symbol.asyncDispose]();
     await this.#relay[Symbol.asyncDispose]();
     await this.#registration[Symbol.asyncDispose]();
   }
@@ -312,6 +378,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
         this.#change({ status: 'online' });
         this.#rememberTransport();
         void this.#sendQueued();
+        void this.#groupsKnown?.then(() => this.groups.joinAll());
         void this.delivery.sendKeptReports(this, this.#keptReports.splice(0));
         return;
       case 'unreachable':

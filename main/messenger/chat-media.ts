@@ -47,6 +47,7 @@ export interface ChatMediaOptions {
   /** `o=` of everything that is described. */
   readonly originId: string;
   readonly attributes?: MsrpLocalDescription['attributes'];
+  readonly acceptWrappedTypes?: readonly string[];
   readonly signal: AbortSignal;
 }
 
@@ -242,6 +243,11 @@ export class ChatMedia {
     return (await session.sendMessage(message)).status;
   }
 
+  /** Rejects with MsrpSessionError when there is no session. */
+  sendNickname(nickname: string): Promise<number> {
+    return this.#required().sendNickname(nickname);
+  }
+
   async close(): Promise<void> {
     await this.#session?.close();
   }
@@ -298,13 +304,14 @@ export class ChatMedia {
   }
 
   #local(version: number): MsrpLocalDescription {
-    const { acceptTypes, originId, attributes } = this.#options;
+    const { acceptTypes, acceptWrappedTypes, originId, attributes } = this.#options;
     return {
       path: this.#required().localPath,
       acceptTypes,
       origin: { id: originId, version },
       ...(this.#fingerprint === undefined ? {} : { fingerprint: this.#fingerprint }),
       ...(attributes === undefined ? {} : { attributes }),
+      ...(acceptWrappedTypes === undefined ? {} : { acceptWrappedTypes }),
     };
   }
 

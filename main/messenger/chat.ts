@@ -9,7 +9,7 @@ import { systemClock, type Clock, type Timer } from '../base/clock.ts';
 import { MESSENGER_LIMITS, PAYLOAD_LIMITS, type MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
-import { parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
+import { parseMsrpDescription, type MsrpDescription, type MsrpLocalDescription } from '../msrp/sdp.ts';
 import { MsrpSessionError } from '../msrp/session-error.ts';
 import type { MsrpIncomingMessage, MsrpSessionReport } from '../msrp/session.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
@@ -43,7 +43,11 @@ export interface ChatContext {
   /** Our address as the peer can reach it: goes into the MSRP path. */
   readonly advertisedHost: string;
   readonly media: MediaWays;
+  /** 0: never. */
   readonly idleMs: number;
+  /** What the SDP says beside what it always says. */
+  readonly attributes?: MsrpLocalDescription['attributes'];
+  readonly acceptWrappedTypes?: readonly string[];
   readonly delegate: ChatDelegate;
 }
 
@@ -109,6 +113,8 @@ export class Chat {
       advertisedHost: context.advertisedHost,
       ways: context.media,
       acceptTypes: ACCEPT_TYPES,
+      ...(context.attributes ? { attributes: context.attributes } : {}),
+      ...(context.acceptWrappedTypes ? { acceptWrappedTypes: context.acceptWrappedTypes } : {}),
       // More is refused at its first chunk instead of being collected and thrown away.
       maxMessageBytes: this.#limits.maxTextBytes + PAYLOAD_LIMITS.maxCpimHeadBytes,
       originId: String(this.#session.startedMs),
@@ -278,6 +284,11 @@ export class Chat {
     return this.#media.sendMessage(message);
   }
 
+  /** Asks the room at the other end for a nickname. Resolves with the MSRP status; rejects when the session is over. */
+  sendNickname(nickname: string): Promise<number> {
+    return this.#media.sendNickname(nickname);
+  }
+
   /** Steps 15 to 18: ends the chat from our side, or takes the invitation back. Harmless twice. */
   async end(
     code: 'ended-by-us' | 'idle' | 'shutdown' | 'cancelled' | 'media-lost' = 'ended-by-us',
@@ -414,7 +425,7 @@ export class Chat {
   #touch(): void {
     this.#idle?.[Symbol.dispose]();
     this.#idle = undefined;
-    if (this.#session.state !== 'open') return;
+    if (this.#session.state !== 'open' || this.#context.idleMs === 0) return;
     this.#idle = this.#clock.startTimer(this.#context.idleMs, () => void this.end('idle'));
   }
 

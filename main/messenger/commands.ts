@@ -18,6 +18,7 @@ import { messageDetails } from './message-details.ts';
 import { noteCommands } from './note-commands.ts';
 import { noFileDesktop, transferCommands, type FileDesktop } from './transfer-commands.ts';
 import type { ConversationLink } from './conversation-link.ts';
+import { groupCommands } from './groups/group-commands.ts';
 import { historyJobCommands } from './history-job-commands.ts';
 import type { HistoryJobs } from './history-jobs.ts';
 import type { ImServerControl } from './im-server-control.ts';
@@ -55,6 +56,7 @@ export function createCommands(options: CommandOptions): Commands {
     ...browseCommands(options.messenger),
     ...retentionCommands(options.messenger),
     ...noteCommands(options.messenger),
+    ...groupCommands(options.messenger),
     'message.details': ({ messageId }) => messageDetails(options.messenger, messageId),
     ...historyJobCommands(options.historyJobs),
     ...historyCommands(options),
@@ -180,7 +182,7 @@ function conversationCommands({
       await messenger.conversation(conversationId);
       return store.call('selectMessagePage', { conversationId, before, after, around, limit });
     },
-    'message.send': ({ conversationId, text }) => sendText(messenger, conversationId, text),
+    'message.send': ({ conversationId, text, to }) => sendText(messenger, conversationId, text, to),
     'message.retry': async ({ messageId }) => {
       if ((await store.call('selectTransfer', { messageId })) !== null) {
         await messenger.transfers.resume(messageId);

@@ -4,17 +4,22 @@
  */
 
 import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { MessageGroup } from '../../shared/domain/group.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { createMessageId } from './message-id.ts';
 import type { Messenger } from './messenger.ts';
 
-/** Stores a text, then sends it. Resolves when it is on disk. Rejects with CallError or StoreError. */
+/**
+ * Stores a text, then sends it; `to`: in a group to this member only. Resolves when it is on disk. Rejects with CallError
+ * or StoreError.
+ */
 export async function sendText(
   messenger: Messenger,
   conversationId: ConversationId,
   text: string,
+  to?: string,
 ): Promise<Message> {
   if (Buffer.byteLength(text, 'utf8') > messenger.limits.maxTextBytes) {
     throw new CallError('too-large', 'This text is too long for one message. Send it in parts.');
@@ -24,6 +29,7 @@ export async function sendText(
     conversation.standing === 'accepted'
       ? conversation
       : await messenger.setStanding(conversationId, 'accepted');
+  const group = await groupMarks(messenger, conversation, to);
   const id = createMessageId();
   const nowMs = Date.now();
   const { message } = await messenger.store.insertMessage({
@@ -36,11 +42,29 @@ export async function sendText(
     storedAtMs: nowMs,
     state: 'queued',
     displayReportWanted: false,
+    ...(group === undefined ? {} : { group }),
   });
   messenger.feed.publish('message.added', { message });
   await messenger.publishConversation(conversationId);
   account?.link(accepted).messageQueued();
   return message;
+}
+
+/** What a message has in a group. Rejects with CallError when we, or the only one whom it is for, do not belong to it. */
+async function groupMarks(
+  messenger: Messenger,
+  { id, kind }: Conversation,
+  to: string | undefined,
+): Promise<MessageGroup | undefined> {
+  if (kind !== 'group') return undefined;
+  const group = await messenger.store.call('selectGroup', { conversationId: id });
+  if (group === null || !['member', 'creating'].includes(group.membership)) {
+    throw new CallError('not-allowed', 'You are not in this group any more.');
+  }
+  if (to === undefined) return { person: null, isPrivate: false, notice: null };
+  const member = group.members.find(({ address }) => address === to);
+  if (member === undefined) throw new CallError('not-found', 'This person is not in the group.');
+  return { person: { address: to, name: member.name }, isPrivate: true, notice: null };
 }
 
 /** Everything up to `position` has been seen; authors who asked are told, if the user allows it. */
@@ -53,7 +77,7 @@ export async function markRead(
   const { messages, reportWireIds } = await messenger.store.call('markRead', { conversationId, position });
   for (const message of messages) messenger.feed.publish('message.changed', { message });
   if (messages.length > 0) await messenger.publishConversation(conversationId);
-  if (account !== undefined && messenger.settings['privacy.sendDisplayed']) {
+  if (account !== undefined && reportWireIds.length > 0 && messenger.settings['privacy.sendDisplayed']) {
     const chat = account.linkOf(conversationId)?.chat;
     for (const messageId of reportWireIds) {
       const report = { messageId, kind: 'display', status: 'displayed' } as const;

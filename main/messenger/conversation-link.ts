@@ -18,8 +18,8 @@ import { Outbox } from './outbox.ts';
 
 /** What a conversation needs of its account. */
 export interface ConversationHost {
-  readonly inbox: Inbox;
-  readonly delivery: Delivery;
+  readonly inbox: Pick<Inbox, 'receiveSessionMessage'>;
+  readonly delivery: Pick<Delivery, 'sendOverChat' | 'sendComposing' | 'receiveReport'>;
   /**
    * Undefined while the account cannot reach its server; then `unavailable` says why. For a chat to which the server
    * calls us (`called`) it need not be reached.

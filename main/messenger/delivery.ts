@@ -67,6 +67,21 @@ export class Delivery {
     return { status: await chat.sendMessage(wrapped), headers: cpimHead(body, text) };
   }
 
+  /** One text message into a room, or in it to one person. Nobody is asked for reports: the room has it, or has not. */
+  async sendToRoom(chat: Chat, message: Message): Promise<SentMessage> {
+    const { person = null, isPrivate = false } = message.group ?? {};
+    const recipient = isPrivate && person !== null ? { address: person.address, displayName: '' } : chat.peer;
+    const body = wrapText(chat.us, recipient, message, []);
+    const wrapped = { messageId: message.id, contentType: CPIM_TYPE, body, successReport: false };
+    const status = await chat.sendMessage(wrapped);
+    return { status, headers: cpimHead(body, Buffer.from(message.text, 'utf8')) };
+  }
+
+  /** A message of ours has come back from its room: it is there, whatever became of the answer. */
+  async receiveFromRoom(messageId: string): Promise<void> {
+    await this.#move(messageId, 'sent');
+  }
+
   /** One text message by SIP MESSAGE, which the server keeps for the absent. Resolves with the SIP status, or 0. */
   async sendOverServer(
     account: AccountLink,

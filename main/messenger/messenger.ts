@@ -437,6 +437,7 @@ export class Messenger implements AsyncDisposable {
       isLocked: (key) => this.#settingBook.isLocked(key),
       receiveSession: (chat) => this.#receiveSession(chat),
       receiveMessageChange: (message) => this.#publishMessage(message),
+      receiveAdded: (message) => this.#publishAdded(message),
     };
   }
 

@@ -15,6 +15,8 @@ import { parseNameAddr, type NameAddr } from '../sip/headers.ts';
 import type { Store } from '../store/store.ts';
 import type { AccountLink } from './account-link.ts';
 import { toAddress, userOf } from './address.ts';
+import type { Feed } from './feed.ts';
+import { isRoomCall, receiveRoomCall } from './groups/room-invitation.ts';
 import type { Inbox } from './inbox.ts';
 import { Transfers } from './transfers.ts';
 
@@ -25,6 +27,7 @@ export interface RoutingHost {
   readonly transfers: Transfers;
   readonly limits: MessengerLimits;
   readonly settings: Settings;
+  readonly feed: Feed;
   accounts(): AccountLink[];
   openSessions(): Session[];
   openConversation(accountId: AccountId, peerAddress: string, theirName: string): Promise<Conversation>;
@@ -83,6 +86,10 @@ export class RequestRouting {
     const open = messenger.openSessions();
     if (open.length >= limits.maxSessions) {
       await request.respond(486);
+      return;
+    }
+    if (isRoomCall(request)) {
+      await receiveRoomCall(messenger, account, request, { address: peer, title: from.displayName ?? '' });
       return;
     }
     const conversation = await messenger.openConversation(

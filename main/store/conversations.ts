@@ -4,6 +4,7 @@
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { AccountId, ConversationId } from '../../shared/domain/ids.ts';
 import type { Database } from './database.ts';
+import { GROUP_JOIN, toMessageGroup } from './groups.ts';
 import { messageIdOf, type PackedId } from './message-keys.ts';
 import { directionOf, stateOf, UNREAD, VALUE } from './message-rows.ts';
 
@@ -24,6 +25,11 @@ export interface ConversationRow {
   last_text: string | null;
   last_state: number | null;
   last_sent_at_ms: number | null;
+  is_group: number;
+  last_private: number | null;
+  last_notice: string | null;
+  last_person_address: string | null;
+  last_person_name: string | null;
 }
 
 /** Characters of the newest message that the list shows. */
@@ -34,20 +40,31 @@ const CONVERSATION_SELECT = `
 SELECT c.*,
   (SELECT count(*) FROM messages u INDEXED BY messages_unread WHERE u.conversation = c.key AND u.state >= ${UNREAD}) AS unread_count,
   m.position AS last_position, m.wire_id AS last_wire_id, m.id AS last_own_id, m.direction AS last_direction, substr(m.text, 1, ${PREVIEW_CHARS}) AS last_text,
-  m.state AS last_state, m.sent_at_ms AS last_sent_at_ms
+  m.state AS last_state, m.sent_at_ms AS last_sent_at_ms,
+  EXISTS (SELECT 1 FROM groups r WHERE r.conversation = c.key) AS is_group,
+  g.private AS last_private, g.notice AS last_notice, gp.address AS last_person_address,
+  coalesce(nullif(gp.nickname, ''), gp.name) AS last_person_name
 FROM conversations c
 LEFT JOIN messages m ON m.position =
-  (SELECT max(position) FROM messages n INDEXED BY messages_by_conversation WHERE n.conversation = c.key)`;
+  (SELECT max(position) FROM messages n INDEXED BY messages_by_conversation WHERE n.conversation = c.key)
+${GROUP_JOIN}`;
 
 function toLastMessage(row: ConversationRow): Conversation['lastMessage'] {
   const { last_position: position, last_wire_id: wire_id, last_own_id: own_id } = row;
   if (position === null || wire_id === null) return null;
+  const group = toMessageGroup({
+    group_private: row.last_private,
+    group_notice: row.last_notice,
+    person_address: row.last_person_address,
+    person_name: row.last_person_name,
+  });
   return {
     id: messageIdOf({ position, wire_id, own_id }),
     direction: directionOf(row.last_direction ?? 0),
     text: row.last_text ?? '',
     state: stateOf(row.last_state ?? 0),
     sentAtMs: row.last_sent_at_ms ?? 0,
+    ...(group === undefined ? {} : { group }),
   };
 }
 
@@ -55,6 +72,7 @@ function toConversation(row: ConversationRow): Conversation {
   return {
     id: row.id as ConversationId,
     accountId: row.account_id as AccountId,
+    ...(row.is_group === 1 ? { kind: 'group' as const } : {}),
     peerAddress: row.peer_address,
     peerName: row.peer_name,
     standing: row.standing as Conversation['standing'],

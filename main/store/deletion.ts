@@ -21,9 +21,13 @@ interface DeletedRow {
   kind: number;
   text: string;
   sent_at_ms: number;
+  person: number | null;
+  notice: string | null;
 }
 
-const COLUMNS = 'm.position, m.conversation, m.direction, m.kind, m.text, m.sent_at_ms';
+const COLUMNS = `m.position, m.conversation, m.direction, m.kind, m.text, m.sent_at_ms,
+  (SELECT g.person FROM group_messages g WHERE g.position = m.position) AS person,
+  (SELECT g.notice FROM group_messages g WHERE g.position = m.position) AS notice`;
 const UNDER_WAY = `EXISTS (SELECT 1 FROM transfers t
   WHERE t.position = m.position AND t.state IN ('preparing', 'waiting', 'offered', 'transferring', 'paused'))`;
 /** What still has to leave for its recipient is not old, however long it has waited; nor is a file under way. */
@@ -73,9 +77,11 @@ export function deletionProcedures(database: Database, index: Pick<SearchIndex, 
   function removeRows(rows: readonly DeletedRow[]): number[] {
     const batch = index.openBatch();
     for (const row of rows) {
-      const { position, conversation, text, sent_at_ms: sentAtMs } = row;
+      const { position, conversation, text, sent_at_ms: sentAtMs, person } = row;
       const direction = directionOf(row.direction);
-      batch.remove({ position, conversation, direction, text, sentAtMs, isFile: row.kind === FILE });
+      const isFile = row.kind === FILE;
+      if (row.notice === null)
+        batch.remove({ position, conversation, direction, text, sentAtMs, isFile, person });
       remove.run(position);
     }
     batch.flush();

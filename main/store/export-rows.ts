@@ -2,9 +2,11 @@
  * Owns: statements that read a history from end to end. Called by: messenger-tables.ts. Calls: SQLite.
  */
 import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { MessageGroup } from '../../shared/domain/group.ts';
 import type { MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
 import { readStoredHeaders, SHAPE_JOIN, type StoredHeaders } from './header-shapes.ts';
+import { GROUP_COLUMNS, GROUP_JOIN, toMessageGroup, type GroupColumns } from './groups.ts';
 import { messageIdOf, unpackId, type IdColumns } from './message-keys.ts';
 import { CONVERSATION_KEY, directionOf, parseFailure, stateOf, VALUE } from './message-rows.ts';
 
@@ -21,6 +23,8 @@ export interface ExportedMessage {
   readonly failure: { readonly code: string; readonly message: string } | null;
   /** The headers that it had on the wire; null when it had none, or they were not kept. */
   readonly headers: string | null;
+  /** In a group: who wrote it, or what has happened. */
+  readonly group: MessageGroup | undefined;
   readonly file: {
     readonly name: string;
     readonly type: string;
@@ -40,7 +44,7 @@ export interface ExportedSession {
   readonly endCode: string | null;
 }
 
-interface Row extends IdColumns {
+interface Row extends IdColumns, GroupColumns {
   direction: number;
   text: string;
   sent_at_ms: number;
@@ -69,6 +73,7 @@ function toExported(row: Row): ExportedMessage {
     storedAtMs: row.sent_at_ms + row.stored_after_ms,
     state: stateOf(row.state),
     failure: parseFailure(row.failure),
+    group: toMessageGroup(row),
     headers: readStoredHeaders(row.headers, row.shape, { wireId, sentAtMs: row.sent_at_ms }),
     file:
       name === null || type === null
@@ -80,8 +85,8 @@ function toExported(row: Row): ExportedMessage {
 export function exportProcedures(database: Database) {
   const page = database.prepare<[string, number, number], Row>(
     `SELECT m.position, m.wire_id, m.id AS own_id, m.direction, m.text, m.sent_at_ms, m.stored_after_ms, m.state, m.failure, m.headers, h.shape,
-       t.name, t.type, t.size, t.sha256, t.path
-     FROM messages m INDEXED BY messages_by_conversation LEFT JOIN transfers t ON t.position = m.position ${SHAPE_JOIN}
+       t.name, t.type, t.size, t.sha256, t.path, ${GROUP_COLUMNS}
+     FROM messages m INDEXED BY messages_by_conversation LEFT JOIN transfers t ON t.position = m.position ${SHAPE_JOIN} ${GROUP_JOIN}
      WHERE m.conversation = ${CONVERSATION_KEY} AND m.position > ${VALUE} ORDER BY m.position LIMIT ?`,
   );
   const sessions = database.prepare<

@@ -1,9 +1,10 @@
 /**
  * Owns: a message as it lies on disk, and how it is read: columns, numbers of states, ids.
- * Called by: messages.ts, search.ts, browse.ts, export-rows.ts, conversations.ts. Calls: message-keys.ts, transfers.ts.
+ * Called by: messages.ts, search.ts, browse.ts, export-rows.ts, conversations.ts. Calls: message-keys.ts, transfers.ts, groups.ts.
  */
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message, MessageState } from '../../shared/domain/message.ts';
+import { GROUP_COLUMNS, GROUP_JOIN, toMessageGroup, type GroupColumns } from './groups.ts';
 import { messageIdOf, type IdColumns } from './message-keys.ts';
 import { toShownTransfer, TRANSFER_COLUMNS, TRANSFER_JOIN, type TransferColumns } from './transfers.ts';
 
@@ -52,7 +53,7 @@ export const TEXT = 0;
 export const FILE = 1;
 
 /** What `toMessage` reads. */
-export interface MessageRow extends TransferColumns, IdColumns {
+export interface MessageRow extends TransferColumns, GroupColumns, IdColumns {
   conversation: number;
   conversation_id: string;
   direction: number;
@@ -65,10 +66,10 @@ export interface MessageRow extends TransferColumns, IdColumns {
 
 /** After FROM that joins `messages m`, `conversations c` and the transfer. */
 export const MESSAGE_COLUMNS = `m.position, m.conversation, m.direction, m.state, m.kind, m.wire_id, m.id AS own_id, m.text,
-  m.sent_at_ms, m.failure, c.id AS conversation_id, ${TRANSFER_COLUMNS}`;
+  m.sent_at_ms, m.failure, c.id AS conversation_id, ${TRANSFER_COLUMNS}, ${GROUP_COLUMNS}`;
 
 /** After `messages m`. */
-export const MESSAGE_JOIN = `CROSS JOIN conversations c ON c.key = m.conversation ${TRANSFER_JOIN}`;
+export const MESSAGE_JOIN = `CROSS JOIN conversations c ON c.key = m.conversation ${TRANSFER_JOIN} ${GROUP_JOIN}`;
 
 /** A message with its conversation and file; append WHERE and ORDER BY. */
 export const MESSAGE_SELECT = `SELECT ${MESSAGE_COLUMNS} FROM messages m ${MESSAGE_JOIN}`;
@@ -104,6 +105,7 @@ export function parseFailure(stored: string | null): Message['failure'] {
 
 export function toMessage(row: MessageRow): Message {
   const file = toShownTransfer(row);
+  const group = toMessageGroup(row);
   return {
     id: messageIdOf(row),
     conversationId: row.conversation_id as ConversationId,
@@ -114,5 +116,6 @@ export function toMessage(row: MessageRow): Message {
     state: stateOf(row.state),
     failure: parseFailure(row.failure),
     ...(file === null ? {} : { file }),
+    ...(group === undefined ? {} : { group }),
   };
 }

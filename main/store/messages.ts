@@ -2,6 +2,7 @@
  * Owns: statements on messages. Called by: messenger-tables.ts, search.ts. Calls: SQLite.
  */
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { MessageGroup } from '../../shared/domain/group.ts';
 import type { Message, MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
 import {
@@ -32,6 +33,7 @@ import {
   wantsDisplayReport,
   type MessageRow,
 } from './message-rows.ts';
+import { groupPeople } from './groups.ts';
 import { headerKeeper, type StoredHeaders } from './header-shapes.ts';
 import type { IndexBatch, SearchIndex } from './search-index.ts';
 import { transferProcedures, type StoredTransfer } from './transfers.ts';
@@ -51,6 +53,8 @@ export interface NewMessage {
   readonly displayReportWanted: boolean;
   /** The headers that it had on the wire, as they stood there. */
   readonly headers?: string | null | undefined;
+  /** In a group. */
+  readonly group?: MessageGroup | undefined;
   /** The message is a file. */
   readonly file?: Omit<StoredTransfer, 'messageId'>;
 }
@@ -76,6 +80,10 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   const positionOf = messagePositions(database);
   const transfers = transferProcedures(database);
   const keepHeaders = headerKeeper(database);
+  const personKey = groupPeople(database);
+  const insertGroup = database.prepare<[number, number | null, number, string | null]>(
+    'INSERT INTO group_messages (position, person, private, notice) VALUES (?, ?, ?, ?)',
+  );
   const insert = database.prepare(
     `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms,
        headers)
@@ -134,6 +142,15 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     return id === wireId ? BigInt(SAME_AS_WIRE) : packId(id);
   }
 
+  /** Returns the number of who wrote it, or to whom it goes. */
+  function putGroup(position: number, conversation: number, group: MessageGroup | undefined): number | null {
+    if (group === undefined) return null;
+    const person = group.person === null ? null : personKey(conversation, group.person);
+    const notice = group.notice === null ? null : JSON.stringify(group.notice);
+    insertGroup.run(position, person, group.isPrivate ? 1 : 0, notice);
+    return person;
+  }
+
   /** Where it lies, and whether it is new. */
   function store(
     input: NewMessage,
@@ -159,7 +176,11 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
       keepHeaders(input.headers, input, shapes),
     );
     const position = Number(lastInsertRowid);
-    batch.insert({ ...input, conversation, position, isFile: input.file !== undefined });
+    const person = putGroup(position, conversation, input.group);
+    // What has happened is shown, and neither searched nor counted.
+    if ((input.group?.notice ?? null) === null) {
+      batch.insert({ ...input, conversation, position, person, isFile: input.file !== undefined });
+    }
     if (input.file !== undefined) transfers.insertTransfer({ position, transfer: input.file });
     return { position, isNew: true };
   }
@@ -168,7 +189,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     const batch = index.openBatch();
     const { position, isNew } = store(input, keyOf(input.conversationId), batch);
     batch.flush();
-    if (isNew) touch.run(input.storedAtMs, input.conversationId);
+    if (isNew && (input.group?.notice ?? null) === null) touch.run(input.storedAtMs, input.conversationId);
     const row = byPosition.get(position);
     if (row === undefined) throw new Error('the message was not inserted');
     return { message: toMessage(row), duplicate: !isNew };

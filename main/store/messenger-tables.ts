@@ -7,6 +7,7 @@ import { browseProcedures } from './browse.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
 import { deletionProcedures } from './deletion.ts';
+import { groupProcedures } from './groups.ts';
 import { exportProcedures } from './export-rows.ts';
 import { messageProcedures } from './messages.ts';
 import { searchIndexProcedures } from './search-index.ts';
@@ -27,6 +28,7 @@ export function messengerProcedures(
     ...conversationProcedures(database),
     ...messageProcedures(database, index),
     ...deletionProcedures(database, index),
+    ...groupProcedures(database),
     ...exportProcedures(database),
     ...sessionProcedures(database),
     ...settingProcedures(database),

@@ -31,6 +31,9 @@ const TABLES = [
   'deletions',
   'header_shapes',
   'messages',
+  'groups',
+  'group_people',
+  'group_messages',
   'transfers',
   'sessions',
 ];
@@ -277,5 +280,11 @@ function adoptByNumber(fresh: Database): void {
       FROM messages m WHERE m.conversation NOT IN (SELECT key FROM conversations) GROUP BY m.conversation;
     DELETE FROM sessions WHERE conversation NOT IN (SELECT key FROM conversations);
     DELETE FROM transfers WHERE position NOT IN (SELECT position FROM messages);
+  `);
+  if (!hasTable(fresh, 'groups')) return;
+  fresh.exec(`
+    DELETE FROM groups WHERE conversation NOT IN (SELECT key FROM conversations);
+    DELETE FROM group_people WHERE conversation NOT IN (SELECT key FROM conversations);
+    DELETE FROM group_messages WHERE position NOT IN (SELECT position FROM messages);
   `);
 }

@@ -3,7 +3,14 @@
  * Called by: messages.ts in the transaction of a message, worker.ts in idle time. Calls: search-text.ts, search-labels.ts.
  */
 import type { Database } from './database.ts';
-import { conversationLabel, directionLabel, timeLabels, traitLabel, traitsOf } from './search-labels.ts';
+import {
+  conversationLabel,
+  directionLabel,
+  personLabel,
+  timeLabels,
+  traitLabel,
+  traitsOf,
+} from './search-labels.ts';
 import { directionOf, FILE } from './message-rows.ts';
 import { toIndexText } from './search-text.ts';
 
@@ -16,6 +23,8 @@ export interface IndexedMessage {
   readonly text: string;
   readonly sentAtMs: number;
   readonly isFile: boolean;
+  /** Who wrote it in a group. */
+  readonly person?: number | null | undefined;
 }
 
 interface BacklogRow {
@@ -25,6 +34,8 @@ interface BacklogRow {
   text: string;
   sent_at_ms: number;
   kind: number;
+  person: number | null;
+  notice: string | null;
 }
 
 /** Indexed words of a message; the rest of a longer text is not searched. */
@@ -61,15 +72,18 @@ export function searchIndexProcedures(database: Database) {
   const backlog = database.prepare<[], { below: number }>('SELECT below FROM search_backlog');
   const setBacklog = database.prepare<[number]>('UPDATE search_backlog SET below = ?');
   const older = database.prepare<[number, number], BacklogRow>(
-    `SELECT position, conversation, direction, text, sent_at_ms, kind FROM messages
-     WHERE position < ? ORDER BY position DESC LIMIT ?`,
+    `SELECT m.position, m.conversation, m.direction, m.text, m.sent_at_ms, m.kind, g.person, g.notice
+     FROM messages m LEFT JOIN group_messages g ON g.position = m.position
+     WHERE m.position < ? ORDER BY m.position DESC LIMIT ?`,
   );
 
   function wordsOf(message: IndexedMessage): string {
+    const { person = null } = message;
     const marks = [
       conversationLabel(message.conversation),
       directionLabel(message.direction),
       ...timeLabels(message.sentAtMs),
+      ...(person === null ? [] : [personLabel(person)]),
       ...traitsOf(message.text, message.isFile).map(traitLabel),
     ];
     return `${toIndexText(message.text.slice(0, MAX_INDEXED_CHARS))} ${marks.join(' ')}`;
@@ -116,6 +130,7 @@ export function searchIndexProcedures(database: Database) {
       const rows = older.all(below, input.limit);
       const batch = openBatch();
       for (const row of rows) {
+        if (row.notice !== null) continue;
         batch.insert({
           position: row.position,
           conversation: row.conversation,
@@ -123,6 +138,7 @@ export function searchIndexProcedures(database: Database) {
           text: row.text,
           sentAtMs: row.sent_at_ms,
           isFile: row.kind === FILE,
+          person: row.person,
         });
       }
       batch.flush();

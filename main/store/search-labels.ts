@@ -13,6 +13,9 @@ const FIRST_YEAR = 1970;
 const YEARS = 200;
 const YEAR = 0xf0100;
 const MONTH = 0xf0400;
+/** People of groups; many share a label, and the message itself tells them apart. */
+const PERSON = 0xf0e00;
+const PEOPLE = 0x200;
 const CONVERSATION = 0xf1000;
 /** Conversations beyond these share labels; the message itself tells them apart. */
 const CONVERSATIONS = 0x10fffd - 0x100000 + (0xffffd - CONVERSATION);
@@ -33,6 +36,11 @@ export function conversationLabel(key: number): string {
   const point = CONVERSATION + (key % CONVERSATIONS);
   // Not the two that are no characters at the end of the plane.
   return String.fromCodePoint(point <= 0xffffd ? point : point + 2);
+}
+
+/** `key`: the number of somebody in a group, from 1. */
+export function personLabel(key: number): string {
+  return String.fromCodePoint(PERSON + (key % PEOPLE));
 }
 
 /** Which of its traits a message has; `isFile`: its text is the name of a file. */

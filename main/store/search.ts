@@ -7,7 +7,14 @@ import type { Message } from '../../shared/domain/message.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
 import { FILE, MESSAGE_SELECT, toMessage, UNREAD, VALUE, type MessageRow } from './message-rows.ts';
-import { conversationLabel, directionLabel, periodLabels, traitLabel, traitsOf } from './search-labels.ts';
+import {
+  conversationLabel,
+  directionLabel,
+  periodLabels,
+  personLabel,
+  traitLabel,
+  traitsOf,
+} from './search-labels.ts';
 import { matcherOf, needsText, parseSearchQuery, toMatchQuery, type SearchQuery } from './search-query.ts';
 import { snippetOf } from './search-snippet.ts';
 import { foldText } from './search-text.ts';
@@ -48,6 +55,14 @@ interface Frame {
   readonly labels: readonly (readonly string[])[];
   /** Undefined: any. */
   readonly conversations: ReadonlySet<number> | undefined;
+  /** Whose messages; undefined: anybody's. */
+  readonly authors: Authors | undefined;
+}
+
+/** Whoever has a name: the other one of these conversations, and these people of groups. */
+interface Authors {
+  readonly conversations: ReadonlySet<number>;
+  readonly people: ReadonlySet<number>;
 }
 
 /** `isOvertaken` is asked now and then: a search that nobody waits for any more stops. */
@@ -66,12 +81,21 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
   const named = database.prepare<[], NamedRow>(
     'SELECT key, peer_name, peer_address FROM conversations ORDER BY last_activity_ms DESC',
   );
+  const inPairs = database.prepare<[], NamedRow>(
+    `SELECT key, peer_name, peer_address FROM conversations c
+     WHERE NOT EXISTS (SELECT 1 FROM groups g WHERE g.conversation = c.key) ORDER BY last_activity_ms DESC`,
+  );
+  const people = database.prepare<[], NamedRow>(
+    `SELECT key, name || ' ' || nickname AS peer_name, address AS peer_address FROM group_people ORDER BY key DESC`,
+  );
+  const authorOf = database.prepare<[number], { person: number | null }>(
+    'SELECT person FROM group_messages WHERE position = ?',
+  );
   const keyOf = database.prepare<[string], { key: number }>('SELECT key FROM conversations WHERE id = ?');
 
-  /** Conversations whose name has a word, or whose address, begins so. */
-  function conversationsNamed(names: readonly string[]): number[] {
-    return named
-      .all()
+  /** Conversations, or people, whose name has a word, or whose address, begins so. */
+  function keysNamed(rows: readonly NamedRow[], names: readonly string[]): number[] {
+    return rows
       .filter(({ peer_name, peer_address }) => {
         const text = ` ${foldText(peer_name)} ${foldText(peer_address)}`;
         return names.some((name) => text.includes(` ${name}`));
@@ -92,13 +116,22 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       const before = conversations;
       conversations = new Set(before === undefined ? ids : ids.filter((id) => before.has(id)));
     };
-    if (query.in.length > 0) keepOnly(conversationsNamed(query.in));
+    let authors: Authors | undefined;
+    if (query.in.length > 0) keepOnly(keysNamed(named.all(), query.in));
     if (query.from.length > 0) {
       const others = query.from.filter((name) => name !== 'me');
       const isMine = others.length < query.from.length;
       if (isMine && others.length > 0) return undefined;
       labels.push([directionLabel(isMine ? 'out' : 'in')]);
-      if (!isMine) keepOnly(conversationsNamed(others));
+      if (!isMine) {
+        authors = {
+          conversations: new Set(keysNamed(inPairs.all(), others)),
+          people: new Set(keysNamed(people.all(), others)),
+        };
+        const { conversations: pairs, people: members } = authors;
+        if (pairs.size + members.size === 0) return undefined;
+        labels.push([...[...pairs].map(conversationLabel), ...new Set([...members].map(personLabel))]);
+      }
     }
     if (conversations !== undefined) {
       if (conversations.size === 0) return undefined;
@@ -109,7 +142,14 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       if (period.length === 0) return undefined;
       labels.push(period);
     }
-    return { labels, conversations };
+    return { labels, conversations, authors };
+  }
+
+  function isBy({ position, conversation }: Candidate, authors: Authors): boolean {
+    if (authors.conversations.has(conversation)) return true;
+    if (authors.people.size === 0) return false;
+    const person = authorOf.get(position)?.person ?? null;
+    return person !== null && authors.people.has(person);
   }
 
   function* candidates(query: SearchQuery, frame: Frame): Generator<Candidate> {
@@ -171,6 +211,7 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
         }
         if (row.sent_at_ms < sinceMs || row.sent_at_ms >= untilMs) continue;
         if (frame.conversations?.has(row.conversation) === false) continue;
+        if (frame.authors !== undefined && !isBy(row, frame.authors)) continue;
         if (isMatch?.(row.text) === false) continue;
         const conversation = conversationOf(row.conversation);
         const message = whole.get(row.position);

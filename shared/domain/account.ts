@@ -67,6 +67,8 @@ export const accountSchema = v.object({
   relays: v.optional(relayListSchema),
   /** `demo` is the *Try it* workspace, `embedded` lives on the IM Server that this program runs itself. */
   kind: v.picklist(['server', 'embedded', 'demo']),
+  /** The server has chat rooms, so there can be groups. Absent: it has not said so (yet). */
+  hasGroups: v.optional(v.boolean()),
   connection: accountStatusSchema,
 });
 export type Account = v.InferOutput<typeof accountSchema>;

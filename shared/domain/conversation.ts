@@ -3,6 +3,7 @@
  * Called by: contract, messenger, store, renderer. Calls: valibot.
  */
 import * as v from 'valibot';
+import { messageGroupSchema } from './group.ts';
 import {
   accountIdSchema,
   addressSchema,
@@ -22,6 +23,8 @@ export type Contact = v.InferOutput<typeof contactSchema>;
 export const conversationSchema = v.object({
   id: conversationIdSchema,
   accountId: accountIdSchema,
+  /** Absent: with one person. A group's `peerAddress` and `peerName` are those of its room. */
+  kind: v.optional(v.picklist(['person', 'group'])),
   peerAddress: addressSchema,
   /** The contact's name, else what the peer calls himself, else his address. */
   peerName: v.string(),
@@ -39,6 +42,7 @@ export const conversationSchema = v.object({
       text: v.string(),
       state: messageStateSchema,
       sentAtMs: v.number(),
+      group: v.optional(messageGroupSchema),
     }),
   ),
 });

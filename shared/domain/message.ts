@@ -3,6 +3,7 @@
  * Called by: contract, messenger, store, renderer. Calls: valibot.
  */
 import * as v from 'valibot';
+import { messageGroupSchema } from './group.ts';
 import { conversationIdSchema, messageIdSchema, type SessionId } from './ids.ts';
 import { transferSchema } from './transfer.ts';
 
@@ -33,6 +34,8 @@ export const messageSchema = v.object({
   text: v.string(),
   /** The file that this message is. */
   file: v.optional(transferSchema),
+  /** In a group: who wrote it, or what has happened. */
+  group: v.optional(messageGroupSchema),
   /** When its author sent it, milliseconds since 1970. */
   sentAtMs: v.number(),
   state: messageStateSchema,

@@ -39,6 +39,7 @@ import {
   type MessageDay,
 } from '../domain/history.ts';
 import type { Ladder } from '../domain/ladder.ts';
+import { groupSchema, type Group } from '../domain/group.ts';
 import { messageSchema, type Message, type MessageDetails } from '../domain/message.ts';
 import { transferSchema, type Transfer } from '../domain/transfer.ts';
 import { policySchema, type ShownPolicy } from '../policy.ts';
@@ -138,9 +139,42 @@ export const callInputs = {
     around: v.optional(position),
     limit: v.optional(pageSize, 50),
   }),
+  /** `to`: in a group to this member only. */
   'message.send': v.object({
     conversationId: conversationIdSchema,
     text: v.pipe(v.string(), v.minLength(1)),
+    to: v.optional(addressSchema),
+  }),
+  /**
+   * A group of these people, made at the server as soon as that can be reached. With a `name` whoever knows its address
+   * (`name@domain`) may join it; that the server has to agree to at once.
+   */
+  'group.create': v.object({
+    accountId: accountIdSchema,
+    title: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(80)),
+    addresses: v.pipe(v.array(addressSchema), v.maxLength(199)),
+    name: v.optional(
+      v.pipe(v.string(), v.trim(), v.toLowerCase(), v.regex(/^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/)),
+    ),
+  }),
+  /** A group that people join by its address. */
+  'group.join': v.object({ accountId: accountIdSchema, address: addressSchema }),
+  'group.list': nothing,
+  'group.invite': v.object({
+    conversationId: conversationIdSchema,
+    addresses: v.pipe(v.array(addressSchema), v.minLength(1), v.maxLength(199)),
+  }),
+  'group.remove': v.object({ conversationId: conversationIdSchema, address: addressSchema }),
+  'group.leave': v.object({ conversationId: conversationIdSchema }),
+  'group.rename': v.object({
+    conversationId: conversationIdSchema,
+    title: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(80)),
+  }),
+  'group.setOwner': v.object({ conversationId: conversationIdSchema, address: addressSchema }),
+  /** What others read as our user's name in a group; empty: his own. */
+  'group.setNickname': v.object({
+    conversationId: conversationIdSchema,
+    nickname: v.pipe(v.string(), v.trim(), v.maxLength(100)),
   }),
   'message.retry': v.object({ messageId: messageIdSchema }),
   'message.details': v.object({ messageId: messageIdSchema }),
@@ -341,6 +375,15 @@ export interface CallOutputs {
     readonly hasAfter: boolean;
   };
   'message.send': Message;
+  'group.create': Conversation;
+  'group.join': Conversation;
+  'group.list': readonly Group[];
+  'group.invite': Group;
+  'group.remove': Group;
+  'group.leave': Group;
+  'group.rename': Group;
+  'group.setOwner': Group;
+  'group.setNickname': Group;
   'message.retry': Message;
   'message.details': MessageDetails;
   'message.save': null;
@@ -423,6 +466,7 @@ export const eventData = {
     transfer: transferSchema,
   }),
   'conversation.changed': v.object({ conversation: conversationSchema }),
+  'group.changed': v.object({ group: groupSchema }),
   'marks.changed': v.object({ conversationId: conversationIdSchema, marks: marksSchema }),
   'session.changed': v.object({ session: sessionSchema }),
   'account.changed': v.object({ account: accountSchema }),

@@ -446,3 +446,26 @@ it('imserver 0003: registrations and waiting messages stay; rooms are read by an
   expect(count('room_messages')).toEqual({ n: 0 });
   database.close();
 });
+
+it('0010: messages of before are those of two people; who wrote one in a group is found by its place', async () => {
+  const before = await openDatabase(path, messengerMigrations, 9);
+  before.exec(`
+    INSERT INTO conversations (id, account_id, peer_address, peer_name, standing, last_activity_ms)
+      VALUES ('a-1', 'account', 'tom@example.org', 'Tom', 'accepted', 1);`);
+  before.close();
+  const database = await openDatabase(path, messengerMigrations);
+  const count = (table: string) => database.prepare(`SELECT count(*) AS n FROM ${table}`).get();
+  expect([count('conversations'), count('groups')]).toEqual([{ n: 1 }, { n: 0 }]);
+  const author = 'SELECT person FROM group_messages WHERE position = ?';
+  expect(planOf(database, author, 1)).toMatch(/INTEGER PRIMARY KEY/);
+  const person = 'SELECT key FROM group_people WHERE conversation = ? AND address = ?';
+  expect(planOf(database, person, 1, 'x')).toMatch(
+    /INDEX sqlite_autoindex_group_people_1 \(conversation=\? AND address=\?\)/,
+  );
+  database.exec(`
+    INSERT INTO groups VALUES (1, 'member', 0, '[]');
+    INSERT INTO group_people (conversation, address, name, nickname, role, state) VALUES (1, 'a', '', '', 'member', 'here');
+    DELETE FROM conversations;`);
+  expect([count('groups'), count('group_people')]).toEqual([{ n: 0 }, { n: 0 }]);
+  database.close();
+});

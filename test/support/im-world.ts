@@ -241,8 +241,8 @@ export class Person implements AsyncDisposable {
     );
   }
 
-  send(conversation: { id: ConversationId }, text: string): Promise<Message> {
-    return this.commands['message.send']({ conversationId: conversation.id, text });
+  send(conversation: { id: ConversationId }, text: string, to?: string): Promise<Message> {
+    return this.commands['message.send']({ conversationId: conversation.id, text, to });
   }
 
   async messages({ id }: { id: ConversationId }): Promise<readonly Message[]> {

@@ -8,11 +8,16 @@ import { FACTORY_NAME } from '../../base/room-names.ts';
 import type { AgentServerRequest } from '../../sip/agent/agent-server-request.ts';
 import type { SipAgent } from '../../sip/agent/agent.ts';
 import { IncomingInvite } from '../../sip/agent/invite.ts';
-import { CONFERENCE_INFO_TYPE, parseConferenceInfo } from '../../sip/conference-info.ts';
+import {
+  CONFERENCE_EVENT,
+  CONFERENCE_INFO_TYPE,
+  parseConferenceInfo,
+  type ConferenceInfo,
+} from '../../sip/conference-info.ts';
 import { parseNameAddr } from '../../sip/headers.ts';
 import { tryParseSipUri } from '../../sip/uri.ts';
 import type { Credentials } from '../credentials.ts';
-import type { RoomAdmission } from './room-admission.ts';
+import { focusContact, type RoomAdmission } from './room-admission.ts';
 import type { RoomCalls } from './room-calls.ts';
 import type { Rooms } from './rooms.ts';
 import type { Room } from './room.ts';
@@ -71,8 +76,7 @@ export class ConferenceFocus {
       return;
     }
     await this.#guard(request, async () => {
-      if (!this.#options.usersCreate)
-        throw new ProtocolError('ROOMS_NOT_BY_USERS', 403, 'Users make no rooms here');
+      this.#requireCreation();
       const room = await rooms.create({ owner: user, ...wishOf(request, credentials) });
       // Who asked for it did not come: nobody knows of it.
       if (!(await admission.receiveInvite(invite, room, user)) && room.members.size < 2)
@@ -103,7 +107,21 @@ export class ConferenceFocus {
     });
   }
 
-  /** A MESSAGE with a changed state to a room says what shall be so: its name, its owner. */
+  /** Whoever asks learns that it is a room (RFC 4579 §5.2). */
+  async receiveOptions(request: AgentServerRequest): Promise<void> {
+    const { credentials } = this.#options;
+    if ((await credentials.authenticate(request)) === undefined) return;
+    const room = this.roomOf(request.message.uri);
+    const contact = room === undefined ? `<sip:${FACTORY_NAME}@localhost>;isfocus` : focusContact(room);
+    await request.respond(200, {
+      headers: { Contact: contact, 'Allow-Events': CONFERENCE_EVENT, Accept: 'application/sdp' },
+    });
+  }
+
+  /**
+   * A MESSAGE with a state says what shall be so: of a room its name and its owner, of the factory which room there shall
+   * be.
+   */
   async receiveMessage(request: AgentServerRequest): Promise<void> {
     const { credentials, rooms } = this.#options;
     const by = await credentials.authenticate(request);
@@ -115,14 +133,33 @@ export class ConferenceFocus {
       return;
     }
     await this.#guard(request, async () => {
-      const room = this.#require(uri);
       const wish = parseConferenceInfo(body);
+      if (credentials.userOfUri(uri) === FACTORY_NAME) {
+        await this.#create(by, wish);
+        await request.respond(200);
+        return;
+      }
+      const room = this.#require(uri);
       if (wish.displayText !== undefined) await rooms.rename(room, by, wish.displayText);
       for (const { entity, roles } of wish.users) {
         if (roles.includes('owner')) await rooms.setOwner(room, by, credentials.userOfUri(entity) ?? '');
       }
       await request.respond(200);
     });
+  }
+
+  async #create(owner: string, { entity, displayText = '' }: ConferenceInfo): Promise<void> {
+    this.#requireCreation();
+    const name = this.#options.credentials.userOfUri(entity);
+    if (name === undefined)
+      throw new ProtocolError('ROOM_BAD_NAME', 400, 'This cannot be the address of a room');
+    await this.#options.rooms.create({ owner, title: displayText, name });
+  }
+
+  #requireCreation(): void {
+    if (!this.#options.usersCreate) {
+      throw new ProtocolError('ROOMS_NOT_BY_USERS', 403, 'Users make no rooms here');
+    }
   }
 
   #require(uri: string): Room {

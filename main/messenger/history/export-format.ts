@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as v from 'valibot';
+import { messageGroupSchema } from '../../../shared/domain/group.ts';
 
 export const LINES_FILE = 'messages.jsonl';
 export const MANIFEST_FILE = 'manifest.json';
@@ -27,6 +28,8 @@ export const lineSchema = v.variant('type', [
     peerAddress: v.string(),
     peerName: v.string(),
     standing: v.picklist(['accepted', 'asked', 'declined']),
+    /** Absent: with one person. */
+    kind: v.optional(v.picklist(['person', 'group'])),
   }),
   v.object({
     type: v.literal('session'),
@@ -49,6 +52,8 @@ export const lineSchema = v.variant('type', [
     state: v.string(),
     failure: v.nullable(v.object({ code: v.string(), message: v.string() })),
     text: v.string(),
+    /** In a group: who wrote it, or what has happened. */
+    group: v.optional(messageGroupSchema),
     /** Its header block on the wire (RFC 3862), as it stood there. Exports of before have none. */
     headers: v.optional(v.nullable(v.string()), null),
     file: v.nullable(

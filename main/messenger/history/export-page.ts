@@ -1,7 +1,9 @@
 /**
- * Owns: an exported conversation as a page for a browser, and as plain text. Called by: export.ts. Calls: nothing.
+ * Owns: an exported conversation as a page for a browser, and as plain text. Called by: export.ts,
+ * search-export.ts. Calls: notice-text.ts.
  */
 import type { ExportedMessage } from '../../store/export-rows.ts';
+import { noticeText } from './notice-text.ts';
 
 /** What a page says about its conversation. */
 export interface PageHead {
@@ -25,6 +27,7 @@ export function escapeHtml(text: string): string {
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#1d2430;background:#fff}
 @media(prefers-color-scheme:dark){body{color:#e6e9ef;background:#15181e}.m{background:#232833}.out{background:#24406b}a{color:#8ab4ff}}
 h1{font-size:1.3rem}.m{margin:.5rem 0;padding:.5rem .75rem;border-radius:.75rem;background:#eef1f5;width:fit-content;max-width:85%;overflow-wrap:anywhere;white-space:pre-wrap}
+.n{text-align:center;opacity:.8}
 .out{margin-inline-start:auto;background:#dbe8ff}.t{display:block;font-size:.75rem;opacity:.7;white-space:normal}input{font:inherit;width:100%;padding:.4rem;box-sizing:border-box}
 ul{padding-inline-start:1.2rem}.hidden{display:none}img{max-width:100%}`;
 
@@ -54,9 +57,21 @@ function stamp(ms: number): string {
   return new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
 }
 
+/** Who has written it; in a group with whom it was between two. */
+function authorOf({ direction, group }: ExportedMessage, head: PageHead): string {
+  const other = group?.person?.name;
+  if (direction === 'in')
+    return group?.isPrivate === true ? `${other ?? ''} (privately)` : (other ?? head.peerName);
+  return group?.isPrivate === true ? `${head.account} (privately to ${other ?? ''})` : head.account;
+}
+
 /** `path`: the file of the message inside the export. */
 export function messageHtml(message: ExportedMessage, head: PageHead, path: string | null): string {
-  const who = message.direction === 'out' ? head.account : head.peerName;
+  const notice = message.group?.notice ?? null;
+  if (notice !== null) {
+    return `<p class="n" data-find dir="auto">${escapeHtml(noticeText(notice))} <span class="t">${stamp(message.sentAtMs)} UTC</span></p>\n`;
+  }
+  const who = authorOf(message, head);
   const label = escapeHtml(message.text);
   let content = label;
   if (message.file !== null && path !== null) {
@@ -69,7 +84,9 @@ export function messageHtml(message: ExportedMessage, head: PageHead, path: stri
 
 /** One message of a text file; further lines are indented. */
 export function messageText(message: ExportedMessage, head: PageHead, path: string | null): string {
-  const who = message.direction === 'out' ? head.account : head.peerName;
+  const notice = message.group?.notice ?? null;
+  if (notice !== null) return `${stamp(message.sentAtMs)} ${noticeText(notice)}\n`;
+  const who = authorOf(message, head);
   const text = path === null ? message.text : `${message.text} [${path}]`;
   return `${stamp(message.sentAtMs)} ${who}: ${text.replaceAll('\n', '\n    ')}\n`;
 }

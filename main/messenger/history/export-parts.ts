@@ -24,8 +24,9 @@ export async function accountAddresses(store: Store): Promise<(id: AccountId) =>
 
 /** A conversation as a line. */
 export function conversationLine(conversation: Conversation, account: string): ExportLine {
-  const { id, peerAddress, peerName, standing } = conversation;
-  return { type: 'conversation', id, account, peerAddress, peerName, standing };
+  const { id, peerAddress, peerName, standing, kind } = conversation;
+  const group = kind === 'group' ? { kind } : {};
+  return { type: 'conversation', id, account, peerAddress, peerName, standing, ...group };
 }
 
 /** A message as a line; `path` is that of its file in the export. */
@@ -42,6 +43,7 @@ export function messageLine(conversation: string, message: ExportedMessage, path
     state,
     failure,
     text,
+    ...(message.group === undefined ? {} : { group: message.group }),
     headers,
     file:
       file === null ? null : { name: file.name, type: file.type, size: file.size, sha256: file.sha256, path },

@@ -83,6 +83,10 @@ async function openConversation(
     standing: line.standing,
     nowMs: 0,
   });
+  // The server is asked whether it is still one of ours when somebody joins it again.
+  if (line.kind === 'group' && conversation.kind !== 'group') {
+    await store.call('updateGroup', { conversationId: conversation.id, membership: 'left' });
+  }
   return conversation.id;
 }
 
@@ -110,6 +114,7 @@ async function toNewMessage(
     storedAtMs: Date.parse(line.storedAt),
     state: importedState(line.state),
     displayReportWanted: false,
+    ...(line.group === undefined ? {} : { group: line.group }),
     headers,
   };
   if (file === null) return message;

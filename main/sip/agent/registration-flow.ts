@@ -20,6 +20,7 @@ import {
   isUnsent,
   minExpires,
   reasonOf,
+  FACTORY_HEADER,
   RELAY_HEADER,
   returnWindowMs,
   secondsOf,
@@ -95,6 +96,7 @@ export class RegistrationFlow {
   #outdated: string | undefined;
   #windowMs = 0;
   #relay: string | undefined;
+  #roomFactory: string | undefined;
   #sent: SipRequest | undefined;
   #server: { readonly address: string; readonly port: number } | undefined;
 
@@ -127,6 +129,11 @@ export class RegistrationFlow {
   /** Where the server's answers come from; undefined before the first one. */
   get serverAddress(): string | undefined {
     return this.#server?.address;
+  }
+
+  /** The address that makes chat rooms, as the server has said it; undefined: it has none. */
+  get roomFactory(): string | undefined {
+    return this.#roomFactory;
   }
 
   /** What the server has said of its MSRP relay. */
@@ -328,6 +335,7 @@ export class RegistrationFlow {
     const window = returnWindowMs(headers, this.#limits.registrationWindowMaxMs);
     this.#windowMs = window ?? this.#windowMs;
     this.#relay = headers.get(RELAY_HEADER);
+    this.#roomFactory = headers.get(FACTORY_HEADER);
     const contact = this.#contactUri;
     const expiresS = grantedSeconds(headers, contact, this.#expiresS);
     // Refresh at half of the time, so that one lost refresh costs nothing.

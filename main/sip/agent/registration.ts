@@ -89,6 +89,11 @@ export class Registration implements AsyncDisposable {
     return this.#first.localHost ?? this.#flows.find(({ localHost }) => localHost !== undefined)?.localHost;
   }
 
+  /** The address that makes chat rooms at the server, as a name-addr; undefined: it has none, or has not said so yet. */
+  get roomFactory(): string | undefined {
+    return this.#flows.map(({ roomFactory }) => roomFactory).find((factory) => factory !== undefined);
+  }
+
   /** What the server has said of its MSRP relay, and where it said so. */
   get relay(): { readonly text: string; readonly serverAddress: string } | undefined {
     for (const { relay, serverAddress } of [this.#first, ...this.#flows]) {

@@ -11,6 +11,7 @@ import { mediaWaysMigration } from './0006-media-ways.ts';
 import { compactMigration } from './0007-compact.ts';
 import { retentionMigration } from './0008-retention.ts';
 import { headersMigration } from './0009-headers.ts';
+import { groupsMigration } from './0010-groups.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -23,4 +24,5 @@ export const messengerMigrations: readonly Migration[] = [
   compactMigration,
   retentionMigration,
   headersMigration,
+  groupsMigration,
 ];

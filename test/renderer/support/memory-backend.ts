@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import type { Account } from '../../../shared/domain/account.ts';
 import type { Contact, Conversation, Marks, Session } from '../../../shared/domain/conversation.ts';
+import type { Group } from '../../../shared/domain/group.ts';
 import type { ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
 import type { HistoryJob, HistoryStatus } from '../../../shared/domain/history.ts';
 import type { Ladder } from '../../../shared/domain/ladder.ts';
@@ -23,6 +24,7 @@ import type { EventEnvelope } from '../../../shared/ipc/envelope.ts';
 import type { ErrorCode } from '../../../shared/ipc/error-codes.ts';
 import type { ShownPolicy } from '../../../shared/policy.ts';
 import type { Settings } from '../../../shared/settings.ts';
+import { groupHandlers } from './memory-groups.ts';
 import { browseHandlers, jobHandlers, keepHandlers, noteHandlers } from './memory-browse.ts';
 
 export interface World {
@@ -32,6 +34,7 @@ export interface World {
   conversations: Conversation[];
   messages: Message[];
   sessions: Session[];
+  groups?: Group[];
   ladder: Ladder;
   imServer: ImServerStatus;
   history: HistoryStatus;
@@ -131,7 +134,7 @@ export class MemoryBackend {
   /** Stores a message and tells of it. */
   addMessage(
     conversationId: ConversationId,
-    message: Pick<Message, 'direction' | 'text' | 'state' | 'file'>,
+    message: Pick<Message, 'direction' | 'text' | 'state' | 'file' | 'group'>,
     sentAtMs = Date.now(),
   ): Message {
     const stored: Message = {
@@ -246,6 +249,16 @@ export class MemoryBackend {
   #buildHandlers(): Handlers {
     const { world } = this;
     return {
+      ...groupHandlers({
+        world,
+        publishGroup: (group) => this.publish('group.changed', { group }),
+        addConversation: (conversation) => {
+          world.conversations.push(conversation);
+          this.publish('conversation.changed', { conversation });
+          return conversation;
+        },
+        renameConversation: (id, peerName) => void this.#changeConversation(id, { peerName }),
+      }),
       'app.info': () => world.info,
       'account.list': () => world.accounts,
       'account.add': ({ address, displayName, server, ...own }) =>
@@ -343,8 +356,12 @@ export class MemoryBackend {
         return this.#changeConversation(conversationId, { standing: accept ? 'accepted' : 'declined' });
       },
       'message.list': (input) => this.#page(input),
-      'message.send': ({ conversationId, text }) =>
-        this.addMessage(conversationId, { direction: 'out', text, state: 'queued' }),
+      'message.send': ({ conversationId, text, to }) => {
+        const person = to === undefined ? null : { address: to, name: to.slice(0, to.indexOf('@')) };
+        const isGroup = this.#conversation(conversationId).kind === 'group';
+        const group = isGroup ? { group: { person, isPrivate: to !== undefined, notice: null } } : {};
+        return this.addMessage(conversationId, { direction: 'out', text, state: 'queued', ...group });
+      },
       'message.retry': ({ messageId }) => this.changeMessage(messageId, 'queued'),
       'message.save': () => null,
       'transfer.send': ({ conversationId, fileId, preview = null }) => {

@@ -1,0 +1,175 @@
+/**
+ * Owns: statements on groups: where we stand with each, who belongs to it, who wrote which of its messages.
+ * Called by: messenger-tables.ts, messages.ts, search.ts. Calls: SQLite.
+ */
+import type {
+  GroupMember,
+  GroupMembership,
+  GroupNotice,
+  GroupPerson,
+  MessageGroup,
+} from '../../shared/domain/group.ts';
+import type { AccountId, ConversationId } from '../../shared/domain/ids.ts';
+import type { Database } from './database.ts';
+
+/** A group as it lies on disk. */
+export interface StoredGroup {
+  readonly conversationId: ConversationId;
+  readonly membership: GroupMembership;
+  readonly isOpen: boolean;
+  /** Addresses that are to be invited when the room is there. */
+  readonly pending: readonly string[];
+  readonly members: readonly GroupMember[];
+}
+
+/** The columns that a message row brings along when it is in a group. */
+export interface GroupColumns {
+  group_private: number | null;
+  group_notice: string | null;
+  person_address: string | null;
+  person_name: string | null;
+}
+
+/** After `messages m`: what `toMessageGroup` reads. */
+export const GROUP_COLUMNS = `g.private AS group_private, g.notice AS group_notice, gp.address AS person_address,
+  coalesce(nullif(gp.nickname, ''), gp.name) AS person_name`;
+export const GROUP_JOIN =
+  'LEFT JOIN group_messages g ON g.position = m.position LEFT JOIN group_people gp ON gp.key = g.person';
+
+/** Undefined for a message of no group. */
+export function toMessageGroup(row: GroupColumns): MessageGroup | undefined {
+  if (row.group_private === null) return undefined;
+  const { person_address: address, person_name: name } = row;
+  return {
+    person: address === null ? null : { address, name: name ?? '' },
+    isPrivate: row.group_private === 1,
+    notice: row.group_notice === null ? null : (JSON.parse(row.group_notice) as GroupNotice),
+  };
+}
+
+interface GroupRow {
+  conversation: number;
+  id: string;
+  membership: string;
+  is_open: number;
+  pending: string;
+}
+
+interface PersonRow {
+  address: string;
+  name: string;
+  nickname: string;
+  role: string;
+  state: string;
+}
+
+/** Finds or makes the row of somebody who says something. */
+export function groupPeople(
+  database: Database,
+): (conversation: number, person: GroupPerson) => number | null {
+  const find = database.prepare<[number, string], { key: number }>(
+    'SELECT key FROM group_people WHERE conversation = ? AND address = ?',
+  );
+  const insert = database.prepare<[number, string, string]>(
+    `INSERT INTO group_people (conversation, address, name, nickname, role, state) VALUES (?, ?, ?, '', 'member', 'gone')`,
+  );
+  return (conversation, { address, name }) =>
+    find.get(conversation, address)?.key ?? Number(insert.run(conversation, address, name).lastInsertRowid);
+}
+
+export function groupProcedures(database: Database) {
+  const GROUP = `SELECT g.*, c.id FROM groups g CROSS JOIN conversations c ON c.key = g.conversation`;
+  const byId = database.prepare<[string], GroupRow>(`${GROUP} WHERE c.id = ?`);
+  const ofAccount = database.prepare<[string], GroupRow>(`${GROUP} WHERE c.account_id = ?`);
+  const people = database.prepare<[number], PersonRow>(
+    "SELECT * FROM group_people WHERE conversation = ? AND state <> 'gone' ORDER BY key",
+  );
+  const keyOf = database.prepare<[string], { key: number }>('SELECT key FROM conversations WHERE id = ?');
+  const upsert = database.prepare<[number, string, number, string]>(
+    `INSERT INTO groups (conversation, membership, is_open, pending) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET membership = excluded.membership, is_open = excluded.is_open, pending = excluded.pending`,
+  );
+  const setTitle = database.prepare<[string, number]>('UPDATE conversations SET peer_name = ? WHERE key = ?');
+  const upsertPerson = database.prepare<[number, string, string, string, string, string]>(
+    `INSERT INTO group_people (conversation, address, name, nickname, role, state) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (conversation, address) DO UPDATE SET name = excluded.name, nickname = excluded.nickname,
+       role = excluded.role, state = excluded.state`,
+  );
+  const allGone = database.prepare<[number]>("UPDATE group_people SET state = 'gone' WHERE conversation = ?");
+  const gone = database.prepare<[number, string]>(
+    "UPDATE group_people SET state = 'gone' WHERE conversation = ? AND address = ?",
+  );
+  const allAway = database.prepare("UPDATE group_people SET state = 'away' WHERE state = 'here'");
+
+  function toGroup(row: GroupRow): StoredGroup {
+    return {
+      conversationId: row.id as ConversationId,
+      membership: row.membership as GroupMembership,
+      isOpen: row.is_open === 1,
+      pending: JSON.parse(row.pending) as string[],
+      members: people.all(row.conversation).map((person) => ({
+        address: person.address,
+        name: person.nickname || person.name,
+        nickname: person.nickname,
+        role: person.role as GroupMember['role'],
+        state: person.state as GroupMember['state'],
+      })),
+    };
+  }
+
+  return {
+    selectGroup(input: { conversationId: ConversationId }): StoredGroup | null {
+      const row = byId.get(input.conversationId);
+      return row === undefined ? null : toGroup(row);
+    },
+    selectGroups(input: { accountId: AccountId }): StoredGroup[] {
+      return ofAccount.all(input.accountId).map(toGroup);
+    },
+    /** A conversation is a group, and where we stand with it; what is absent stays, or is as for a new one. */
+    updateGroup: database.transaction(
+      (input: {
+        conversationId: ConversationId;
+        membership?: GroupMembership | undefined;
+        isOpen?: boolean | undefined;
+        pending?: readonly string[] | undefined;
+        title?: string | undefined;
+      }): StoredGroup | null => {
+        const key = keyOf.get(input.conversationId)?.key;
+        if (key === undefined) return null;
+        const before = byId.get(input.conversationId);
+        const membership = input.membership ?? before?.membership ?? 'member';
+        const isOpen = input.isOpen ?? before?.is_open === 1;
+        const pending =
+          input.pending === undefined ? (before?.pending ?? '[]') : JSON.stringify(input.pending);
+        upsert.run(key, membership, isOpen ? 1 : 0, pending);
+        if (input.title !== undefined) setTitle.run(input.title, key);
+        const row = byId.get(input.conversationId);
+        return row === undefined ? null : toGroup(row);
+      },
+    ),
+    /** Who belongs to it: everybody (`whole`), or who has changed. */
+    updateGroupPeople: database.transaction(
+      (input: {
+        conversationId: ConversationId;
+        whole: boolean;
+        members: readonly GroupMember[];
+        removed: readonly string[];
+      }): StoredGroup | null => {
+        const key = keyOf.get(input.conversationId)?.key;
+        if (key === undefined) return null;
+        if (input.whole) allGone.run(key);
+        for (const { address, name, nickname, role, state } of input.members) {
+          upsertPerson.run(key, address, name, nickname, role, state);
+        }
+        for (const address of input.removed) gone.run(key, address);
+        const row = byId.get(input.conversationId);
+        return row === undefined ? null : toGroup(row);
+      },
+    ),
+    /** Nobody is known to be there before a server has said so. */
+    forgetWhoIsHere(_input: null): null {
+      allAway.run();
+      return null;
+    },
+  };
+}
