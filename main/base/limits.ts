@@ -392,6 +392,8 @@ export const IMSERVER_LIMITS = {
   /** A device that is there and did not take what waits for it is asked again: first and longest wait. */
   redeliverFirstMs: 5_000,
   redeliverMaxMs: 60_000,
+  /** Registrations that have ended are noticed after this long at the latest. */
+  expirySweepMs: 2_000,
   /** Users who were removed or disabled are noticed after this long at the latest. */
   userSweepMs: 15_000,
   /** What a caller hears while no new sessions are taken. */

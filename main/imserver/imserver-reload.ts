@@ -15,6 +15,7 @@ export interface ReloadOutcome {
 const LIVE = new Set([
   'log',
   'digest',
+  'presence.permission',
   'tls.cert',
   'tls.key',
   'relay.name',

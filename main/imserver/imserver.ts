@@ -7,14 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '../base/clock.ts';
+import type { EventLimits } from '../base/event-limits.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import { IMSERVER_LIMITS, type ImServerLimits, type RelayLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
+import type { PresenceLimits } from '../base/presence-limits.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import { openEmbeddedAgent, type EmbeddedNetwork } from '../sip/embedded-agent.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
-import { Notifier } from '../sip/agent/notifier.ts';
 import { hostOfAddress } from '../sip/uri.ts';
 import { StoreThread } from '../store/store-thread.ts';
 import type { ImServerProcedures } from '../store/imserver-tables.ts';
@@ -25,6 +26,7 @@ import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
 import type { ImServerStore } from './imserver-store.ts';
 import type { MsrpRelay } from './msrp-relay.ts';
+import { PresenceServer } from './presence-server.ts';
 import { Registrar } from './registrar.ts';
 import { readIdentity, startRelay } from './relay-start.ts';
 import { ServerMetrics } from './metrics.ts';
@@ -43,6 +45,8 @@ export interface ImServerOptions {
   readonly limits?: Partial<ImServerLimits>;
   readonly relayLimits?: Partial<RelayLimits>;
   readonly roomLimits?: Partial<RoomLimits>;
+  readonly presenceLimits?: Partial<PresenceLimits>;
+  readonly eventLimits?: Partial<EventLimits>;
   /** Time of registrations, nonces and messages that wait; sockets have the system's. */
   readonly clock?: Clock;
 }
@@ -52,12 +56,15 @@ interface Parts {
   readonly passwords: PasswordCheck;
   readonly registrar: Registrar;
   readonly b2bua: B2bua;
+  readonly presence: PresenceServer;
   readonly relay: MsrpRelay | undefined;
   readonly rooms: ChatRooms | undefined;
   readonly metrics: ServerMetrics;
   readonly store: ImServerStore;
   readonly network: EmbeddedNetwork;
   readonly announcement: { text: string | undefined };
+  /** The configuration as it counts now. */
+  readonly live: { config: ServerConfig };
 }
 
 /** A running IM Server. */
@@ -75,7 +82,6 @@ export class ImServer implements AsyncDisposable {
   readonly #tlsPort: number | undefined;
   readonly #parts: Parts;
   readonly #lifetime: Lifetime;
-  #config: ServerConfig;
 
   private constructor(
     config: ServerConfig,
@@ -83,7 +89,6 @@ export class ImServer implements AsyncDisposable {
     parts: Parts,
     lifetime: Lifetime,
   ) {
-    this.#config = config;
     this.domain = config.domain;
     this.users = parts.users;
     this.passwords = parts.passwords;
@@ -136,14 +141,20 @@ export class ImServer implements AsyncDisposable {
         },
         receiveGone: (contact) => {
           b2bua.receiveGone(contact);
-          notifier.receiveGone(contact);
           rooms?.receiveGone(contact);
         },
-        receiveChange: () => {
+        receiveLeft: (source, user) => {
+          presence.receiveLeft(source, user);
+        },
+        receiveChange: (user) => {
+          presence.receiveChange(user);
           options.receivePresence?.();
         },
+        receiveDevices: (user) => {
+          presence.receiveDevices(user);
+        },
       });
-      await registrar.load();
+      lifetime.own(registrar);
       const { agent, port, tlsPort, network } = await openEmbeddedAgent(
         {
           runFolder: runFolderOf(config.data),
@@ -155,17 +166,19 @@ export class ImServer implements AsyncDisposable {
         },
         lifetime,
       );
+      const live = { config };
       const metrics = new ServerMetrics();
       const { domain } = config;
       const shared = { agent, credentials, registrar, users, domain, metrics, log, ...timing };
       const deferred = lifetime.own(new DeferredMessages({ ...shared, store }));
       const b2bua = lifetime.own(new B2bua({ ...shared, deferred }));
-      const notifier = lifetime.own(
-        new Notifier({
-          agent,
-          authenticate: (request) => credentials.authenticate(request),
-          log,
-          ...(options.clock ? { clock: options.clock } : {}),
+      const presence = lifetime.own(
+        new PresenceServer({
+          ...shared,
+          store,
+          ...(options.presenceLimits ? { presenceLimits: options.presenceLimits } : {}),
+          ...(options.eventLimits ? { eventLimits: options.eventLimits } : {}),
+          permission: () => live.config.presence.permission,
         }),
       );
       const rooms: ChatRooms | undefined = config.rooms.enabled
@@ -179,16 +192,23 @@ export class ImServer implements AsyncDisposable {
             }),
           )
         : undefined;
-      if (rooms !== undefined) notifier.add(rooms.events);
+      if (rooms !== undefined) presence.notifier.add(rooms.events);
+      await registrar.load();
+      await presence.load();
       const focusOf = ({ message }: AgentServerRequest) =>
         rooms?.focus.owns(message.uri) === true ? rooms.focus : undefined;
-      serve(agent, metrics, focusOf, {
-        REGISTER: (request) => registrar.receiveRegister(request),
-        SUBSCRIBE: (request) => notifier.receiveSubscribe(request),
-        INVITE: (request) => focusOf(request)?.receiveInvite(request) ?? b2bua.receiveInvite(request),
-        MESSAGE: (request) => focusOf(request)?.receiveMessage(request) ?? deferred.receiveMessage(request),
-        REFER: (request) => focusOf(request)?.receiveRefer(request) ?? refuseRefer(request),
-      });
+      serve(
+        agent,
+        { metrics, presence, focusOf },
+        {
+          REGISTER: (request) => registrar.receiveRegister(request),
+          SUBSCRIBE: (request) => presence.notifier.receiveSubscribe(request),
+          PUBLISH: (request) => presence.publish.receivePublish(request),
+          INVITE: (request) => focusOf(request)?.receiveInvite(request) ?? b2bua.receiveInvite(request),
+          MESSAGE: (request) => focusOf(request)?.receiveMessage(request) ?? deferred.receiveMessage(request),
+          REFER: (request) => focusOf(request)?.receiveRefer(request) ?? refuseRefer(request),
+        },
+      );
       // Whoever was there before a restart need not say so again.
       for (const user of registrar.usersOnline()) {
         deferred.receivePresent(user);
@@ -196,7 +216,8 @@ export class ImServer implements AsyncDisposable {
       }
       log.info('imserver.started', { domain, host: config.host, port, relayPort: relay?.port });
       const parts = {
-        ...{ users, passwords, registrar, b2bua, relay, rooms, metrics, store, network, announcement },
+        ...{ users, passwords, registrar, b2bua, presence, relay, rooms, metrics },
+        ...{ store, network, announcement, live },
       };
       const server = new ImServer(config, { port, tlsPort }, parts, lifetime);
       server.#sweepRegularly(options.clock ?? systemClock, limits.userSweepMs, log);
@@ -222,7 +243,7 @@ export class ImServer implements AsyncDisposable {
 
   /** SIP URIs of the server, as its own computer would write them. */
   get sip(): readonly string[] {
-    const host = hostOfAddress(this.#config.host);
+    const host = hostOfAddress(this.#parts.live.config.host);
     return [
       `sip:${host}:${this.#port};transport=udp`,
       `sip:${host}:${this.#port};transport=tcp`,
@@ -244,6 +265,11 @@ export class ImServer implements AsyncDisposable {
   /** Messages that wait for their recipients. Rejects with StoreError. */
   deferredCount(): Promise<number> {
     return this.#parts.store.call('countDeferred', undefined);
+  }
+
+  /** Presence as others see it, subscriptions and publications. */
+  get presence(): PresenceServer {
+    return this.#parts.presence;
   }
 
   /** No new sessions and no new places at the relay; what there is goes on. */
@@ -269,7 +295,7 @@ export class ImServer implements AsyncDisposable {
 
   /** Takes up what can change while people are connected. Rejects with ConfigError; then nothing has changed. */
   async reload(config: ServerConfig): Promise<ReloadOutcome> {
-    const before = this.#config;
+    const before = this.#parts.live.config;
     const outcome = compareConfigs(before, config);
     const certificate = config.tls && before.tls ? await readCertificate(config.tls) : undefined;
     const identity = await readIdentity(config, certificate);
@@ -282,10 +308,11 @@ export class ImServer implements AsyncDisposable {
     }
     this.passwords.renew(config.digest);
     this.#parts.announcement.text = await this.relay?.announcement();
-    this.#config = {
+    this.#parts.live.config = {
       ...before,
       digest: config.digest,
       log: config.log,
+      presence: config.presence,
       relay: { ...before.relay, name, plain, cert, key },
       ...(config.tls && before.tls ? { tls: { ...config.tls, port: before.tls.port } } : {}),
     };
@@ -309,14 +336,19 @@ export class ImServer implements AsyncDisposable {
   }
 }
 
-const ALLOWED = 'INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, MESSAGE, REFER';
+const ALLOWED = 'INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, PUBLISH, REFER';
 
 type Handler = (request: AgentServerRequest) => Promise<void>;
 
 function serve(
   agent: SipAgent,
-  metrics: ServerMetrics,
-  focusOf: (request: AgentServerRequest) => ChatRooms['focus'] | undefined,
+  {
+    metrics,
+    presence,
+    focusOf,
+  }: Pick<Parts, 'metrics' | 'presence'> & {
+    readonly focusOf: (request: AgentServerRequest) => ChatRooms['focus'] | undefined;
+  },
   handlers: Readonly<Record<string, Handler>>,
 ): void {
   for (const [method, handler] of Object.entries(handlers)) {
@@ -333,7 +365,11 @@ function serve(
     const focus = focusOf(request);
     if (focus !== undefined) return focus.receiveOptions(request);
     await request.respond(200, {
-      headers: { Allow: ALLOWED, Accept: 'application/sdp' },
+      headers: {
+        Allow: ALLOWED,
+        Accept: 'application/sdp',
+        'Allow-Events': presence.notifier.events.join(', '),
+      },
     });
   });
 }

@@ -7,7 +7,7 @@ import type { ImServer } from './imserver.ts';
 
 /** Rejects with StoreError when the store does not answer. */
 export async function metricsText(server: ImServer): Promise<string> {
-  const { metrics, registrar, relay, passwords } = server;
+  const { metrics, registrar, presence, relay, passwords } = server;
   const waiting = await server.deferredCount();
   const lines = [
     ...formatMetric(
@@ -35,6 +35,18 @@ export async function metricsText(server: ImServer): Promise<string> {
       registrar.usersOnline().length,
     ),
     ...formatMetric('imserver_registrations', 'gauge', 'Contacts of devices.', registrar.bindingCount),
+    ...formatMetric(
+      'imserver_subscriptions',
+      'gauge',
+      'Subscriptions to events (RFC 6665).',
+      presence.notifier.count,
+    ),
+    ...formatMetric(
+      'imserver_publications',
+      'gauge',
+      'What devices have published of themselves (RFC 3903).',
+      presence.publications.count,
+    ),
     ...formatMetric('imserver_messages_total', 'counter', 'SIP MESSAGEs by what became of them.', [
       `imserver_messages_total{outcome="delivered"} ${metrics.messages.delivered}`,
       `imserver_messages_total{outcome="deferred"} ${metrics.messages.deferred}`,

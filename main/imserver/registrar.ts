@@ -2,7 +2,7 @@
  * Owns: which devices of which user are there (RFC 3261 §10.3).
  * Called by: imserver.ts with each REGISTER; b2bua.ts and deferred-messages.ts ask it. Calls: credentials.ts, imserver-store.ts.
  */
-import { systemClock, type Clock } from '../base/clock.ts';
+import { systemClock, type Clock, type Timer } from '../base/clock.ts';
 import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
@@ -10,7 +10,6 @@ import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import { FACTORY_HEADER, RELAY_HEADER, RETURN_WINDOW_HEADER } from '../sip/agent/registration-answer.ts';
 import { formatNameAddr, parseNameAddr, type NameAddr } from '../sip/headers.ts';
 import { cseqOf } from '../sip/message.ts';
-import { hostOfAddress } from '../sip/uri.ts';
 import type { Binding } from '../store/imserver-tables.ts';
 import type { Credentials } from './credentials.ts';
 import { Crowd } from './crowd.ts';
@@ -33,21 +32,29 @@ export interface RegistrarOptions {
   readonly receivePresent: (user: string) => void;
   /** This device is not there any more: it has signed off, or was started again and has another Contact. */
   readonly receiveGone?: (contact: string) => void;
-  /** A user has come, or has signed off. */
-  readonly receiveChange?: () => void;
+  /** No device of this user is registered by this way (`Binding.source`) any more. */
+  readonly receiveLeft?: (source: string, user: string) => void;
+  /** A user has come, or is gone. */
+  readonly receiveChange?: (user: string) => void;
+  /** A user has another device, or one less, or one that is called something else. */
+  readonly receiveDevices?: (user: string) => void;
 }
 
 /** Proxies between a device and us, and the characters of their URIs. */
 const MAX_PATH_VALUES = 8;
 const MAX_PATH_CHARS = 2_000;
 
+/** Characters of what a device calls itself. */
+const MAX_DESCRIPTION_CHARS = 64;
+
 /** The table of devices, in memory and on disk. */
-export class Registrar {
+export class Registrar implements Disposable {
   readonly #options: RegistrarOptions;
   readonly #clock: Clock;
   readonly #limits: ImServerLimits;
   readonly #bindings = new Map<string, Binding[]>();
   readonly #crowd: Crowd;
+  #sweepTimer: Timer | undefined;
 
   constructor(options: RegistrarOptions) {
     this.#options = options;
@@ -61,6 +68,11 @@ export class Registrar {
     for (const binding of await this.#options.store.call('selectBindings', { nowMs: this.#clock.now() })) {
       this.#bindings.set(binding.user, [...(this.#bindings.get(binding.user) ?? []), binding]);
     }
+    this.#sweepLater();
+  }
+
+  [Symbol.dispose](): void {
+    this.#sweepTimer?.[Symbol.dispose]();
   }
 
   /** The devices at which a user can be reached now. */
@@ -105,8 +117,11 @@ export class Registrar {
     const wasOnline = before.length > 0;
     this.#bindings.delete(user);
     for (const { contact } of before) this.#options.receiveGone?.(contact);
+    this.#tellLeft(user, before, []);
     await this.#options.store.call('deleteBinding', { user });
-    if (wasOnline) this.#options.receiveChange?.();
+    if (!wasOnline) return;
+    this.#options.receiveChange?.(user);
+    this.#options.receiveDevices?.(user);
   }
 
   async receiveRegister(request: AgentServerRequest): Promise<void> {
@@ -150,6 +165,27 @@ export class Registrar {
       },
     });
     if (devices.length > 0) this.#options.receivePresent(user);
+  }
+
+  #sweepLater(): void {
+    this.#sweepTimer = this.#clock.startTimer(this.#limits.expirySweepMs, () => {
+      this.#sweep();
+      this.#sweepLater();
+    });
+  }
+
+  /** Whose time is over is told to those who care. */
+  #sweep(): void {
+    const nowMs = this.#clock.now();
+    for (const [user, known] of this.#bindings) {
+      const left = known.filter(({ expiresMs }) => expiresMs > nowMs);
+      if (left.length === known.length) continue;
+      if (left.length === 0) this.#bindings.delete(user);
+      else this.#bindings.set(user, left);
+      this.#tellLeft(user, known, left);
+      if (left.length === 0) this.#options.receiveChange?.(user);
+      this.#options.receiveDevices?.(user);
+    }
   }
 
   /**
@@ -207,23 +243,33 @@ export class Registrar {
       if (devices.length >= this.#limits.maxContactsPerUser) return { status: 403 };
       const expiresS = Math.min(asked, this.#limits.maxExpiresS);
       const expiresMs = this.#clock.now() + expiresS * 1_000;
-      const binding = { user, contact: contact.uri, instance, callId, cseq, source, expiresMs };
+      const description = descriptionOf(contact);
+      const binding = { user, contact: contact.uri, instance, callId, cseq, source, description, expiresMs };
       devices.push(binding);
       bound.push(binding);
     }
     // Known at once: another device of this user may register while this one is being written.
+    const before = this.devicesOf(user);
     this.#bindings.set(user, devices);
     for (const contact of gone) {
       if (!devices.some((device) => device.contact === contact)) this.#options.receiveGone?.(contact);
     }
+    this.#tellLeft(user, before, devices);
     const { store, log } = this.#options;
     await Promise.all([
       ...gone.map((contact) => store.call('deleteBinding', { user, contact })),
       ...bound.map((binding) => store.call('upsertBinding', binding)),
     ]);
     log.info('registrar.changed', { user, devices: devices.length });
-    if (devices.length > 0 !== wasOnline) this.#options.receiveChange?.();
+    if (devices.length > 0 !== wasOnline) this.#options.receiveChange?.(user);
+    if (namesOf(devices) !== namesOf(before)) this.#options.receiveDevices?.(user);
     return undefined;
+  }
+
+  #tellLeft(user: string, before: readonly Binding[], now: readonly Binding[]): void {
+    const left = new Set(before.map(({ source }) => source));
+    for (const { source } of now) left.delete(source);
+    for (const source of left) this.#options.receiveLeft?.(source, user);
   }
 
   #describe(device: Binding): string {
@@ -243,8 +289,7 @@ function wayBack(request: AgentServerRequest): string {
     if (tooLong) throw new ProtocolError('SIP_BAD_HEADER', 400, 'the Path is too long');
     return path.map((value) => formatNameAddr(parseNameAddr(value))).join(', ');
   }
-  const { address, port, transport } = request.source;
-  return `sip:${hostOfAddress(address)}:${port};transport=${transport}`;
+  return request.sourceUri;
 }
 
 /** Two flows of one device, which may well have the same Contact (RFC 5626 §4.2). */
@@ -256,6 +301,21 @@ function isOtherFlow(a: string, b: string): boolean {
 function instanceOf(contact: NameAddr): string {
   const instance = contact.params.get('+sip.instance') ?? '';
   return instance === '' ? '' : `${instance.slice(0, 200)} ${contact.params.get('reg-id') ?? ''}`;
+}
+
+/** `+sip.description`, a quoted string in angle brackets (RFC 3840 §9): one line that can be shown. */
+function descriptionOf(contact: NameAddr): string {
+  const text = (contact.params.get('+sip.description') ?? '').replace(/^<|>$/g, '');
+  return Array.from(text.replace(/[\s\p{Cc}]+/gu, ' ').trim())
+    .slice(0, MAX_DESCRIPTION_CHARS)
+    .join('');
+}
+
+function namesOf(devices: readonly Binding[]): string {
+  return devices
+    .map(({ contact, description }) => `${contact} ${description}`)
+    .sort()
+    .join('\n');
 }
 
 function readContact(text: string): NameAddr | undefined {

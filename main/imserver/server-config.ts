@@ -80,6 +80,13 @@ export const serverConfigSchema = v.strictObject({
     }),
     {},
   ),
+  presence: v.optional(
+    v.strictObject({
+      /** Whether somebody sees the presence of a user who has decided nothing about him: only when he asks, or always. */
+      permission: v.optional(v.picklist(['ask', 'allow']), 'ask'),
+    }),
+    {},
+  ),
   /** `/healthz`, `/readyz` and `/metrics` over HTTP, for this computer; none unless it is there. */
   metrics: v.optional(v.strictObject({ host: v.optional(address, '127.0.0.1'), port: v.optional(port, 0) })),
   /** What is written to standard error. */

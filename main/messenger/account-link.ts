@@ -20,7 +20,7 @@ import type { StoredAccount } from '../store/accounts.ts';
 import type { Store } from '../store/store.ts';
 import { mediaOf, type AccountMedia } from './account-media.ts';
 import { AccountRelay } from './account-relay.ts';
-import { toNameAddr, userOf } from './address.ts';
+import { toNameAddr, userOf } from '../sip/address.ts';
 import type { Chat, ChatContext } from './chat.ts';
 import { chatEnd, type ChatEnd } from './chat-end.ts';
 import type { MediaWays } from './chat-media.ts';

@@ -21,7 +21,7 @@ import type { ServerWay } from '../sip/agent/registration-flow.ts';
 import type { DigestClient } from '../sip/digest.ts';
 import { chatEnd, endOfInvite, type ChatEnd } from './chat-end.ts';
 import { ChatMedia, MediaError, type MediaWays, type Visited } from './chat-media.ts';
-import { toNameAddr } from './address.ts';
+import { toNameAddr } from '../sip/address.ts';
 
 /** What a chat needs of its account and conversation. */
 export interface ChatContext {

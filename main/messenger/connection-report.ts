@@ -23,7 +23,7 @@ import { DigestClient } from '../sip/digest.ts';
 import { findAddresses, findServer, findServices, probeTcp, probeTls } from '../sip/reach-probe.ts';
 import { addressOfHost, isNumericHost, parseSipUri } from '../sip/uri.ts';
 import { relaysOf } from './account-relay.ts';
-import { userOf } from './address.ts';
+import { userOf } from '../sip/address.ts';
 import { serverFlows, transportOfWay, type ServerPlace } from './server-ways.ts';
 
 /** What a report needs beside the account's place. */

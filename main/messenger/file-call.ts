@@ -13,7 +13,7 @@ import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import type { DialogDelegate, InviteDialog } from '../sip/agent/invite-dialog.ts';
 import { sendInvite, type IncomingInvite } from '../sip/agent/invite.ts';
 import { EngineError } from '../sip/agent/outgoing.ts';
-import { toNameAddr } from './address.ts';
+import { toNameAddr } from '../sip/address.ts';
 import type { ChatContext } from './chat.ts';
 import { ChatMedia, MediaError } from './chat-media.ts';
 import { buildInviteBody, type FileIcon } from './file-body.ts';

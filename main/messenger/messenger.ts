@@ -22,7 +22,7 @@ import { Store } from '../store/store.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import type { AccountMedia } from './account-media.ts';
 import { AccountLink, shownAccount, type AccountHost } from './account-link.ts';
-import { userOf } from './address.ts';
+import { userOf } from '../sip/address.ts';
 import type { Chat } from './chat.ts';
 import { testConnection } from './connection-test.ts';
 import { Delivery } from './delivery.ts';

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { addressSchema } from '../../shared/domain/ids.ts';
-import { toAddress } from './address.ts';
+import { toAddress } from '../sip/address.ts';
 import type { Feed } from './feed.ts';
 
 const MAX_LINK_CHARS = 500;

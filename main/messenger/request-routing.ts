@@ -14,7 +14,7 @@ import { IncomingInvite } from '../sip/agent/invite.ts';
 import { parseNameAddr, type NameAddr } from '../sip/headers.ts';
 import type { Store } from '../store/store.ts';
 import type { AccountLink } from './account-link.ts';
-import { toAddress, userOf } from './address.ts';
+import { toAddress, userOf } from '../sip/address.ts';
 import type { Feed } from './feed.ts';
 import { isRoomCall, receiveRoomCall } from './groups/room-invitation.ts';
 import type { Inbox } from './inbox.ts';

@@ -1,7 +1,8 @@
 /**
  * Owns: statements of an IM Server's store: registrations and deferred messages. Called by: worker.ts.
- * Calls: SQLite, room-tables.ts.
+ * Calls: room-tables.ts, contact-tables.ts, SQLite.
  */
+import { contactProcedures } from './contact-tables.ts';
 import type { Database } from './database.ts';
 import { roomProcedures } from './room-tables.ts';
 
@@ -16,6 +17,8 @@ export interface Binding {
   readonly cseq: number;
   /** Next hop to reach it: the source of the REGISTER as a SIP URI. */
   readonly source: string;
+  /** What the device calls itself (`+sip.description`, RFC 3840 §9); empty when it did not say. */
+  readonly description: string;
   readonly expiresMs: number;
 }
 
@@ -37,6 +40,7 @@ interface BindingRow {
   call_id: string;
   cseq: number;
   source: string;
+  description: string;
   expires_ms: number;
 }
 
@@ -51,10 +55,11 @@ interface DeferredRow {
 }
 
 export function imserverProcedures(database: Database) {
-  const upsertBinding = database.prepare<[string, string, string, string, number, string, number]>(
-    `INSERT INTO bindings (user, contact, instance, call_id, cseq, source, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
+  const upsertBinding = database.prepare<[string, string, string, string, number, string, string, number]>(
+    `INSERT INTO bindings (user, contact, instance, call_id, cseq, source, description, expires_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET instance = excluded.instance, call_id = excluded.call_id, cseq = excluded.cseq, source = excluded.source,
-       expires_ms = excluded.expires_ms`,
+       description = excluded.description, expires_ms = excluded.expires_ms`,
   );
   const deleteBinding = database.prepare<[string, string]>(
     'DELETE FROM bindings WHERE user = ? AND contact = ?',
@@ -84,9 +89,10 @@ export function imserverProcedures(database: Database) {
 
   return {
     ...roomProcedures(database),
+    ...contactProcedures(database),
     upsertBinding(binding: Binding): null {
-      const { user, contact, instance, callId, cseq, source, expiresMs } = binding;
-      upsertBinding.run(user, contact, instance, callId, cseq, source, expiresMs);
+      const { user, contact, instance, callId, cseq, source, description, expiresMs } = binding;
+      upsertBinding.run(user, contact, instance, callId, cseq, source, description, expiresMs);
       return null;
     },
     deleteBinding(input: { user: string; contact?: string | undefined }): null {
@@ -104,6 +110,7 @@ export function imserverProcedures(database: Database) {
         callId: row.call_id,
         cseq: row.cseq,
         source: row.source,
+        description: row.description,
         expiresMs: row.expires_ms,
       }));
     },

@@ -12,9 +12,11 @@ import type { Message } from '../../shared/domain/message.ts';
 import type { EventEnvelope } from '../../shared/ipc/envelope.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { Clock } from '../../main/base/clock.ts';
+import type { EventLimits } from '../../main/base/event-limits.ts';
 import type { ImServerLimits } from '../../main/base/limits.ts';
 import type { RoomLimits } from '../../main/base/room-limits.ts';
 import { silentLog } from '../../main/base/log.ts';
+import type { PresenceLimits } from '../../main/base/presence-limits.ts';
 import type { WireRecord } from '../../main/base/wire-tap.ts';
 import { ImServer } from '../../main/imserver/imserver.ts';
 import { checkServerConfig } from '../../main/imserver/server-config.ts';
@@ -45,7 +47,10 @@ export function passwordOf(user: string): string {
 /** How a test's server differs from a plain one. */
 export interface ServerOptions {
   readonly limits?: Partial<ImServerLimits>;
+  readonly presenceLimits?: Partial<PresenceLimits>;
+  readonly eventLimits?: Partial<EventLimits>;
   readonly clock?: Clock;
+  readonly presence?: { readonly permission: 'ask' | 'allow' };
   readonly digest?: readonly string[];
   /** Keys of `rooms` in the configuration. */
   readonly rooms?: Readonly<Record<string, unknown>>;
@@ -85,7 +90,7 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts it, on the port of last time. */
-  async startServer({ digest, tls, rooms, ...options }: ServerOptions = {}): Promise<void> {
+  async startServer({ digest, tls, rooms, presence, ...options }: ServerOptions = {}): Promise<void> {
     this.#server = await ImServer.start({
       config: checkServerConfig(
         {
@@ -94,6 +99,7 @@ export class World implements AsyncDisposable {
           data: join(this.folder, 'imserver'),
           ...(digest ? { digest } : {}),
           ...(rooms ? { rooms } : {}),
+          ...(presence ? { presence } : {}),
           ...(tls ? { tls: { ...tls, port: 0 } } : {}),
         },
         'test',

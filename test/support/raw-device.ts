@@ -31,6 +31,7 @@ export class RawDevice implements AsyncDisposable {
   readonly peer: SipPeer;
   readonly user: string;
   readonly server: number;
+  readonly #taken = new Set<string>();
 
   private constructor(peer: SipPeer, user: string, server: number) {
     this.peer = peer;
@@ -113,6 +114,18 @@ export class RawDevice implements AsyncDisposable {
         message.header('CSeq') === `${fields.cseq} ${method}`,
       `final response to ${method}`,
     );
+  }
+
+  /** The next request that has not been taken yet: one that came twice because the machine is slow counts once. */
+  async next(method: string): Promise<PeerMessage> {
+    const keyOf = (message: PeerMessage) =>
+      `${message.header('Call-ID')} ${message.tag('From')} ${message.header('CSeq')}`;
+    const request = await this.peer.messages.next(
+      (message) => message.startLine.startsWith(`${method} `) && !this.#taken.has(keyOf(message)),
+      method,
+    );
+    this.#taken.add(keyOf(request));
+    return request;
   }
 
   /** ACK of a failure response: same branch. */

@@ -7,7 +7,7 @@ import type { AccountId, ConversationId } from '../../../shared/domain/ids.ts';
 import { CallError } from '../../../shared/ipc/error-codes.ts';
 import { createSecretRoomName } from '../../base/room-names.ts';
 import type { AccountLink } from '../account-link.ts';
-import { userOf } from '../address.ts';
+import { userOf } from '../../sip/address.ts';
 import type { Commands } from '../commands.ts';
 import type { Messenger } from '../messenger.ts';
 import type { GroupLink } from './group-link.ts';

@@ -21,7 +21,7 @@ import {
 } from '../../sip/conference-info.ts';
 import type { StoredGroup } from '../../store/groups.ts';
 import type { Store } from '../../store/store.ts';
-import { toAddress, userOf } from '../address.ts';
+import { toAddress, userOf } from '../../sip/address.ts';
 import type { Chat } from '../chat.ts';
 import { ConversationLink, type ConversationHost } from '../conversation-link.ts';
 import type { Delivery } from '../delivery.ts';

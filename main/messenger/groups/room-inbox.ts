@@ -16,7 +16,7 @@ import {
 } from '../../sip/conference-info.ts';
 import { StoreError } from '../../store/database.ts';
 import type { Store } from '../../store/store.ts';
-import { toAddress, userOf } from '../address.ts';
+import { toAddress, userOf } from '../../sip/address.ts';
 import { parseComposing, COMPOSING_TYPE } from '../composing.ts';
 import type { Composing } from '../composing-state.ts';
 import type { Delivery } from '../delivery.ts';

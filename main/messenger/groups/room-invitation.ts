@@ -9,7 +9,7 @@ import { IncomingInvite } from '../../sip/agent/invite.ts';
 import { parseNameAddr } from '../../sip/headers.ts';
 import type { Store } from '../../store/store.ts';
 import type { AccountLink } from '../account-link.ts';
-import { toAddress, userOf } from '../address.ts';
+import { toAddress, userOf } from '../../sip/address.ts';
 import type { Feed } from '../feed.ts';
 import { openGroup } from './open-group.ts';
 

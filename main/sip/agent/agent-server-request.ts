@@ -3,6 +3,7 @@
  */
 import type { Log } from '../../base/log.ts';
 import { parseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
+import { hostOfAddress } from '../uri.ts';
 import type { DrachtioRequest, DrachtioResponse } from './drachtio.ts';
 import { toDrachtioHeaders, type OutgoingHeaders } from './outgoing.ts';
 
@@ -50,6 +51,12 @@ export class AgentServerRequest {
   get source(): { readonly address: string; readonly port: number; readonly transport: string } {
     const { source_address: address, source_port: port, protocol } = this.#request;
     return { address, port, transport: protocol === '' ? 'udp' : protocol };
+  }
+
+  /** The same as a SIP URI: `sip:192.0.2.1:5060;transport=tcp`. */
+  get sourceUri(): string {
+    const { address, port, transport } = this.source;
+    return `sip:${hostOfAddress(address)}:${port};transport=${transport}`;
   }
 
   /** True for a BYE that the engine made itself (ACK timeout, session expiry): no answer is possible. */

@@ -51,8 +51,8 @@ export interface NotifierSubscriptionParts {
   readonly minIntervalMs: number;
   readonly subscriber: string;
   readonly resource: string;
-  /** URI of the subscriber's Contact. */
-  readonly contact: string;
+  /** Where its SUBSCRIBE has come from. */
+  readonly source: string;
   readonly begins: 'pending' | 'active';
   readonly clock: Clock;
   readonly turns: NotifyTurns;
@@ -67,7 +67,7 @@ export interface NotifierSubscriptionParts {
 export class NotifierSubscription {
   readonly subscriber: string;
   readonly resource: string;
-  readonly contact: string;
+  readonly source: string;
   readonly event: string;
   readonly #parts: NotifierSubscriptionParts;
   readonly #release: () => void;
@@ -88,7 +88,7 @@ export class NotifierSubscription {
     this.#parts = parts;
     this.subscriber = parts.subscriber;
     this.resource = parts.resource;
-    this.contact = parts.contact;
+    this.source = parts.source;
     this.event = parts.event;
     this.#state = parts.begins;
     this.#release = parts.agent.handleDialog(parts.dialogId, (request) => this.#receive(request));

@@ -66,6 +66,7 @@ export class Notifier implements Disposable {
   readonly #log: Log;
   readonly #packages = new Map<string, EventPackage>();
   readonly #subscriptions = new Set<NotifierSubscription>();
+  readonly #bySource = new Map<string, Set<NotifierSubscription>>();
   readonly #perSubscriber = new Map<string, number>();
   readonly #turns: NotifyTurns;
 
@@ -130,9 +131,9 @@ export class Notifier implements Disposable {
     await this.#begin(request, known, { subscriber, resource, begins: verdict.kind, expiresS });
   }
 
-  /** Ends, without a word, what a device has subscribed to that is not there any more. */
-  receiveGone(contact: string): void {
-    for (const subscription of this.#subscriptions) if (subscription.contact === contact) subscription.drop();
+  /** Ends, without a word, what was subscribed to from there (`sourceUri` of the SUBSCRIBE): nobody is there any more. */
+  receiveLeft(source: string): void {
+    for (const subscription of [...(this.#bySource.get(source) ?? [])]) subscription.drop();
   }
 
   [Symbol.dispose](): void {
@@ -163,7 +164,7 @@ export class Notifier implements Disposable {
       minIntervalMs,
       eventHeader: eventOf(headers.get('event') ?? ''),
       state: (one) => eventPackage.stateFor(one),
-      contact: parseNameAddr(headers.list('contact')[0] ?? '').uri,
+      source: request.sourceUri,
       clock: this.#clock,
       turns: this.#turns,
       log: this.#log,
@@ -174,6 +175,8 @@ export class Notifier implements Disposable {
       },
     });
     this.#subscriptions.add(subscription);
+    const { source } = subscription;
+    this.#bySource.set(source, (this.#bySource.get(source) ?? new Set()).add(subscription));
     this.#perSubscriber.set(parts.subscriber, (this.#perSubscriber.get(parts.subscriber) ?? 0) + 1);
     const sent = await request.respond(200, {
       headers: { Contact: NOTIFIER_CONTACT, Expires: String(parts.expiresS) },
@@ -218,7 +221,10 @@ export class Notifier implements Disposable {
 
   #forget(subscription: NotifierSubscription): void {
     if (!this.#subscriptions.delete(subscription)) return;
-    const { subscriber } = subscription;
+    const { subscriber, source } = subscription;
+    const ofSource = this.#bySource.get(source);
+    ofSource?.delete(subscription);
+    if (ofSource?.size === 0) this.#bySource.delete(source);
     const left = (this.#perSubscriber.get(subscriber) ?? 1) - 1;
     if (left === 0) this.#perSubscriber.delete(subscriber);
     else this.#perSubscriber.set(subscriber, left);

@@ -85,4 +85,27 @@ CREATE INDEX room_messages_by_room ON room_messages (room, position);
 CREATE UNIQUE INDEX room_messages_by_id ON room_messages (room, sender, message_id);
 `,
   },
+  {
+    // What users have decided about others, who asks to see them, and what their devices are called.
+    version: 4,
+    sql: `
+CREATE TABLE contact_rules (
+  user TEXT NOT NULL,
+  peer TEXT NOT NULL,
+  presence TEXT NOT NULL CHECK (presence IN ('ask', 'allow', 'block')),
+  blocked INTEGER NOT NULL CHECK (blocked IN (0, 1)),
+  PRIMARY KEY (user, peer)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE presence_asks (
+  user TEXT NOT NULL,
+  watcher TEXT NOT NULL,
+  asked_ms INTEGER NOT NULL,
+  PRIMARY KEY (user, watcher)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX presence_asks_by_age ON presence_asks (asked_ms);
+
+ALTER TABLE bindings ADD COLUMN description TEXT NOT NULL DEFAULT '';
+`,
+  },
 ];

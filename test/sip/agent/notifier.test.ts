@@ -108,7 +108,11 @@ async function begin(fields: RequestFields & { from?: string } = {}) {
 }
 
 const stateOf = (notify: PeerMessage) => notify.header('Subscription-State');
-const notifies = () => peer.log.filter(({ startLine }) => startLine.startsWith('NOTIFY '));
+/** Each once: one may come twice when the machine is slow. */
+const notifies = () => {
+  const all = peer.log.filter(({ startLine }) => startLine.startsWith('NOTIFY '));
+  return [...new Map(all.map((one) => [one.header('Call-ID') + one.header('CSeq'), one])).values()];
+};
 const over = (count: number) => expect.poll(() => notifier.count).toBe(count);
 
 describe('a subscription with us (RFC 6665 §4.2)', () => {
@@ -234,12 +238,13 @@ describe('a subscription with us (RFC 6665 §4.2)', () => {
   });
 
   it('of a device that has gone is forgotten without a word', async () => {
-    await begin({ contact: '<sip:alice@127.0.0.1:4444>' });
     await begin();
-    notifier.receiveGone('sip:alice@127.0.0.1:4444');
-    expect([notifier.count, weather.ended]).toEqual([1, 1]);
+    notifier.receiveLeft(`sip:127.0.0.1:${peer.port + 1};transport=udp`);
+    expect(notifier.count).toBe(1);
+    notifier.receiveLeft(`sip:127.0.0.1:${peer.port};transport=udp`);
+    expect([notifier.count, weather.ended]).toEqual([0, 1]);
     await peer.fence(port);
-    expect(notifies()).toHaveLength(2);
+    expect(notifies()).toHaveLength(1);
   });
 });
 

@@ -1,8 +1,8 @@
 /**
  * Owns: turning SIP URIs into addresses and addresses into name-addrs.
- * Called by: account-link.ts, request-routing.ts, chat.ts. Calls: sip/uri.ts.
+ * Called by: messenger, imserver, contact-rules.ts. Calls: uri.ts.
  */
-import { tryParseSipUri } from '../sip/uri.ts';
+import { tryParseSipUri } from './uri.ts';
 
 /** `sip:Bob@Example.org;x=y` → `Bob@example.org`; undefined for anything without a user. */
 export function toAddress(uri: string): string | undefined {
