@@ -13,9 +13,9 @@ export function historyJobCommands(jobs: HistoryJobs): Pick<Commands, Extract<Ca
       await jobs.stage(input);
       return null;
     },
-    'job.import': ({ staged }) => jobs.import(staged),
+    'job.import': ({ staged, kind }) => jobs.import(staged, kind),
     'job.stop': () => jobs.stop(),
-    'job.resume': () => Promise.resolve(jobs.resume()),
+    'job.resume': ({ passphrase }) => Promise.resolve(jobs.resume(passphrase)),
     'job.dismiss': () => {
       jobs.dismiss();
       return Promise.resolve(null);

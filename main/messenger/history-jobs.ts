@@ -15,10 +15,17 @@ import type { Store } from '../store/store.ts';
 import type { ChosenFiles } from './chosen-files.ts';
 import type { Feed } from './feed.ts';
 import { safeFileName } from './file-name.ts';
+import {
+  exportArchive,
+  unfinishedArchive,
+  unfinishedArchiveIn,
+  type ArchiveSelection,
+} from './history/archive-export.ts';
+import type { Attachments } from './history/attachments.ts';
 import { exportHistory } from './history/export.ts';
-import { FILES_FOLDER, LINES_FILE, MANIFEST_FILE } from './history/export-format.ts';
+import { ExportError } from './history/export-error.ts';
+import { FILES_FOLDER, LINES_FILE, MANIFEST_FILE, type Manifest } from './history/export-format.ts';
 import { importHistory } from './history/import.ts';
-import { ExportError } from './history/verify.ts';
 import { exportFound } from './search-export.ts';
 import type { FileDesktop } from './transfer-commands.ts';
 
@@ -32,26 +39,47 @@ export interface HistoryJobsOptions {
   readonly program: string;
   /** Without one, exports go into a folder of the profile. */
   readonly desktop?: FileDesktop;
+  /** Where files of messages are read. Default: the disk. */
+  readonly attachments?: Attachments;
   readonly clock?: Clock;
 }
 
-interface ExportPlan {
-  readonly folder: string;
+interface ExportWish {
   readonly format: ExportFormat;
-  readonly conversationId: ConversationId | undefined;
+  /** Absent: all. */
+  readonly conversationId?: ConversationId | undefined;
   /** Only what this finds. */
-  readonly search: string | undefined;
+  readonly search?: string | undefined;
+  /** Of an archive. */
+  readonly passphrase?: string | undefined;
+}
+
+interface ExportPlan extends ExportWish {
+  readonly kind: 'export';
+  /** A folder, or the file of an archive. */
+  readonly folder: string;
+}
+
+interface ImportPlan {
+  readonly kind: 'import';
+  readonly folder: string;
+  readonly passphrase: string | undefined;
 }
 
 /** Noted by an export in its folder until it is finished. */
 const UNFINISHED_FILE = 'export.part.json';
+const ARCHIVE_END = '.parley';
+/** What the window calls an archive that it hands in. */
+const STAGED_ARCHIVE = 'archive.parley';
+/** Parts of an export that lie in no folder of it. */
+const ALONE: readonly string[] = [LINES_FILE, MANIFEST_FILE, STAGED_ARCHIVE];
 
 /** At most one at a time. The constructor starts nothing. */
 export class HistoryJobs implements AsyncDisposable {
   readonly #options: HistoryJobsOptions;
   readonly #clock: Clock;
   #job: HistoryJob | null = null;
-  #plan: ExportPlan | undefined;
+  #plan: ExportPlan | ImportPlan | undefined;
   #running: Promise<void> | undefined;
   #abort = new AbortController();
   #staging: string | undefined;
@@ -68,21 +96,14 @@ export class HistoryJobs implements AsyncDisposable {
   }
 
   /** Asks where to, then begins. Null: the user has changed his mind. Rejects with CallError. */
-  async export(input: {
-    format: ExportFormat;
-    conversationId?: ConversationId | undefined;
-    search?: string | undefined;
-  }): Promise<HistoryJob | null> {
+  async export(input: ExportWish): Promise<HistoryJob | null> {
     this.#refuseSecond();
     const { desktop, profile } = this.#options;
     const chosen = desktop === undefined ? join(profile, 'exports') : await desktop.chooseFolder('export');
     if (chosen === undefined) return null;
     this.#refuseSecond();
-    const isUnfinished = input.search === undefined && (await exists(join(chosen, UNFINISHED_FILE)));
-    const folder = isUnfinished ? chosen : await this.#newFolder(chosen, input.conversationId);
-    const { format, conversationId, search } = input;
-    this.#plan = { folder, format, conversationId, search };
-    return this.#begin('export', folder, () => this.#export());
+    const folder = (await unfinishedIn(chosen, input)) ?? (await this.#newPlace(chosen, input));
+    return this.#begin({ ...input, kind: 'export', folder });
   }
 
   /** Keeps a part of an export that the window hands in. Rejects with CallError. */
@@ -113,17 +134,16 @@ export class HistoryJobs implements AsyncDisposable {
     await rename(file.path, target);
   }
 
-  /** Takes in what was staged, or a folder that the user chooses. Null: he has changed his mind. Rejects with CallError. */
-  async import(staged: boolean): Promise<HistoryJob | null> {
+  /** Takes in what was staged, or what the user chooses. Null: he has changed his mind. Rejects with CallError. */
+  async import(staged: boolean, kind: 'folder' | 'archive' = 'folder'): Promise<HistoryJob | null> {
     this.#refuseSecond();
-    const folder = staged ? this.#staging : await this.#options.desktop?.chooseFolder('import');
+    const folder = staged ? await this.#stagedExport() : await this.#chooseImport(kind);
     if (folder === undefined) {
       if (staged) throw new CallError('not-found', 'Choose the folder of an export first.');
       return null;
     }
     this.#refuseSecond();
-    this.#plan = undefined;
-    return this.#begin('import', folder, () => this.#import(folder));
+    return this.#begin({ kind: 'import', folder, passphrase: undefined });
   }
 
   /** Resolves when it has stopped. */
@@ -133,15 +153,17 @@ export class HistoryJobs implements AsyncDisposable {
     return this.#job;
   }
 
-  /** Rejects with CallError. */
-  resume(): HistoryJob {
+  /** `passphrase`: of an archive that is taken in; absent: as before. Rejects with CallError. */
+  resume(passphrase?: string): HistoryJob {
     this.#refuseSecond();
-    if (this.#plan === undefined) throw new CallError('not-found', 'There is nothing to go on with.');
-    return this.#begin('export', this.#plan.folder, () => this.#export());
+    const plan = this.#plan;
+    if (plan === undefined) throw new CallError('not-found', 'There is nothing to go on with.');
+    return this.#begin({ ...plan, passphrase: passphrase ?? plan.passphrase });
   }
 
   dismiss(): void {
     if (this.#running !== undefined) return;
+    this.#plan = undefined;
     this.#publish(null);
   }
 
@@ -152,7 +174,8 @@ export class HistoryJobs implements AsyncDisposable {
       throw new CallError('not-found', 'There is nothing to show.');
     }
     const { folder, state } = this.#job;
-    await desktop.reveal(join(folder, state === 'done' ? MANIFEST_FILE : UNFINISHED_FILE));
+    if (isArchive(folder)) await desktop.reveal(state === 'done' ? folder : unfinishedArchive(folder));
+    else await desktop.reveal(join(folder, state === 'done' ? MANIFEST_FILE : UNFINISHED_FILE));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -165,12 +188,25 @@ export class HistoryJobs implements AsyncDisposable {
     throw new CallError('too-many', 'An export or import is running. Wait for it, or stop it.');
   }
 
-  #begin(kind: HistoryJob['kind'], folder: string, work: () => Promise<Partial<HistoryJob>>): HistoryJob {
+  async #chooseImport(kind: 'folder' | 'archive'): Promise<string | undefined> {
+    const { desktop } = this.#options;
+    return kind === 'archive' ? desktop?.chooseArchive() : desktop?.chooseFolder('import');
+  }
+
+  /** The folder of what was staged, or the archive in it. */
+  async #stagedExport(): Promise<string | undefined> {
+    if (this.#staging === undefined) return undefined;
+    const archive = join(this.#staging, STAGED_ARCHIVE);
+    return (await exists(archive)) ? archive : this.#staging;
+  }
+
+  #begin(plan: ExportPlan | ImportPlan): HistoryJob {
     this.#abort = new AbortController();
+    this.#plan = plan;
     const job: HistoryJob = {
-      kind,
+      kind: plan.kind,
       state: 'running',
-      folder,
+      folder: plan.folder,
       conversations: 0,
       messages: 0,
       total: null,
@@ -179,7 +215,8 @@ export class HistoryJobs implements AsyncDisposable {
       failure: null,
     };
     this.#publish(job);
-    this.#running = work()
+    const work = plan.kind === 'export' ? this.#export(plan) : this.#import(plan);
+    this.#running = work
       .then(
         (result) => ({ ...result, state: 'done' as const }),
         (error: unknown) => this.#failure(error),
@@ -193,23 +230,45 @@ export class HistoryJobs implements AsyncDisposable {
 
   #failure(error: unknown): Pick<HistoryJob, 'state' | 'failure'> {
     if (this.#abort.signal.aborted) return { state: 'stopped', failure: null };
-    const { code } = error as NodeJS.ErrnoException;
+    const code = failureCode(error);
     const detail = error instanceof Error ? error.message : String(error);
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
-      return { state: 'failed', failure: { code: 'disk-full', detail } };
+    if (code === 'not-written' || code === 'internal') {
+      this.#options.log.error('history-job.failed', { error });
     }
-    if (error instanceof ExportError) return { state: 'failed', failure: { code: 'not-an-export', detail } };
-    this.#options.log.error('history-job.failed', { error });
-    const isSystem = code !== undefined && /^E[A-Z]+$/.test(code);
-    return { state: 'failed', failure: { code: isSystem ? 'not-written' : 'internal', detail } };
+    return { state: 'failed', failure: { code, detail } };
   }
 
-  async #export(): Promise<Partial<HistoryJob>> {
-    const plan = this.#plan;
-    if (plan === undefined) throw new Error('there is no plan');
-    const { store, program } = this.#options;
+  async #export(plan: ExportPlan): Promise<Partial<HistoryJob>> {
     const { conversationId, folder, format, search } = plan;
-    if (search !== undefined) return this.#exportFound(search, plan);
+    const { store, program, attachments } = this.#options;
+    const common = {
+      store,
+      program,
+      signal: this.#abort.signal,
+      now: () => this.#clock.now(),
+      ...(attachments ? { attachments } : {}),
+      receiveProgress: (progress: Partial<HistoryJob>) => this.#tell(progress),
+    };
+    const conversations = await this.#conversationsOf(plan);
+    let manifest: Manifest;
+    if (format === 'parley') {
+      const { passphrase } = plan;
+      await mkdir(dirname(folder), { recursive: true });
+      manifest = await exportArchive({ ...common, path: folder, passphrase, selection: selectionOf(plan) });
+    } else if (search !== undefined) {
+      manifest = await exportFound({ ...common, folder, format, text: search, conversationId });
+    } else {
+      await mkdir(folder, { recursive: true });
+      manifest = await exportHistory({ ...common, folder, format, conversations });
+    }
+    const { messages, files } = manifest.counts;
+    return { conversations: manifest.counts.conversations, messages, files };
+  }
+
+  /** Which are written; tells how many messages they have. What a search finds nobody knows before. */
+  async #conversationsOf({ conversationId, search }: ExportPlan): Promise<ConversationId[]> {
+    const { store } = this.#options;
+    if (search !== undefined) return [];
     const conversations =
       conversationId === undefined
         ? (await store.call('selectConversations', null)).map(({ id }) => id)
@@ -221,60 +280,28 @@ export class HistoryJobs implements AsyncDisposable {
       total += incoming + outgoing;
     }
     this.#tell({ total });
-    await mkdir(folder, { recursive: true });
-    const { counts } = await exportHistory({
-      store,
-      folder,
-      format,
-      conversations,
-      program,
-      signal: this.#abort.signal,
-      receiveProgress: (progress) => this.#tell(progress),
-    });
-    const { messages, files } = counts;
-    return { conversations: counts.conversations, messages, files };
+    return conversations;
   }
 
-  async #exportFound(
-    text: string,
-    { folder, format, conversationId }: ExportPlan,
-  ): Promise<Partial<HistoryJob>> {
-    const { store, program } = this.#options;
-    const { counts } = await exportFound({
-      store,
-      folder,
-      format,
-      text,
-      conversationId,
-      program,
-      signal: this.#abort.signal,
-      now: () => this.#clock.now(),
-      receiveProgress: (progress) => this.#tell(progress),
-    });
-    const { conversations, messages, files } = counts;
-    return { conversations, messages, files };
-  }
-
-  async #import(folder: string): Promise<Partial<HistoryJob>> {
+  /** What was staged stays until it is taken in or something else is staged: a passphrase may be missing. */
+  async #import({ folder: from, passphrase }: ImportPlan): Promise<Partial<HistoryJob>> {
     const { store, profile } = this.#options;
-    try {
-      const { conversations, messages, added } = await importHistory({
-        store,
-        folder,
-        filesFolder: join(profile, 'files'),
-        receiveProgress: (progress) => {
-          this.#abort.signal.throwIfAborted();
-          this.#tell(progress);
-        },
-      });
-      return { conversations, messages, added };
-    } finally {
-      await this.#forgetStaged();
-    }
+    const { conversations, messages, added } = await importHistory({
+      store,
+      from,
+      passphrase,
+      filesFolder: join(profile, 'files'),
+      receiveProgress: (progress) => {
+        this.#abort.signal.throwIfAborted();
+        this.#tell(progress);
+      },
+    });
+    await this.#forgetStaged();
+    return { conversations, messages, added };
   }
 
-  /** A folder of its own in the one that was chosen. */
-  async #newFolder(parent: string, conversationId: ConversationId | undefined): Promise<string> {
+  /** A folder of its own, or a file, in the folder that was chosen. */
+  async #newPlace(parent: string, { conversationId, format }: ExportWish): Promise<string> {
     const conversation =
       conversationId === undefined
         ? null
@@ -288,8 +315,9 @@ export class HistoryJobs implements AsyncDisposable {
     const what = conversation === null ? 'Parley' : `Parley ${conversation.peerName}`;
     const name = safeFileName(`${what} ${day} ${two(now.getHours())}${two(now.getMinutes())}`);
     for (let number = 1; ; number += 1) {
-      const folder = join(parent, number === 1 ? name : `${name} (${number})`);
-      if (!(await exists(folder))) return folder;
+      const end = `${number === 1 ? '' : ` (${number})`}${format === 'parley' ? ARCHIVE_END : ''}`;
+      const place = join(parent, `${name}${end}`);
+      if (!(await exists(place)) && !(await exists(unfinishedArchive(place)))) return place;
     }
   }
 
@@ -319,10 +347,35 @@ export class HistoryJobs implements AsyncDisposable {
   }
 }
 
+function isArchive(path: string): boolean {
+  return path.endsWith(ARCHIVE_END);
+}
+
+function selectionOf({ conversationId, search }: ExportWish): ArchiveSelection {
+  if (search !== undefined) return { search, conversationId: conversationId ?? null };
+  return { conversations: conversationId === undefined ? null : [conversationId] };
+}
+
+/** Where an export that was begun earlier goes on, when the user has chosen its folder. */
+async function unfinishedIn(chosen: string, wish: ExportWish): Promise<string | undefined> {
+  if (wish.format === 'parley') {
+    return wish.passphrase === undefined ? unfinishedArchiveIn(chosen, selectionOf(wish)) : undefined;
+  }
+  return wish.search === undefined && (await exists(join(chosen, UNFINISHED_FILE))) ? chosen : undefined;
+}
+
+function failureCode(error: unknown): NonNullable<HistoryJob['failure']>['code'] {
+  const { code } = error as { code?: string };
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'STORE_FULL') return 'disk-full';
+  if (error instanceof ExportError) return error.kind === 'locked' ? 'locked' : 'not-an-export';
+  if (code === 'STORE_READ_ONLY') return 'not-written';
+  return code !== undefined && /^E[A-Z]+$/.test(code) ? 'not-written' : 'internal';
+}
+
 /** Only what an export has, and where it has it: the names come from the window. */
 function isPartOfExport(path: string): boolean {
   const [folder, name, ...rest] = path.split('/');
-  if (name === undefined) return folder === LINES_FILE || folder === MANIFEST_FILE;
+  if (name === undefined) return folder !== undefined && ALONE.includes(folder);
   return folder === FILES_FOLDER && rest.length === 0 && name !== '' && safeFileName(name) === name;
 }
 

@@ -6,10 +6,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { FolderFormat } from '../../shared/domain/history.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { IPC_LIMITS } from '../base/limits.ts';
 import type { ExportedMessage } from '../store/export-rows.ts';
 import type { Store } from '../store/store.ts';
+import type { Attachments } from './history/attachments.ts';
 import {
   FILES_FOLDER,
   FIRST_CHAIN,
@@ -26,12 +28,13 @@ import { escapeHtml, messageHtml, messageText, pageEnd, pageStart } from './hist
 export interface SearchExportOptions {
   readonly store: Store;
   readonly folder: string;
-  readonly format: Manifest['format'];
+  readonly format: FolderFormat;
   readonly text: string;
   readonly conversationId?: ConversationId | undefined;
   readonly program: string;
   readonly signal: AbortSignal;
   readonly now: () => number;
+  readonly attachments?: Attachments;
   readonly receiveProgress: (progress: { messages: number; total: number }) => void;
 }
 
@@ -67,7 +70,7 @@ export async function exportFound(options: SearchExportOptions): Promise<Manifes
     else parts.push(format === 'html' ? `<h2>${escapeHtml(title)}</h2>\n` : `\n${title}\n\n`);
     for (const message of messages) {
       options.signal.throwIfAborted();
-      const path = await copyAttachment(folder, message, files);
+      const path = await copyAttachment(folder, message, files, options.attachments);
       counts.messages += 1;
       if (format === 'jsonl') addLine(messageLine(id, message, path));
       else {

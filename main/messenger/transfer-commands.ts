@@ -15,6 +15,8 @@ export interface FileDesktop {
   saveText(text: string | Uint8Array, name: string): Promise<void>;
   /** Asks for a folder to write into, or to read from. Undefined: the user has changed his mind. */
   chooseFolder(purpose: 'export' | 'import'): Promise<string | undefined>;
+  /** Asks for an archive, or another file that Parley reads. Undefined: as above. */
+  chooseArchive(): Promise<string | undefined>;
 }
 
 const none = (): Promise<never> =>
@@ -27,6 +29,7 @@ export const noFileDesktop: FileDesktop = {
   saveFile: none,
   saveText: none,
   chooseFolder: none,
+  chooseArchive: none,
 };
 
 export function transferCommands(

@@ -3,6 +3,7 @@
  * Called by: worker.ts, hosts/single-instance.ts, tests. Calls: better-sqlite3-multiple-ciphers.
  */
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import type BetterSqlite3 from 'better-sqlite3-multiple-ciphers';
 import { wireKey } from './message-keys.ts';
 
@@ -14,14 +15,27 @@ export interface Migration {
   readonly sql: string;
 }
 
+/**
+ * `STORE_LOCKED`: it is encrypted, and its key is not there; `STORE_WRONG_KEY`: it is another one, or the file is damaged
+ * where it begins. Of what is only read: `STORE_NOT_A_HISTORY`, and `STORE_UNFINISHED` for an archive without its end.
+ */
+export type StoreErrorCode =
+  | 'STORE_LOCKED'
+  | 'STORE_WRONG_KEY'
+  | 'STORE_NOT_A_HISTORY'
+  | 'STORE_UNFINISHED'
+  | 'STORE_TOO_NEW'
+  | 'STORE_DAMAGED'
+  | 'STORE_READ_ONLY'
+  | 'STORE_FULL'
+  | 'STORE_FAILED';
+
 /** The file cannot be used. `message` says what to do. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  /** `STORE_LOCKED`: it is encrypted, and its key is not there. */
-  readonly code:
-    'STORE_LOCKED' | 'STORE_TOO_NEW' | 'STORE_DAMAGED' | 'STORE_READ_ONLY' | 'STORE_FULL' | 'STORE_FAILED';
+  readonly code: StoreErrorCode;
 
-  constructor(code: StoreError['code'], message: string, cause?: unknown) {
+  constructor(code: StoreErrorCode, message: string, cause?: unknown) {
     super(message, { cause });
     this.code = code;
   }
@@ -53,6 +67,10 @@ export function asStoreError(error: unknown): StoreError {
 }
 
 type Driver = typeof BetterSqlite3;
+
+// The driver asks the environment of the process when it is loaded first: only a name that is a URI can say "immutable".
+// Every path of ours is absolute, so none is taken for one. In a thread this changes nothing, and need not.
+process.env['SQLITE_USE_URI'] = '1';
 
 /** Loads the prebuilt binary of this platform directly: the package's default entry may take hundreds of ms. */
 async function loadDriver(): Promise<Driver> {
@@ -98,7 +116,7 @@ export function isEncryptedDatabase(path: string): boolean {
   return !isPlainDatabase(path) && headerOf(path).subarray(FIXED_AT).equals(FIXED_HEADER);
 }
 
-/** ChaCha20-Poly1305, each page on its own; the key is used as it is. */
+/** ChaCha20-Poly1305, each page on its own; the key is used as it is. Behind it may stand the 16 bytes that the file begins with. */
 function unlock(database: Database, key: Uint8Array): void {
   database.pragma("cipher = 'chacha20'");
   database.key(Buffer.from(`raw:${Buffer.from(key).toString('hex')}`));
@@ -138,12 +156,35 @@ export async function openDatabase(
     database.pragma('trusted_schema = OFF');
     database.pragma('temp_store = MEMORY');
     database.pragma('cache_size = -16000');
-    database.function('wire_key', { deterministic: true }, (wireId: unknown) => wireKey(String(wireId)));
+    addFunctions(database);
     migrate(database, migrations, found, upTo);
     return database;
   } catch (error) {
     database?.close();
     throw asStoreError(error);
+  }
+}
+
+/**
+ * Opens a file that nobody writes to, and writes nothing: not to it, not beside it. What a log beside it has is not read.
+ * Throws the error of SQLite.
+ */
+export async function openImmutable(path: string, key?: Uint8Array): Promise<Database> {
+  driver ??= await loadDriver();
+  const database = new driver(`${pathToFileURL(path).href}?immutable=1&mode=ro`, {
+    readonly: true,
+    fileMustExist: true,
+  });
+  try {
+    if (key !== undefined) unlock(database, key);
+    database.pragma('trusted_schema = OFF');
+    database.pragma('temp_store = MEMORY');
+    database.pragma('cache_size = -16000');
+    addFunctions(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
   }
 }
 
@@ -197,6 +238,11 @@ export async function takeFileLock(path: string): Promise<Disposable | undefined
     if (String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) return undefined;
     throw asStoreError(error);
   }
+}
+
+/** What statements of ours use. */
+function addFunctions(database: Database): void {
+  database.function('wire_key', { deterministic: true }, (wireId: unknown) => wireKey(String(wireId)));
 }
 
 function migrate(database: Database, migrations: readonly Migration[], found: number, upTo: number): void {

@@ -44,7 +44,8 @@ export interface ExportedSession {
   readonly endCode: string | null;
 }
 
-interface Row extends IdColumns, GroupColumns {
+/** What `toExported` reads. */
+export interface ExportRow extends IdColumns, GroupColumns {
   direction: number;
   text: string;
   sent_at_ms: number;
@@ -60,7 +61,7 @@ interface Row extends IdColumns, GroupColumns {
   path: string | null;
 }
 
-function toExported(row: Row): ExportedMessage {
+export function toExported(row: ExportRow): ExportedMessage {
   const { name, type } = row;
   const wireId = unpackId(row.wire_id);
   return {
@@ -82,11 +83,14 @@ function toExported(row: Row): ExportedMessage {
   };
 }
 
+/** After FROM that joins `messages m` and what follows. */
+export const EXPORT_COLUMNS = `m.position, m.wire_id, m.id AS own_id, m.direction, m.text, m.sent_at_ms, m.stored_after_ms,
+  m.state, m.failure, m.headers, h.shape, t.name, t.type, t.size, t.sha256, t.path, ${GROUP_COLUMNS}`;
+export const EXPORT_JOIN = `LEFT JOIN transfers t ON t.position = m.position ${SHAPE_JOIN} ${GROUP_JOIN}`;
+
 export function exportProcedures(database: Database) {
-  const page = database.prepare<[string, number, number], Row>(
-    `SELECT m.position, m.wire_id, m.id AS own_id, m.direction, m.text, m.sent_at_ms, m.stored_after_ms, m.state, m.failure, m.headers, h.shape,
-       t.name, t.type, t.size, t.sha256, t.path, ${GROUP_COLUMNS}
-     FROM messages m INDEXED BY messages_by_conversation LEFT JOIN transfers t ON t.position = m.position ${SHAPE_JOIN} ${GROUP_JOIN}
+  const page = database.prepare<[string, number, number], ExportRow>(
+    `SELECT ${EXPORT_COLUMNS} FROM messages m INDEXED BY messages_by_conversation ${EXPORT_JOIN}
      WHERE m.conversation = ${CONVERSATION_KEY} AND m.position > ${VALUE} ORDER BY m.position LIMIT ?`,
   );
   const sessions = database.prepare<

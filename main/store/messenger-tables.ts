@@ -3,6 +3,7 @@
  * Calls: the procedures of each table.
  */
 import { accountProcedures } from './accounts.ts';
+import { archiveReadingProcedures } from './archive-reading.ts';
 import { browseProcedures } from './browse.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
@@ -30,6 +31,7 @@ export function messengerProcedures(
     ...deletionProcedures(database, index),
     ...groupProcedures(database),
     ...exportProcedures(database),
+    ...archiveReadingProcedures(database),
     ...sessionProcedures(database),
     ...settingProcedures(database),
     ...searchProcedures(database, isOvertaken),

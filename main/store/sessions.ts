@@ -5,7 +5,8 @@ import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Session, SessionEndCode } from '../../shared/domain/conversation.ts';
 import type { Database } from './database.ts';
 
-interface SessionRow {
+/** A row with the id of its conversation. */
+export interface SessionRow {
   id: string;
   conversation_id: string;
   direction: string;
@@ -18,7 +19,8 @@ interface SessionRow {
   end_message: string | null;
 }
 
-function toEndedSession(row: SessionRow): Session {
+/** As one that is over. */
+export function toEndedSession(row: SessionRow): Session {
   return {
     id: row.id as SessionId,
     conversationId: row.conversation_id as ConversationId,

@@ -4,6 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import type { Log } from '../base/log.ts';
+import type { ArchiveReport } from './archive-opening.ts';
 import type { MessengerProcedures } from './messenger-tables.ts';
 import { damageMarkOf } from './recovery.ts';
 import { StoreThread, type ProcedureInput, type ProcedureOutput } from './store-thread.ts';
@@ -32,6 +33,23 @@ export class Store implements AsyncDisposable {
   static async open(path: string, { key, log }: StoreOptions = {}): Promise<Store> {
     const start = { kind: 'messenger', path, key } as const;
     return new Store(await StoreThread.open<MessengerProcedures>(start, log), path, key);
+  }
+
+  /**
+   * Opens an archive, or the history of a copied profile, to be read: nothing is ever written to it or beside it.
+   * `folder`: where a copy goes when one is needed. Rejects with StoreError.
+   */
+  static async openArchive(
+    path: string,
+    { key, log, folder }: StoreOptions & { readonly folder: string },
+  ): Promise<Store> {
+    const start = { kind: 'archive', path, key, target: folder } as const;
+    return new Store(await StoreThread.open<MessengerProcedures>(start, log), path, key);
+  }
+
+  /** Of an archive: what it is. */
+  get archive(): ArchiveReport {
+    return this.#thread.opened as ArchiveReport;
   }
 
   get isEncrypted(): boolean {

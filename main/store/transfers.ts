@@ -148,6 +148,15 @@ function toPlaced(row: TransferRow): PlacedTransfer {
 const PLACED = `SELECT t.*, c.id AS conversation_id, m.direction, m.wire_id, m.id AS own_id
   FROM transfers t JOIN messages m ON m.position = t.position JOIN conversations c ON c.key = m.conversation`;
 
+/** Reads the file of the message at a position; null when it has none. */
+export function transferReader(database: Database): (position: number) => PlacedTransfer | null {
+  const byPosition = database.prepare<[number], TransferRow>(`${PLACED} WHERE t.position = ?`);
+  return (position) => {
+    const row = byPosition.get(position);
+    return row === undefined ? null : toPlaced(row);
+  };
+}
+
 export function transferProcedures(database: Database) {
   const positionOf = messagePositions(database);
   const upsert = database.prepare(
@@ -160,7 +169,7 @@ export function transferProcedures(database: Database) {
        part_path = excluded.part_path, preview = excluded.preview, failure_code = excluded.failure_code,
        failure_message = excluded.failure_message`,
   );
-  const byPosition = database.prepare<[number], TransferRow>(`${PLACED} WHERE t.position = ?`);
+  const byPosition = transferReader(database);
   const byWireId = database.prepare<[number, PackedId, string, number], TransferRow>(
     `${PLACED} WHERE m.wire_key = ? AND m.wire_id = ? AND c.id = ? AND m.direction = ?`,
   );
@@ -204,8 +213,7 @@ export function transferProcedures(database: Database) {
     },
     selectTransfer(input: { messageId: MessageId }): PlacedTransfer | null {
       const position = positionOf(input.messageId);
-      const row = position === undefined ? undefined : byPosition.get(position);
-      return row === undefined ? null : toPlaced(row);
+      return position === undefined ? null : byPosition(position);
     },
     /** By what both sides call it: the wire id of its message. */
     selectTransferByWireId(input: {

@@ -2,18 +2,21 @@
  * Owns: what crosses between the store's face and its thread.
  * Called by: store-thread.ts, worker.ts. Calls: nothing.
  */
-import type { StoreError } from './database.ts';
+import type { StoreErrorCode } from './database.ts';
 import type { RecoveryReport } from './recovery.ts';
 
 /** Which tables the thread serves, and where its file is. */
 export interface WorkerStart {
-  /** `check`: looks for damage, says what it found and ends. `backup`, `encrypt`: does that and ends. */
-  readonly kind: 'messenger' | 'imserver' | 'check' | 'backup' | 'encrypt';
+  /**
+   * `archive`: a messenger's tables that are only read; `archive-writer`: one that is being written. `check`: looks for
+   * damage, says what it found and ends. `backup`, `encrypt`: does that and ends.
+   */
+  readonly kind: 'messenger' | 'imserver' | 'archive' | 'archive-writer' | 'check' | 'backup' | 'encrypt';
   readonly path: string;
   /** What the file is encrypted with. */
   readonly key?: Uint8Array | undefined;
-  /** Where a backup goes. */
-  readonly target?: string;
+  /** Where a backup goes; of an archive: the folder for a copy. */
+  readonly target?: string | undefined;
   /** The newest ticket of each lane of searches, shared with the callers' thread. */
   readonly searches: Int32Array<SharedArrayBuffer>;
 }
@@ -35,7 +38,7 @@ export interface WorkerRequest {
 
 export type WorkerReply =
   | { readonly id: number; readonly ok: true; readonly value: unknown; readonly tookMs: number }
-  | { readonly id: number; readonly ok: false; readonly code: StoreError['code']; readonly message: string };
+  | { readonly id: number; readonly ok: false; readonly code: StoreErrorCode; readonly message: string };
 
 /** Named functions over one database; the thread runs them one at a time, in the order of arrival. */
 export type Procedures = Record<string, (input: never) => unknown>;

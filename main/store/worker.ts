@@ -5,6 +5,8 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import { explainArchive, openArchive, type ArchiveReport } from './archive-opening.ts';
+import { archiveWritingProcedures } from './archive-writing.ts';
 import { applyRestore, BACKUP_FOLDER, listBackups } from './backups.ts';
 import {
   asStoreError,
@@ -25,6 +27,7 @@ import { syncPath } from './sync-path.ts';
 import {
   type OpenReport,
   type Procedures,
+  type SearchTicket,
   type WorkerReply,
   type WorkerRequest,
   type WorkerStart,
@@ -93,17 +96,37 @@ async function openHistory(): Promise<{ database: Database; report: OpenReport }
   return { database, report: { wasOpen, recovered, replaced } };
 }
 
+function isOvertaken({ lane, number }: SearchTicket): boolean {
+  return Atomics.load(start.searches, lane) !== number;
+}
+
+async function openReadOnly(): Promise<{
+  database: Database;
+  procedures: Procedures;
+  report: ArchiveReport;
+}> {
+  const { path, key, target = '' } = start;
+  const { database, report } = await openArchive(path, messengerMigrations, target, key);
+  const procedures = messengerProcedures(database, isOvertaken);
+  if (report.copy !== null) indexBacklog(procedures.continueIndexing);
+  return { database, procedures, report };
+}
+
 async function openTables(): Promise<{
   database: Database;
   procedures: Procedures;
-  report: OpenReport | null;
+  report: OpenReport | ArchiveReport | null;
 }> {
+  if (start.kind === 'archive') return openReadOnly();
+  if (start.kind === 'archive-writer') {
+    const database = await openDatabase(start.path, messengerMigrations, undefined, start.key);
+    // What a power cut takes is written again: each page notes how far it is.
+    database.pragma('synchronous = NORMAL');
+    return { database, procedures: archiveWritingProcedures(database), report: null };
+  }
   if (start.kind === 'messenger') {
     const { database, report } = await openHistory();
-    const procedures = messengerProcedures(
-      database,
-      ({ lane, number }) => Atomics.load(start.searches, lane) !== number,
-    );
+    const procedures = messengerProcedures(database, isOvertaken);
     indexBacklog(procedures.continueIndexing);
     return { database, procedures, report };
   }
@@ -118,7 +141,8 @@ function run(procedures: Procedures, { id, procedure, input }: WorkerRequest): W
     if (known === undefined) throw new Error(`no procedure ${procedure}`);
     return { id, ok: true, value: known(input as never), tookMs: performance.now() - began };
   } catch (error) {
-    const { code, message } = asStoreError(error);
+    const { code, message } =
+      start.kind === 'archive' ? explainArchive(error, start.path) : asStoreError(error);
     return { id, ok: false, code, message };
   }
 }
@@ -186,20 +210,21 @@ async function backUp(target: string): Promise<void> {
 
 async function serve(from: MessagePort): Promise<void> {
   const { database, procedures, report } = await openTables();
-  const vacuum = new IdleVacuum(database);
-  vacuum.postpone();
+  const isWritten = start.kind === 'messenger' || start.kind === 'imserver';
+  const vacuum = isWritten ? new IdleVacuum(database) : undefined;
+  vacuum?.postpone();
   from.on('message', (first: WorkerRequest | 'close') => {
     const { requests, close } = takeBatch(first, from);
     for (const reply of runBatch(database, procedures, requests)) from.postMessage(reply);
     if (!close) {
-      vacuum.postpone();
+      vacuum?.postpone();
       return;
     }
-    vacuum[Symbol.dispose]();
+    vacuum?.[Symbol.dispose]();
     clearImmediate(backlog);
-    database.pragma('optimize');
+    if (isWritten) database.pragma('optimize');
     database.close();
-    if (report !== null) rmSync(openMark, { force: true });
+    if (start.kind === 'messenger') rmSync(openMark, { force: true });
     from.close();
   });
   from.postMessage({ id: 0, ok: true, value: report, tookMs: 0 } satisfies WorkerReply);
@@ -215,7 +240,7 @@ async function doOnce(): Promise<unknown> {
 }
 
 try {
-  if (start.kind === 'messenger' || start.kind === 'imserver') await serve(port);
+  if (['messenger', 'imserver', 'archive', 'archive-writer'].includes(start.kind)) await serve(port);
   else {
     const value = await doOnce();
     port.postMessage({ id: 0, ok: true, value, tookMs: 0 } satisfies WorkerReply);

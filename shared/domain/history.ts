@@ -61,13 +61,16 @@ export interface ConversationFigures {
   readonly fileBytes: number;
 }
 
-/** How a history is written: pages for people, lines for programs and for another Parley, plain text. */
-export const exportFormats = ['html', 'jsonl', 'text'] as const;
+/** How a history is written into a folder: pages for people, lines for programs, plain text. */
+export const folderFormats = ['html', 'jsonl', 'text'] as const;
+export type FolderFormat = (typeof folderFormats)[number];
+/** The same, or as an archive: one file (`.parley`), which Parley opens. */
+export const exportFormats = ['html', 'parley', 'jsonl', 'text'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
 /**
  * An export or an import. `stopped` and `failed` ones can be gone on with.
- * `folder`: where it is written to, or read from. `total`: messages in all, null when nobody knows.
+ * `folder`: where it is written to, or read from; of an archive the file. `total`: messages in all, null when nobody knows.
  * `added`: of an import, the messages that were not here yet.
  */
 export const historyJobSchema = v.object({
@@ -79,10 +82,10 @@ export const historyJobSchema = v.object({
   total: v.nullable(v.number()),
   files: v.number(),
   added: v.number(),
-  /** Why it failed; `not-an-export` and `internal` say in `detail` what was found. */
+  /** Why it failed; `not-an-export` and `internal` say in `detail` what was found. `locked`: it needs a passphrase, or another one. */
   failure: v.nullable(
     v.object({
-      code: v.picklist(['disk-full', 'not-written', 'not-an-export', 'internal']),
+      code: v.picklist(['disk-full', 'not-written', 'not-an-export', 'locked', 'internal']),
       detail: v.string(),
     }),
   ),

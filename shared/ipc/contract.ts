@@ -53,6 +53,7 @@ const userPart = v.pipe(
   v.trim(),
   v.regex(/^[A-Za-z0-9._-]{1,64}$/, 'A user name has letters, digits, dot, hyphen and underscore only.'),
 );
+const passphrase = v.pipe(v.string(), v.minLength(1), v.maxLength(1_000));
 const pageSize = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200));
 const position = v.pipe(v.number(), v.integer(), v.minValue(0));
 
@@ -239,25 +240,33 @@ export const callInputs = {
   /** The export or import that runs, or the last one until it is put away. */
   'job.current': nothing,
   /**
-   * Writes one conversation, or all, or (at most the newest thousand messages of) what a search finds. Where to is asked by the host; without dialogs (`app.info`) it is a folder in the
-   * profile. Null: the user has changed his mind.
+   * Writes one conversation, or all, or (at most the newest thousand messages of) what a search finds. Where to is asked
+   * by the host; without dialogs (`app.info`) it is a folder in the profile. `passphrase`: of an archive that nobody else
+   * is to read. Null: the user has changed his mind.
    */
   'job.export': v.object({
     conversationId: v.optional(conversationIdSchema),
     search: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(500))),
     format: v.picklist(exportFormats),
+    passphrase: v.optional(passphrase),
   }),
-  /** What the user has handed in, as a part of an export at this place in it. The first one has `first`. */
+  /** What the user has handed in, as a part of an export at this place in it, or as an archive. The first one has `first`. */
   'job.stage': v.object({
     fileId: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
     path: v.pipe(v.string(), v.minLength(1), v.maxLength(1_000)),
     first: v.boolean(),
   }),
-  /** Takes an export in: the staged one, or one that the host asks for. Null: the user has changed his mind. */
-  'job.import': v.object({ staged: v.boolean() }),
+  /**
+   * Takes an export in: the staged one, or one that the host asks for, a folder or an archive. Null: the user has changed
+   * his mind.
+   */
+  'job.import': v.object({
+    staged: v.boolean(),
+    kind: v.optional(v.picklist(['folder', 'archive']), 'folder'),
+  }),
   'job.stop': nothing,
-  /** An export that was stopped or has failed goes on in its folder. */
-  'job.resume': nothing,
+  /** What was stopped or has failed goes on where it was; an archive that has a passphrase is taken in with it. */
+  'job.resume': v.object({ passphrase: v.optional(passphrase) }),
   /** Puts the last one away. */
   'job.dismiss': nothing,
   /** Shows what was written; only where `app.info` says `hasFileDialogs`. */

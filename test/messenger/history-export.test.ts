@@ -12,10 +12,9 @@ import { importHistory } from '../../main/messenger/history/import.ts';
 import { verifyExport } from '../../main/messenger/history/verify.ts';
 import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
 import { Store } from '../../main/store/store.ts';
-import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import { contentOf, openFilledHistory } from '../support/filled-history.ts';
 
 const CLI = join(import.meta.dirname, '../../main/hosts/headless/history.ts');
-const HOSTILE = '<script>alert(1)</script> & "quotes"\nsecond line\u202e';
 
 let folder: string;
 let out: string;
@@ -24,21 +23,7 @@ let store: Store;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'parley-export-'));
   out = join(folder, 'export');
-  store = await Store.open(join(folder, 'history.sqlite'));
-  await store.call('insertAccount', {
-    id: 'a' as AccountId,
-    address: 'bob@example.org',
-    displayName: 'Bob',
-    server: '',
-    kind: 'server',
-    secret: Buffer.from('x'),
-    secretBackend: 'file-permissions',
-    transport: 'auto',
-    proxies: [],
-    createdMs: 1,
-  });
-  await writeFile(join(folder, 'plan.txt'), 'the plan');
-  for (const peer of ['tom', 'ana', 'zoe']) await fill(peer);
+  store = await openFilledHistory(folder);
 });
 
 afterEach(async () => {
@@ -46,86 +31,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function fill(peer: string): Promise<void> {
-  const conversationId = `with-${peer}` as ConversationId;
-  await store.call('openConversation', {
-    id: conversationId,
-    accountId: 'a' as AccountId,
-    peerAddress: `${peer}@example.org`,
-    peerName: peer === 'tom' ? '../Tom <b>' : peer,
-    standing: 'accepted',
-    nowMs: 1,
-  });
-  const texts = [
-    'first',
-    HOSTILE,
-    '今天天气',
-    ...Array.from({ length: 300 }, (_, index) => `number ${index}`),
-  ];
-  await Promise.all(
-    texts.map((text, index) =>
-      store.insertMessage({
-        id: `${peer}-${index}` as MessageId,
-        conversationId,
-        direction: index % 2 === 0 ? 'in' : 'out',
-        wireId: `${peer}-${index}`,
-        text,
-        sentAtMs: 1_700_000_000_000 + index * 1_000,
-        storedAtMs: 1_700_000_000_500 + index * 1_000,
-        state: index % 2 === 0 ? 'read' : 'displayed',
-        displayReportWanted: false,
-      }),
-    ),
-  );
-  if (peer !== 'ana') return;
-  await store.insertMessage({
-    id: 'file' as MessageId,
-    conversationId,
-    direction: 'in',
-    wireId: 'file',
-    text: 'plan.txt',
-    sentAtMs: 1_800_000_000_000,
-    storedAtMs: 1_800_000_000_000,
-    state: 'read',
-    displayReportWanted: false,
-    file: {
-      transferId: 'f',
-      name: 'plan.txt',
-      type: 'text/plain',
-      size: 8,
-      sha1: null,
-      sha256: null,
-      modifiedMs: null,
-      state: 'done',
-      accepted: true,
-      bytesDone: 8,
-      path: join(folder, 'plan.txt'),
-      partPath: null,
-      preview: null,
-      failure: null,
-    },
-  });
-}
-
 const exported = (format: 'jsonl' | 'html' | 'text' = 'jsonl', more = {}) =>
   exportHistory({ store, folder: out, format, program: 'test', now: () => 0, ...more });
-
-/** Direction, text, time and state of everything, by conversation. */
-async function contentOf(from: Store): Promise<Record<string, unknown[]>> {
-  const content: Record<string, unknown[]> = {};
-  for (const { id, peerAddress } of await from.call('selectConversations', null)) {
-    const page = await from.call('selectExportPage', { conversationId: id, after: 0, limit: 1_000 });
-    content[peerAddress] = page.map(({ direction, wireId, text, sentAtMs, state, file }) => [
-      direction,
-      wireId,
-      text,
-      sentAtMs,
-      state,
-      file?.name,
-    ]);
-  }
-  return content;
-}
 
 describe('JSON Lines', () => {
   it('hold everything, and come back the same, once', async () => {
@@ -134,7 +41,7 @@ describe('JSON Lines', () => {
     expect(await verifyExport(out)).toMatchObject({ problems: [] });
     const path = join(folder, 'other', 'history.sqlite');
     await using other = await Store.open(join(folder, 'other.sqlite'));
-    const options = { store: other, folder: out, filesFolder: join(folder, 'other', 'files') };
+    const options = { store: other, from: out, filesFolder: join(folder, 'other', 'files') };
     expect(await importHistory(options)).toEqual({ conversations: 3, messages: 910, added: 910 });
     expect(await contentOf(other)).toEqual(await contentOf(store));
     expect(await importHistory(options)).toEqual({ conversations: 3, messages: 910, added: 0 });

@@ -71,8 +71,8 @@ it('both sides export the headers that were on the wire, and an import keeps the
   expect(received.map(({ headers }) => headers)).toEqual([sent[0]?.headers]);
 
   await using other = await Store.open(join(world.folder, 'other.sqlite'));
-  const folder = join(world.folder, 'of-bob');
-  await importHistory({ store: other, folder, filesFolder: join(world.folder, 'files') });
+  const from = join(world.folder, 'of-bob');
+  await importHistory({ store: other, from, filesFolder: join(world.folder, 'files') });
   expect((await linesOf(other, 'again')).map(({ headers }) => headers)).toEqual(
     sent.map(({ headers }) => headers),
   );

@@ -96,6 +96,14 @@ export function fileDesktop(
       const { canceled, filePaths } = await dialog.showOpenDialog({ properties });
       return canceled ? undefined : filePaths[0];
     },
+    chooseArchive: async () => {
+      const filters = [
+        { name: 'Parley', extensions: ['parley', 'sqlite'] },
+        { name: '*', extensions: ['*'] },
+      ];
+      const { canceled, filePaths } = await dialog.showOpenDialog({ properties: ['openFile'], filters });
+      return canceled ? undefined : filePaths[0];
+    },
   };
 }
 

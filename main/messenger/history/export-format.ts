@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as v from 'valibot';
 import { messageGroupSchema } from '../../../shared/domain/group.ts';
+import { exportFormats } from '../../../shared/domain/history.ts';
 
 export const LINES_FILE = 'messages.jsonl';
 export const MANIFEST_FILE = 'manifest.json';
@@ -74,15 +75,16 @@ export const manifestSchema = v.object({
   version: v.literal(1),
   madeAt: time,
   program: v.string(),
-  format: v.picklist(['jsonl', 'html', 'text']),
+  format: v.picklist(exportFormats),
   counts: v.object({
     conversations: v.number(),
     sessions: v.number(),
     messages: v.number(),
     files: v.number(),
   }),
-  /** The chain of the last line; null when the format has none. */
+  /** The chain of the last line; null when the format has none. Of an archive: over the lines that it would be. */
   chain: v.nullable(v.string()),
+  /** Those of an archive stand in a table of it. */
   files: v.array(v.object({ path: v.string(), bytes: v.number(), sha256: v.string() })),
 });
 export type Manifest = v.InferOutput<typeof manifestSchema>;
@@ -108,6 +110,17 @@ export function formatLine(line: ExportLine, chain: string): { text: string; cha
   const text = JSON.stringify(line);
   const next = nextChain(chain, text);
   return { text: `${text.slice(0, -1)},"chain":"${next}"}\n`, chain: next };
+}
+
+/** Carries a chain on over lines that are written nowhere. */
+export function chainOf(begin: string): { add: (line: ExportLine) => void; chain: () => string } {
+  let chain = begin;
+  return {
+    add: (line) => {
+      chain = nextChain(chain, JSON.stringify(line));
+    },
+    chain: () => chain,
+  };
 }
 
 const CHAIN_MEMBER = /,"chain":"([0-9a-f]{64})"\}$/;

@@ -3,16 +3,15 @@
  * Called by: export.ts, search-export.ts. Calls: store.ts, export-format.ts, node:fs.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { Conversation } from '../../../shared/domain/conversation.ts';
 import type { AccountId } from '../../../shared/domain/ids.ts';
 import { addressOfGone } from '../../store/accounts.ts';
-import type { ExportedMessage } from '../../store/export-rows.ts';
+import type { ExportedMessage, ExportedSession } from '../../store/export-rows.ts';
 import type { Store } from '../../store/store.ts';
 import { safeFileName } from '../file-name.ts';
+import { filesOnDisk, type Attachments } from './attachments.ts';
 import { FILES_FOLDER, type ExportLine, type Manifest } from './export-format.ts';
 
 /** Finds the address of an account, also of one that is not here; empty when nobody knows it any more. */
@@ -29,6 +28,20 @@ export function conversationLine(conversation: Conversation, account: string): E
   return { type: 'conversation', id, account, peerAddress, peerName, standing, ...group };
 }
 
+/** A session as a line. */
+export function sessionLine(conversation: string, session: ExportedSession): ExportLine {
+  const { direction, startedMs, openedMs, endedMs, endCode } = session;
+  return {
+    type: 'session',
+    conversation,
+    direction,
+    startedAt: iso(startedMs),
+    openedAt: openedMs === null ? null : iso(openedMs),
+    endedAt: endedMs === null ? null : iso(endedMs),
+    end: endCode,
+  };
+}
+
 /** A message as a line; `path` is that of its file in the export. */
 export function messageLine(conversation: string, message: ExportedMessage, path: string | null): ExportLine {
   const { direction, id, wireId, state, failure, text, headers, file } = message;
@@ -38,8 +51,8 @@ export function messageLine(conversation: string, message: ExportedMessage, path
     direction,
     id,
     wireId,
-    sentAt: new Date(message.sentAtMs).toISOString(),
-    storedAt: new Date(message.storedAtMs).toISOString(),
+    sentAt: iso(message.sentAtMs),
+    storedAt: iso(message.storedAtMs),
     state,
     failure,
     text,
@@ -50,26 +63,34 @@ export function messageLine(conversation: string, message: ExportedMessage, path
   };
 }
 
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Where the file of a message lies in an export; null when it has none. */
+export function attachmentPath({ position, file }: ExportedMessage): string | null {
+  return file === null ? null : `${FILES_FOLDER}/${position}-${safeFileName(file.name)}`;
+}
+
 /** Copies the file of a message into the export and adds it to `files`. Returns its path in it; null when it has none, or it is not here any more. */
 export async function copyAttachment(
   folder: string,
   message: ExportedMessage,
   files: Manifest['files'],
+  attachments: Attachments = filesOnDisk,
 ): Promise<string | null> {
   const from = message.file?.path ?? null;
-  if (message.file === null || from === null) return null;
-  const path = `${FILES_FOLDER}/${message.position}-${safeFileName(message.file.name)}`;
+  const path = attachmentPath(message);
+  if (from === null || path === null) return null;
   const hash = createHash('sha256');
   let bytes = 0;
   const target = await open(join(folder, path), 'w');
   try {
-    await pipeline(createReadStream(from), async (source: AsyncIterable<Buffer>) => {
-      for await (const chunk of source) {
-        hash.update(chunk);
-        bytes += chunk.length;
-        await target.write(chunk);
-      }
-    });
+    for await (const chunk of attachments(from)) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      await target.write(chunk);
+    }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     await rm(join(folder, path), { force: true });

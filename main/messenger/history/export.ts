@@ -9,10 +9,12 @@ import { createHash, type Hash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, truncate, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Conversation } from '../../../shared/domain/conversation.ts';
+import type { FolderFormat } from '../../../shared/domain/history.ts';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
 import type { ExportedMessage } from '../../store/export-rows.ts';
 import type { Store } from '../../store/store.ts';
 import { safeFileName } from '../file-name.ts';
+import type { Attachments } from './attachments.ts';
 import {
   FILES_FOLDER,
   FIRST_CHAIN,
@@ -23,15 +25,17 @@ import {
   type ExportLine,
   type Manifest,
 } from './export-format.ts';
-import { accountAddresses, conversationLine, copyAttachment, messageLine } from './export-parts.ts';
+import { accountAddresses, conversationLine, copyAttachment, messageLine, sessionLine } from './export-parts.ts';
 import { escapeHtml, messageHtml, messageText, pageEnd, pageStart, type PageHead } from './export-page.ts';
 
 export interface ExportOptions {
   readonly store: Store;
   readonly folder: string;
-  readonly format: Manifest['format'];
+  readonly format: FolderFormat;
   /** Undefined: all. */
   readonly conversations?: readonly ConversationId[];
+  /** Where files of messages are read. Default: the disk. */
+  readonly attachments?: Attachments;
   /** Written into the manifest: name and version. */
   readonly program: string;
   readonly signal?: AbortSignal;
@@ -45,7 +49,7 @@ export interface ExportOptions {
 /** What has been finished so far. */
 interface Part {
   madeAt: string;
-  format: Manifest['format'];
+  format: FolderFormat;
   done: string[];
   chain: string;
   linesBytes: number;
@@ -137,7 +141,7 @@ export async function exportHistory(options: ExportOptions): Promise<Manifest> {
   return manifest;
 }
 
-async function readPart(folder: string, format: Manifest['format'], now: () => number): Promise<Part> {
+async function readPart(folder: string, format: FolderFormat, now: () => number): Promise<Part> {
   try {
     const part = JSON.parse(await readFile(join(folder, PART_FILE), 'utf8')) as Part;
     if (part.format !== format) throw new Error(`this folder has an unfinished export as ${part.format}`);
@@ -149,7 +153,19 @@ async function readPart(folder: string, format: Manifest['format'], now: () => n
   const madeAt = new Date(now()).toISOString();
   if (format === 'jsonl') await writeFile(join(folder, LINES_FILE), '', { flag: 'wx' });
   const counts = { conversations: 0, sessions: 0, messages: 0, files: 0 };
-  return { madeAt, format, done: [], chain: FIRST_CHAIN, linesBytes: 0, counts, files: [], pages: [] };
+  const part: Part = {
+    madeAt,
+    format,
+    done: [],
+    chain: FIRST_CHAIN,
+    linesBytes: 0,
+    counts,
+    files: [],
+    pages: [],
+  };
+  // Whoever is stopped in the first conversation can be gone on with as well.
+  await writePart(folder, part);
+  return part;
 }
 
 async function writePart(folder: string, part: Part): Promise<void> {
@@ -164,7 +180,7 @@ async function exportConversation(
   conversation: Conversation,
   account: string,
 ): Promise<void> {
-  const { store, folder, format, signal } = options;
+  const { store, folder, format, attachments } = options;
   const head: PageHead = { account, peerName: conversation.peerName, peerAddress: conversation.peerAddress };
   const counts = { ...part.counts };
   const files: Part['files'] = [];
@@ -190,18 +206,10 @@ async function exportConversation(
       add(conversationLine(conversation, account));
       for (const session of await store.call('selectExportSessions', { conversationId: conversation.id })) {
         counts.sessions += 1;
-        add({
-          type: 'session',
-          conversation: conversation.id,
-          direction: session.direction,
-          startedAt: iso(session.startedMs),
-          openedAt: session.openedMs === null ? null : iso(session.openedMs),
-          endedAt: session.endedMs === null ? null : iso(session.endedMs),
-          end: session.endCode,
-        });
+        add(sessionLine(conversation.id, session));
       }
-      for await (const message of messagesOf(store, conversation.id, signal)) {
-        const path = await copyAttachment(folder, message, files);
+      for await (const message of messagesOf(options, part, conversation.id)) {
+        const path = await copyAttachment(folder, message, files, attachments);
         if (path !== null) counts.files += 1;
         counts.messages += 1;
         add(messageLine(conversation.id, message, path));
@@ -220,8 +228,8 @@ async function exportConversation(
     try {
       const title = `${head.peerName} (${head.peerAddress})`;
       await sheet.write(format === 'html' ? pageStart(title) : `${title}\n\n`);
-      for await (const message of messagesOf(store, conversation.id, signal)) {
-        const attachment = await copyAttachment(folder, message, files);
+      for await (const message of messagesOf(options, part, conversation.id)) {
+        const attachment = await copyAttachment(folder, message, files, attachments);
         if (attachment !== null) counts.files += 1;
         counts.messages += 1;
         const show = format === 'html' ? messageHtml : messageText;
@@ -240,10 +248,11 @@ async function exportConversation(
 }
 
 async function* messagesOf(
-  store: Store,
+  { store, signal, receiveProgress }: ExportOptions,
+  { counts }: Part,
   conversationId: ConversationId,
-  signal: AbortSignal | undefined,
 ): AsyncGenerator<ExportedMessage> {
+  let { messages } = counts;
   for (let after = 0; ;) {
     signal?.throwIfAborted();
     const page = await store.call('selectExportPage', { conversationId, after, limit: PAGE });
@@ -251,11 +260,9 @@ async function* messagesOf(
     const last = page.at(-1);
     if (last === undefined) return;
     after = last.position;
+    messages += page.length;
+    receiveProgress?.({ messages, conversations: counts.conversations });
   }
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 async function writeIndex(folder: string, pages: Part['pages']): Promise<Part['files'][number]> {

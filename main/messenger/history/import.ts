@@ -1,25 +1,32 @@
 /**
- * Owns: taking an exported history in. Called by: hosts/headless/history.ts. Calls: verify.ts, store.ts.
+ * Owns: taking an exported history in. Called by: history-jobs.ts, hosts/headless/history.ts. Calls: export-source.ts,
+ * store.ts.
  *
  * What is there already (same conversation, same side, same id between the messengers) stays as it is, so that an import
  * can be repeated, or gone on with, at any time.
  */
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createWriteStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import type { ConversationId, MessageId } from '../../../shared/domain/ids.ts';
 import { messageStateSchema, type MessageState } from '../../../shared/domain/message.ts';
 import type { NewMessage } from '../../store/messages.ts';
 import { goneAccountId } from '../../store/accounts.ts';
 import type { Store } from '../../store/store.ts';
 import { safeFileName } from '../file-name.ts';
+import type { Attachments } from './attachments.ts';
+import { ExportError } from './export-error.ts';
 import type { ExportLine } from './export-format.ts';
-import { ExportError, isInside, readLines, readManifest } from './verify.ts';
+import { openExport } from './export-source.ts';
 
 export interface ImportOptions {
   readonly store: Store;
-  /** The export. */
-  readonly folder: string;
+  /** The export: its folder, or an archive. */
+  readonly from: string;
+  /** Of an archive that has one. */
+  readonly passphrase?: string | undefined;
   /** Where files of messages go. */
   readonly filesFolder: string;
   readonly receiveProgress?: (progress: { readonly messages: number }) => void;
@@ -39,13 +46,8 @@ const BATCH = 2_000;
 
 /** Imports. Rejects with ExportError when a line is not as it was written; what came before it is in. */
 export async function importHistory(options: ImportOptions): Promise<ImportResult> {
-  const { store, folder } = options;
-  const manifest = await readManifest(folder);
-  if (manifest.chain === null) {
-    throw new ExportError(
-      `An export as ${manifest.format} is for people to read; take one in JSON Lines in.`,
-    );
-  }
+  const { store, from, passphrase } = options;
+  await using source = await openExport(from, passphrase);
   const conversations = new Map<string, ConversationId>();
   let batch: NewMessage[] = [];
   let messages = 0;
@@ -57,12 +59,12 @@ export async function importHistory(options: ImportOptions): Promise<ImportResul
     batch = [];
     options.receiveProgress?.({ messages });
   };
-  for await (const line of readLines(folder, manifest.chain)) {
+  for await (const line of source.lines()) {
     if (line.type === 'conversation') conversations.set(line.id, await openConversation(store, line));
     if (line.type !== 'message') continue;
     const conversationId = conversations.get(line.conversation);
     if (conversationId === undefined) throw new ExportError(`${line.conversation}: no such conversation`);
-    batch.push(await toNewMessage(options, line, conversationId));
+    batch.push(await toNewMessage(options, source.attachments, line, conversationId));
     if (batch.length >= BATCH) await flush();
   }
   await flush();
@@ -98,7 +100,8 @@ function importedState(state: string): MessageState {
 }
 
 async function toNewMessage(
-  { folder, filesFolder }: ImportOptions,
+  { filesFolder }: ImportOptions,
+  attachments: Attachments,
   line: MessageLine,
   conversationId: ConversationId,
 ): Promise<NewMessage> {
@@ -119,12 +122,9 @@ async function toNewMessage(
   };
   if (file === null) return message;
   let path: string | null = null;
-  if (file.path !== null && isInside(file.path)) {
-    await mkdir(filesFolder, { recursive: true });
-    path = join(filesFolder, safeFileName(`${wireId.slice(0, 16)}-${file.name}`));
-    await copyFile(join(folder, file.path), path).catch(() => {
-      path = null;
-    });
+  if (file.path !== null) {
+    const target = join(filesFolder, safeFileName(`${wireId.slice(0, 16)}-${file.name}`));
+    if (await copyTo(target, file.path, attachments)) path = target;
   }
   const { name, type, size, sha256 } = file;
   return {
@@ -146,4 +146,18 @@ async function toNewMessage(
       failure: null,
     },
   };
+}
+
+/** False: the export has not got it. Rejects with the error of the system, as when the disk is full. */
+async function copyTo(target: string, path: string, attachments: Attachments): Promise<boolean> {
+  await mkdir(dirname(target), { recursive: true });
+  try {
+    await pipeline(attachments(path), createWriteStream(target));
+    return true;
+  } catch (error) {
+    await rm(target, { force: true });
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw error;
+  }
 }
