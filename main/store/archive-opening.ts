@@ -12,6 +12,7 @@ import {
   asStoreError,
   isEncryptedDatabase,
   isPlainDatabase,
+  openDamaged,
   openDatabase,
   openImmutable,
   StoreError,
@@ -47,13 +48,15 @@ export async function openArchive(
   const wanted = isPlainDatabase(path) ? undefined : key;
   let database: Database | undefined;
   try {
-    database = await openImmutable(path, wanted);
+    // What is in the log is seen by who may write beside it only: not here, but in the copy.
+    const copied = hasLog(path) ? copyInto(folder, path) : undefined;
+    database = await (copied === undefined ? openImmutable(path, wanted) : openDamaged(copied, wanted));
     const facts = readFacts(database, name, migrations);
-    if (facts.isCurrent && !hasLog(path)) {
+    if (facts.isCurrent && copied === undefined) {
       return { database, report: { isArchive: facts.isArchive, copy: null } };
     }
     database.close();
-    const copy = copyInto(folder, path);
+    const copy = copied ?? copyInto(folder, path);
     database = await openDatabase(copy, migrations, undefined, wanted);
     return { database, report: { isArchive: facts.isArchive, copy } };
   } catch (error) {
@@ -71,7 +74,9 @@ function readFacts(
   const version = Number(database.pragma('user_version', { simple: true }));
   const newest = migrations.at(-1)?.version ?? 0;
   const isArchive = Number(database.pragma('application_id', { simple: true })) === ARCHIVE_MARK;
-  const table = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'conversations'");
+  const table = database.prepare(
+    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'conversations'",
+  );
   if (version < 1 || table.get() === undefined) {
     throw new StoreError('STORE_NOT_A_HISTORY', `${name} is neither an archive nor a history of Parley.`);
   }
@@ -89,7 +94,8 @@ function readFacts(
 
 function isFinished(database: Database): boolean {
   if (!hasArchiveTables(database)) return false;
-  const row = database.prepare('SELECT manifest FROM archive').get() as { manifest: string | null } | undefined;
+  const row = database.prepare('SELECT manifest FROM archive').get() as
+    { manifest: string | null } | undefined;
   return (row?.manifest ?? null) !== null;
 }
 

@@ -6,7 +6,13 @@ import type { Session } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { hasArchiveTables, type ArchivedFile } from './archive-tables.ts';
 import type { Database } from './database.ts';
-import { EXPORT_COLUMNS, EXPORT_JOIN, toExported, type ExportedMessage, type ExportRow } from './export-rows.ts';
+import {
+  EXPORT_COLUMNS,
+  EXPORT_JOIN,
+  toExported,
+  type ExportedMessage,
+  type ExportRow,
+} from './export-rows.ts';
 import { FILE, VALUE } from './message-rows.ts';
 import { toEndedSession, type SessionRow } from './sessions.ts';
 import { transferReader, type StoredTransfer } from './transfers.ts';

@@ -32,14 +32,12 @@ export function archiveWritingProcedures(database: Database) {
   const transfers = transferProcedures(database);
   const keepHeaders = headerKeeper(database);
   const part = database.prepare<[], { plan: string; progress: string }>('SELECT plan, progress FROM archive');
-  const begin = database.prepare<[string, string]>('INSERT INTO archive (id, plan, progress) VALUES (1, ?, ?)');
-  const setProgress = database.prepare<[string]>('UPDATE archive SET progress = ?');
-  const finish = database.prepare<[string]>(
-    'UPDATE archive SET plan = NULL, progress = NULL, manifest = ?',
+  const begin = database.prepare<[string, string]>(
+    'INSERT INTO archive (id, plan, progress) VALUES (1, ?, ?)',
   );
-  const insertConversation = database.prepare<
-    [string, string, string, string, string, number, number]
-  >(
+  const setProgress = database.prepare<[string]>('UPDATE archive SET progress = ?');
+  const finish = database.prepare<[string]>('UPDATE archive SET plan = NULL, progress = NULL, manifest = ?');
+  const insertConversation = database.prepare<[string, string, string, string, string, number, number]>(
     `INSERT INTO conversations (id, account_id, peer_address, peer_name, standing, read_position, last_activity_ms)
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
@@ -103,7 +101,11 @@ export function archiveWritingProcedures(database: Database) {
       (input: {
         plan: string;
         progress: string;
-        conversations: readonly { conversation: Conversation; account: string; sessions: readonly Session[] }[];
+        conversations: readonly {
+          conversation: Conversation;
+          account: string;
+          sessions: readonly Session[];
+        }[];
       }): null => {
         begin.run(input.plan, input.progress);
         for (const { conversation, account, sessions: past } of input.conversations) {

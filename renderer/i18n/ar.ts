@@ -1,10 +1,12 @@
 /** Owns: the Arabic texts. Called by: locale.svelte.ts. Calls: nothing. */
 import type { Catalogue } from './catalogue.ts';
 import { desktopAr } from './desktop/ar.ts';
+import { archiveAr } from './archive/ar.ts';
 import { historyAr } from './history/ar.ts';
 
 export const ar: Catalogue = {
   ...desktopAr,
+  ...archiveAr,
   ...historyAr,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',

@@ -1,10 +1,12 @@
 /** Owns: the German texts. Called by: locale.svelte.ts. Calls: nothing. */
 import type { Catalogue } from './catalogue.ts';
 import { desktopDe } from './desktop/de.ts';
+import { archiveDe } from './archive/de.ts';
 import { historyDe } from './history/de.ts';
 
 export const de: Catalogue = {
   ...desktopDe,
+  ...archiveDe,
   ...historyDe,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',

@@ -1,10 +1,12 @@
 /** Owns: the Chinese texts. Called by: locale.svelte.ts. Calls: nothing. */
 import type { Catalogue } from './catalogue.ts';
 import { desktopZh } from './desktop/zh.ts';
+import { archiveZh } from './archive/zh.ts';
 import { historyZh } from './history/zh.ts';
 
 export const zh: Catalogue = {
   ...desktopZh,
+  ...archiveZh,
   ...historyZh,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',

@@ -7,6 +7,21 @@ import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Client } from '../api/client.ts';
 
 const manifestFile = 'manifest.json';
+const archiveEnd = '.parley';
+/** What the program calls an archive that is handed in. */
+const stagedArchive = 'archive.parley';
+
+interface ExportWish {
+  readonly format: ExportFormat;
+  readonly conversationId?: ConversationId | undefined;
+  readonly search?: string | undefined;
+  readonly passphrase?: string | undefined;
+}
+
+interface Part {
+  readonly file: File;
+  readonly path: string;
+}
 
 export class HistoryJobState {
   readonly #client: Client;
@@ -29,22 +44,32 @@ export class HistoryJobState {
     this.job = job;
   }
 
-  /** One conversation, or all, or what a search finds in it or in all. */
-  export(format: ExportFormat, conversationId?: ConversationId, search?: string): Promise<void> {
+  /** One conversation, or all, or what a search finds in it or in all; an archive perhaps with a passphrase. */
+  export({ format, conversationId, search, passphrase }: ExportWish): Promise<void> {
     return this.#try(async () => {
       await this.#client.call('job.export', {
         format,
         ...(conversationId === undefined ? {} : { conversationId }),
         ...(search === undefined ? {} : { search }),
+        ...(passphrase === undefined ? {} : { passphrase }),
       });
     });
   }
 
-  /** The program asks for the folder. */
-  import(): Promise<void> {
+  /** The program asks for the folder or the file. */
+  import(kind: 'folder' | 'archive'): Promise<void> {
     return this.#try(async () => {
-      await this.#client.call('job.import', { staged: false });
+      await this.#client.call('job.import', { staged: false, kind });
     });
+  }
+
+  /** An archive that the user has chosen in the browser. */
+  importArchive(file: File, noArchive: string): Promise<void> {
+    if (!file.name.toLowerCase().endsWith(archiveEnd)) {
+      this.problem = noArchive;
+      return Promise.resolve();
+    }
+    return this.#stage([{ file, path: stagedArchive }]);
   }
 
   /** A folder that the user has chosen in the browser: its files are handed in one after the other. */
@@ -54,6 +79,10 @@ export class HistoryJobState {
       this.problem = noManifest;
       return Promise.resolve();
     }
+    return this.#stage(parts);
+  }
+
+  #stage(parts: readonly Part[]): Promise<void> {
     return this.#try(async () => {
       try {
         for (const [done, { file, path }] of parts.entries()) {
@@ -74,9 +103,10 @@ export class HistoryJobState {
     });
   }
 
-  resume(): Promise<void> {
+  /** `passphrase`: of an archive that is taken in. */
+  resume(passphrase?: string): Promise<void> {
     return this.#try(async () => {
-      await this.#client.call('job.resume', {});
+      await this.#client.call('job.resume', passphrase === undefined ? {} : { passphrase });
     });
   }
 
@@ -105,7 +135,7 @@ export class HistoryJobState {
 }
 
 /** Each file with its place in the export: behind the folder that has the manifest. Undefined when there is none. */
-function partsOf(files: readonly File[]): { file: File; path: string }[] | undefined {
+function partsOf(files: readonly File[]): Part[] | undefined {
   const paths = files.map((file) => ({ file, path: file.webkitRelativePath || file.name }));
   const manifest = paths
     .filter(({ path }) => path === manifestFile || path.endsWith(`/${manifestFile}`))

@@ -179,7 +179,13 @@ describe('an archive', () => {
       preview: Buffer.from('small'),
       failure: null,
     };
-    const message = { conversationId, direction: 'in' as const, sentAtMs: 5, storedAtMs: 5, text: 'large.png' };
+    const message = {
+      conversationId,
+      direction: 'in' as const,
+      sentAtMs: 5,
+      storedAtMs: 5,
+      text: 'large.png',
+    };
     const more = { state: 'read' as const, displayReportWanted: false };
     await store.insertMessage({ ...message, ...more, wireId: 'large', file });
     const gone = { ...file, path: join(folder, 'gone.bin'), state: 'transferring' as const };
@@ -250,13 +256,22 @@ describe('an archive', () => {
     expect(await after('DELETE FROM messages WHERE position = 30')).toBe(
       'messages 1 to 500: changed, or some are missing; 909 messages instead of 910',
     );
-    expect(await after('DELETE FROM messages WHERE position > 500')).toMatch(/its end is missing after message 500/);
-    expect(await after("UPDATE conversations SET peer_name = 'Eve' WHERE key = 1")).toMatch(/^messages 1 to 500/);
-    expect(await after("UPDATE archive_pieces SET content = x'00'")).toMatch(/^files\/.*plan\.txt: was changed \(1 bytes/);
+    expect(await after('DELETE FROM messages WHERE position > 500')).toMatch(
+      /its end is missing after message 500/,
+    );
+    expect(await after("UPDATE conversations SET peer_name = 'Eve' WHERE key = 1")).toMatch(
+      /^messages 1 to 500/,
+    );
+    expect(await after("UPDATE archive_pieces SET content = x'00'")).toMatch(
+      /^files\/.*plan\.txt: was changed \(1 bytes/,
+    );
     expect(await after('DELETE FROM archive_files')).toMatch(/^0 files instead of 1/);
     const torn = Buffer.from(whole);
     const database = await openDatabase(path, messengerMigrations);
-    const page = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'archive_pieces'").pluck().get();
+    const page = database
+      .prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'archive_pieces'")
+      .pluck()
+      .get();
     database.pragma('journal_mode = DELETE');
     database.close();
     torn.fill(0xa5, (Number(page) - 1) * 8_192, Number(page) * 8_192);

@@ -210,3 +210,56 @@ it('keeps nothing where no export has anything', async () => {
     await expect(jobs.stage({ fileId, path, first: false })).rejects.toMatchObject({ code: 'not-found' });
   }
 });
+
+/** As a window in a browser does it with an archive. */
+async function stageArchive(path: string): Promise<void> {
+  const copy = join(profile, 'handed-in.parley');
+  await cp(path, copy);
+  await jobs.stage({
+    fileId: chosen.add({ path: copy, name: basename(path), type: '' }),
+    path: 'archive.parley',
+    first: true,
+  });
+}
+
+it('everything, one conversation or what was found becomes an archive of one file, and is taken in', async () => {
+  const all = (await ended(() => jobs.export({ format: 'parley' }))).at(-1);
+  expect(all).toMatchObject({ state: 'done', conversations: 3, messages: 60, total: 60 });
+  expect(basename(all?.folder ?? '')).toMatch(/^Parley \d{4}-\d\d-\d\d \d{4}\.parley$/);
+  expect((await verifyExport(all?.folder ?? '')).problems).toEqual([]);
+  const one = (await ended(() => jobs.export({ format: 'parley', conversationId: withTom }))).at(-1);
+  expect(one).toMatchObject({ conversations: 1, messages: 20 });
+  expect(basename(one?.folder ?? '')).toMatch(/^Parley tom .*\.parley$/);
+  const found = (await ended(() => jobs.export({ format: 'parley', search: 'zoe' }))).at(-1);
+  expect(found).toMatchObject({ conversations: 1, messages: 20 });
+  await stageArchive(all?.folder ?? '');
+  expect((await ended(() => jobs.import(true))).at(-1)).toMatchObject({ messages: 60, added: 0 });
+});
+
+it('an archive with a passphrase is taken in as soon as somebody knows it', async () => {
+  const locked = (await ended(() => jobs.export({ format: 'parley', passphrase: 'open sesame' }))).at(-1);
+  await stageArchive(locked?.folder ?? '');
+  const asked = (await ended(() => jobs.import(true))).at(-1);
+  expect(asked).toMatchObject({ state: 'failed', failure: { code: 'locked' } });
+  const wrong = (await ended(() => Promise.resolve(jobs.resume('open barley')))).at(-1);
+  expect(wrong).toMatchObject({ state: 'failed', failure: { code: 'locked' } });
+  const right = (await ended(() => Promise.resolve(jobs.resume('open sesame')))).at(-1);
+  expect(right).toMatchObject({ state: 'done', messages: 60, added: 0 });
+  expect(await readdir(join(profile, 'imports'))).toEqual([]);
+});
+
+it('an archive that was stopped goes on, here or when its folder is chosen again', async () => {
+  const stopped = await ended(async () => {
+    await jobs.export({ format: 'parley' });
+    await jobs.stop();
+  });
+  const place = stopped.at(-1)?.folder ?? '';
+  expect(stopped.at(-1)).toMatchObject({ state: 'stopped' });
+  await jobs[Symbol.asyncDispose]();
+  choice = join(profile, 'exports');
+  jobs = create(true);
+  const done = (await ended(() => jobs.export({ format: 'parley' }))).at(-1);
+  expect(done).toMatchObject({ state: 'done', messages: 60 });
+  if ((await readdir(choice)).length === 1) expect(done?.folder).toBe(place);
+  expect((await verifyExport(done?.folder ?? '')).problems).toEqual([]);
+});

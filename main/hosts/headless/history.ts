@@ -99,7 +99,8 @@ function formatOf(place: string, given: string | undefined): ExportFormat {
 }
 
 async function newPassphrase(format: ExportFormat): Promise<string> {
-  if (format !== 'parley') throw new UsageError('--encrypt: only an archive (--format parley) can be encrypted.');
+  if (format !== 'parley')
+    throw new UsageError('--encrypt: only an archive (--format parley) can be encrypted.');
   const passphrase = await readSecret(ARCHIVE_PASSPHRASE, 'Passphrase of the archive: ');
   if (passphrase === undefined) throw new UsageError(`--encrypt: set ${ARCHIVE_PASSPHRASE}.`);
   return passphrase;

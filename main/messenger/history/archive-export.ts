@@ -19,7 +19,13 @@ import { syncPath } from '../../store/sync-path.ts';
 import { filesOnDisk, type Attachments } from './attachments.ts';
 import { ExportError } from './export-error.ts';
 import { chainOf, FIRST_CHAIN, type ExportLine, type Manifest } from './export-format.ts';
-import { accountAddresses, attachmentPath, conversationLine, messageLine, sessionLine } from './export-parts.ts';
+import {
+  accountAddresses,
+  attachmentPath,
+  conversationLine,
+  messageLine,
+  sessionLine,
+} from './export-parts.ts';
 import { archiveKeyOf, newArchiveKey } from './passphrase.ts';
 
 /** What goes into it: all, some conversations, or the newest thousand messages that a search finds. */
@@ -125,7 +131,9 @@ async function beginOrGoOn(
   if (begun === null) return begin(options, writer);
   const plan = JSON.parse(begun.plan) as Plan;
   if (JSON.stringify(plan.selection) !== JSON.stringify(selection)) {
-    throw new ExportError(`${part} is an unfinished export of something else. Delete it, or choose another name.`);
+    throw new ExportError(
+      `${part} is an unfinished export of something else. Delete it, or choose another name.`,
+    );
   }
   return { plan, progress: JSON.parse(begun.progress) as Progress };
 }
@@ -193,7 +201,11 @@ async function select(
   };
 }
 
-async function* pagesOf(store: Store, plan: Plan, { after: begun }: Progress): AsyncGenerator<PlacedMessage[]> {
+async function* pagesOf(
+  store: Store,
+  plan: Plan,
+  { after: begun }: Progress,
+): AsyncGenerator<PlacedMessage[]> {
   const { selection, positions, upTo } = plan;
   if (positions !== null) {
     const left = positions.filter((position) => position > begun);
@@ -203,7 +215,7 @@ async function* pagesOf(store: Store, plan: Plan, { after: begun }: Progress): A
     return;
   }
   const conversations = 'conversations' in selection ? (selection.conversations ?? undefined) : undefined;
-  for (let after: number | null = begun; after !== null; ) {
+  for (let after: number | null = begun; after !== null;) {
     const page: Awaited<ReturnType<typeof readPage>> = await readPage(store, after, upTo, conversations);
     if (page.messages.length > 0) yield page.messages;
     after = page.last;
@@ -285,7 +297,7 @@ async function* inPieces(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   let held: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of source) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const taken = chunk.subarray(at, at + PIECE_BYTES - bytes);
       held.push(taken);
       bytes += taken.length;

@@ -72,7 +72,7 @@ export class ArchiveSource implements AsyncDisposable {
     for await (const line of this.#conversationLines()) yield carry(line);
     let mark = await this.store.call('selectArchiveMark', { after: 0 });
     let since = 0;
-    for (let after: number | null = 0; after !== null; ) {
+    for (let after: number | null = 0; after !== null;) {
       const page: Awaited<ReturnType<typeof readPage>> = await readPage(this.store, after);
       for (const { conversationId, message } of page.messages) {
         const { position } = message;

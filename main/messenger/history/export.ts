@@ -25,7 +25,13 @@ import {
   type ExportLine,
   type Manifest,
 } from './export-format.ts';
-import { accountAddresses, conversationLine, copyAttachment, messageLine, sessionLine } from './export-parts.ts';
+import {
+  accountAddresses,
+  conversationLine,
+  copyAttachment,
+  messageLine,
+  sessionLine,
+} from './export-parts.ts';
 import { escapeHtml, messageHtml, messageText, pageEnd, pageStart, type PageHead } from './export-page.ts';
 
 export interface ExportOptions {

@@ -61,7 +61,7 @@ export const historyAr: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'export.hint.text': 'ملف نصي واحد لكل محادثة.',
   'export.start': 'تصدير',
   'import.title': 'استيراد سجل',
-  'import.hint': 'مجلد تصدير بصيغة JSON Lines. ما هو موجود يبقى كما هو.',
+  'import.hint': 'أرشيف، أو مجلد تصدير بصيغة JSON Lines. ما هو موجود يبقى كما هو.',
   'import.choose': 'اختيار مجلد',
   'import.noManifest': 'لا يحتوي هذا المجلد على manifest.json: ليس تصديرًا من Parley.',
   'job.handingIn': 'قراءة المجلد… {done} من {total}',

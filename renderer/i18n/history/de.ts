@@ -41,7 +41,8 @@ export const historyDe: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'export.hint.text': 'Eine Textdatei für jede Unterhaltung.',
   'export.start': 'Exportieren',
   'import.title': 'Verlauf übernehmen',
-  'import.hint': 'Der Ordner eines Exports in JSON Lines. Was schon da ist, bleibt, wie es ist.',
+  'import.hint':
+    'Ein Archiv, oder der Ordner eines Exports in JSON Lines. Was schon da ist, bleibt, wie es ist.',
   'import.choose': 'Ordner wählen',
   'import.noManifest': 'In diesem Ordner fehlt manifest.json: Er ist kein Export von Parley.',
   'job.handingIn': 'Der Ordner wird gelesen… {done} von {total}',

@@ -37,7 +37,7 @@ export const historyEn = {
   'export.hint.text': 'One plain text file for each conversation.',
   'export.start': 'Export',
   'import.title': 'Take a history in',
-  'import.hint': 'The folder of an export in JSON Lines. What is here already stays as it is.',
+  'import.hint': 'An archive, or the folder of an export in JSON Lines. What is here already stays as it is.',
   'import.choose': 'Choose a folder',
   'import.noManifest': 'This folder has no manifest.json: it is no export of Parley.',
   'job.handingIn': 'Reading the folder… {done} of {total}',

@@ -40,7 +40,7 @@ export const historyZh: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'export.hint.text': '每个会话一个纯文本文件。',
   'export.start': '导出',
   'import.title': '导入历史',
-  'import.hint': '选择 JSON Lines 导出的文件夹。已有的内容保持不变。',
+  'import.hint': '选择存档，或 JSON Lines 导出的文件夹。已有的内容保持不变。',
   'import.choose': '选择文件夹',
   'import.noManifest': '此文件夹中没有 manifest.json：它不是 Parley 的导出。',
   'job.handingIn': '正在读取文件夹… {done}/{total}',

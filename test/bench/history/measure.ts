@@ -14,6 +14,7 @@ import { messengerMigrations } from '../../../main/store/migrations/messenger.ts
 import { Store } from '../../../main/store/store.ts';
 import type { AccountId, ConversationId, MessageId } from '../../../shared/domain/ids.ts';
 import { formatCpim } from '../../../main/base/cpim.ts';
+import { exportArchive } from '../../../main/messenger/history/archive-export.ts';
 import { exportHistory } from '../../../main/messenger/history/export.ts';
 import { imdnRequestHeaders } from '../../../main/messenger/imdn.ts';
 import { summarise, type Figure } from '../summary.ts';
@@ -230,6 +231,18 @@ export async function measureHistory(folder: string, messages: number): Promise<
     await exportHistory({ store, folder: join(folder, 'export'), format: 'jsonl', program: 'bench' });
     const perSecondOut = ((messages + 100) / (performance.now() - start)) * 1_000;
     figures.push({ name: label('export as JSON Lines'), unit: 'messages/s', p50: perSecondOut });
+    const began = performance.now();
+    const archive = join(folder, 'bench.parley');
+    await exportArchive({ store, path: archive, selection: { conversations: null }, program: 'bench' });
+    const perSecondArchived = ((messages + 100) / (performance.now() - began)) * 1_000;
+    figures.push(
+      { name: label('export as an archive, with index'), unit: 'messages/s', p50: perSecondArchived },
+      {
+        name: label('archive, bytes a byte of text'),
+        unit: '×',
+        p50: statSync(archive).size / textBytes,
+      },
+    );
   }
   figures.push({ name: label('memory of the process (RSS)'), unit: 'bytes', p50: process.memoryUsage().rss });
   return figures;

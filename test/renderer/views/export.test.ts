@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import DetailsPane from '../../../renderer/views/details/DetailsPane.svelte';
 import ExportSettings from '../../../renderer/views/settings/ExportSettings.svelte';
 import JobNotice from '../../../renderer/views/shell/JobNotice.svelte';
@@ -6,7 +6,7 @@ import ThreadView from '../../../renderer/views/thread/ThreadView.svelte';
 import ConversationList from '../../../renderer/views/conversations/ConversationList.svelte';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
 import { talkingWorld } from '../support/scenarios.ts';
-import { buttonNamed, openWindow, settle, show } from '../support/window.ts';
+import { buttonNamed, fill, openWindow, settle, show } from '../support/window.ts';
 
 const withTom = 'with-tom' as ConversationId;
 
@@ -95,4 +95,80 @@ it('what was taken in of an account that is not here is listed, and can be read 
   expect(thread.querySelectorAll('[data-id]').length).toBeGreaterThan(0);
   expect(thread.querySelector('textarea')).toBeNull();
   expect(thread.textContent).toContain('You can read and search it, but not write.');
+});
+
+it('an archive is protected only when both fields say the same', async () => {
+  const window = await openWindow(talkingWorld());
+  const { app, backend } = window;
+  const settings = show(app, ExportSettings);
+  const choose = (text: string): void => {
+    const label = [...settings.querySelectorAll('label')].find(
+      ({ textContent }) => textContent.trim() === text,
+    );
+    label?.control?.click();
+  };
+  choose('Archive');
+  await settle();
+  choose('Protect it with a passphrase');
+  await settle();
+  const button = buttonNamed(settings, 'Export everything');
+  expect(button.disabled).toBe(true);
+  fill(settings, 'Passphrase', 'open sesame');
+  fill(settings, 'Once more', 'open sesam');
+  await settle();
+  expect(settings.textContent).toContain('The two are not the same.');
+  expect(button.disabled).toBe(true);
+  fill(settings, 'Once more', 'open sesame');
+  await settle();
+  button.click();
+  await settle();
+  expect(backend.calls.at(-1)).toEqual({
+    call: 'job.export',
+    input: { format: 'parley', passphrase: 'open sesame' },
+  });
+  // Nothing of it stays in the window.
+  expect(settings.querySelector('input[type="password"]')).toBeNull();
+});
+
+it('an archive that is taken in asks for its passphrase, and says when it was another one', async () => {
+  const window = await openWindow(talkingWorld());
+  const { app, backend } = window;
+  const settings = show(app, ExportSettings);
+  const notice = show(app, JobNotice);
+  const chooser = settings.querySelector<HTMLInputElement>('input[accept=".parley"]')!;
+  const choose = async (name: string): Promise<void> => {
+    Object.defineProperty(chooser, 'files', { value: [new File(['x'], name)], configurable: true });
+    chooser.dispatchEvent(new Event('change', { bubbles: true }));
+    await settle();
+    await settle();
+  };
+  await choose('letter.txt');
+  expect(notice.textContent).toContain('ends with .parley');
+  await choose('Old.parley');
+  expect(backend.calls.find(({ call }) => call === 'job.stage')?.input).toMatchObject({
+    path: 'archive.parley',
+    first: true,
+  });
+  await vi.waitFor(() => {
+    expect(app.historyJob.job?.kind).toBe('import');
+  });
+  const fail = async (): Promise<void> => {
+    const failure = { code: 'locked', detail: 'archive.parley is encrypted' } as const;
+    const job = { ...app.historyJob.job!, state: 'failed', failure } as const;
+    backend.world.job = job;
+    backend.publish('job.changed', { job });
+    await settle();
+  };
+  await fail();
+  expect(notice.textContent).toContain('This archive is protected.');
+  const field = notice.querySelector<HTMLInputElement>('input[type="password"]')!;
+  field.value = 'guess';
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  await settle();
+  buttonNamed(notice, 'Take it in').click();
+  await settle();
+  expect(backend.calls.at(-1)).toEqual({ call: 'job.resume', input: { passphrase: 'guess' } });
+  await fail();
+  expect(notice.textContent).toContain('That was not its passphrase');
+  expect(notice.querySelector<HTMLInputElement>('input[type="password"]')!.value).toBe('');
 });
