@@ -18,7 +18,7 @@ import type { Store } from '../../store/store.ts';
 import { syncPath } from '../../store/sync-path.ts';
 import { filesOnDisk, type Attachments } from './attachments.ts';
 import { ExportError } from './export-error.ts';
-import { chainOf, FIRST_CHAIN, type ExportLine, type Manifest } from './export-format.ts';
+import { chainOf, FIRST_CHAIN, type Manifest } from './export-format.ts';
 import {
   accountAddresses,
   attachmentPath,
