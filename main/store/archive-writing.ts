@@ -5,10 +5,13 @@
  * Each step is one commit and notes how far it has come: an archive that was begun is gone on with from there.
  */
 import type { Conversation, Session } from '../../shared/domain/conversation.ts';
+import type { GroupPerson, MessageGroup } from '../../shared/domain/group.ts';
+import type { ConversationId } from '../../shared/domain/ids.ts';
 import { goneAccountId } from './accounts.ts';
 import type { PlacedMessage } from './archive-reading.ts';
 import { addArchiveTables, type ArchivedFile } from './archive-tables.ts';
 import type { Database } from './database.ts';
+import { groupPeople, groupProcedures, type StoredGroup } from './groups.ts';
 import { headerKeeper } from './header-shapes.ts';
 import { packId, placeId, SAME_AS_WIRE, wireKey, type PackedId } from './message-keys.ts';
 import { FILE, formatFailure, IN, OUT, stateNumber, TEXT } from './message-rows.ts';
@@ -22,14 +25,34 @@ export interface WrittenFile extends ArchivedFile {
   readonly pieces: number;
 }
 
+/** A conversation with what an archive has beside its messages. */
+export interface ArchivedConversation {
+  readonly conversation: Conversation;
+  /** The address of its account. */
+  readonly account: string;
+  readonly sessions: readonly Session[];
+  /** Null: with one person. */
+  readonly group: StoredGroup | null;
+}
+
 /** Pages of the index that are merged in one step. */
 const MERGE_PAGES = 500;
+/** Empty pages that are given back in one step. */
+const SHRINK_PAGES = 2_000;
 
 export function archiveWritingProcedures(database: Database) {
   addArchiveTables(database);
   const index = searchIndexProcedures(database);
   const sessions = sessionProcedures(database);
   const transfers = transferProcedures(database);
+  const groups = groupProcedures(database);
+  const personKey = groupPeople(database);
+  const personName = database.prepare<[number], { name: string }>(
+    "SELECT coalesce(nullif(nickname, ''), name) AS name FROM group_people WHERE key = ?",
+  );
+  const insertGroup = database.prepare<[number, number | null, number, string | null]>(
+    'INSERT INTO group_messages (position, person, private, notice) VALUES (?, ?, ?, ?)',
+  );
   const keepHeaders = headerKeeper(database);
   const part = database.prepare<[], { plan: string; progress: string }>('SELECT plan, progress FROM archive');
   const begin = database.prepare<[string, string]>(
@@ -65,10 +88,15 @@ export function archiveWritingProcedures(database: Database) {
   const mergeAll = database.prepare(
     `INSERT INTO message_words (message_words, rank) VALUES ('merge', -${MERGE_PAGES})`,
   );
+  const shrink = () => database.pragma(`incremental_vacuum(${SHRINK_PAGES})`);
   const changes = database.prepare<[], { n: number }>('SELECT total_changes() AS n');
   let mergeBegun = false;
 
-  function insert(placed: PlacedMessage, path: string | null, shapes: Map<string, number>): void {
+  function insert(
+    placed: PlacedMessage,
+    path: string | null,
+    shapes: Map<string, number>,
+  ): { conversation: number; person: number | null } {
     const { conversationId, message, transfer } = placed;
     const { position, direction, wireId, text, sentAtMs, storedAtMs, failure } = message;
     const conversation = keyOf.get(conversationId)?.key;
@@ -89,6 +117,21 @@ export function archiveWritingProcedures(database: Database) {
       keepHeaders(message.headers, message, shapes),
     );
     if (transfer !== null) transfers.insertTransfer({ position, transfer: archived(transfer, path) });
+    return { conversation, person: putGroup(position, conversation, message.group) };
+  }
+
+  /** Returns the number of who wrote it, or to whom it went. */
+  function putGroup(position: number, conversation: number, group: MessageGroup | undefined): number | null {
+    if (group === undefined) return null;
+    const person = group.person === null ? null : personKey(conversation, group.person);
+    const notice = group.notice === null ? null : JSON.stringify(group.notice);
+    insertGroup.run(position, person, group.isPrivate ? 1 : 0, notice);
+    return person;
+  }
+
+  function insertGroupOf(conversationId: ConversationId, { isOpen, membership, members }: StoredGroup): void {
+    groups.updateGroup({ conversationId, isOpen, membership });
+    groups.updateGroupPeople({ conversationId, whole: true, members, removed: [] });
   }
 
   return {
@@ -98,24 +141,26 @@ export function archiveWritingProcedures(database: Database) {
       return part.get() ?? null;
     },
     beginArchive: database.transaction(
-      (input: {
-        plan: string;
-        progress: string;
-        conversations: readonly {
-          conversation: Conversation;
-          account: string;
-          sessions: readonly Session[];
-        }[];
-      }): null => {
+      (input: { plan: string; progress: string; conversations: readonly ArchivedConversation[] }): null => {
         begin.run(input.plan, input.progress);
-        for (const { conversation, account, sessions: past } of input.conversations) {
+        for (const { conversation, account, sessions: past, group } of input.conversations) {
           const { id, peerAddress, peerName, standing, readPosition, lastActivityMs } = conversation;
           const owner = goneAccountId(account);
           insertConversation.run(id, owner, peerAddress, peerName, standing, readPosition, lastActivityMs);
           for (const session of past) sessions.upsertSession(session);
+          if (group !== null) insertGroupOf(id, group);
         }
         return null;
       },
+    ),
+    /** The names that people of groups have in the archive: the first by which they were met, in all of it. */
+    settleNames: database.transaction(
+      (input: readonly { conversationId: ConversationId; person: GroupPerson }[]): string[] =>
+        input.map(({ conversationId, person }) => {
+          const conversation = keyOf.get(conversationId)?.key;
+          const key = conversation === undefined ? null : personKey(conversation, person);
+          return (key === null ? undefined : personName.get(key)?.name) ?? person.name;
+        }),
     ),
     /** Returns where it lies. */
     insertArchivePiece: (input: { content: Uint8Array }): number =>
@@ -135,11 +180,12 @@ export function archiveWritingProcedures(database: Database) {
         }
         const paths = new Map(input.files.map(({ position, path }) => [position, path]));
         for (const placed of input.messages) {
-          const { position, direction, text, sentAtMs } = placed.message;
-          insert(placed, paths.get(position) ?? null, shapes);
-          const conversation = keyOf.get(placed.conversationId)?.key ?? 0;
+          const { position, direction, text, sentAtMs, group } = placed.message;
+          const put = insert(placed, paths.get(position) ?? null, shapes);
           const isFile = placed.transfer !== null;
-          batch.insert({ position, conversation, direction, text, sentAtMs, isFile });
+          // As in a history: what has happened is shown, and neither searched nor counted.
+          if ((group?.notice ?? null) !== null) continue;
+          batch.insert({ ...put, position, direction, text, sentAtMs, isFile });
         }
         batch.flush();
         setProgress.run(input.progress);
@@ -154,6 +200,13 @@ export function archiveWritingProcedures(database: Database) {
       (mergeBegun ? merge : mergeAll).run();
       mergeBegun = true;
       return (changes.get()?.n ?? 0) - before >= 2;
+    },
+    /** Gives back what merging has emptied, in steps. False: it is done. */
+    shrinkArchive(_input: null): boolean {
+      const before = Number(database.pragma('freelist_count', { simple: true }));
+      shrink();
+      const left = Number(database.pragma('freelist_count', { simple: true }));
+      return left > 0 && left < before;
     },
     /** Nothing is written to it after this: it is one file, without a log beside it. */
     finishArchive(input: { manifest: string }): null {

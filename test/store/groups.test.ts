@@ -155,7 +155,7 @@ describe('what leaves and comes back', () => {
     const { messages: before } = await store.call('selectMessagePage', { conversationId: trip, limit: 10 });
     await store[Symbol.asyncDispose]();
     store = await Store.open(join(folder, 'second.sqlite'));
-    await importHistory({ store, folder: out, filesFolder: join(folder, 'files') });
+    await importHistory({ store, from: out, filesFolder: join(folder, 'files') });
     const group = (await store.call('selectConversations', null)).find(({ kind }) => kind === 'group');
     expect(group?.peerName).toBe("Tom's trip");
     const { messages } = await store.call('selectMessagePage', {

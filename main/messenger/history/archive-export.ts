@@ -12,7 +12,7 @@ import { IPC_LIMITS } from '../../base/limits.ts';
 import { ArchiveWriter } from '../../store/archive-writer.ts';
 import type { PlacedMessage } from '../../store/archive-reading.ts';
 import { PIECE_BYTES } from '../../store/archive-tables.ts';
-import type { WrittenFile } from '../../store/archive-writing.ts';
+import type { ArchivedConversation, WrittenFile } from '../../store/archive-writing.ts';
 import { isPlainDatabase, StoreError } from '../../store/database.ts';
 import type { Store } from '../../store/store.ts';
 import { syncPath } from '../../store/sync-path.ts';
@@ -100,6 +100,8 @@ async function write(options: ArchiveExportOptions, part: string): Promise<Manif
   }
   do signal?.throwIfAborted();
   while (await writer.call('mergeArchiveIndex', null));
+  do signal?.throwIfAborted();
+  while (await writer.call('shrinkArchive', null));
   const { chain, counts } = progress;
   const { madeAt, program } = plan;
   const manifest: Manifest = { version: 1, madeAt, program, format: 'parley', counts, chain, files: [] };
@@ -154,7 +156,7 @@ async function begin(
   const addressOf = await accountAddresses(store);
   const { add, chain } = chainOf(FIRST_CHAIN);
   add({ type: 'export', version: 1, madeAt: plan.madeAt, program });
-  const conversations = [];
+  const conversations: ArchivedConversation[] = [];
   const counts = { conversations: 0, sessions: 0, messages: 0, files: 0 };
   for (const conversation of await store.call('selectConversations', null)) {
     if (wanted?.has(conversation.id) === false) continue;
@@ -162,7 +164,9 @@ async function begin(
     // What was found is not the course of a conversation.
     const sessions =
       positions === null ? await store.call('selectSessions', { conversationId: conversation.id }) : [];
-    conversations.push({ conversation, account, sessions });
+    const isGroup = conversation.kind === 'group';
+    const group = isGroup ? await store.call('selectGroup', { conversationId: conversation.id }) : null;
+    conversations.push({ conversation, account, sessions, group });
     add(conversationLine(conversation, account));
     for (const session of sessions) {
       add(sessionLine(conversation.id, { ...session, endCode: session.end?.code ?? null }));
@@ -234,9 +238,10 @@ function readPage(
 async function writePage(
   options: ArchiveExportOptions,
   writer: ArchiveWriter,
-  messages: readonly PlacedMessage[],
+  page: readonly PlacedMessage[],
   before: Progress,
 ): Promise<Progress> {
+  const messages = await withSettledNames(writer, page);
   const { add, chain } = chainOf(before.chain);
   const files: WrittenFile[] = [];
   for (const { conversationId, message } of messages) {
@@ -258,6 +263,26 @@ async function writePage(
     chain: progress.chain,
   });
   return progress;
+}
+
+/** Somebody may be called otherwise from one page to the next: in one archive he has one name. */
+async function withSettledNames(
+  writer: ArchiveWriter,
+  messages: readonly PlacedMessage[],
+): Promise<readonly PlacedMessage[]> {
+  const people = messages.flatMap(({ conversationId, message: { group } }) => {
+    const person = group?.person ?? null;
+    return person === null ? [] : [{ conversationId, person }];
+  });
+  if (people.length === 0) return messages;
+  const names = (await writer.call('settleNames', people)).values();
+  return messages.map((placed) => {
+    const { group } = placed.message;
+    const person = group?.person ?? null;
+    if (group === undefined || person === null) return placed;
+    const settled = { ...person, name: names.next().value ?? person.name };
+    return { ...placed, message: { ...placed.message, group: { ...group, person: settled } } };
+  });
 }
 
 /** Copies the file of a message, piece by piece. Null: it has none, or it is not here any more. */
