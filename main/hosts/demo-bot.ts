@@ -110,7 +110,9 @@ export class DemoBot implements AsyncDisposable {
     const conversation = await this.#messenger.openConversation(id, peer);
     this.#lifetime.defer(
       this.#messenger.feed.subscribe(({ event, data }) => {
-        if (event === 'message.added' && data.message.direction === 'in') void this.#receive(data.message);
+        if (event !== 'message.added' || data.message.direction !== 'in') return;
+        // In a group he only listens.
+        if (data.message.group === undefined) void this.#receive(data.message);
       }),
     );
     if (conversation.lastMessage === null) await sendText(this.#messenger, conversation.id, GREETING);

@@ -42,6 +42,11 @@ interface Waiting {
   timer: Timer;
 }
 
+/** What somebody has written; not what has happened in a group. */
+function isWorthIt({ direction, group }: Message): boolean {
+  return direction === 'in' && (group === undefined || group.notice === null);
+}
+
 /** Follows the feed from `start` on. */
 export class Announcements {
   readonly #options: AnnouncementsOptions;
@@ -78,7 +83,7 @@ export class Announcements {
     else if (event === 'marks.changed') {
       this.#applyMarks(data.conversationId, data.marks);
       this.#countUnread();
-    } else if (event === 'message.added' && data.message.direction === 'in') this.#take(data.message);
+    } else if (event === 'message.added' && isWorthIt(data.message)) this.#take(data.message);
   }
 
   #applyConversation(conversation: Conversation): void {

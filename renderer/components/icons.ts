@@ -101,6 +101,18 @@ export const icons = {
     path('M19 6v14c0 1-1 2-2 2H7c-1 0-2-1-2-2V6'),
     path('M8 6V4c0-1 1-2 2-2h4c1 0 2 1 2 2v2'),
   ],
+  users: [
+    path('M16 21v-2a4 4 0 0 0-4-4H6a4 4 0 0 0-4 4v2'),
+    path('M16 3.128a4 4 0 0 1 0 7.744'),
+    path('M22 21v-2a4 4 0 0 0-3-3.87'),
+    circle(9, 7, 4),
+  ],
+  'user-plus': [
+    path('M16 21v-2a4 4 0 0 0-4-4H6a4 4 0 0 0-4 4v2'),
+    circle(9, 7, 4),
+    path('M19 8v6'),
+    path('M22 11h-6'),
+  ],
   plus: [path('M5 12h14'), path('M12 5v14')],
   minus: [path('M5 12h14')],
 } as const satisfies Record<string, readonly IconElement[]>;

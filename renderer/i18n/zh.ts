@@ -2,12 +2,14 @@
 import type { Catalogue } from './catalogue.ts';
 import { desktopZh } from './desktop/zh.ts';
 import { archiveZh } from './archive/zh.ts';
+import { groupsZh } from './groups/zh.ts';
 import { historyZh } from './history/zh.ts';
 
 export const zh: Catalogue = {
   ...desktopZh,
   ...archiveZh,
   ...historyZh,
+  ...groupsZh,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': '正在启动…',

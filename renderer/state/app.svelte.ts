@@ -16,6 +16,7 @@ import { Contacts } from './contacts.svelte.ts';
 import { Conversations } from './conversations.svelte.ts';
 import { Details } from './details.svelte.ts';
 import { Drafts } from './drafts.svelte.ts';
+import { Groups } from './groups.svelte.ts';
 import { History } from './history.svelte.ts';
 import { HistoryJobState } from './history-job.svelte.ts';
 import { ImServer } from './im-server.svelte.ts';
@@ -42,6 +43,7 @@ export class AppState {
   readonly marks: MarksState;
   readonly contacts: Contacts;
   readonly conversations: Conversations;
+  readonly groups: Groups;
   readonly sessions: Sessions;
   readonly thread: Thread;
   readonly transfers: Transfers;
@@ -76,6 +78,7 @@ export class AppState {
     this.marks = new MarksState(client);
     this.contacts = new Contacts(client);
     this.conversations = new Conversations(client);
+    this.groups = new Groups(client);
     this.sessions = new Sessions(client);
     this.thread = new Thread(client);
     this.transfers = new Transfers(client);
@@ -110,6 +113,7 @@ export class AppState {
         this.conversations.applyConversationChanged(conversation);
         if (conversation.unreadCount === 0) this.notices.withdraw(conversation.id);
       }),
+      client.on('group.changed', ({ group }) => this.groups.applyGroupChanged(group)),
       client.on('messages.deleted', ({ conversationId, positions }) => {
         this.thread.applyMessagesDeleted(conversationId, positions);
         this.details.applyActivity(conversationId);
@@ -175,7 +179,8 @@ export class AppState {
     this.thread.applyMessageAdded(message, attentive);
     this.inspector.applyActivity(message.conversationId);
     this.details.applyActivity(message.conversationId);
-    if (message.direction === 'out') return;
+    // What has happened in a group is to be read there, and called out nowhere.
+    if (message.direction === 'out' || (message.group?.notice ?? null) !== null) return;
     this.conversations.applyComposingChanged(message.conversationId, false);
     const conversation = this.conversations.get(message.conversationId);
     if (conversation === undefined || conversation.standing !== 'accepted') return;
@@ -184,9 +189,14 @@ export class AppState {
     if (!attentive && values !== null && this.info?.host === 'browser')
       this.notices.show(values, conversation, message);
     const name = conversation.peerName;
+    const author = message.group?.person?.name;
+    const text =
+      author === undefined
+        ? this.locale.t('thread.arrived', { name, text: message.text })
+        : this.locale.t('group.arrived', { name: author, group: name, text: message.text });
     this.announcer.say(
       this.thread.conversationId === message.conversationId
-        ? this.locale.t('thread.arrived', { name, text: message.text })
+        ? text
         : this.locale.t('thread.arrivedElsewhere', { name }),
     );
   }
@@ -289,6 +299,7 @@ export class AppState {
       this.accounts.load(),
       this.contacts.load(),
       this.conversations.load(),
+      this.groups.load(),
       this.drafts.load(),
       this.marks.load(),
       this.sessions.load(),

@@ -34,7 +34,8 @@ export class Notices {
     const count = (before?.count ?? 0) + 1;
     const many = count > 1 ? this.#locale.t('notice.many', { count }) : this.#locale.t('notice.new');
     const showsText = settings['notifications.text'];
-    const text = message.text.slice(0, 250);
+    const author = message.group?.person?.name;
+    const text = `${author === undefined ? '' : `${author}: `}${message.text}`.slice(0, 250);
     const notice = new Notification(showsText ? peerName : this.#locale.t('app.name'), {
       body: showsText ? (count > 1 ? `${many}\n${text}` : text) : many,
       tag: id,

@@ -15,6 +15,8 @@ export class Shell {
   listWidth = $state(320);
   /** What the form for a new conversation begins with; empty once it has taken it. */
   newAddress = $state('');
+  /** Who is chosen at first in the form for a new group; null: it begins with a person. */
+  newGroup = $state.raw<readonly string[] | null>(null);
 
   showMain(view: MainView): void {
     this.main = view;
@@ -29,6 +31,13 @@ export class Shell {
   /** The form for a new conversation, with an address that the user has still to agree to. */
   showNew(address: string): void {
     this.newAddress = address;
+    this.newGroup = null;
+    this.showSide('new');
+  }
+
+  /** The form for a new group with these people. */
+  showNewGroup(people: readonly string[]): void {
+    this.newGroup = people;
     this.showSide('new');
   }
 

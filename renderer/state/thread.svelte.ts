@@ -154,11 +154,12 @@ export class Thread {
     await this.#replace(input, this.phase === 'ready' ? null : { to: 'bottom' });
   }
 
-  /** @throws {CallError} when the message could not be stored; nothing has been shown then. */
-  async send(text: string): Promise<void> {
+  /** `to`: in a group to this member only. @throws {CallError} when the message could not be stored; nothing has been shown then. */
+  async send(text: string, to?: string): Promise<void> {
     const conversationId = this.conversationId;
     if (conversationId === null) return;
-    const message = await this.#client.call('message.send', { conversationId, text });
+    const only = to === undefined ? {} : { to };
+    const message = await this.#client.call('message.send', { conversationId, text, ...only });
     if (this.conversationId !== conversationId) return;
     this.newAfter = null;
     if (!this.hasAfter) this.#insert(message);

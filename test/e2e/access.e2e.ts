@@ -133,3 +133,21 @@ it('nothing moves where motion is not wanted, and at 200 % everything is there a
     expect(await moving(), key).toBe(0);
   }
 });
+
+it('axe-core finds nothing: a group, its members, a message to one of them, a new group', async () => {
+  const page = await open('groups');
+  await page.locator('nav li button', { hasText: 'Sea trip' }).click();
+  await page.getByText('Bob renamed the group to Sea trip').waitFor();
+  await check(page, 'thread of a group');
+  await page.getByRole('button', { name: 'Details' }).first().click();
+  await page.getByRole('button', { name: 'Tom Weber' }).last().click();
+  await page.getByRole('button', { name: 'Write privately' }).waitFor();
+  await check(page, 'members of a group');
+  await page.getByRole('button', { name: 'Write privately' }).click();
+  await page.getByRole('button', { name: 'Write to everybody again' }).waitFor();
+  await check(page, 'message to one member');
+  await page.getByRole('button', { name: 'New conversation' }).click();
+  await page.getByRole('radiogroup').getByText('Group').click();
+  await page.getByRole('group', { name: 'People' }).waitFor();
+  await check(page, 'new group');
+});

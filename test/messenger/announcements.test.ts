@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { MessageGroup } from '../../shared/domain/group.ts';
 import type { Release } from '../../main/base/lifetime.ts';
 import { Announcements, type Announcement } from '../../main/messenger/announcements.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -97,5 +98,23 @@ describe('announcements of new messages', () => {
     clock.advance(300);
     expect(announced).toEqual([]);
     expect(unread.at(-1)).toBe(0);
+  });
+
+  it('what has happened in a group, nothing; what somebody wrote there, yes', async () => {
+    await bob.send(ofBob, 'one');
+    await tom.received(ofTom, 1);
+    clock.advance(300);
+    const [told] = announced;
+    clock.advance(10_000);
+    const person = { address: bob.address, name: 'Bob' };
+    const notice = { kind: 'joined', by: person, who: person, title: null } as const;
+    const publish = (group: MessageGroup) =>
+      tom.messenger.feed.publish('message.added', { message: { ...told!.message, group } });
+    publish({ person: null, isPrivate: false, notice });
+    clock.advance(10_000);
+    expect(announced).toHaveLength(1);
+    publish({ person, isPrivate: false, notice: null });
+    clock.advance(300);
+    expect(announced).toHaveLength(2);
   });
 });

@@ -91,6 +91,8 @@ describe('messages of a group', () => {
     const conversation = await store.call('selectConversation', { id: trip });
     expect(conversation).toMatchObject({ kind: 'group', unreadCount: 2, lastActivityMs: serial - 1 });
     expect(conversation?.lastMessage?.group?.notice).toEqual(joined);
+    const figures = await store.call('selectFigures', { conversationId: trip });
+    expect(figures).toMatchObject({ incoming: 2, outgoing: 1 });
     const pair = await store.call('selectConversation', { id: withTom });
     expect([pair?.kind, pair?.lastMessage?.group]).toEqual([undefined, undefined]);
   });

@@ -53,11 +53,16 @@ export class Notifications implements Disposable {
     const words = wordsNow();
     const { id } = conversation;
     const many = count > 1 ? words.newMessages(count) : words.newMessage;
-    const text = shortened(message.text, MAX_BODY_CHARS);
+    const author = message.group?.person?.name ?? '';
+    const said =
+      author === '' ? message.text : `${isolated(shortened(author, MAX_TITLE_CHARS))}: ${message.text}`;
+    const text = shortened(said, MAX_BODY_CHARS);
+    // An answer goes to everybody in a group, which is not where a private message is answered.
+    const takesReply = hasReply && showsText() && message.group?.isPrivate !== true;
     const notification = create({
       title: showsText() ? isolated(shortened(conversation.peerName, MAX_TITLE_CHARS)) : 'Parley',
       body: showsText() ? (count > 1 ? `${many}\n${text}` : text) : many,
-      ...(hasReply && showsText() ? { hasReply: true, replyPlaceholder: words.reply } : {}),
+      ...(takesReply ? { hasReply: true, replyPlaceholder: words.reply } : {}),
     });
     notification.on('click', () => open(id));
     // The text stands in the first argument's `reply` or, as it was before, in the second.

@@ -152,6 +152,7 @@ export const historyAr: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'message.details': 'تفاصيل هذه الرسالة',
   'message.session': 'عرض جلستها',
   'message.title': 'الرسالة',
+  'message.author': 'من',
   'message.written': 'كُتبت',
   'message.stored': 'على هذا الحاسوب',
   'message.state': 'الحالة',

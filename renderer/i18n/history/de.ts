@@ -109,6 +109,7 @@ export const historyDe: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'message.details': 'Einzelheiten dieser Nachricht',
   'message.session': 'Ihre Sitzung zeigen',
   'message.title': 'Nachricht',
+  'message.author': 'Von',
   'message.written': 'Geschrieben',
   'message.stored': 'Auf diesem Computer',
   'message.state': 'Zustand',

@@ -103,6 +103,7 @@ export const historyEn = {
   'message.details': 'Details of this message',
   'message.session': 'Show its session',
   'message.title': 'Message',
+  'message.author': 'From',
   'message.written': 'Written',
   'message.stored': 'On this computer',
   'message.state': 'State',

@@ -96,6 +96,7 @@ export const historyZh: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'message.details': '此消息的详情',
   'message.session': '显示其会话连接',
   'message.title': '消息',
+  'message.author': '发送人',
   'message.written': '撰写时间',
   'message.stored': '保存到本机',
   'message.state': '状态',

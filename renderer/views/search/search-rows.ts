@@ -9,6 +9,7 @@ export type SearchRow =
       readonly key: string;
       readonly name: string;
       readonly address: string;
+      readonly isGroup: boolean;
       readonly open: () => void;
     }
   | {
@@ -30,12 +31,13 @@ function people(app: AppState, wanted: string): SearchRow[] {
   const isMeant = (name: string, address: string): boolean =>
     `${name}\n${address}`.toLocaleLowerCase().includes(wanted);
   const known = conversations.sorted
-    .filter(({ peerName, peerAddress }) => isMeant(peerName, peerAddress))
-    .map(({ id, peerName, peerAddress }) => ({
+    .filter(({ kind, peerName, peerAddress }) => isMeant(peerName, kind === 'group' ? '' : peerAddress))
+    .map(({ id, kind, peerName, peerAddress }) => ({
       kind: 'person' as const,
       key: id,
       name: peerName,
       address: peerAddress,
+      isGroup: kind === 'group',
       open: () => {
         search.clear();
         void app.openConversation(id);
@@ -52,6 +54,7 @@ function people(app: AppState, wanted: string): SearchRow[] {
       key: `${accountId} ${address}`,
       name: displayName || address,
       address,
+      isGroup: false,
       open: () => {
         search.clear();
         void conversations

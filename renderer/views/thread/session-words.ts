@@ -14,12 +14,13 @@ export interface SessionWords {
 const calmEnds = new Set(['ended-by-us', 'ended-by-peer', 'idle', 'cancelled', 'shutdown']);
 
 export function sessionWords(
-  { peerName: name }: Conversation,
+  { peerName: name, kind }: Conversation,
   session: Session | undefined,
   locale: Locale,
   nowMs: number,
 ): SessionWords {
   const plain = { icon: null, tone: 'plain', details: [] } as const;
+  if (kind === 'group') return groupWords(session, locale);
   if (session === undefined) {
     return { ...plain, title: locale.t('session.none', { name }) };
   }
@@ -55,5 +56,24 @@ export function sessionWords(
         details: session.end === null ? [] : [locale.reason(session.end, name)],
       };
     }
+  }
+}
+
+/** A group is connected by itself, again and again: nobody starts or ends that. */
+function groupWords(session: Session | undefined, locale: Locale): SessionWords {
+  const plain = { icon: null, tone: 'plain', details: [] } as const;
+  switch (session?.state) {
+    case 'inviting':
+    case 'opening':
+      return { ...plain, title: locale.t('group.connecting') };
+    case 'open':
+      return {
+        icon: session.encrypted ? 'lock' : 'lock-open',
+        tone: session.encrypted ? 'ok' : 'plain',
+        title: locale.t('group.connected'),
+        details: [locale.t(session.encrypted ? 'session.encrypted' : 'session.notEncrypted')],
+      };
+    default:
+      return { ...plain, title: locale.t('group.notConnected'), details: [locale.t('group.comesBack')] };
   }
 }

@@ -91,6 +91,22 @@ describe('announcements of the system', () => {
     expect(shown[0]?.options.hasReply).toBeUndefined();
   });
 
+  it('name who has written in a group, and take no answer to what was written to us alone', () => {
+    const all = notifications();
+    const { conversation, message } = announcement('c1', 'Hello', 1, 'Sea trip');
+    const person = { address: 'ana@example.org', name: 'Ana' };
+    const show = (isPrivate: boolean) => {
+      all.show({
+        conversation,
+        message: { ...message, group: { person, isPrivate, notice: null } },
+        count: 1,
+      });
+      return shown.at(-1)?.options;
+    };
+    expect(show(false)).toMatchObject({ body: '\u2068Ana\u2069: Hello', hasReply: true });
+    expect(show(true)?.hasReply).toBeUndefined();
+  });
+
   it('are short, and a name does not turn what stands beside it', () => {
     notifications().show(announcement('c1', 'x'.repeat(100_000), 1, '\u202egnol '.repeat(1_000)));
     expect(shown[0]?.options.body).toHaveLength(250);

@@ -9,6 +9,7 @@ import type { Ladder, LadderParty } from '../../../shared/domain/ladder.ts';
 import type { Message, MessageState } from '../../../shared/domain/message.ts';
 import type { Transfer } from '../../../shared/domain/transfer.ts';
 import { initialSettings } from '../../../shared/settings.ts';
+import { addGroup } from './group-scenario.ts';
 import type { World } from './memory-backend.ts';
 
 const dayMs = 86_400_000;
@@ -405,7 +406,15 @@ export function filesWorld(): World {
   return world;
 }
 
+/** The same people, and a group of them. */
+export function groupsWorld(): World {
+  const world = talkingWorld();
+  addGroup(world);
+  return world;
+}
+
 export const scenarios = {
+  groups: groupsWorld,
   files: filesWorld,
   empty: emptyWorld,
   talking: talkingWorld,

@@ -1,0 +1,58 @@
+/** Owns: what has happened in a group, and what did not work there, in words. Called by: thread, list, group views. Calls: i18n. */
+import type { GroupMember, GroupNotice } from '../../../shared/domain/group.ts';
+import { CallError, type ErrorCode } from '../../../shared/ipc/error-codes.ts';
+import type { MessageKey } from '../../i18n/catalogue.ts';
+import type { Locale } from '../../i18n/locale.svelte.ts';
+
+export function noticeWords({ kind, by, who, title }: GroupNotice, locale: Locale): string {
+  const people = { by: by?.name ?? '', who: who?.name ?? '' };
+  switch (kind) {
+    case 'invited':
+      return locale.t('group.notice.invited', people);
+    case 'removed':
+      return by === null ? locale.t('group.notice.removedYou') : locale.t('group.notice.removed', people);
+    case 'renamed':
+      return locale.t('group.notice.renamed', { by: people.by, title: title ?? '' });
+    case 'ended':
+      return locale.t('group.notice.ended');
+    case 'joined':
+    case 'left':
+    case 'declined':
+    case 'owner':
+      return locale.t(`group.notice.${kind}`, { who: people.who });
+  }
+}
+
+export function memberState({ state }: GroupMember, locale: Locale): string {
+  return locale.t(state === 'here' ? 'group.isHere' : state === 'away' ? 'group.away' : 'group.invited');
+}
+
+type PlainKey = Extract<MessageKey, `group.problem.${string}`>;
+
+const PROBLEMS: Readonly<
+  Record<'create' | 'join' | 'nickname' | 'change', Partial<Record<ErrorCode, PlainKey>>>
+> = {
+  create: {
+    'already-exists': 'group.problem.taken',
+    'invalid-input': 'group.problem.elsewhere',
+    'not-allowed': 'group.problem.notAllowed',
+    'too-many': 'group.problem.tooMany',
+  },
+  join: { 'not-found': 'group.problem.noSuchGroup' },
+  nickname: {
+    'already-exists': 'group.problem.nickname',
+    'invalid-input': 'group.problem.notNickname',
+    'too-large': 'group.problem.notNickname',
+  },
+  change: {
+    'not-found': 'group.problem.noSuchPerson',
+    'not-allowed': 'group.problem.notAllowed',
+    'too-many': 'group.problem.tooMany',
+  },
+};
+
+/** Why something with a group did not work; what is not special to groups as everywhere. */
+export function groupProblem(error: unknown, what: keyof typeof PROBLEMS, locale: Locale): string {
+  const key = error instanceof CallError ? PROBLEMS[what][error.code] : undefined;
+  return key === undefined ? locale.problem(error) : locale.t(key);
+}
