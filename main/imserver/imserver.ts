@@ -161,6 +161,7 @@ export class ImServer implements AsyncDisposable {
           host: config.host,
           port: config.port,
           log,
+          holdsRequests: true,
           ...(config.tls && certificate ? { tls: certificate, tlsPort: config.tls.port } : {}),
           ...(options.tap ? { tap: options.tap } : {}),
         },
@@ -209,6 +210,7 @@ export class ImServer implements AsyncDisposable {
           REFER: (request) => focusOf(request)?.receiveRefer(request) ?? refuseRefer(request),
         },
       );
+      agent.releaseRequests();
       // Whoever was there before a restart need not say so again.
       for (const user of registrar.usersOnline()) {
         deferred.receivePresent(user);

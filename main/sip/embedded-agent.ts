@@ -26,6 +26,8 @@ export interface EmbeddedAgentOptions {
   readonly log?: Log;
   /** Listens for TLS as well, on this port (0: a free one); needs a certificate in `tls`. */
   readonly tlsPort?: number;
+  /** Requests wait for `agent.releaseRequests()`: those who answer them are made after the agent. */
+  readonly holdsRequests?: boolean;
   /** Certificates and trust for SIP over TLS; without it servers that the system trusts can be reached. */
   readonly tls?: SipTlsOptions;
 }
@@ -59,11 +61,11 @@ export async function openEmbeddedAgent(
   options: EmbeddedAgentOptions,
   lifetime: Lifetime,
 ): Promise<{ agent: SipAgent; port: number; tlsPort: number | undefined; network: EmbeddedNetwork }> {
-  const { runFolder, host, log = silentLog } = options;
+  const { runFolder, host, log = silentLog, holdsRequests = false } = options;
   await mkdir(runFolder, { recursive: true, mode: 0o700 });
   const path = controlSocketPath(runFolder);
   const secret = randomBytes(24).toString('base64url');
-  const agent = lifetime.own(new SipAgent({ link: { kind: 'listen', path, secret }, log }));
+  const agent = lifetime.own(new SipAgent({ link: { kind: 'listen', path, secret }, log, holdsRequests }));
   const engine = lifetime.own(
     new SipEngine({
       secret,

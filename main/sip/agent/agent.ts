@@ -50,6 +50,8 @@ const ROUTED = [
 ];
 
 /** A drachtio server that is away is dialled again at least this often. */
+/** Requests that may wait for their handlers; a server makes them in far less than a second. */
+const MAX_HELD = 1_000;
 const REDIAL_MAX_MS = 5_000;
 
 /** A SIP user agent: sends requests, hands incoming ones to the handler of their method. */
@@ -65,11 +67,15 @@ export class SipAgent implements AsyncDisposable {
   readonly #pending = new Set<AgentRequest>();
   #connection = new AbortController();
   readonly #whenConnected = Promise.withResolvers<void>();
+  /** What came before there were handlers; undefined: requests are not held. */
+  #held: AgentServerRequest[] | undefined;
   #connected = false;
   #hostports: readonly string[] = [];
 
-  constructor(options: { link: EngineLink; log?: Log }) {
+  /** `holdsRequests`: requests from outside wait for `releaseRequests`, because who answers them is still being made. */
+  constructor(options: { link: EngineLink; log?: Log; holdsRequests?: boolean }) {
     this.#link = options.link;
+    this.#held = options.holdsRequests === true ? [] : undefined;
     this.#log = options.log ?? silentLog;
   }
 
@@ -90,6 +96,13 @@ export class SipAgent implements AsyncDisposable {
   /** Answers requests of `method` (upper case, or `*` for the rest) outside of dialogs. */
   handle(method: string, handler: RequestHandler): void {
     this.#handlers.set(method, handler);
+  }
+
+  /** All handlers are there: what has waited for them is answered now, in its order. */
+  releaseRequests(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const request of held) this.#guard(() => this.#dispatch(request));
   }
 
   /** Answers requests inside one dialog. Returns the release. */
@@ -230,25 +243,27 @@ export class SipAgent implements AsyncDisposable {
   #receiveRequest(request: DrachtioRequest, response: DrachtioResponse): void {
     this.#guard(() => {
       const incoming = new AgentServerRequest(request, response, this.#connection.signal, this.#log);
-      const inDialog =
-        incoming.dialogId === undefined ? undefined : this.#dialogHandlers.get(incoming.dialogId);
-      if (inDialog !== undefined) {
-        this.#run(inDialog, incoming);
-        return;
-      }
-      if (incoming.method === 'ACK') return;
-      if (
-        incoming.dialogId !== undefined &&
-        incoming.method !== 'INVITE' &&
-        incoming.method !== 'SUBSCRIBE'
-      ) {
-        void incoming.respond(481);
-        return;
-      }
-      const handler = this.#handlers.get(incoming.method) ?? this.#handlers.get('*');
-      if (handler === undefined) void incoming.respond(405, { headers: { Allow: this.#allowed() } });
-      else this.#run(handler, incoming);
+      if (this.#held === undefined) this.#dispatch(incoming);
+      else if (this.#held.length < MAX_HELD) this.#held.push(incoming);
+      else void incoming.respond(503, { headers: { 'Retry-After': '1' } });
     });
+  }
+
+  #dispatch(incoming: AgentServerRequest): void {
+    const inDialog =
+      incoming.dialogId === undefined ? undefined : this.#dialogHandlers.get(incoming.dialogId);
+    if (inDialog !== undefined) {
+      this.#run(inDialog, incoming);
+      return;
+    }
+    if (incoming.method === 'ACK') return;
+    if (incoming.dialogId !== undefined && incoming.method !== 'INVITE' && incoming.method !== 'SUBSCRIBE') {
+      void incoming.respond(481);
+      return;
+    }
+    const handler = this.#handlers.get(incoming.method) ?? this.#handlers.get('*');
+    if (handler === undefined) void incoming.respond(405, { headers: { Allow: this.#allowed() } });
+    else this.#run(handler, incoming);
   }
 
   #allowed(): string {

@@ -27,6 +27,9 @@ import {
 } from './registration-answer.ts';
 import { askedWaitMs, earlyWaitMs, lostWaitMs, outboundWaitMs, type Random } from './registration-retry.ts';
 
+/** Refusals that pass: who takes a REGISTER may be being set up just now, as with a proxy that starts (405). */
+const PASSING: ReadonlySet<number> = new Set([405, 408, 430, 480]);
+
 /** `refused` is final until `start` is called again: no retry that could lock the account. */
 export type RegistrationStatus =
   | { readonly status: 'stopped' }
@@ -318,8 +321,7 @@ export class RegistrationFlow {
       this.refuse(0, reasonOf(response));
       return;
     }
-    const retryable = status === 408 || status === 430 || status === 480 || (status >= 500 && status < 600);
-    if (!retryable) {
+    if (!PASSING.has(status) && (status < 500 || status >= 600)) {
       this.refuse(status, reason);
       return;
     }

@@ -166,6 +166,16 @@ describe('a registration (RFC 3261 §10.2)', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('that nobody takes yet (405), as where a server is just starting, is tried again', async () => {
+    registration.start();
+    await server.answer(await register(), 405);
+    await until('unreachable');
+    clock.advance(60_000);
+    const request = await register();
+    await server.answer(request, 200, granted(request, 120));
+    await until('registered');
+  });
+
   it.each([403, 404, 420, 600])('that is refused with %i is not tried again', async (status) => {
     registration.start();
     await server.answer(await register(), status);
