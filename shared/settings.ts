@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { mediaPaths, relayListSchema } from './domain/account.ts';
+import { MAX_NOTE_CHARS, presenceChoices } from './domain/presence.ts';
 
 /** One setting. `lockable`: a policy may set it and take it out of the user's hands. */
 interface SettingSpec<Schema extends v.GenericSchema> {
@@ -45,6 +46,39 @@ export const settingSpecs = {
     description: 'Tell people that you are typing.',
     lockable: true,
     strictest: false,
+  }),
+  'presence.choice': setting({
+    schema: v.picklist(presenceChoices),
+    initial: 'available',
+    description: 'What you are for others; dnd silences announcements as well.',
+    lockable: false,
+  }),
+  'presence.note': setting({
+    schema: v.pipe(v.string(), v.trim(), v.maxLength(MAX_NOTE_CHARS)),
+    initial: '',
+    description: 'Words beside your presence; empty: none.',
+    lockable: false,
+  }),
+  'presence.visibleTo': setting({
+    schema: v.picklist(['known', 'asked', 'nobody']),
+    initial: 'known',
+    description:
+      'Who sees whether you are there. known: contacts and people whom you talk with, without asking you; asked: only whom you have allowed; nobody: nothing is published.',
+    lockable: true,
+    strictest: 'nobody',
+  }),
+  'presence.watch': setting({
+    schema: v.boolean(),
+    initial: true,
+    description: 'Show whether people are there; the server learns whom you talk with.',
+    lockable: true,
+    strictest: false,
+  }),
+  'presence.awayMinutes': setting({
+    schema: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(24 * 60)),
+    initial: 10,
+    description: 'You are away after so many minutes without doing anything; 0: never by itself.',
+    lockable: true,
   }),
   'sessions.acceptContacts': setting({
     schema: v.boolean(),
@@ -195,4 +229,9 @@ export type Settings = { [Key in SettingKey]: v.InferOutput<(typeof settingSpecs
 /** Every setting at its default. */
 export function initialSettings(): Settings {
   return Object.fromEntries(settingKeys.map((key) => [key, settingSpecs[key].initial])) as Settings;
+}
+
+/** Whether new messages are announced while nobody looks: not to somebody who does not want to be disturbed. */
+export function areAnnounced(settings: Settings): boolean {
+  return settings['notifications.show'] && settings['presence.choice'] !== 'dnd';
 }

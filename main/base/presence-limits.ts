@@ -30,6 +30,14 @@ export const PRESENCE_LIMITS = {
   /** A list of watchers or devices, as we read it. */
   maxListBytes: 128 * 1024,
   maxListElements: 4_000,
+  /** People whose presence one of our accounts follows, those with the newest messages. */
+  maxWatched: 200,
+  /** How many of these subscriptions are begun at once, and how long one that is not answered holds up the next. */
+  maxBeginning: 4,
+  beginMs: 5_000,
+  /** First and longest wait before rules are written again that the server did not take. */
+  rulesRetryFirstMs: 2_000,
+  rulesRetryMaxMs: 15 * 60_000,
 } as const;
 
 /** As injected: tests use smaller ones. */

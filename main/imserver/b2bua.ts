@@ -12,6 +12,7 @@ import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import { parseNameAddr } from '../sip/headers.ts';
 import type { Binding } from '../store/imserver-tables.ts';
 import { BridgedSession } from './bridged-session.ts';
+import type { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
 import type { DeferredMessages } from './deferred-messages.ts';
 import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
@@ -25,6 +26,7 @@ export interface B2buaOptions {
   readonly registrar: Registrar;
   readonly deferred: Pick<DeferredMessages, 'settled'>;
   readonly users: UserFile;
+  readonly rules: ContactRulesBook;
   readonly domain: string;
   readonly metrics: ServerMetrics;
   readonly log: Log;
@@ -69,7 +71,7 @@ export class B2bua implements AsyncDisposable {
   }
 
   async receiveInvite(request: AgentServerRequest): Promise<void> {
-    const { credentials, users, registrar } = this.#options;
+    const { credentials, users, registrar, rules, domain } = this.#options;
     const caller = await credentials.authenticate(request);
     if (caller === undefined) return;
     // RFC 3261 §16.3 and RFC 7332 §4: it would leave with less than nothing.
@@ -80,6 +82,11 @@ export class B2bua implements AsyncDisposable {
     const called = credentials.userOfUri(request.message.uri);
     if (called === undefined || (await users.find(called)) === undefined) {
       await request.respond(404);
+      return;
+    }
+    if (rules.isBlocked(called, `${caller}@${domain}`)) {
+      // What he hears as well when the called user says no himself.
+      await request.respond(603);
       return;
     }
     if (this.draining) {

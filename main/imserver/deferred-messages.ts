@@ -10,6 +10,7 @@ import type { AgentResponse } from '../sip/agent/agent-request.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { sendPagerMessage } from '../sip/agent/pager-message.ts';
 import type { Binding } from '../store/imserver-tables.ts';
+import type { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
 import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
 import type { ImServerStore } from './imserver-store.ts';
@@ -22,6 +23,7 @@ export interface DeferredMessagesOptions {
   readonly credentials: Credentials;
   readonly registrar: Registrar;
   readonly users: UserFile;
+  readonly rules: ContactRulesBook;
   readonly store: ImServerStore;
   readonly domain: string;
   readonly metrics: ServerMetrics;
@@ -76,6 +78,11 @@ export class DeferredMessages implements Disposable {
       credentials.userOfUri(request.message.uri) ?? credentials.userOf(request.message.headers.get('to'));
     if (recipient === undefined || (await users.find(recipient)) === undefined) {
       await request.respond(404);
+      return;
+    }
+    if (this.#isBlocked({ sender, recipient })) {
+      this.#options.metrics.messages.refused++;
+      await request.respond(603);
       return;
     }
     const { body } = request.message;
@@ -181,6 +188,12 @@ export class DeferredMessages implements Disposable {
     this.#refused.set(user, timer);
   }
 
+  /** The recipient wants nothing of this sender. */
+  #isBlocked({ sender, recipient }: Pick<Parcel, 'sender' | 'recipient'>): boolean {
+    const { rules, domain } = this.#options;
+    return rules.isBlocked(recipient, `${sender}@${domain}`);
+  }
+
   #waysOf(user: string): string[] {
     return this.#options.registrar.devicesOf(user).map(({ contact, source }) => `${contact} ${source}`);
   }
@@ -216,6 +229,10 @@ export class DeferredMessages implements Disposable {
       });
       if (waiting.length === 0) return 'done';
       for (const message of waiting) {
+        if (this.#isBlocked(message)) {
+          await store.call('deleteDeferred', { id: message.id });
+          continue;
+        }
         const sent = this.#deliver({ ...message, body: Buffer.from(message.body) });
         const outcome = await Promise.race([sent, arrived.promise]);
         if (outcome === 'later') return outcome;

@@ -22,6 +22,7 @@ import type { ImServerProcedures } from '../store/imserver-tables.ts';
 import type { RoomLimits } from '../base/room-limits.ts';
 import { ChatRooms } from './rooms/chat-rooms.ts';
 import { B2bua } from './b2bua.ts';
+import { ContactRulesBook } from './contact-rules-book.ts';
 import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
 import type { ImServerStore } from './imserver-store.ts';
@@ -170,7 +171,8 @@ export class ImServer implements AsyncDisposable {
       const live = { config };
       const metrics = new ServerMetrics();
       const { domain } = config;
-      const shared = { agent, credentials, registrar, users, domain, metrics, log, ...timing };
+      const rules = new ContactRulesBook(store);
+      const shared = { agent, credentials, registrar, users, rules, domain, metrics, log, ...timing };
       const deferred = lifetime.own(new DeferredMessages({ ...shared, store }));
       const b2bua = lifetime.own(new B2bua({ ...shared, deferred }));
       const presence = lifetime.own(

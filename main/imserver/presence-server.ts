@@ -27,6 +27,7 @@ export interface PresenceServerOptions {
   readonly registrar: Registrar;
   readonly users: UserFile;
   readonly store: ImServerStore;
+  readonly rules: ContactRulesBook;
   readonly domain: string;
   readonly log: Log;
   /** What holds for people about whom a user has no rule. */
@@ -53,7 +54,7 @@ export class PresenceServer implements Disposable {
     const clock = options.clock ?? systemClock;
     const limits = { ...PRESENCE_LIMITS, ...options.presenceLimits };
     const userOfUri = (uri: string): string | undefined => credentials.userOfUri(uri);
-    this.rules = new ContactRulesBook(store);
+    this.rules = options.rules;
     this.#asks = new PresenceAsks({ store, limits, clock, log });
     this.publications = new Publications({
       limits,

@@ -17,8 +17,8 @@ interface Publication {
   timer: Timer;
   /** Grows with each change of content: the newest words count. */
   order: number;
-  /** Where it has come from. */
-  readonly source: string;
+  /** Where it has come from the last time: a device that is somewhere else now goes on with what it had. */
+  source: string;
 }
 
 /** Who says the most wins: one device that is not to be disturbed, then one that is there. */
@@ -103,6 +103,7 @@ export class Publications implements PublishPackage, Disposable {
     const etag = newEtag();
     if (expiresS > 0) {
       publication.etag = etag;
+      publication.source = publish.request.sourceUri;
       publication.timer = this.#startTimer(user, etag, expiresS);
       if (state !== undefined) {
         publication.state = state;

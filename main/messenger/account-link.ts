@@ -14,6 +14,7 @@ import type { Log } from '../base/log.ts';
 import { announcedRelay } from '../msrp/relay-servers.ts';
 import type { RegistrationStatus, ServerWay } from '../sip/agent/registration-flow.ts';
 import { Registration } from '../sip/agent/registration.ts';
+import type { SubscriptionRoute } from '../sip/agent/subscription.ts';
 import type { GroupHost } from './groups/group-link.ts';
 import { DigestClient } from '../sip/digest.ts';
 import type { StoredAccount } from '../store/accounts.ts';
@@ -310,6 +311,14 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     };
   }
 
+  /** How a subscription or a publication goes to the server. Undefined while offline. */
+  subscriptionRoute(): SubscriptionRoute | undefined {
+    const route = this.pagerRoute();
+    if (route === undefined) return undefined;
+    const { from, way, digest } = route;
+    return { from, way, digest, contact: this.#registration.contact };
+  }
+
   #groupHost(): GroupHost {
     const host = this.#host;
     const account = (): this => this;
@@ -339,12 +348,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       receiveMessageChange: (message) => {
         this.receiveMessageChange(message);
       },
-      subscriptionRoute: () => {
-        const route = this.pagerRoute();
-        if (route === undefined) return undefined;
-        const { from, way, digest } = route;
-        return { from, way, digest, contact: this.#registration.contact };
-      },
+      subscriptionRoute: () => this.subscriptionRoute(),
       publishConversation: (conversation) => {
         host.feed.publish('conversation.changed', { conversation });
       },

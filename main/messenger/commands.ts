@@ -16,6 +16,7 @@ import { diagnosticsCommands } from './diagnostics-commands.ts';
 import { ladderCommands } from './ladder-commands.ts';
 import { messageDetails } from './message-details.ts';
 import { noteCommands } from './note-commands.ts';
+import { presenceCommands } from './presence/presence-commands.ts';
 import { noFileDesktop, transferCommands, type FileDesktop } from './transfer-commands.ts';
 import type { ConversationLink } from './conversation-link.ts';
 import { groupCommands } from './groups/group-commands.ts';
@@ -57,6 +58,7 @@ export function createCommands(options: CommandOptions): Commands {
     ...retentionCommands(options.messenger),
     ...noteCommands(options.messenger),
     ...groupCommands(options.messenger),
+    ...presenceCommands(options.messenger),
     'message.details': ({ messageId }) => messageDetails(options.messenger, messageId),
     ...historyJobCommands(options.historyJobs),
     ...historyCommands(options),
@@ -221,7 +223,9 @@ function sessionCommands({
 }: CommandOptions): Part<'session.start' | 'session.answer' | 'session.end' | 'session.list'> {
   return {
     'session.start': async ({ conversationId }) => {
-      const link = await linkOf(messenger, conversationId);
+      const { conversation, account } = await messenger.conversation(conversationId);
+      messenger.presence.refuseBlocked(conversation);
+      const link = account?.link(conversation);
       if (link === undefined) throw new CallError('not-signed-in', 'Sign in to start a session.');
       return link.startSession();
     },

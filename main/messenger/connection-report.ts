@@ -5,7 +5,11 @@
  * Nothing is registered: the credentials are tried with a REGISTER that has no Contact and only asks for the list of
  * devices (RFC 3261 §10.2.3). The password goes into the digest and nowhere else.
  */
-import type { ConnectionReport, ConnectionStep, ConnectionStepName } from '../../shared/ipc/contract.ts';
+import type {
+  ConnectionReport,
+  ConnectionStep,
+  ConnectionStepName,
+} from '../../shared/domain/connection-report.ts';
 import type { Settings } from '../../shared/settings.ts';
 import { systemClock } from '../base/clock.ts';
 import { MESSENGER_LIMITS } from '../base/limits.ts';

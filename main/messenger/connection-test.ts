@@ -2,7 +2,7 @@
  * Owns: the sockets of a connection report: its own, so that what runs is left alone.
  * Called by: messenger.ts. Calls: network.ts, connection-report.ts.
  */
-import type { ConnectionReport } from '../../shared/ipc/contract.ts';
+import type { ConnectionReport } from '../../shared/domain/connection-report.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import type { Log } from '../base/log.ts';
 import { mediaOf, type AccountMedia } from './account-media.ts';

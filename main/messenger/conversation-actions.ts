@@ -25,6 +25,7 @@ export async function sendText(
     throw new CallError('too-large', 'This text is too long for one message. Send it in parts.');
   }
   const { conversation, account } = await messenger.conversation(conversationId);
+  messenger.presence.refuseBlocked(conversation);
   const accepted =
     conversation.standing === 'accepted'
       ? conversation

@@ -78,7 +78,8 @@ function shownSettings({ settings, policy }: DiagnosticsParts): object {
   const shown = settingKeys.map((key) => {
     const rule = policy.rules.find((one) => one.key === key);
     const by = rule === undefined ? 'user or default' : `${rule.source}${rule.locked ? ', locked' : ''}`;
-    return [key, { value: withoutSecrets(settings[key]), by }];
+    const isWords = key === 'presence.note' && settings[key] !== '';
+    return [key, { value: isWords ? '(redacted)' : withoutSecrets(settings[key]), by }];
   });
   return { settings: Object.fromEntries(shown) as object, faults: policy.faults };
 }

@@ -11,9 +11,8 @@ import type { AccountId, ConversationId, SessionId } from '../../shared/domain/i
 import type { Message } from '../../shared/domain/message.ts';
 import type { Policy, ShownPolicy } from '../../shared/policy.ts';
 import type { SettingKey, Settings } from '../../shared/settings.ts';
-import type { ConnectionReport } from '../../shared/ipc/contract.ts';
+import type { ConnectionReport } from '../../shared/domain/connection-report.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
-import { systemClock } from '../base/clock.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import { MESSENGER_LIMITS, type MessengerLimits, type MsrpLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
@@ -39,7 +38,9 @@ import { Retention } from './retention.ts';
 import type { SecretBox } from './secrets.ts';
 import { SessionBook } from './session-book.ts';
 import { SettingBook } from './setting-book.ts';
-import { Transfers } from './transfers.ts';
+import { createTransfers } from './messenger-transfers.ts';
+import { PresenceBook } from './presence/presence-book.ts';
+import type { Transfers } from './transfers.ts';
 import { bindAddressFor, type ServerPlace } from './server-ways.ts';
 
 export interface MessengerOptions {
@@ -71,6 +72,7 @@ export class Messenger implements AsyncDisposable {
   readonly transfers: Transfers;
   readonly history: HistoryKeeper;
   readonly retention: Retention;
+  readonly presence: PresenceBook;
   readonly limits: MessengerLimits;
   readonly #options: MessengerOptions;
   readonly #routing: RequestRouting;
@@ -97,7 +99,15 @@ export class Messenger implements AsyncDisposable {
       receiveChange: (message) => this.#publishMessage(message),
       receiveFileDeclined: (messageId) => this.transfers.receiveDeclined(messageId),
     });
-    this.transfers = this.#createTransfers();
+    this.transfers = createTransfers(this, {
+      receiveMessageChange: (message) => this.#publishMessage(message),
+      receiveAdded: (message) => this.#publishAdded(message),
+    });
+    this.presence = new PresenceBook({
+      ...{ store, feed: this.feed, log: options.log, limits: this.limits },
+      settings: () => this.settings,
+      accounts: () => this.accounts(),
+    });
     this.history = new HistoryKeeper({
       store,
       path: historyOf(options.profile),
@@ -143,6 +153,7 @@ export class Messenger implements AsyncDisposable {
       await messenger.transfers.open();
       messenger.#settingBook.load(await store.call('selectSettings', null), options.log);
       if (options.policy !== undefined) messenger.#settingBook.applyPolicy(options.policy);
+      await messenger.presence.open();
       messenger.#sessions.load(await store.call('selectLastSessions', null));
       messenger.history.start();
       messenger.retention.start();
@@ -345,6 +356,7 @@ export class Messenger implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#networkTurn;
+    await this.presence[Symbol.asyncDispose]();
     await this.transfers[Symbol.asyncDispose]();
     await this.#keeper[Symbol.asyncDispose]();
     await this.#lifetime[Symbol.asyncDispose]();
@@ -439,38 +451,6 @@ export class Messenger implements AsyncDisposable {
       receiveMessageChange: (message) => this.#publishMessage(message),
       receiveAdded: (message) => this.#publishAdded(message),
     };
-  }
-
-  #createTransfers(): Transfers {
-    const { store, feed, log, limits } = this;
-    return new Transfers({
-      store,
-      feed,
-      log,
-      limits,
-      clock: systemClock,
-      folder: join(this.profile, 'files'),
-      autoAcceptBytes: () => this.settings['files.autoAcceptBytes'],
-      contextOf: async (conversationId, called) => {
-        const { conversation, account } = await this.conversation(conversationId);
-        return account?.chatContext(conversation, called);
-      },
-      moveMessage: async (id, state, failure) => {
-        const changed = await store.call('updateMessageState', {
-          id,
-          state,
-          ...(failure ? { failure } : {}),
-        });
-        if (changed !== null) this.#publishMessage(changed);
-      },
-      receiveAdded: (message) => this.#publishAdded(message),
-      sendDeclined: async (conversationId, messageId) => {
-        const { conversation, account } = await this.conversation(conversationId);
-        const report = { messageId, kind: 'delivery', status: 'forbidden' } as const;
-        await (account &&
-          this.delivery.sendNotification(account, undefined, conversation.peerAddress, report));
-      },
-    });
   }
 
   #publishAdded(message: Message): void {

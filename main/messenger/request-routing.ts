@@ -18,6 +18,7 @@ import { toAddress, userOf } from '../sip/address.ts';
 import type { Feed } from './feed.ts';
 import { isRoomCall, receiveRoomCall } from './groups/room-invitation.ts';
 import type { Inbox } from './inbox.ts';
+import type { PresenceBook } from './presence/presence-book.ts';
 import { Transfers } from './transfers.ts';
 
 /** What routing needs of the messenger. */
@@ -28,6 +29,7 @@ export interface RoutingHost {
   readonly limits: MessengerLimits;
   readonly settings: Settings;
   readonly feed: Feed;
+  readonly presence: Pick<PresenceBook, 'isBlocked'>;
   accounts(): AccountLink[];
   openSessions(): Session[];
   openConversation(accountId: AccountId, peerAddress: string, theirName: string): Promise<Conversation>;
@@ -72,6 +74,11 @@ export class RequestRouting {
     }
     if (!account.isServer(request.source.address)) {
       await request.respond(403, { reason: 'Only by way of the IM Server' });
+      return undefined;
+    }
+    if (this.#messenger.presence.isBlocked(account.stored.id, peer)) {
+      // As if the user had said no himself: who is blocked is not told so.
+      await request.respond(603);
       return undefined;
     }
     return { account, from, peer };

@@ -47,6 +47,7 @@ export function transferCommands(
     'transfer.send': async ({ conversationId, fileId, preview }) => {
       const { conversation } = await messenger.conversation(conversationId);
       if (conversation.kind === 'group') throw new CallError('not-allowed', 'A group takes no files.');
+      messenger.presence.refuseBlocked(conversation);
       if (conversation.standing !== 'accepted') await messenger.setStanding(conversationId, 'accepted');
       return transfers.send(conversationId, fileId, preview);
     },

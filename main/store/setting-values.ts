@@ -8,6 +8,7 @@ export function settingProcedures(database: Database) {
   const upsert = database.prepare<[string, string]>(
     'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
   );
+  const remove = database.prepare<[string]>('DELETE FROM settings WHERE key = ?');
   return {
     /** Raw values: the caller checks them against the schema of each key. */
     selectSettings(_input: null): Record<string, string> {
@@ -15,6 +16,10 @@ export function settingProcedures(database: Database) {
     },
     upsertSetting(input: { key: string; value: string }): null {
       upsert.run(input.key, input.value);
+      return null;
+    },
+    deleteSetting(input: { key: string }): null {
+      remove.run(input.key);
       return null;
     },
   };

@@ -1,7 +1,8 @@
 /** Owns: the accounts and which one is shown. Called by: app, shell, welcome, settings. Calls: the client. */
 import type { Account } from '../../shared/domain/account.ts';
 import type { AccountId } from '../../shared/domain/ids.ts';
-import type { CallInput, ConnectionReport } from '../../shared/ipc/contract.ts';
+import type { ConnectionReport } from '../../shared/domain/connection-report.ts';
+import type { CallInput } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { Client } from '../api/client.ts';
 import { KeyedList } from './keyed-list.svelte.ts';

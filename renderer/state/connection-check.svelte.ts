@@ -1,5 +1,6 @@
 /** Owns: one test of the way to a server, and its report as text. Called by: ConnectionCheck.svelte. Calls: accounts. */
-import type { CallInput, ConnectionReport } from '../../shared/ipc/contract.ts';
+import type { ConnectionReport } from '../../shared/domain/connection-report.ts';
+import type { CallInput } from '../../shared/ipc/contract.ts';
 import type { Locale } from '../i18n/locale.svelte.ts';
 import type { Accounts } from './accounts.svelte.ts';
 

@@ -5,7 +5,7 @@
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
-import type { Settings } from '../../shared/settings.ts';
+import { areAnnounced, type Settings } from '../../shared/settings.ts';
 import type { Locale } from '../i18n/locale.svelte.ts';
 
 export class Notices {
@@ -28,7 +28,7 @@ export class Notices {
 
   /** One for each conversation: a later message takes the place of the one before and counts it. */
   show(settings: Settings, conversation: Conversation, message: Message): void {
-    if (!settings['notifications.show'] || this.permission !== 'granted') return;
+    if (!areAnnounced(settings) || this.permission !== 'granted') return;
     const { id, peerName } = conversation;
     const before = this.#shown.get(id);
     const count = (before?.count ?? 0) + 1;

@@ -38,12 +38,14 @@ import {
   type HistoryStatus,
   type MessageDay,
 } from '../domain/history.ts';
+import type { ConnectionReport } from '../domain/connection-report.ts';
 import type { Ladder } from '../domain/ladder.ts';
 import { groupSchema, type Group } from '../domain/group.ts';
 import { messageSchema, type Message, type MessageDetails } from '../domain/message.ts';
 import { transferSchema, type Transfer } from '../domain/transfer.ts';
 import { policySchema, type ShownPolicy } from '../policy.ts';
 import { settingKeys, type Settings } from '../settings.ts';
+import { presenceEvents, presenceInputs, type PresenceOutputs } from './presence-calls.ts';
 
 const nothing = v.object({});
 const name = v.pipe(v.string(), v.trim(), v.maxLength(100));
@@ -309,22 +311,8 @@ export const callInputs = {
   /** The address of a link that the system has handed to the program, once; null: there is none. */
   'link.take': nothing,
   'settings.set': v.object({ key: v.picklist(settingKeys), value: v.unknown() }),
+  ...presenceInputs,
 } as const;
-
-/** What a connection report tests, in this order. */
-export type ConnectionStepName =
-  'name' | 'address' | 'connect' | 'tls' | 'challenge' | 'registration' | 'messages-in' | 'messages-out';
-
-/** One step; `detail` is a sentence for the user, in English. */
-export interface ConnectionStep {
-  readonly step: ConnectionStepName;
-  readonly outcome: 'ok' | 'failed' | 'skipped';
-  readonly detail: string;
-}
-
-export interface ConnectionReport {
-  readonly steps: readonly ConnectionStep[];
-}
 
 /** The IM Server inside this program. */
 export interface ImServerStatus {
@@ -359,7 +347,7 @@ export interface AppInfo {
 }
 
 /** Output of every call. */
-export interface CallOutputs {
+export interface CallOutputs extends PresenceOutputs {
   'app.info': AppInfo;
   'account.add': Account;
   'account.update': Account;
@@ -492,6 +480,7 @@ export const eventData = {
   'history.changed': v.object({ status: historyStatusSchema }),
   'job.changed': v.object({ job: v.nullable(historyJobSchema) }),
   'imserver.changed': v.object({ running: v.boolean() }),
+  ...presenceEvents,
 } as const;
 
 export type EventName = keyof typeof eventData;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ConnectionReport } from '../../shared/ipc/contract.ts';
+import type { ConnectionReport } from '../../shared/domain/connection-report.ts';
 import { hasOpenssl, selfSigned } from '../support/certificates.ts';
 import { DOMAIN, passwordOf, World, type Person } from '../support/im-world.ts';
 import { MsrpPeerListener } from '../support/msrp-peer.ts';

@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { app, globalShortcut, Menu, nativeImage, Notification, Tray } from 'electron';
+import { areAnnounced } from '../../../shared/settings.ts';
 import { systemClock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/lifetime.ts';
 import type { Log } from '../../base/log.ts';
@@ -92,7 +93,7 @@ export class Desktop implements AsyncDisposable {
       commands,
       clock: systemClock,
       announce: (announcement) => {
-        if (!messenger.settings['notifications.show'] || this.#options.window.isFocused) return;
+        if (!areAnnounced(messenger.settings) || this.#options.window.isFocused) return;
         this.#notifications.show(announcement);
         this.#options.window.flash();
       },

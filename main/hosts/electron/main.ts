@@ -18,6 +18,7 @@ import {
   session,
   shell,
 } from 'electron';
+import { systemClock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/lifetime.ts';
 import type { Log } from '../../base/log.ts';
 import { App } from '../app.ts';
@@ -28,6 +29,7 @@ import { takeInstanceLock } from '../single-instance.ts';
 import { appScheme, serveAppProtocol } from './app-protocol.ts';
 import { guardContents, guardSession } from './content-guard.ts';
 import { fileDesktop, serveHandedIn } from './file-calls.ts';
+import { IdleWatch } from './idle-watch.ts';
 import { serveCalls } from './ipc.ts';
 import { Desktop } from './desktop.ts';
 import { setMenuBar } from './menu.ts';
@@ -99,6 +101,11 @@ async function open(
   lifetime.defer(() => {
     powerMonitor.off('resume', resumed);
   });
+  const { presence } = parley.messenger;
+  const receiveActivity = (idleMs: number) => {
+    presence.receiveActivity(idleMs);
+  };
+  lifetime.own(new IdleWatch({ powerMonitor, receiveActivity, clock: systemClock })).start();
   const window = new MainWindow({
     profile,
     preload: PRELOAD,

@@ -10,6 +10,7 @@ import type { ConversationId, MessageId, SessionId } from '../../../shared/domai
 import type { HistoryJob, HistoryStatus } from '../../../shared/domain/history.ts';
 import type { Ladder } from '../../../shared/domain/ladder.ts';
 import type { Message, MessageState } from '../../../shared/domain/message.ts';
+import type { PresenceOutputs } from '../../../shared/ipc/presence-calls.ts';
 import type { Transfer } from '../../../shared/domain/transfer.ts';
 import {
   callInputs,
@@ -26,6 +27,7 @@ import type { ShownPolicy } from '../../../shared/policy.ts';
 import type { Settings } from '../../../shared/settings.ts';
 import { groupHandlers } from './memory-groups.ts';
 import { browseHandlers, jobHandlers, keepHandlers, noteHandlers } from './memory-browse.ts';
+import { presenceHandlers } from './memory-presence.ts';
 
 export interface World {
   info: AppInfo;
@@ -42,6 +44,7 @@ export interface World {
   drafts?: Record<ConversationId, string>;
   marks?: Record<ConversationId, Marks>;
   settings: Settings;
+  presence?: PresenceOutputs['presence.list'];
   policy?: ShownPolicy;
   link?: string | null;
   /** Conversations whose peer types. */
@@ -258,6 +261,10 @@ export class MemoryBackend {
           return conversation;
         },
         renameConversation: (id, peerName) => void this.#changeConversation(id, { peerName }),
+      }),
+      ...presenceHandlers({
+        world,
+        publishAccount: (account) => this.publish('presence.account', account),
       }),
       'app.info': () => world.info,
       'account.list': () => world.accounts,

@@ -113,8 +113,8 @@ export const Menu = {
 
 export const nativeTheme = Object.assign(new EventEmitter(), { shouldUseDarkColors: false });
 
-/** The computer never sleeps. */
-export const powerMonitor = new EventEmitter();
+/** The computer never sleeps, and is always in use. */
+export const powerMonitor = Object.assign(new EventEmitter(), { getSystemIdleTime: () => 0 });
 
 export const screen = {
   getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1_920, height: 1_080 } }],
