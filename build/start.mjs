@@ -12,7 +12,9 @@ import { cleanEnv, fail, logFile, runLogged, step, StepError } from './progress.
 import { ROOT, setUp } from './setup.mjs';
 import { isStamped, writeStamp } from './stamp.mjs';
 
-const HELP = `npm start -- [options]
+const HELP = `npm start -- [options] [FILE]
+
+  FILE                an archive (.parley) or a copied profile: opened in a window of its own, to be read only
 
   --profile FOLDER    where accounts and history are kept (default: your own profile)
   --host HOST         electron, browser or url (default: the first of them that is possible)
@@ -27,7 +29,8 @@ const ELECTRON_FAILED = join(ROOT, '.parley', 'electron-failed');
 
 function readOptions() {
   try {
-    return parseArgs({
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
       options: {
         profile: { type: 'string' },
         host: { type: 'string' },
@@ -35,7 +38,8 @@ function readOptions() {
         'retry-electron': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
-    }).values;
+    });
+    return { ...values, files: positionals.map((file) => resolve(file)) };
   } catch (error) {
     throw new StepError(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
   }
@@ -115,6 +119,8 @@ async function main() {
     process.stdout.write(HELP);
     return 0;
   }
+  const missing = options.files.find((file) => !existsSync(file));
+  if (missing !== undefined) throw new StepError(`There is no file ${missing}.`);
   const wanted = options.host;
   const display = hasDisplay(process.platform, process.env);
   const checked = chooseHost({ wanted, display, electron: true, browser: 'any' });
@@ -149,13 +155,13 @@ async function main() {
     await setUp({ builds: ['main'] });
     const began = Date.now();
     const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    const code = await run(electron, [...asRoot, ROOT, ...profile]);
+    const code = await run(electron, [...asRoot, ROOT, ...profile, ...options.files]);
     if (code === 0 || wanted === 'electron' || Date.now() - began > EARLY_MS) return code;
     process.stdout.write('Electron does not work on this computer. Parley opens in another way.\n');
     choice = chooseHost({ wanted, display, electron: false, browser });
   }
   if ('error' in choice) throw new StepError(choice.error);
-  const args = [join(ROOT, 'main/hosts/browser/main.ts'), ...profile];
+  const args = [join(ROOT, 'main/hosts/browser/main.ts'), ...profile, ...options.files];
   if (choice.host === 'browser')
     args.push('--browser', choice.path, ...(isSnap(choice.path) ? ['--snap'] : []));
   else if (choice.host === 'url' && choice.reason !== '') args.push('--because', choice.reason);

@@ -474,3 +474,17 @@ export const IPC_LIMITS = {
   /** Bytes waiting in a WebSocket whose reader is slow; then it is closed and has to resynchronise. */
   maxQueuedBytes: 8 * 1024 * 1024,
 } as const;
+
+/** What a window is told and asked before its history is open. */
+export const OPENING_LIMITS = {
+  /** How often it hears how far it is. */
+  progressMs: 200,
+  /** Wrong passphrases without a pause; then one that doubles with each. */
+  freeAttempts: 3,
+  firstPauseMs: 2_000,
+  longestPauseMs: 60_000,
+  /** Archives that are read at once: each has a thread, and in a browser a port. */
+  maxReaders: 8,
+  /** A reader in the browser whose last window has gone: it may be loading anew. */
+  readerIdleMs: 15_000,
+} as const;

@@ -15,16 +15,34 @@ import { StoreError } from '../store/database.ts';
 
 /** Serves the contract to any transport whose sender has been checked. */
 export class ApiServer {
-  readonly #commands: Commands;
+  #commands: Partial<Commands>;
+  #isOpen: boolean;
   readonly #feed: Feed;
   readonly #log: Log;
+  readonly #receiveSubscribers: (count: number) => void;
   #pending = 0;
   #subscribers = 0;
 
-  constructor(options: { commands: Commands; feed: Feed; log: Log }) {
+  /** `commands`: all that may be called; with `isOpen` false what may be called before {@link serve}. */
+  constructor(options: {
+    commands: Partial<Commands>;
+    feed: Feed;
+    log: Log;
+    isOpen?: boolean;
+    /** How many windows listen, whenever that changes. */
+    receiveSubscribers?: (count: number) => void;
+  }) {
     this.#commands = options.commands;
+    this.#isOpen = options.isOpen ?? true;
+    this.#receiveSubscribers = options.receiveSubscribers ?? (() => undefined);
     this.#feed = options.feed;
     this.#log = options.log;
+  }
+
+  /** What the window shows is open: these may be called from now on, all others are refused. */
+  serve(commands: Partial<Commands>): void {
+    this.#commands = commands;
+    this.#isOpen = true;
   }
 
   /** One call as it came from the wire. Never rejects: every outcome is an answer. */
@@ -52,6 +70,7 @@ export class ApiServer {
   subscribe(push: (event: EventEnvelope) => void): Release | undefined {
     if (this.#subscribers >= IPC_LIMITS.maxSubscribers) return undefined;
     this.#subscribers += 1;
+    this.#receiveSubscribers(this.#subscribers);
     const unsubscribe = this.#feed.subscribe(push);
     let released = false;
     return () => {
@@ -59,14 +78,22 @@ export class ApiServer {
       released = true;
       this.#subscribers -= 1;
       unsubscribe();
+      this.#receiveSubscribers(this.#subscribers);
     };
   }
 
   async #invoke(call: CallName, input: unknown): Promise<unknown> {
     const checked = v.parse(callInputs[call], input);
     // Each handler takes what its own schema yields; the pairing is by name, which types cannot follow here.
-    const handler = this.#commands[call] as (input: unknown) => Promise<unknown>;
+    const handler = this.#commands[call] as ((input: unknown) => Promise<unknown>) | undefined;
+    if (handler === undefined) throw this.#refusalOf();
     return handler(checked);
+  }
+
+  #refusalOf(): CallError {
+    return this.#isOpen
+      ? new CallError('read-only', 'This window only reads: nothing can be changed or sent in it.')
+      : new CallError('not-open', 'The history is not open yet.');
   }
 
   #answerError(id: number | string, call: string, error: unknown): AnswerEnvelope {

@@ -9,10 +9,13 @@ import { Lifetime } from '../base/lifetime.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { createCommands, type Commands } from '../messenger/commands.ts';
+import type { Feed } from '../messenger/feed.ts';
 import { HistoryJobs } from '../messenger/history-jobs.ts';
 import type { FileDesktop } from '../messenger/transfer-commands.ts';
 import { Messenger } from '../messenger/messenger.ts';
 import { OpenedLink } from '../messenger/opened-link.ts';
+import type { Opening } from '../messenger/opening.ts';
+import type { ReaderDesk } from '../messenger/reader/reader-desk.ts';
 import type { SecretBox } from '../messenger/secrets.ts';
 import { ApiServer } from './api-server.ts';
 import { EmbeddedImServer } from './embedded-imserver.ts';
@@ -34,6 +37,10 @@ export interface AppOptions {
   readonly set?: readonly string[];
   /** Where policies stand. Default: where this system keeps them. */
   readonly policyPlaces?: readonly PolicyPlace[];
+  /** Windows that only read. Default: there are none. */
+  readonly readerDesk?: ReaderDesk;
+  /** The border to a window that is there already. Default: one is made. */
+  readonly door?: { readonly api: ApiServer; readonly feed: Feed; readonly opening: Opening };
 }
 
 /** The program without its window. */
@@ -54,7 +61,7 @@ export class App implements AsyncDisposable {
 
   /** Opens the profile. Rejects with StoreError. Servers and accounts come up in the background. */
   static async open(options: AppOptions): Promise<App> {
-    const { profile, host, secrets, log, tap, ca = [], desktop } = options;
+    const { profile, host, secrets, log, tap, ca = [], desktop, door } = options;
     const lifetime = new Lifetime();
     try {
       const policyWatch = new PolicyWatch({
@@ -69,7 +76,11 @@ export class App implements AsyncDisposable {
       });
       const policy = await policyWatch.read();
       tellFaults(policy, log);
-      const messenger = await Messenger.open({ profile, secrets, log, ca, policy, ...(tap ? { tap } : {}) });
+      const messenger = await Messenger.open({
+        ...{ profile, secrets, log, ca, policy },
+        ...(tap ? { tap } : {}),
+        ...(door ? { door } : {}),
+      });
       const imServer = lifetime.own(
         new EmbeddedImServer({
           profile,
@@ -113,8 +124,12 @@ export class App implements AsyncDisposable {
         secrets,
         app: { version: VERSION, host, platform: process.platform },
         ...(desktop ? { desktop } : {}),
+        ...(options.readerDesk ? { readerDesk: options.readerDesk } : {}),
       });
-      const api = new ApiServer({ commands, feed: messenger.feed, log });
+      const api = door?.api ?? new ApiServer({ commands, feed: messenger.feed, log });
+      api.serve(commands);
+      // Only now: whoever hears of it calls.
+      messenger.opening.receiveOpened();
       return new App({ api, messenger, openedLink, commands }, lifetime);
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();

@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { takeFileLock } from '../store/database.ts';
 
 const ASK_TIMEOUT_MS = 3_000;
-const MAX_ANSWER_BYTES = 4_096;
+const MAX_ANSWER_BYTES = 16_384;
+const MAX_QUESTION_CHARS = 256 * 1024;
 const MAX_ATTEMPTS = 50;
 const ASK_AGAIN_MS = 100;
 
@@ -29,8 +30,11 @@ function socketPath(profile: string): string {
 
 /** Held by the first copy on a profile. */
 export interface InstanceLock extends AsyncDisposable {
-  /** Called when a second copy asks for the window; what it returns is handed to that copy. */
-  onShow: () => Promise<string> | string;
+  /**
+   * Called when a second copy asks for the window, or for windows that read these files; what it returns is handed to
+   * that copy.
+   */
+  onShow: (files: readonly string[]) => Promise<string> | string;
 }
 
 /**
@@ -43,7 +47,7 @@ export async function takeInstanceLock(profile: string): Promise<{ lock: Instanc
   for (let attempt = 1; ; attempt++) {
     const file = await takeFileLock(join(profile, 'instance.lock'));
     if (file !== undefined) return { lock: await listen(path, file) };
-    const answer = await askFirst(path);
+    const answer = await askFirst(path, []);
     if (answer.kind === 'shown') return { shown: answer.text };
     if (answer.kind === 'silent' || attempt >= MAX_ATTEMPTS) {
       throw new Error(`The profile ${profile} is held by a program that does not answer. End it first.`);
@@ -51,6 +55,12 @@ export async function takeInstanceLock(profile: string): Promise<{ lock: Instanc
     // It is just starting, or just ending.
     await new Promise((done) => setTimeout(done, ASK_AGAIN_MS));
   }
+}
+
+/** Has the copy that runs on a profile, when there is one, read these files. Resolves with what its `onShow` said. */
+export async function askRunning(profile: string, files: readonly string[]): Promise<string | undefined> {
+  const answer = await askFirst(socketPath(profile), files);
+  return answer.kind === 'shown' ? answer.text : undefined;
 }
 
 /** The file is ours, so a socket that lies there was left behind by a copy that was killed. */
@@ -69,14 +79,14 @@ async function listen(path: string, file: Disposable): Promise<InstanceLock> {
     socket.setTimeout(ASK_TIMEOUT_MS, () => socket.destroy());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => sockets.delete(socket));
-    void (async () => {
+    receiveQuestion(socket, async (files) => {
       try {
-        socket.end(await lock.onShow());
+        socket.end(await lock.onShow(files));
       } catch {
         // Nothing to show; that we are here is answer enough.
         socket.end();
       }
-    })();
+    });
   });
   server.unref();
   try {
@@ -92,7 +102,29 @@ async function listen(path: string, file: Disposable): Promise<InstanceLock> {
   }
 }
 
-function askFirst(path: string): Promise<Answer> {
+/** One line: the files that are to be read, as JSON. Anything else asks for the window. */
+function receiveQuestion(socket: Socket, answer: (files: string[]) => Promise<void>): void {
+  let text = '';
+  const receive = (chunk: Buffer): void => {
+    text += chunk.toString('utf8');
+    if (text.length > MAX_QUESTION_CHARS) socket.destroy();
+    if (!text.includes('\n')) return;
+    socket.off('data', receive);
+    void answer(parseFiles(text));
+  };
+  socket.on('data', receive);
+}
+
+function parseFiles(text: string): string[] {
+  try {
+    const files: unknown = JSON.parse(text);
+    return Array.isArray(files) ? files.filter((file) => typeof file === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+function askFirst(path: string, files: readonly string[]): Promise<Answer> {
   const { promise, resolve } = Promise.withResolvers<Answer>();
   const socket = connect(path);
   let answer = '';
@@ -100,6 +132,7 @@ function askFirst(path: string): Promise<Answer> {
   socket.setTimeout(ASK_TIMEOUT_MS, () => socket.destroy());
   socket.on('connect', () => {
     there = true;
+    socket.write(`${JSON.stringify(files)}\n`);
   });
   socket.on('data', (chunk) => {
     answer += chunk.toString('utf8');

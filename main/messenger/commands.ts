@@ -26,7 +26,10 @@ import type { ImServerControl } from './im-server-control.ts';
 import type { Messenger } from './messenger.ts';
 import { retentionCommands } from './retention-commands.ts';
 import type { OpenedLink } from './opened-link.ts';
+import { openingCommands } from './opening.ts';
+import { noReaderDesk, readerDeskCommands, type ReaderDesk } from './reader/reader-desk.ts';
 import type { SecretBox } from './secrets.ts';
+import { searchIn } from './search-commands.ts';
 import { serverFlows, type ServerPlace } from './server-ways.ts';
 
 /** A handler for every call: a missing one does not compile. */
@@ -41,6 +44,8 @@ export interface CommandOptions {
   /** Links that the system hands in. Default: it hands none in. */
   readonly openedLink?: OpenedLink;
   readonly secrets: SecretBox;
+  /** Opens windows that only read. Default: there are none. */
+  readonly readerDesk?: ReaderDesk;
   readonly app: Omit<AppInfo, 'profile' | 'firstRun' | 'hasFileDialogs'>;
   /** Opens and saves files on the desktop. Default: there is none. */
   readonly desktop?: FileDesktop;
@@ -61,6 +66,8 @@ export function createCommands(options: CommandOptions): Commands {
     ...presenceCommands(options.messenger),
     'message.details': ({ messageId }) => messageDetails(options.messenger, messageId),
     ...historyJobCommands(options.historyJobs),
+    ...openingCommands(options.messenger.opening),
+    ...readerDeskCommands(options.messenger.transfers.chosen, options.readerDesk ?? noReaderDesk),
     ...historyCommands(options),
     ...serverCommands(options),
   };
@@ -198,11 +205,7 @@ function conversationCommands({
       (await linkOf(messenger, message.conversationId))?.send();
       return message;
     },
-    'search.query': async ({ text, conversationId, limit, lane }) => {
-      const began = performance.now();
-      const hits = await store.search({ text, conversationId, limit }, lane);
-      return { hits, tookMs: performance.now() - began };
-    },
+    'search.query': (input) => searchIn(store, input),
   };
 }
 

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from '../../shared/domain/account.ts';
-import type { Contact, Conversation, Session } from '../../shared/domain/conversation.ts';
+import type { Conversation, Session } from '../../shared/domain/conversation.ts';
 import type { AccountId, ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Policy, ShownPolicy } from '../../shared/policy.ts';
@@ -21,7 +21,6 @@ import { Store } from '../store/store.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import type { AccountMedia } from './account-media.ts';
 import { AccountLink, shownAccount, type AccountHost } from './account-link.ts';
-import { userOf } from '../sip/address.ts';
 import type { Chat } from './chat.ts';
 import { testConnection } from './connection-test.ts';
 import { Delivery } from './delivery.ts';
@@ -33,6 +32,8 @@ import { LadderRecorder } from './ladder-recorder.ts';
 import { Network } from './network.ts';
 import { NetworkKeeper } from './network-keeper.ts';
 import { historyOf, runFolderOf } from './profile.ts';
+import { Opening } from './opening.ts';
+import { nameOfPeer } from './peer-name.ts';
 import { RequestRouting } from './request-routing.ts';
 import { Retention } from './retention.ts';
 import type { SecretBox } from './secrets.ts';
@@ -58,13 +59,16 @@ export interface MessengerOptions {
   readonly msrpLimits?: Partial<MsrpLimits>;
   /** Authorities that are trusted beside those of the system, as PEM text. */
   readonly ca?: readonly string[];
+  /** Where a window hears of the opening before there is a messenger. Default: nobody does. */
+  readonly door?: { readonly feed: Feed; readonly opening: Opening };
 }
 
 /** The messenger of one profile. */
 export class Messenger implements AsyncDisposable {
   readonly profile: string;
   readonly store: Store;
-  readonly feed = new Feed();
+  readonly feed: Feed;
+  readonly opening: Opening;
   readonly log: Log;
   readonly ladder = new LadderRecorder();
   readonly delivery: Delivery;
@@ -88,6 +92,8 @@ export class Messenger implements AsyncDisposable {
     this.profile = options.profile;
     this.#options = options;
     this.store = store;
+    this.feed = options.door?.feed ?? new Feed();
+    this.opening = options.door?.opening ?? new Opening({ feed: this.feed });
     this.log = options.log;
     this.limits = { ...MESSENGER_LIMITS, ...options.limits };
     this.#routing = new RequestRouting(this);
@@ -238,7 +244,7 @@ export class Messenger implements AsyncDisposable {
       id: randomUUID() as ConversationId,
       accountId,
       peerAddress,
-      peerName: nameOf(contact, theirName, peerAddress),
+      peerName: nameOfPeer(contact, theirName, peerAddress),
       standing: ours || contact !== null ? 'accepted' : 'asked',
       nowMs: Date.now(),
     });
@@ -471,8 +477,4 @@ export class Messenger implements AsyncDisposable {
       this.log.error('session.not-stored', { error });
     });
   }
-}
-
-function nameOf(contact: Contact | null, theirName: string, peerAddress: string): string {
-  return contact?.displayName || theirName.slice(0, 100) || userOf(peerAddress);
 }

@@ -1,8 +1,10 @@
 /**
  * Owns: the calls of the contract that are about files. Called by: commands.ts. Calls: transfers.ts, the host's desktop.
  */
+import type { MessageId } from '../../shared/domain/ids.ts';
 import type { CallName } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
+import type { Store } from '../store/store.ts';
 import type { Commands } from './commands.ts';
 import type { Messenger } from './messenger.ts';
 
@@ -38,12 +40,7 @@ export function transferCommands(
 ): Pick<Commands, Extract<CallName, `transfer.${string}` | 'message.save'>> {
   const { transfers } = messenger;
   return {
-    'message.save': async ({ messageId }) => {
-      const message = await messenger.store.call('selectMessage', { id: messageId });
-      if (message === null) throw new CallError('not-found', 'This message does not exist any more.');
-      await desktop.saveText(message.text, `${new Date(message.sentAtMs).toISOString().slice(0, 10)}.txt`);
-      return null;
-    },
+    'message.save': ({ messageId }) => saveMessage(messenger.store, desktop, messageId),
     'transfer.send': async ({ conversationId, fileId, preview }) => {
       const { conversation } = await messenger.conversation(conversationId);
       if (conversation.kind === 'group') throw new CallError('not-allowed', 'A group takes no files.');
@@ -70,4 +67,12 @@ export function transferCommands(
       return null;
     },
   };
+}
+
+/** Asks where the text of a message goes. Rejects with CallError. */
+export async function saveMessage(store: Store, desktop: FileDesktop, id: MessageId): Promise<null> {
+  const message = await store.call('selectMessage', { id });
+  if (message === null) throw new CallError('not-found', 'This message does not exist any more.');
+  await desktop.saveText(message.text, `${new Date(message.sentAtMs).toISOString().slice(0, 10)}.txt`);
+  return null;
 }

@@ -2,12 +2,14 @@
 import type { Catalogue } from './catalogue.ts';
 import { desktopAr } from './desktop/ar.ts';
 import { archiveAr } from './archive/ar.ts';
+import { openingAr } from './opening/ar.ts';
 import { groupsAr } from './groups/ar.ts';
 import { historyAr } from './history/ar.ts';
 
 export const ar: Catalogue = {
   ...desktopAr,
   ...archiveAr,
+  ...openingAr,
   ...historyAr,
   ...groupsAr,
   'app.name': 'Parley',

@@ -2,12 +2,14 @@
 import type { Catalogue } from './catalogue.ts';
 import { desktopDe } from './desktop/de.ts';
 import { archiveDe } from './archive/de.ts';
+import { openingDe } from './opening/de.ts';
 import { groupsDe } from './groups/de.ts';
 import { historyDe } from './history/de.ts';
 
 export const de: Catalogue = {
   ...desktopDe,
   ...archiveDe,
+  ...openingDe,
   ...historyDe,
   ...groupsDe,
   'app.name': 'Parley',

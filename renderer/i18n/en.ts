@@ -1,12 +1,14 @@
 /** Owns: the English texts, and with them every key. Called by: catalogue.ts, locale.svelte.ts. Calls: nothing. */
 import { desktopEn } from './desktop/en.ts';
 import { archiveEn } from './archive/en.ts';
+import { openingEn } from './opening/en.ts';
 import { groupsEn } from './groups/en.ts';
 import { historyEn } from './history/en.ts';
 
 export const en = {
   ...desktopEn,
   ...archiveEn,
+  ...openingEn,
   ...historyEn,
   ...groupsEn,
   'app.name': 'Parley',

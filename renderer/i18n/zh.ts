@@ -2,12 +2,14 @@
 import type { Catalogue } from './catalogue.ts';
 import { desktopZh } from './desktop/zh.ts';
 import { archiveZh } from './archive/zh.ts';
+import { openingZh } from './opening/zh.ts';
 import { groupsZh } from './groups/zh.ts';
 import { historyZh } from './history/zh.ts';
 
 export const zh: Catalogue = {
   ...desktopZh,
   ...archiveZh,
+  ...openingZh,
   ...historyZh,
   ...groupsZh,
   'app.name': 'Parley',

@@ -24,6 +24,8 @@ import { Inspector } from './inspector.svelte.ts';
 import { Link } from './link.svelte.ts';
 import { MarksState } from './marks.svelte.ts';
 import { Notices } from './notices.svelte.ts';
+import { OpeningState } from './opening.svelte.ts';
+import { ReadingState } from './reading.svelte.ts';
 import { Search } from './search.svelte.ts';
 import { Sessions } from './sessions.svelte.ts';
 import { SettingsState } from './settings.svelte.ts';
@@ -38,6 +40,8 @@ export class AppState {
   readonly attention = new Attention();
   readonly announcer = new Announcer();
   readonly shell = new Shell();
+  readonly opening: OpeningState;
+  readonly reading: ReadingState;
   readonly accounts: Accounts;
   readonly drafts: Drafts;
   readonly marks: MarksState;
@@ -64,6 +68,8 @@ export class AppState {
       .filter(({ id, standing }) => standing === 'accepted' && !this.marks.get(id).muted)
       .reduce((sum, { unreadCount }) => sum + unreadCount, 0),
   );
+  /** False in a window that only reads: nothing can be changed or sent in it. */
+  readonly writes = $derived.by(() => this.reading.status === null);
   /** False until the first reading is done: nothing can be shown before. */
   ready = $state(false);
   /** Asked for before there was anything to show. */
@@ -73,6 +79,8 @@ export class AppState {
 
   constructor(client: Client) {
     this.client = client;
+    this.opening = new OpeningState(client);
+    this.reading = new ReadingState(client);
     this.accounts = new Accounts(client);
     this.drafts = new Drafts(client);
     this.marks = new MarksState(client);
@@ -84,7 +92,7 @@ export class AppState {
     this.transfers = new Transfers(client);
     this.search = new Search(client);
     this.inspector = new Inspector(client);
-    this.details = new Details(client);
+    this.details = new Details(client, () => this.writes);
     this.calendar = new Calendar(client);
     this.settings = new SettingsState(client, this.locale);
     this.imServer = new ImServer(client);
@@ -100,6 +108,11 @@ export class AppState {
       this.attention.start(),
       client.onLink((state) => this.link.applyState(state)),
       client.onResync(() => void this.resynchronise()),
+      client.on('opening.changed', ({ opening }) => {
+        this.opening.applyOpeningChanged(opening);
+        if (opening.state === 'open' && !this.ready) void this.resynchronise();
+      }),
+      client.on('reading.changed', ({ reading }) => this.reading.applyReadingChanged(reading)),
       client.on('message.added', ({ message }) => this.applyMessageAdded(message)),
       client.on('message.changed', ({ message }) => {
         this.thread.applyMessageChanged(message);
@@ -157,6 +170,8 @@ export class AppState {
     }
     this.#reading = true;
     try {
+      await this.opening.load();
+      if (this.opening.status?.state !== 'open') return;
       await this.#readEverything();
       if (!this.ready) {
         this.shell.welcome = this.info?.firstRun === true;
@@ -293,6 +308,7 @@ export class AppState {
   }
 
   async #readEverything(): Promise<void> {
+    await this.reading.load();
     const [info] = await Promise.all([
       this.client.call('app.info', {}),
       this.settings.load(),
@@ -300,15 +316,13 @@ export class AppState {
       this.contacts.load(),
       this.conversations.load(),
       this.groups.load(),
-      this.drafts.load(),
       this.marks.load(),
       this.sessions.load(),
-      this.imServer.load(),
-      this.history.load(),
       this.historyJob.load(),
       this.thread.resynchronise(),
+      ...(this.writes ? [this.drafts.load(), this.imServer.load(), this.history.load()] : []),
     ]);
     this.info = info;
-    void this.#takeLink();
+    if (this.writes) void this.#takeLink();
   }
 }

@@ -11,6 +11,7 @@ const pageSize = 30;
 
 export class Details {
   readonly #client: Client;
+  readonly #writes: () => boolean;
   shown = $state(false);
   trait = $state<MessageTrait>('image');
   figures = $state.raw<ConversationFigures | null>(null);
@@ -30,8 +31,10 @@ export class Details {
   #conversationId: ConversationId | null = null;
   #generation = 0;
 
-  constructor(client: Client) {
+  /** `writes`: false where nothing can be changed, so nothing is asked that only who changes it needs. */
+  constructor(client: Client, writes: () => boolean) {
     this.#client = client;
+    this.#writes = writes;
   }
 
   toggle(id: ConversationId | null): void {
@@ -119,7 +122,9 @@ export class Details {
     await this.#load();
     try {
       const figures = await this.#client.call('browse.figures', { conversationId });
-      const { keepMs } = await this.#client.call('retention.get', { conversationId });
+      const { keepMs } = this.#writes()
+        ? await this.#client.call('retention.get', { conversationId })
+        : { keepMs: null };
       if (conversationId !== this.#conversationId) return;
       this.figures = figures;
       this.keepMs = keepMs;

@@ -29,12 +29,10 @@ import {
   type ConversationId,
 } from '../domain/ids.ts';
 import {
-  exportFormats,
   historyJobSchema,
   historyStatusSchema,
   messageTraits,
   type ConversationFigures,
-  type HistoryJob,
   type HistoryStatus,
   type MessageDay,
 } from '../domain/history.ts';
@@ -45,6 +43,8 @@ import { messageSchema, type Message, type MessageDetails } from '../domain/mess
 import { transferSchema, type Transfer } from '../domain/transfer.ts';
 import { policySchema, type ShownPolicy } from '../policy.ts';
 import { settingKeys, type Settings } from '../settings.ts';
+import { jobInputs, type JobOutputs } from './job-calls.ts';
+import { openingEvents, openingInputs, type OpeningOutputs } from './opening-calls.ts';
 import { presenceEvents, presenceInputs, type PresenceOutputs } from './presence-calls.ts';
 
 const nothing = v.object({});
@@ -55,7 +55,6 @@ const userPart = v.pipe(
   v.trim(),
   v.regex(/^[A-Za-z0-9._-]{1,64}$/, 'A user name has letters, digits, dot, hyphen and underscore only.'),
 );
-const passphrase = v.pipe(v.string(), v.minLength(1), v.maxLength(1_000));
 const pageSize = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(200));
 const position = v.pipe(v.number(), v.integer(), v.minValue(0));
 
@@ -239,40 +238,8 @@ export const callInputs = {
   /** Chooses the backup that takes the place of the history at the next start; null: none. */
   'history.restore': v.object({ name: v.nullable(v.pipe(v.string(), v.maxLength(100))) }),
   'history.dismissNotice': nothing,
-  /** The export or import that runs, or the last one until it is put away. */
-  'job.current': nothing,
-  /**
-   * Writes one conversation, or all, or (at most the newest thousand messages of) what a search finds. Where to is asked
-   * by the host; without dialogs (`app.info`) it is a folder in the profile. `passphrase`: of an archive that nobody else
-   * is to read. Null: the user has changed his mind.
-   */
-  'job.export': v.object({
-    conversationId: v.optional(conversationIdSchema),
-    search: v.optional(v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(500))),
-    format: v.picklist(exportFormats),
-    passphrase: v.optional(passphrase),
-  }),
-  /** What the user has handed in, as a part of an export at this place in it, or as an archive. The first one has `first`. */
-  'job.stage': v.object({
-    fileId: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
-    path: v.pipe(v.string(), v.minLength(1), v.maxLength(1_000)),
-    first: v.boolean(),
-  }),
-  /**
-   * Takes an export in: the staged one, or one that the host asks for, a folder or an archive. Null: the user has changed
-   * his mind.
-   */
-  'job.import': v.object({
-    staged: v.boolean(),
-    kind: v.optional(v.picklist(['folder', 'archive']), 'folder'),
-  }),
-  'job.stop': nothing,
-  /** What was stopped or has failed goes on where it was; an archive that has a passphrase is taken in with it. */
-  'job.resume': v.object({ passphrase: v.optional(passphrase) }),
-  /** Puts the last one away. */
-  'job.dismiss': nothing,
-  /** Shows what was written; only where `app.info` says `hasFileDialogs`. */
-  'job.reveal': nothing,
+  ...jobInputs,
+  ...openingInputs,
   /** For oneself: the other side keeps what it has. */
   'message.delete': v.object({
     conversationId: conversationIdSchema,
@@ -347,7 +314,7 @@ export interface AppInfo {
 }
 
 /** Output of every call. */
-export interface CallOutputs extends PresenceOutputs {
+export interface CallOutputs extends JobOutputs, OpeningOutputs, PresenceOutputs {
   'app.info': AppInfo;
   'account.add': Account;
   'account.update': Account;
@@ -414,14 +381,6 @@ export interface CallOutputs extends PresenceOutputs {
   'conversation.clear': null;
   'retention.get': { readonly keepMs: number | null };
   'retention.set': { readonly keepMs: number | null };
-  'job.current': HistoryJob | null;
-  'job.export': HistoryJob | null;
-  'job.stage': null;
-  'job.import': HistoryJob | null;
-  'job.stop': HistoryJob | null;
-  'job.resume': HistoryJob | null;
-  'job.dismiss': null;
-  'job.reveal': null;
   'imserver.status': ImServerStatus;
   'imserver.start': ImServerStatus;
   'imserver.stop': ImServerStatus;
@@ -479,6 +438,7 @@ export const eventData = {
   'policy.changed': v.object({ policy: policySchema }),
   'history.changed': v.object({ status: historyStatusSchema }),
   'job.changed': v.object({ job: v.nullable(historyJobSchema) }),
+  ...openingEvents,
   'imserver.changed': v.object({ running: v.boolean() }),
   ...presenceEvents,
 } as const;

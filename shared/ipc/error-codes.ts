@@ -15,6 +15,8 @@ export const errorCodes = [
   'server-unreachable',
   'wrong-password',
   'not-running',
+  'not-open',
+  'read-only',
   'port-in-use',
   'disk-full',
   'store-failed',

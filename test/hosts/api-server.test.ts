@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiServer } from '../../main/hosts/api-server.ts';
 import { IPC_LIMITS } from '../../main/base/limits.ts';
 import { createLog } from '../../main/base/log.ts';
-import type { Commands } from '../../main/messenger/commands.ts';
 import { Feed } from '../../main/messenger/feed.ts';
 import { StoreError } from '../../main/store/database.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
@@ -81,7 +80,7 @@ describe('errors of commands', () => {
   const lines: string[] = [];
   const log = createLog({ level: 'debug', sink: (line) => lines.push(line) });
   const withInfo = (info: () => Promise<never>) =>
-    new ApiServer({ commands: { 'app.info': info } as unknown as Commands, feed: new Feed(), log });
+    new ApiServer({ commands: { 'app.info': info }, feed: new Feed(), log });
 
   it.each([
     [new CallError('too-large', 'Too long.'), 'too-large', 'Too long.'],

@@ -37,11 +37,15 @@ export function findElectronBinary(): string | undefined {
 }
 
 /** Starts the built program on the real Electron. */
-export async function launchElectron(binary: string, profile: string): Promise<ElectronDriver> {
+export async function launchElectron(
+  binary: string,
+  profile: string,
+  files: readonly string[] = [],
+): Promise<ElectronDriver> {
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   const program = await _electron.launch({
     executablePath: binary,
-    args: [...sandbox, ROOT, '--profile', profile],
+    args: [...sandbox, ROOT, '--profile', profile, ...files],
   });
   await program.firstWindow();
   const main: ElectronDriver['main'] = (run, argument) =>
@@ -57,8 +61,8 @@ export async function launchElectron(binary: string, profile: string): Promise<E
 }
 
 /** Starts the built program on the stand-in. */
-export async function launchStandIn(profile: string): Promise<ElectronDriver> {
-  const child = spawn(process.execPath, ['--import', REGISTER, MAIN, '--profile', profile], {
+export async function launchStandIn(profile: string, files: readonly string[] = []): Promise<ElectronDriver> {
+  const child = spawn(process.execPath, ['--import', REGISTER, MAIN, '--profile', profile, ...files], {
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     env: { ...process.env, NODE_OPTIONS: '' },
   });

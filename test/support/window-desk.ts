@@ -14,6 +14,7 @@ import { silentLog } from '../../main/base/log.ts';
 import type { WireTap } from '../../main/base/wire-tap.ts';
 import { App } from '../../main/hosts/app.ts';
 import { WebHost } from '../../main/hosts/browser/web-host.ts';
+import { serviceOf } from '../../main/hosts/shown-files.ts';
 import { ImServer } from '../../main/imserver/imserver.ts';
 import { checkServerConfig } from '../../main/imserver/server-config.ts';
 import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
@@ -151,7 +152,7 @@ export class Desk {
       api: this.#app.api,
       log: silentLog,
       rendererFolder: builtWindow,
-      files: this.#app.messenger.transfers,
+      files: serviceOf(this.#app.messenger.transfers),
     });
   }
 

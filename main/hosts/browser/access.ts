@@ -9,7 +9,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 /** A link that was not used for this long is worth nothing. */
-const TOKEN_LIFE_MS = 5 * 60_000;
+export const LINK_LIFE_MS = 5 * 60_000;
 const MAX_TOKENS = 32;
 
 /** Cookies are not kept apart by port: two programs in one browser need two names. */
@@ -48,7 +48,7 @@ export class BrowserAccess {
       if (expiry < this.#now() || this.#tokens.size >= MAX_TOKENS) this.#tokens.delete(token);
     }
     const token = secret();
-    this.#tokens.set(token, this.#now() + TOKEN_LIFE_MS);
+    this.#tokens.set(token, this.#now() + LINK_LIFE_MS);
     return token;
   }
 

@@ -1,26 +1,23 @@
 /**
  * Owns: `/files`: files that the window hands in, and files of messages that it shows or saves.
- * Called by: http.ts, after Host and cookie have been checked. Calls: messenger/transfers.ts, handed-in.ts.
+ * Called by: http.ts, after Host and cookie have been checked. Calls: shown-files.ts, handed-in.ts.
  */
-import { createReadStream } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { MessageId } from '../../../shared/domain/ids.ts';
 import { CallError } from '../../../shared/ipc/error-codes.ts';
 import { systemClock } from '../../base/clock.ts';
 import { IPC_LIMITS } from '../../base/limits.ts';
-import type { Transfers } from '../../messenger/transfers.ts';
+import type { ReadFile } from '../../messenger/reader/reading-files.ts';
 import { isShownType, keepHandedIn } from '../handed-in.ts';
+import type { FileService } from '../shown-files.ts';
 import { SECURITY_HEADERS } from '../window-files.ts';
-
-/** Where the files of a messenger are handed in and fetched. */
-export type FileService = Pick<Transfers, 'choose' | 'fileOf' | 'folder'>;
 
 let handingIn = 0;
 
 /** `POST /files?name=…&type=…` with the bytes; answered with `{"fileId": …}`. */
 export async function receiveHandedIn(
-  files: FileService,
+  service: FileService,
   url: URL,
   request: IncomingMessage,
   response: ServerResponse,
@@ -29,6 +26,11 @@ export async function receiveHandedIn(
   // A cookie comes along with whatever any page sends here; the Origin says which page it was.
   if (origin !== undefined && origin !== `http://${host ?? ''}`) {
     refuse(response, 403, 'not-allowed', 'Files are handed in by the window of Parley only.');
+    return;
+  }
+  const files = service.handedIn();
+  if (files === undefined) {
+    refuse(response, 403, 'read-only', 'This window takes no files.');
     return;
   }
   if (handingIn >= IPC_LIMITS.maxHandedIn) {
@@ -66,12 +68,16 @@ export async function sendMessageFile(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  let file: Awaited<ReturnType<FileService['fileOf']>>;
+  let file: ReadFile | undefined;
   try {
     file = await files.fileOf(decodeURIComponent(url.pathname.slice('/files/'.length)) as MessageId);
   } catch (error) {
     if (!(error instanceof CallError) && !(error instanceof URIError)) throw error;
     refuse(response, 404, 'not-found', error.message);
+    return;
+  }
+  if (file === undefined) {
+    refuse(response, 404, 'not-open', 'The history is not open yet.');
     return;
   }
   const shown = url.searchParams.has('shown');
@@ -93,7 +99,7 @@ export async function sendMessageFile(
     return;
   }
   // A window that closes in the middle is no mistake of ours.
-  await pipeline(createReadStream(file.path), response).catch(() => response.destroy());
+  await pipeline(file.bytes(), response).catch(() => response.destroy());
 }
 
 /** RFC 6266 with RFC 8187: the name in UTF-8, and a plain one for whoever reads that only. */

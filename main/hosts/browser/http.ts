@@ -5,9 +5,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../../base/log.ts';
+import type { FileService } from '../shown-files.ts';
 import { SECURITY_HEADERS, windowFile } from '../window-files.ts';
 import type { BrowserAccess } from './access.ts';
-import { receiveHandedIn, sendMessageFile, type FileService } from './file-requests.ts';
+import { receiveHandedIn, sendMessageFile } from './file-requests.ts';
 
 export interface HttpOptions {
   readonly access: BrowserAccess;

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { Lifetime } from '../../base/lifetime.ts';
 import type { Log } from '../../base/log.ts';
 import type { ApiServer } from '../api-server.ts';
+import type { FileService } from '../shown-files.ts';
 import { BrowserAccess } from './access.ts';
-import type { FileService } from './file-requests.ts';
 import { createHttpServer } from './http.ts';
 import { serveWebSocket } from './websocket.ts';
 

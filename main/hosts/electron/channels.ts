@@ -12,12 +12,28 @@ export const EVENT_CHANNEL = 'parley:event';
 export const HAND_IN_CHANNEL = 'parley:hand-in';
 
 export const APP_SCHEME = 'app';
-const APP_HOST = 'parley';
-export const APP_URL = `${APP_SCHEME}://${APP_HOST}/index.html`;
+/** The window of the messenger. Each window that only reads has a host, and with it an origin, of its own. */
+export const APP_HOST = 'parley';
+const READING_HOST = /^reading-\d{1,9}$/;
 
-/** True for addresses inside our own page's origin. */
-export function isOwnUrl(url: string): boolean {
-  if (!URL.canParse(url)) return false;
+export function readingHost(number: number): string {
+  return `reading-${number}`;
+}
+
+/** The address of the page of a window. */
+export function pageOf(host: string): string {
+  return `${APP_SCHEME}://${host}/index.html`;
+}
+
+/** The host of an address of ours; undefined for every other address. */
+export function ownHost(url: string): string | undefined {
+  if (!URL.canParse(url)) return undefined;
   const { protocol, host, username, password } = new URL(url);
-  return protocol === `${APP_SCHEME}:` && host === APP_HOST && username === '' && password === '';
+  const isOurs = protocol === `${APP_SCHEME}:` && username === '' && password === '';
+  return isOurs && (host === APP_HOST || READING_HOST.test(host)) ? host : undefined;
+}
+
+/** True for addresses inside the origin of a page of ours. */
+export function isOwnUrl(url: string): boolean {
+  return ownHost(url) !== undefined;
 }

@@ -5,7 +5,7 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { Readable } from 'node:stream';
-import type { Dialog, IpcMain, OpenDialogOptions, Shell, WebContents } from 'electron';
+import type { Dialog, IpcMain, OpenDialogOptions, Shell } from 'electron';
 import * as v from 'valibot';
 import { CallError } from '../../../shared/ipc/error-codes.ts';
 import type { Release } from '../../base/lifetime.ts';
@@ -15,7 +15,7 @@ import type { FileDesktop } from '../../messenger/transfer-commands.ts';
 import type { Transfers } from '../../messenger/transfers.ts';
 import { keepHandedIn } from '../handed-in.ts';
 import { HAND_IN_CHANNEL } from './channels.ts';
-import { isTrustedSender } from './ipc.ts';
+import { isTrustedSender, type CallingWindow } from './ipc.ts';
 
 /** What the system runs instead of showing it: such a file is shown in its folder, and opened by nobody but its user. */
 const PROGRAMS: ReadonlySet<string> = new Set(
@@ -27,7 +27,7 @@ const PROGRAMS: ReadonlySet<string> = new Set(
 );
 
 /** From the preload: a file by its place on the disk, which only the preload can tell, or what was only in memory. */
-const handedIn = v.union([
+const handedInSchema = v.union([
   v.object({ path: v.pipe(v.string(), v.minLength(1), v.maxLength(32_767)), type: v.string() }),
   v.object({
     name: v.pipe(v.string(), v.maxLength(1_000)),
@@ -39,18 +39,20 @@ const handedIn = v.union([
 /** Takes in what the window hands in. Returns the release. */
 export function serveHandedIn(options: {
   ipcMain: IpcMain;
-  files: Pick<Transfers, 'choose' | 'folder'>;
+  handedIn: () => Pick<Transfers, 'choose' | 'folder'> | undefined;
   log: Log;
-  window: () => WebContents | undefined;
+  window: () => Pick<CallingWindow, 'contents' | 'host'> | undefined;
 }): Release {
-  const { ipcMain, files, log, window } = options;
+  const { ipcMain, handedIn, log, window } = options;
   ipcMain.handle(HAND_IN_CHANNEL, async (event, input: unknown) => {
-    const parsed = v.safeParse(handedIn, input);
+    const parsed = v.safeParse(handedInSchema, input);
     if (!isTrustedSender(event, window()) || !parsed.success) {
       log.warn('hand-in.refused', { url: event.senderFrame?.url });
       throw new Error('This page may not hand files in.');
     }
     const file = parsed.output;
+    const files = handedIn();
+    if (files === undefined) throw new Error('The history is not open yet.');
     if ('path' in file) return files.choose({ ...file, name: basename(file.path) });
     if (file.bytes.length > IPC_LIMITS.maxHandedInMemoryBytes) throw new Error('This is too large to paste.');
     const path = await keepHandedIn(files.folder, file.name, Readable.from([Buffer.from(file.bytes)]));

@@ -6,38 +6,49 @@ import type { IpcMain, IpcMainInvokeEvent, WebContents } from 'electron';
 import type { Log } from '../../base/log.ts';
 import type { Release } from '../../base/lifetime.ts';
 import type { ApiServer } from '../api-server.ts';
-import { EVENT_CHANNEL, INVOKE_CHANNEL, isOwnUrl } from './channels.ts';
+import { EVENT_CHANNEL, INVOKE_CHANNEL, isOwnUrl, ownHost } from './channels.ts';
 
 /** What is looked at of a sender. */
 export type Sender = Pick<IpcMainInvokeEvent, 'sender' | 'senderFrame'>;
 
-/** Only the main frame of our own window, showing our own page, may call. */
-export function isTrustedSender({ sender, senderFrame }: Sender, window: WebContents | undefined): boolean {
+/** A window of ours and what is behind it. */
+export interface CallingWindow {
+  readonly contents: WebContents;
+  /** The host of its page: that of no other window. */
+  readonly host: string;
+  readonly api: ApiServer;
+}
+
+/** Only the main frame of a window of ours, showing its own page, may call. */
+export function isTrustedSender(
+  { sender, senderFrame }: Sender,
+  window: Pick<CallingWindow, 'contents' | 'host'> | undefined,
+): boolean {
   return (
     window !== undefined &&
-    sender === window &&
+    sender === window.contents &&
     senderFrame !== null &&
     senderFrame === sender.mainFrame &&
-    isOwnUrl(senderFrame.url)
+    ownHost(senderFrame.url) === window.host
   );
 }
 
-/** Answers calls. `window` is the one that may call now. Returns the release. */
+/** Answers calls. `windows` are those that may call now. Returns the release. */
 export function serveCalls(options: {
   ipcMain: IpcMain;
-  api: ApiServer;
   log: Log;
-  window: () => WebContents | undefined;
+  windows: () => readonly CallingWindow[];
 }): Release {
-  const { ipcMain, api, log, window } = options;
+  const { ipcMain, log, windows } = options;
   let lastId = 0;
   ipcMain.handle(INVOKE_CHANNEL, (event, call: unknown, input: unknown) => {
-    if (!isTrustedSender(event, window())) {
+    const window = windows().find((each) => isTrustedSender(event, each));
+    if (window === undefined) {
       log.warn('ipc.refused', { url: event.senderFrame?.url });
       throw new Error('This page may not call Parley.');
     }
     lastId += 1;
-    return api.receiveCall({ id: lastId, call, input });
+    return window.api.receiveCall({ id: lastId, call, input });
   });
   return () => {
     ipcMain.removeHandler(INVOKE_CHANNEL);

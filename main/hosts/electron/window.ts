@@ -1,13 +1,13 @@
 /**
  * Owns: the one window: its safety settings, its place on the screen, its return when its process dies.
- * Called by: main.ts. Calls: window-state.ts, menu.ts, zoom.ts, ipc.ts (events).
+ * Called by: main.ts, reader-windows.ts. Calls: window-state.ts, menu.ts, zoom.ts, ipc.ts (events).
  */
 import { join } from 'node:path';
-import { BrowserWindow, nativeTheme, screen, type WebContents } from 'electron';
+import { BrowserWindow, nativeTheme, screen, type BrowserWindowConstructorOptions } from 'electron';
 import type { Log } from '../../base/log.ts';
 import type { ApiServer } from '../api-server.ts';
-import { APP_URL } from './channels.ts';
-import { pushEvents } from './ipc.ts';
+import { APP_HOST, pageOf } from './channels.ts';
+import { pushEvents, type CallingWindow } from './ipc.ts';
 import { offerTextMenu } from './menu.ts';
 import { zoomByKeys } from './zoom.ts';
 import { fitToScreens, MIN_HEIGHT, MIN_WIDTH, readWindowState, writeWindowState } from './window-state.ts';
@@ -27,6 +27,44 @@ export interface MainWindowOptions {
   readonly words: () => Words;
 }
 
+/** What every window of ours is like; each safety setting is set on purpose. */
+export function frameOf(preload: string, devTools: boolean): BrowserWindowConstructorOptions {
+  return {
+    minWidth: MIN_WIDTH,
+    minHeight: MIN_HEIGHT,
+    show: false,
+    title: 'Parley',
+    backgroundColor: nativeTheme.shouldUseDarkColors ? BACKGROUND.dark : BACKGROUND.light,
+    webPreferences: {
+      preload,
+      contextIsolation: true,
+      sandbox: true,
+      nodeIntegration: false,
+      nodeIntegrationInWorker: false,
+      nodeIntegrationInSubFrames: false,
+      webSecurity: true,
+      allowRunningInsecureContent: false,
+      experimentalFeatures: false,
+      webviewTag: false,
+      navigateOnDragDrop: false,
+      // Outside of macOS the spelling dictionaries would come from the network.
+      spellcheck: process.platform === 'darwin',
+      devTools,
+    },
+  };
+}
+
+/** A page whose process died is loaded again; one that keeps dying is not. */
+export function reloadAfterCrash({ webContents }: BrowserWindow, log: Log): void {
+  let reloads = 0;
+  webContents.on('render-process-gone', (_event, { reason, exitCode }) => {
+    log.error('window.crashed', { reason, exitCode });
+    if (reason === 'clean-exit' || reloads >= MAX_RELOADS) return;
+    reloads += 1;
+    webContents.reload();
+  });
+}
+
 /** Opens at most one window at a time. */
 export class MainWindow {
   readonly #options: MainWindowOptions;
@@ -38,9 +76,10 @@ export class MainWindow {
     this.#stateFile = join(options.profile, 'window.json');
   }
 
-  /** The page that may call the contract now. */
-  get contents(): WebContents | undefined {
-    return this.#window?.webContents;
+  /** What may call the contract now. */
+  get caller(): CallingWindow | undefined {
+    const window = this.#window;
+    return window && { contents: window.webContents, host: APP_HOST, api: this.#options.api };
   }
 
   /** The window itself, while there is one. */
@@ -69,37 +108,14 @@ export class MainWindow {
     }
     const window = this.#create();
     this.#window = window;
-    await window.loadURL(APP_URL);
+    await window.loadURL(pageOf(APP_HOST));
   }
 
   #create(): BrowserWindow {
     const { preload, api, devTools, words } = this.#options;
     const screens = screen.getAllDisplays().map(({ workArea }) => workArea);
     const { maximized, ...bounds } = fitToScreens(readWindowState(this.#stateFile), screens);
-    const window = new BrowserWindow({
-      ...bounds,
-      minWidth: MIN_WIDTH,
-      minHeight: MIN_HEIGHT,
-      show: false,
-      title: 'Parley',
-      backgroundColor: nativeTheme.shouldUseDarkColors ? BACKGROUND.dark : BACKGROUND.light,
-      webPreferences: {
-        preload,
-        contextIsolation: true,
-        sandbox: true,
-        nodeIntegration: false,
-        nodeIntegrationInWorker: false,
-        nodeIntegrationInSubFrames: false,
-        webSecurity: true,
-        allowRunningInsecureContent: false,
-        experimentalFeatures: false,
-        webviewTag: false,
-        navigateOnDragDrop: false,
-        // Outside of macOS the spelling dictionaries would come from the network.
-        spellcheck: process.platform === 'darwin',
-        devTools,
-      },
-    });
+    const window = new BrowserWindow({ ...bounds, ...frameOf(preload, devTools) });
     window.once('ready-to-show', () => {
       if (maximized) window.maximize();
       window.show();
@@ -116,18 +132,7 @@ export class MainWindow {
     pushEvents(window.webContents, api);
     offerTextMenu(window.webContents, words);
     zoomByKeys(window.webContents);
-    this.#reloadAfterCrash(window);
+    reloadAfterCrash(window, this.#options.log);
     return window;
-  }
-
-  /** A page whose process died is loaded again; one that keeps dying is not. */
-  #reloadAfterCrash(window: BrowserWindow): void {
-    let reloads = 0;
-    window.webContents.on('render-process-gone', (_event, { reason, exitCode }) => {
-      this.#options.log.error('window.crashed', { reason, exitCode });
-      if (reason === 'clean-exit' || reloads >= MAX_RELOADS) return;
-      reloads += 1;
-      window.webContents.reload();
-    });
   }
 }

@@ -13,6 +13,7 @@ import { App } from '../app.ts';
 import { WebHost } from '../browser/web-host.ts';
 import { defaultProfile } from '../profile.ts';
 import { readAuthorities } from '../trusted-authorities.ts';
+import { serviceOf } from '../shown-files.ts';
 import { takeInstanceLock } from '../single-instance.ts';
 
 const HELP = `Parley without a window.
@@ -75,7 +76,7 @@ async function main(): Promise<void> {
     process.stdout.write(`The report is in ${values.diagnostics}. Read it before you send it.\n`);
     return;
   }
-  await using web = await WebHost.start({ api: app.api, log, files: app.messenger.transfers });
+  await using web = await WebHost.start({ api: app.api, log, files: serviceOf(app.messenger.transfers) });
   const line = { url: `ws://127.0.0.1:${web.port}/ipc`, token: web.access.bearer };
   process.stdout.write(`${JSON.stringify(line)}\n`);
   const stopped = Promise.withResolvers<void>();

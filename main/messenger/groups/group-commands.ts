@@ -8,6 +8,7 @@ import { CallError } from '../../../shared/ipc/error-codes.ts';
 import { createSecretRoomName } from '../../base/room-names.ts';
 import type { AccountLink } from '../account-link.ts';
 import { userOf } from '../../sip/address.ts';
+import type { StoredGroup } from '../../store/groups.ts';
 import type { Commands } from '../commands.ts';
 import type { Messenger } from '../messenger.ts';
 import type { GroupLink } from './group-link.ts';
@@ -35,10 +36,7 @@ export function groupCommands(messenger: Messenger): Pick<Commands, Names> {
           .accounts()
           .map(({ stored }) => messenger.store.call('selectGroups', { accountId: stored.id })),
       );
-      return lists.flat().map(({ conversationId, membership, isOpen, members }) => ({
-        ...{ conversationId, membership, isOpen },
-        members: [...members],
-      }));
+      return lists.flat().map(shownGroup);
     },
     'group.invite': async ({ conversationId, addresses }) => {
       const { link } = await memberOf(messenger, conversationId);
@@ -72,6 +70,11 @@ export function groupCommands(messenger: Messenger): Pick<Commands, Names> {
       return settle(link, await chat.sendNickname(nickname).catch(() => 0));
     },
   };
+}
+
+/** A group as the window shows it. */
+export function shownGroup({ conversationId, membership, isOpen, members }: StoredGroup): Group {
+  return { conversationId, membership, isOpen, members: [...members] };
 }
 
 async function createGroup(

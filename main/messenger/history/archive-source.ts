@@ -34,12 +34,14 @@ export class ArchiveSource implements AsyncDisposable {
 
   /** Rejects with ExportError; `locked` when it needs a passphrase, or another one. */
   static async open(path: string, passphrase?: string): Promise<ArchiveSource> {
+    const isLocked = passphrase !== undefined && isEncryptedDatabase(path);
+    return ArchiveSource.openWithKey(path, isLocked ? await archiveKeyOf(path, passphrase) : undefined);
+  }
+
+  /** The same with its key. */
+  static async openWithKey(path: string, key?: Uint8Array): Promise<ArchiveSource> {
     const folder = await mkdtemp(join(tmpdir(), 'parley-archive-'));
     try {
-      const key =
-        passphrase !== undefined && isEncryptedDatabase(path)
-          ? await archiveKeyOf(path, passphrase)
-          : undefined;
       const store = await Store.openArchive(path, { key, folder });
       const written = await store.call('selectArchiveManifest', null);
       if (written !== null) {
@@ -92,7 +94,7 @@ export class ArchiveSource implements AsyncDisposable {
   }
 
   /** What is wrong with files and pages. */
-  async *damage(): AsyncGenerator<string> {
+  async *damage(signal?: AbortSignal): AsyncGenerator<string> {
     const found = await this.store.call('selectDamage', null).catch((error: unknown) => String(error));
     if (found !== null) {
       yield `the file is damaged (${found})`;
@@ -105,6 +107,7 @@ export class ArchiveSource implements AsyncDisposable {
         const hash = createHash('sha256');
         let size = 0;
         for await (const piece of this.attachments(path)) {
+          signal?.throwIfAborted();
           hash.update(piece);
           size += piece.length;
         }

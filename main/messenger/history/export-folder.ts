@@ -75,8 +75,9 @@ export class FolderSource implements AsyncDisposable {
   }
 
   /** What is wrong with its files. */
-  async *damage(): AsyncGenerator<string> {
+  async *damage(signal?: AbortSignal): AsyncGenerator<string> {
     for (const { path, bytes, sha256 } of this.manifest.files) {
+      signal?.throwIfAborted();
       if (!isInside(path)) {
         yield `${path}: lies outside of the export`;
         continue;

@@ -35,7 +35,7 @@ function actionOf({ key, target }: KeyboardEvent, app: AppState): (() => void) |
     case 'j':
       return () => void app.showUnread();
     case ',':
-      return () => shell.showMain('settings');
+      return app.writes ? () => shell.showMain('settings') : undefined;
   }
   if (conversation === undefined) return undefined;
   switch (key.toLowerCase()) {

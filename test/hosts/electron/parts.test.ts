@@ -14,29 +14,33 @@ describe('callers over IPC', () => {
     const mainFrame = { url: isMain ? url : own };
     const contents = { mainFrame };
     const senderFrame = isGone ? null : isMain ? mainFrame : { url };
-    return { event: { sender: contents, senderFrame } as unknown as Sender, contents: contents as never };
+    const event = { sender: contents, senderFrame } as unknown as Sender;
+    return { event, window: { contents: contents as never, host: 'parley' } };
   }
 
   it('are the main frame of our window with our page', () => {
-    const { event, contents } = sender();
-    expect(isTrustedSender(event, contents)).toBe(true);
+    const { event, window } = sender();
+    expect(isTrustedSender(event, window)).toBe(true);
+    const reader = sender({ url: 'app://reading-1/index.html' });
+    expect(isTrustedSender(reader.event, { ...reader.window, host: 'reading-1' })).toBe(true);
   });
 
   it.each([
     ['another origin', { url: 'https://example.com/' }],
     ['another host of our scheme', { url: 'app://elsewhere/index.html' }],
+    ['the page of a window that only reads', { url: 'app://reading-1/index.html' }],
     ['our host in another scheme', { url: 'https://parley/index.html' }],
     ['a file', { url: 'file:///index.html' }],
     ['no address', { url: '' }],
     ['a frame inside of our page', { isMain: false }],
     ['a frame that has gone', { isGone: true }],
   ])('are never %s', (_name, options) => {
-    const { event, contents } = sender(options);
-    expect(isTrustedSender(event, contents)).toBe(false);
+    const { event, window } = sender(options);
+    expect(isTrustedSender(event, window)).toBe(false);
   });
 
   it('are never another window, and nobody while there is none', () => {
-    expect(isTrustedSender(sender().event, sender().contents)).toBe(false);
+    expect(isTrustedSender(sender().event, sender().window)).toBe(false);
     expect(isTrustedSender(sender().event, undefined)).toBe(false);
   });
 });

@@ -9,6 +9,8 @@ import type { Group } from '../../../shared/domain/group.ts';
 import type { ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
 import type { HistoryJob, HistoryStatus } from '../../../shared/domain/history.ts';
 import type { Ladder } from '../../../shared/domain/ladder.ts';
+import type { Opening } from '../../../shared/domain/opening.ts';
+import type { Reading } from '../../../shared/domain/reading.ts';
 import type { Message, MessageState } from '../../../shared/domain/message.ts';
 import type { PresenceOutputs } from '../../../shared/ipc/presence-calls.ts';
 import type { Transfer } from '../../../shared/domain/transfer.ts';
@@ -47,6 +49,10 @@ export interface World {
   presence?: PresenceOutputs['presence.list'];
   policy?: ShownPolicy;
   link?: string | null;
+  /** What stands before everything else. Absent: it is open. */
+  opening?: Opening;
+  /** What a window reads that only reads. */
+  reading?: Reading;
   /** Conversations whose peer types. */
   composing: ConversationId[];
 }
@@ -112,15 +118,20 @@ export class MemoryBackend {
       answer = { ok: false, code: error.code, message: error.message };
     }
     await this.hold;
+    // Who types is told of conversations that are known.
+    if (call === 'conversation.list') setTimeout(() => this.#publishComposing());
     return answer;
   }
 
   subscribe(listener: (event: EventEnvelope) => void): () => void {
     this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #publishComposing(): void {
     for (const conversationId of this.world.composing) {
       this.publish('composing.changed', { conversationId, active: true });
     }
-    return () => this.#listeners.delete(listener);
   }
 
   publish<Name extends EventName>(event: Name, data: EventData<Name>): void {
@@ -200,6 +211,21 @@ export class MemoryBackend {
     return session;
   }
 
+  /** "right" is; whatever else is given is wrong, and the third time has a pause. */
+  #unlock(passphrase: string): Opening {
+    const before = this.world.opening;
+    if (before?.state !== 'locked') throw new Refusal('not-allowed', 'Nothing is asked for.');
+    const isRight = passphrase === 'right';
+    const failures = before.failures + 1;
+    const opening: Opening = isRight
+      ? { state: 'open' }
+      : { ...before, failures, againAtMs: failures < 3 ? null : Date.now() + 60_000 };
+    this.world.opening = opening;
+    this.publish('opening.changed', { opening });
+    if (!isRight) throw new Refusal('wrong-password', 'That is not the passphrase.');
+    return opening;
+  }
+
   #answerSession(id: SessionId, accept: boolean): Session {
     return this.#changeSession(
       id,
@@ -267,6 +293,10 @@ export class MemoryBackend {
         publishAccount: (account) => this.publish('presence.account', account),
       }),
       'app.info': () => world.info,
+      'opening.status': () => world.opening ?? { state: 'open' },
+      'opening.unlock': ({ passphrase }) => this.#unlock(passphrase),
+      'reading.status': () => world.reading ?? null,
+      'reading.open': () => ({ url: null }),
       'account.list': () => world.accounts,
       'account.add': ({ address, displayName, server, ...own }) =>
         this.#addAccount({

@@ -413,7 +413,43 @@ export function groupsWorld(): World {
   return world;
 }
 
+/** A window that reads an archive with what was said and shown. */
+export function readingWorld(): World {
+  const world = filesWorld();
+  addGroup(world);
+  return {
+    ...world,
+    accounts: [],
+    sessions: [],
+    reading: {
+      name: 'Parley 2026-05-31 1204.parley',
+      path: '/home/bob/Parley 2026-05-31 1204.parley',
+      kind: 'archive',
+      madeAtMs: Date.UTC(2026, 4, 31, 10, 4),
+      program: 'Parley 0.1.0',
+      messages: 48_210,
+      conversations: world.conversations.length,
+      check: { state: 'whole', done: 48_210, total: 48_210, problems: [] },
+    },
+  };
+}
+
+/** Before anything is open: a passphrase is asked for. */
+export function lockedWorld(): World {
+  const opening = { state: 'locked', what: 'profile', name: null, failures: 0, againAtMs: null } as const;
+  return { ...talkingWorld(), opening };
+}
+
+/** Before anything is open: a history of before is being encrypted. */
+export function convertingWorld(): World {
+  const opening = { state: 'working', task: 'encrypting', done: 310_000, total: 912_000 } as const;
+  return { ...talkingWorld(), opening };
+}
+
 export const scenarios = {
+  reading: readingWorld,
+  locked: lockedWorld,
+  converting: convertingWorld,
   groups: groupsWorld,
   files: filesWorld,
   empty: emptyWorld,

@@ -34,6 +34,8 @@ export async function openWindow(world: World): Promise<TestWindow> {
   const transport = new MemoryTransport(backend);
   const app = new AppState(new Client(transport));
   onTestFinished(app.start());
+  // First what is there, then who types.
+  await settle();
   await settle();
   // jsdom never has the focus; a user who looks at the window does.
   app.attention.active = true;

@@ -1,0 +1,205 @@
+/**
+ * Owns: what the desktop program has open: the messenger with its window, once it is wanted, and windows that only read.
+ * Called by: main.ts. Calls: app-door.ts, window.ts, reader-windows.ts, desktop.ts, ipc.ts, app-protocol.ts.
+ */
+import { app, dialog, ipcMain, powerMonitor, protocol, safeStorage, shell } from 'electron';
+import { initialSettings } from '../../../shared/settings.ts';
+import { systemClock } from '../../base/clock.ts';
+import { Lifetime } from '../../base/lifetime.ts';
+import type { Log } from '../../base/log.ts';
+import { AppDoor } from '../app-door.ts';
+import type { App } from '../app.ts';
+import { filesAmong } from '../named-files.ts';
+import { plainLook } from '../reading.ts';
+import { takeInstanceLock } from '../single-instance.ts';
+import { readAuthorities } from '../trusted-authorities.ts';
+import { serveAppProtocol } from './app-protocol.ts';
+import { APP_HOST } from './channels.ts';
+import { Desktop } from './desktop.ts';
+import { fileDesktop, serveHandedIn } from './file-calls.ts';
+import { IdleWatch } from './idle-watch.ts';
+import { serveCalls } from './ipc.ts';
+import { readOptions } from './options.ts';
+import { ReaderWindows } from './reader-windows.ts';
+import { keyringSecrets } from './secrets.ts';
+import { MainWindow } from './window.ts';
+import { wordsOf, type Words } from './words.ts';
+
+export interface ProgramOptions {
+  readonly profile: string;
+  readonly preload: string;
+  /** Folder of the built window. */
+  readonly renderer: string;
+  /** Settings as `key=value`. */
+  readonly set: readonly string[];
+  readonly log: Log;
+}
+
+/** After Electron is ready. The constructor opens nothing. */
+export class Program implements AsyncDisposable {
+  readonly #options: ProgramOptions;
+  readonly #lifetime = new Lifetime();
+  readonly #secrets: ReturnType<typeof keyringSecrets>;
+  readonly #readers: ReaderWindows;
+  #talking: Promise<boolean> | undefined;
+  #door: AppDoor | undefined;
+  #window: MainWindow | undefined;
+  #desktop: Desktop | undefined;
+  /** Links that came before there was somebody to take them. */
+  #links: readonly string[] = [];
+
+  constructor(options: ProgramOptions) {
+    this.#options = options;
+    const { log, profile, preload } = options;
+    this.#secrets = keyringSecrets({ safeStorage, log });
+    this.#readers = new ReaderWindows({
+      ...{ profile, preload, log },
+      secrets: this.#secrets,
+      desktop: fileDesktop(shell, dialog),
+      devTools: !app.isPackaged,
+      words: () => this.#words(),
+      look: () => this.#door?.app?.messenger ?? plainLook,
+    });
+    this.#lifetime.own(this.#readers);
+  }
+
+  /** May it go on when its last window is closed? */
+  get keepsRunning(): boolean {
+    return this.#desktop?.keepsRunning === true;
+  }
+
+  /** Answers pages, and starts of a second copy. */
+  serve(): void {
+    const { log, renderer } = this.#options;
+    serveAppProtocol(protocol, renderer, (host) =>
+      host === APP_HOST ? this.#door?.files : this.#readers.filesOf(host),
+    );
+    const caller = () => this.#window?.caller;
+    this.#lifetime.defer(
+      serveCalls({ ipcMain, log, windows: () => [caller() ?? [], this.#readers.callers()].flat() }),
+    );
+    const handedIn = () => this.#door?.files.handedIn();
+    this.#lifetime.defer(serveHandedIn({ ipcMain, handedIn, log, window: caller }));
+    app.on(
+      'second-instance',
+      (_event, argv, folder) => void this.receiveWords(readOptions(argv.slice(1)).rest, folder),
+    );
+    // macOS: never on a command line.
+    app.on('open-url', (event, url) => {
+      event.preventDefault();
+      void this.receiveWords([url], '/');
+    });
+    app.on('activate', () => void this.receiveWords([], '/'));
+  }
+
+  /** What stands on a command line: a file is read, everything else asks for the messenger. Never rejects. */
+  async receiveWords(words: readonly string[], folder: string, hidden = false): Promise<void> {
+    const files = filesAmong(words, folder);
+    try {
+      if (files.length > 0) await this.#read(files);
+      else await this.#talk(words, hidden);
+    } catch (error) {
+      this.#options.log.error('window.failed', { error });
+      dialog.showErrorBox('Parley cannot start', error instanceof Error ? error.message : String(error));
+      this.#quitWhenNothingIsOpen();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  async #read(files: readonly string[]): Promise<void> {
+    for (const file of files) await this.#readers.open(file);
+  }
+
+  async #talk(words: readonly string[], hidden: boolean): Promise<void> {
+    this.#links = words;
+    this.#talking ??= this.#openMessenger();
+    if (!(await this.#talking)) {
+      dialog.showErrorBox(
+        'Parley is running already',
+        'It runs in another window or without one. End it there first.',
+      );
+      this.#talking = undefined;
+      this.#quitWhenNothingIsOpen();
+      return;
+    }
+    this.#handLinks();
+    if (!hidden || !this.keepsRunning) await this.#window?.show();
+  }
+
+  /** False: another program has the profile. Rejects with what a profile cannot be opened for. */
+  async #openMessenger(): Promise<boolean> {
+    const { profile, log, set, preload } = this.#options;
+    // Electron's own lock keeps other Electrons out; this one the other hosts, which share the profile.
+    const taken = await takeInstanceLock(profile);
+    if ('shown' in taken) return false;
+    const lock = this.#lifetime.own(taken.lock);
+    const door = this.#lifetime.own(
+      AppDoor.start({
+        ...{ profile, log, set },
+        host: 'electron',
+        secrets: this.#secrets,
+        ca: readAuthorities(undefined),
+        desktop: fileDesktop(shell, dialog),
+        readerDesk: this.#readers,
+      }),
+    );
+    this.#door = door;
+    await door.ready();
+    const window = new MainWindow({
+      ...{ profile, preload, log },
+      api: door.api,
+      devTools: !app.isPackaged,
+      words: () => this.#words(),
+    });
+    this.#window = window;
+    lock.onShow = (files) => {
+      void this.receiveWords(files, '/');
+      return 'shown';
+    };
+    const started = door.opened.then((parley) => this.#receiveOpened(parley, window));
+    if (door.app === undefined) started.catch((error: unknown) => log.error('profile.not-opened', { error }));
+    else await started;
+    return true;
+  }
+
+  async #receiveOpened(parley: App, window: MainWindow): Promise<void> {
+    const { log } = this.#options;
+    if (this.#lifetime.ended) return;
+    const resumed = () => {
+      parley.messenger.receiveNetworkChange();
+    };
+    powerMonitor.on('resume', resumed);
+    this.#lifetime.defer(() => {
+      powerMonitor.off('resume', resumed);
+    });
+    const { presence } = parley.messenger;
+    const receiveActivity = (idleMs: number) => {
+      presence.receiveActivity(idleMs);
+    };
+    this.#lifetime.own(new IdleWatch({ powerMonitor, receiveActivity, clock: systemClock })).start();
+    const show = (): Promise<void> =>
+      window.show().catch((error: unknown) => {
+        log.error('window.failed', { error });
+      });
+    const desktop = this.#lifetime.own(new Desktop({ parley, window, show, log }));
+    await desktop.start();
+    this.#desktop = desktop;
+    this.#handLinks();
+  }
+
+  #quitWhenNothingIsOpen(): void {
+    if (this.#window === undefined && this.#readers.callers().length === 0) app.quit();
+  }
+
+  #handLinks(): void {
+    if (this.#door?.app?.openedLink.receive(this.#links) !== undefined) this.#links = [];
+  }
+
+  #words(): Words {
+    const { 'appearance.language': language } = this.#door?.app?.messenger.settings ?? initialSettings();
+    return wordsOf(language, app.getLocale());
+  }
+}
