@@ -5,14 +5,15 @@
  * Each step is one commit and notes how far it has come: an archive that was begun is gone on with from there.
  */
 import type { Conversation, Session } from '../../shared/domain/conversation.ts';
-import type { GroupPerson, MessageGroup } from '../../shared/domain/group.ts';
+import type { GroupPerson } from '../../shared/domain/group.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { goneAccountId } from './accounts.ts';
 import type { PlacedMessage } from './archive-reading.ts';
 import { addArchiveTables, type ArchivedFile } from './archive-tables.ts';
 import type { Database } from './database.ts';
-import { groupPeople, groupProcedures, type StoredGroup } from './groups.ts';
-import { headerKeeper } from './header-shapes.ts';
+import { groupMessages, groupPeople, groupProcedures, type StoredGroup } from './groups.ts';
+import { headerKeeper, type KeepHeaders } from './header-shapes.ts';
+import { indexMerger } from './index-merging.ts';
 import { packId, placeId, SAME_AS_WIRE, wireKey, type PackedId } from './message-keys.ts';
 import { FILE, formatFailure, IN, OUT, stateNumber, TEXT } from './message-rows.ts';
 import { searchIndexProcedures } from './search-index.ts';
@@ -50,10 +51,8 @@ export function archiveWritingProcedures(database: Database) {
   const personName = database.prepare<[number], { name: string }>(
     "SELECT coalesce(nullif(nickname, ''), name) AS name FROM group_people WHERE key = ?",
   );
-  const insertGroup = database.prepare<[number, number | null, number, string | null]>(
-    'INSERT INTO group_messages (position, person, private, notice) VALUES (?, ?, ?, ?)',
-  );
-  const keepHeaders = headerKeeper(database);
+  const putGroup = groupMessages(database);
+  const headers = headerKeeper(database);
   const part = database.prepare<[], { plan: string; progress: string }>('SELECT plan, progress FROM archive');
   const begin = database.prepare<[string, string]>(
     'INSERT INTO archive (id, plan, progress) VALUES (1, ?, ?)',
@@ -81,21 +80,18 @@ export function archiveWritingProcedures(database: Database) {
   const insertMark = database.prepare<[number, string]>(
     'INSERT INTO archive_marks (position, chain) VALUES (?, ?)',
   );
-  const merge = database.prepare(
-    `INSERT INTO message_words (message_words, rank) VALUES ('merge', ${MERGE_PAGES})`,
-  );
+  const merge = indexMerger(database, MERGE_PAGES);
   // The sign says that everything is to become one piece.
   const mergeAll = database.prepare(
     `INSERT INTO message_words (message_words, rank) VALUES ('merge', -${MERGE_PAGES})`,
   );
   const shrink = () => database.pragma(`incremental_vacuum(${SHRINK_PAGES})`);
-  const changes = database.prepare<[], { n: number }>('SELECT total_changes() AS n');
   let mergeBegun = false;
 
   function insert(
     placed: PlacedMessage,
     path: string | null,
-    shapes: Map<string, number>,
+    keepHeaders: KeepHeaders,
   ): { conversation: number; person: number | null } {
     const { conversationId, message, transfer } = placed;
     const { position, direction, wireId, text, sentAtMs, storedAtMs, failure } = message;
@@ -114,19 +110,10 @@ export function archiveWritingProcedures(database: Database) {
       sentAtMs,
       storedAtMs - sentAtMs,
       formatFailure(failure),
-      keepHeaders(message.headers, message, shapes),
+      keepHeaders(message.headers, message),
     );
     if (transfer !== null) transfers.insertTransfer({ position, transfer: archived(transfer, path) });
     return { conversation, person: putGroup(position, conversation, message.group) };
-  }
-
-  /** Returns the number of who wrote it, or to whom it went. */
-  function putGroup(position: number, conversation: number, group: MessageGroup | undefined): number | null {
-    if (group === undefined) return null;
-    const person = group.person === null ? null : personKey(conversation, group.person);
-    const notice = group.notice === null ? null : JSON.stringify(group.notice);
-    insertGroup.run(position, person, group.isPrivate ? 1 : 0, notice);
-    return person;
   }
 
   function insertGroupOf(conversationId: ConversationId, { isOpen, membership, members }: StoredGroup): void {
@@ -173,7 +160,7 @@ export function archiveWritingProcedures(database: Database) {
         /** The chain behind the last of them. */
         chain: string;
       }): null => {
-        const shapes = new Map<string, number>();
+        const keepHeaders = headers.openBatch();
         const batch = index.openBatch();
         for (const file of input.files) {
           insertFile.run(file.position, file.path, file.firstPiece, file.pieces, file.bytes, file.sha256);
@@ -181,7 +168,7 @@ export function archiveWritingProcedures(database: Database) {
         const paths = new Map(input.files.map(({ position, path }) => [position, path]));
         for (const placed of input.messages) {
           const { position, direction, text, sentAtMs, group } = placed.message;
-          const put = insert(placed, paths.get(position) ?? null, shapes);
+          const put = insert(placed, paths.get(position) ?? null, keepHeaders);
           const isFile = placed.transfer !== null;
           // As in a history: what has happened is shown, and neither searched nor counted.
           if ((group?.notice ?? null) !== null) continue;
@@ -196,10 +183,10 @@ export function archiveWritingProcedures(database: Database) {
     ),
     /** Makes one piece of the index, in steps. False: it is done. */
     mergeArchiveIndex(_input: null): boolean {
-      const before = changes.get()?.n ?? 0;
-      (mergeBegun ? merge : mergeAll).run();
+      if (mergeBegun) return merge();
       mergeBegun = true;
-      return (changes.get()?.n ?? 0) - before >= 2;
+      mergeAll.run();
+      return true;
     },
     /** Gives back what merging has emptied, in steps. False: it is done. */
     shrinkArchive(_input: null): boolean {

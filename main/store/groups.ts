@@ -77,6 +77,23 @@ export function groupPeople(
     find.get(conversation, address)?.key ?? Number(insert.run(conversation, address, name).lastInsertRowid);
 }
 
+/** Notes who wrote a message in a group, or to whom alone it went, and returns his number; null for a message of no group. */
+export function groupMessages(
+  database: Database,
+): (position: number, conversation: number, group: MessageGroup | undefined) => number | null {
+  const personKey = groupPeople(database);
+  const insert = database.prepare<[number, number | null, number, string | null]>(
+    'INSERT INTO group_messages (position, person, private, notice) VALUES (?, ?, ?, ?)',
+  );
+  return (position, conversation, group) => {
+    if (group === undefined) return null;
+    const person = group.person === null ? null : personKey(conversation, group.person);
+    const notice = group.notice === null ? null : JSON.stringify(group.notice);
+    insert.run(position, person, group.isPrivate ? 1 : 0, notice);
+    return person;
+  };
+}
+
 export function groupProcedures(database: Database) {
   const GROUP = `SELECT g.*, c.id FROM groups g CROSS JOIN conversations c ON c.key = g.conversation`;
   const byId = database.prepare<[string], GroupRow>(`${GROUP} WHERE c.id = ?`);

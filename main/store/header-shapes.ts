@@ -70,8 +70,14 @@ export function fromShape(shape: string, values: readonly string[], source: Head
   });
 }
 
+function isoText(ms: number): string | undefined {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
+
 /** RFC 3339 with so many digits behind the second; undefined when there is no such time. */
 function timeText(ms: number, digits: number, zone: string): string | undefined {
+  if (zone === 'Z' && digits === 3) return isoText(ms);
   const [, sign = '', hours = '0', minutes = '0'] = /^([+-])(\d\d):(\d\d)$/.exec(zone) ?? [];
   const offsetMs = (Number(hours) * 60 + Number(minutes)) * 60_000 * (sign === '-' ? -1 : 1);
   const local = new Date(ms + offsetMs);
@@ -93,18 +99,70 @@ export function readStoredHeaders(
 /** Joins the shape of a message `m` to it. */
 export const SHAPE_JOIN = 'LEFT JOIN header_shapes h ON h.key = CAST(m.headers AS INTEGER)';
 
-/** Keeps a block. `known`: shapes that were found earlier in the same transaction. */
-export type KeepHeaders = (
-  block: string | null | undefined,
-  source: HeaderSource,
-  known?: Map<string, number>,
-) => StoredHeaders;
+/** A piece of a shape: text that stands there, or what is made of the row. */
+type ShapePiece = string | { readonly kind: 'id' } | { readonly kind: 'time'; digits: number; zone: string };
 
-export function headerKeeper(database: Database): KeepHeaders {
+/** A shape that leaves nothing open, ready to be compared with. */
+interface MetShape {
+  readonly key: number;
+  readonly shape: string;
+  readonly pieces: readonly ShapePiece[];
+}
+
+function piecesOf(shape: string): ShapePiece[] {
+  const pieces: ShapePiece[] = [];
+  let end = 0;
+  for (const hole of shape.matchAll(HOLE)) {
+    const [all, kind, digits = '', zone = ''] = hole as readonly (string | undefined)[];
+    pieces.push(shape.slice(end, hole.index));
+    if (kind === 'm') pieces.push(MARK);
+    else pieces.push(kind === 'i' ? { kind: 'id' } : { kind: 'time', digits: Number(digits), zone });
+    end = hole.index + (all?.length ?? 0);
+  }
+  return [...pieces, shape.slice(end)];
+}
+
+/** Is this what the shape says of that row? */
+function isOfShape(
+  block: string,
+  pieces: readonly ShapePiece[],
+  { wireId, sentAtMs }: HeaderSource,
+): boolean {
+  let at = 0;
+  for (const piece of pieces) {
+    const text =
+      typeof piece === 'string'
+        ? piece
+        : piece.kind === 'id'
+          ? wireId
+          : timeText(sentAtMs, piece.digits, piece.zone);
+    if (text === undefined || !block.startsWith(text, at)) return false;
+    at += text.length;
+  }
+  return at === block.length;
+}
+
+/** What two messages of the same person begin with. */
+function beginningOf(block: string): string {
+  return block.slice(0, block.indexOf('\n', block.indexOf('\n') + 1));
+}
+
+/** Shapes that are remembered; with more of them all are forgotten. */
+const MAX_MET = 4_096;
+
+/** Keeps a block: what is to stand in the column. */
+export type KeepHeaders = (block: string | null | undefined, source: HeaderSource) => StoredHeaders;
+
+/** `openBatch`: for many messages of one transaction, whose shapes are looked up once. */
+export function headerKeeper(database: Database): { keep: KeepHeaders; openBatch: () => KeepHeaders } {
   const byHash = database.prepare<[number], { key: number; shape: string }>(
     'SELECT key, shape FROM header_shapes WHERE hash = ?',
   );
+  const byKey = database.prepare<[number], { shape: string }>(
+    'SELECT shape FROM header_shapes WHERE key = ?',
+  );
   const insert = database.prepare<[number, string]>('INSERT INTO header_shapes (hash, shape) VALUES (?, ?)');
+  const met = new Map<string, MetShape>();
 
   function keyOf(shape: string): number {
     const hash = wireKey(shape);
@@ -112,12 +170,32 @@ export function headerKeeper(database: Database): KeepHeaders {
     return there?.key ?? Number(insert.run(hash, shape).lastInsertRowid);
   }
 
-  return (block, source, known) => {
-    if (block === null || block === undefined) return null;
-    const { shape, values } = toShape(block, source);
-    const key = known?.get(shape) ?? keyOf(shape);
-    known?.set(shape, key);
-    // A number would be stored as a fraction, in eight bytes.
-    return values.length === 0 ? BigInt(key) : [key, ...values].join('\n');
-  };
+  function openBatch(): KeepHeaders {
+    const known = new Map<string, number>();
+    // A transaction that was undone has taken its shapes with it: each is looked for once in every batch.
+    const isThere = ({ key, shape }: MetShape): boolean => {
+      if (known.get(shape) === key) return true;
+      if (byKey.get(key)?.shape !== shape) return false;
+      known.set(shape, key);
+      return true;
+    };
+    return (block, source) => {
+      if (block === null || block === undefined) return null;
+      const beginning = beginningOf(block);
+      const before = met.get(beginning);
+      if (before !== undefined && isOfShape(block, before.pieces, source) && isThere(before)) {
+        return BigInt(before.key);
+      }
+      const { shape, values } = toShape(block, source);
+      const key = known.get(shape) ?? keyOf(shape);
+      known.set(shape, key);
+      if (values.length > 0) return [key, ...values].join('\n');
+      if (met.size >= MAX_MET) met.clear();
+      met.set(beginning, { key, shape, pieces: piecesOf(shape) });
+      // A number would be stored as a fraction, in eight bytes.
+      return BigInt(key);
+    };
+  }
+
+  return { keep: (block, source) => openBatch()(block, source), openBatch };
 }

@@ -9,5 +9,6 @@ export function indexAnew(database: Database): void {
     DELETE FROM message_days;
     INSERT INTO message_words (message_words) VALUES ('delete-all');
     UPDATE search_backlog SET below = (SELECT coalesce(max(position), 0) + 1 FROM messages);
+    UPDATE search_backlog SET uncounted_below = below;
   `);
 }

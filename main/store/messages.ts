@@ -33,7 +33,7 @@ import {
   wantsDisplayReport,
   type MessageRow,
 } from './message-rows.ts';
-import { groupPeople } from './groups.ts';
+import { groupMessages } from './groups.ts';
 import { headerKeeper, type StoredHeaders } from './header-shapes.ts';
 import type { IndexBatch, SearchIndex } from './search-index.ts';
 import { transferProcedures, type StoredTransfer } from './transfers.ts';
@@ -79,11 +79,8 @@ export type OutgoingState = keyof typeof MAY_BECOME;
 export function messageProcedures(database: Database, index: Pick<SearchIndex, 'openBatch'>) {
   const positionOf = messagePositions(database);
   const transfers = transferProcedures(database);
-  const keepHeaders = headerKeeper(database);
-  const personKey = groupPeople(database);
-  const insertGroup = database.prepare<[number, number | null, number, string | null]>(
-    'INSERT INTO group_messages (position, person, private, notice) VALUES (?, ?, ?, ?)',
-  );
+  const keepHeaders = headerKeeper(database).keep;
+  const putGroup = groupMessages(database);
   const insert = database.prepare(
     `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms,
        headers)
@@ -142,21 +139,11 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     return id === wireId ? BigInt(SAME_AS_WIRE) : packId(id);
   }
 
-  /** Returns the number of who wrote it, or to whom it goes. */
-  function putGroup(position: number, conversation: number, group: MessageGroup | undefined): number | null {
-    if (group === undefined) return null;
-    const person = group.person === null ? null : personKey(conversation, group.person);
-    const notice = group.notice === null ? null : JSON.stringify(group.notice);
-    insertGroup.run(position, person, group.isPrivate ? 1 : 0, notice);
-    return person;
-  }
-
   /** Where it lies, and whether it is new. */
   function store(
     input: NewMessage,
     conversation: number,
     batch: IndexBatch,
-    shapes?: Map<string, number>,
   ): { position: number; isNew: boolean } {
     const direction = input.direction === 'in' ? IN : OUT;
     const [key, wire] = [wireKey(input.wireId), packId(input.wireId)];
@@ -173,7 +160,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
       input.text,
       input.sentAtMs,
       input.storedAtMs - input.sentAtMs,
-      keepHeaders(input.headers, input, shapes),
+      keepHeaders(input.headers, input),
     );
     const position = Number(lastInsertRowid);
     const person = putGroup(position, conversation, input.group);
@@ -206,25 +193,6 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     insertMessage: (input: NewMessage): { message: Message; duplicate: boolean } =>
       // A savepoint for each message would make a piece of index of its own for each.
       database.inTransaction ? insertOne(input) : insertAlone(input),
-
-    /** Takes many in, in one commit. Returns how many were new. */
-    importMessages: database.transaction((input: readonly NewMessage[]): number => {
-      const batch = index.openBatch();
-      const shapes = new Map<string, number>();
-      const conversations = new Map<ConversationId, { key: number; newestMs: number }>();
-      let added = 0;
-      for (const message of input) {
-        const { conversationId, storedAtMs } = message;
-        const conversation = conversations.get(conversationId) ?? { key: keyOf(conversationId), newestMs: 0 };
-        conversations.set(conversationId, conversation);
-        if (!store(message, conversation.key, batch, shapes).isNew) continue;
-        added += 1;
-        conversation.newestMs = Math.max(storedAtMs, conversation.newestMs);
-      }
-      batch.flush();
-      for (const [conversationId, { newestMs }] of conversations) touch.run(newestMs, conversationId);
-      return added;
-    }),
 
     selectMessage(input: { id: MessageId }): Message | null {
       const row = select(input.id);

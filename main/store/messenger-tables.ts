@@ -10,6 +10,7 @@ import type { Database } from './database.ts';
 import { deletionProcedures } from './deletion.ts';
 import { groupProcedures } from './groups.ts';
 import { exportProcedures } from './export-rows.ts';
+import { importProcedures } from './message-import.ts';
 import { messageProcedures } from './messages.ts';
 import { searchIndexProcedures } from './search-index.ts';
 import { searchProcedures } from './search.ts';
@@ -17,6 +18,7 @@ import { sessionProcedures } from './sessions.ts';
 import { settingProcedures } from './setting-values.ts';
 import type { SearchTicket } from './worker-protocol.ts';
 import { transferProcedures } from './transfers.ts';
+import { wornIndexProcedures } from './worn-index.ts';
 
 /** `isOvertaken`: whether a newer search of that lane waits behind the one with this ticket. */
 export function messengerProcedures(
@@ -28,6 +30,7 @@ export function messengerProcedures(
     ...accountProcedures(database),
     ...conversationProcedures(database),
     ...messageProcedures(database, index),
+    ...importProcedures(database, index),
     ...deletionProcedures(database, index),
     ...groupProcedures(database),
     ...exportProcedures(database),
@@ -39,6 +42,7 @@ export function messengerProcedures(
     continueIndexing: index.continueIndexing,
     selectSearchBacklog: index.selectSearchBacklog,
     ...transferProcedures(database),
+    ...wornIndexProcedures(database),
   };
 }
 

@@ -47,15 +47,26 @@ export function dayOf(ms: number): number {
   return Math.floor((ms - new Date(ms).getTimezoneOffset() * 60_000) / DAY_MS);
 }
 
+interface DayCount {
+  firstPosition: number;
+  incoming: number;
+  outgoing: number;
+}
+
 /** Messages on their way into the index. */
 export interface IndexBatch {
+  /** A new one. */
   insert(message: IndexedMessage): void;
+  /** One that has waited for it; it may be counted already. */
+  takeIn(message: IndexedMessage): void;
   /** Takes a message out again; as it was put in. */
   remove(message: IndexedMessage): void;
   flush(): void;
 }
 
 export function searchIndexProcedures(database: Database) {
+  // One row a statement, here and wherever messages come in: with several rows SQLite begins a savepoint, for which FTS5
+  // closes the piece of its index that it is about to fill.
   const insert = database.prepare<[number, string]>('INSERT INTO message_words (rowid, words) VALUES (?, ?)');
   // A table without content is told what stood in it.
   const remove = database.prepare<[number, string]>(
@@ -69,8 +80,12 @@ export function searchIndexProcedures(database: Database) {
   const emptyDay = database.prepare<[number, number]>(
     'DELETE FROM message_days WHERE conversation = ? AND day = ? AND incoming <= 0 AND outgoing <= 0',
   );
-  const backlog = database.prepare<[], { below: number }>('SELECT below FROM search_backlog');
-  const setBacklog = database.prepare<[number]>('UPDATE search_backlog SET below = ?');
+  const backlog = database.prepare<[], { below: number; uncounted_below: number }>(
+    'SELECT below, uncounted_below FROM search_backlog',
+  );
+  const setBacklog = database.prepare<[number, number]>(
+    'UPDATE search_backlog SET below = ?, uncounted_below = min(uncounted_below, ?)',
+  );
   const older = database.prepare<[number, number], BacklogRow>(
     `SELECT m.position, m.conversation, m.direction, m.text, m.sent_at_ms, m.kind, g.person, g.notice
      FROM messages m LEFT JOIN group_messages g ON g.position = m.position
@@ -79,25 +94,25 @@ export function searchIndexProcedures(database: Database) {
 
   function wordsOf(message: IndexedMessage): string {
     const { person = null } = message;
-    const marks = [
-      conversationLabel(message.conversation),
-      directionLabel(message.direction),
-      ...timeLabels(message.sentAtMs),
-      ...(person === null ? [] : [personLabel(person)]),
-      ...traitsOf(message.text, message.isFile).map(traitLabel),
-    ];
-    return `${toIndexText(message.text.slice(0, MAX_INDEXED_CHARS))} ${marks.join(' ')}`;
+    let marks = `${conversationLabel(message.conversation)} ${directionLabel(message.direction)} ${timeLabels(message.sentAtMs)}`;
+    if (person !== null) marks += ` ${personLabel(person)}`;
+    for (const trait of traitsOf(message.text, message.isFile)) marks += ` ${traitLabel(trait)}`;
+    return `${marks}${toIndexText(message.text.slice(0, MAX_INDEXED_CHARS))}`;
   }
 
   /** Takes messages in, in one transaction: what they share is looked up and counted once. Ends with `flush`. */
   function openBatch(): IndexBatch {
-    const days = new Map<string, { args: [number, number, number]; incoming: number; outgoing: number }>();
+    const days = new Map<number, Map<number, DayCount>>();
+    const waiting = backlog.get() ?? { below: 0, uncounted_below: 0 };
     const count = ({ conversation, position, sentAtMs, direction }: IndexedMessage, by: 1 | -1): void => {
       const day = dayOf(sentAtMs);
-      const key = `${day} ${conversation}`;
-      const counts = days.get(key) ?? { args: [conversation, day, position], incoming: 0, outgoing: 0 };
-      days.set(key, counts);
-      counts.args[2] = Math.min(counts.args[2], position);
+      const ofDay = days.get(day) ?? new Map<number, DayCount>();
+      days.set(day, ofDay);
+      let counts = ofDay.get(conversation);
+      if (counts === undefined) {
+        counts = { firstPosition: position, incoming: 0, outgoing: 0 };
+        ofDay.set(conversation, counts);
+      } else if (position < counts.firstPosition) counts.firstPosition = position;
       if (direction === 'in') counts.incoming += by;
       else counts.outgoing += by;
     };
@@ -106,16 +121,21 @@ export function searchIndexProcedures(database: Database) {
         insert.run(message.position, wordsOf(message));
         count(message, 1);
       },
+      takeIn: (message) => {
+        insert.run(message.position, wordsOf(message));
+        if (message.position < waiting.uncounted_below) count(message, 1);
+      },
       remove: (message) => {
-        // What has not been taken in yet is not counted either.
-        if (message.position < (backlog.get()?.below ?? 0)) return;
-        remove.run(message.position, wordsOf(message));
-        count(message, -1);
+        // What has not been taken in yet does not stand there, and may not be counted either.
+        if (message.position >= waiting.below) remove.run(message.position, wordsOf(message));
+        if (message.position >= waiting.uncounted_below) count(message, -1);
       },
       flush: () => {
-        for (const { args, incoming, outgoing } of days.values()) {
-          countDay.run(...args, incoming, outgoing);
-          if (incoming < 0 || outgoing < 0) emptyDay.run(args[0], args[1]);
+        for (const [day, ofDay] of days) {
+          for (const [conversation, { firstPosition, incoming, outgoing }] of ofDay) {
+            countDay.run(conversation, day, firstPosition, incoming, outgoing);
+            if (incoming < 0 || outgoing < 0) emptyDay.run(conversation, day);
+          }
         }
       },
     };
@@ -127,11 +147,12 @@ export function searchIndexProcedures(database: Database) {
     continueIndexing: database.transaction((input: { limit: number }): boolean => {
       const below = backlog.get()?.below ?? 0;
       if (below <= 1) return false;
-      const rows = older.all(below, input.limit);
+      // In order: FTS5 closes a piece of its index whenever a row does not follow the one before.
+      const rows = older.all(below, input.limit).reverse();
       const batch = openBatch();
       for (const row of rows) {
         if (row.notice !== null) continue;
-        batch.insert({
+        batch.takeIn({
           position: row.position,
           conversation: row.conversation,
           direction: directionOf(row.direction),
@@ -143,7 +164,8 @@ export function searchIndexProcedures(database: Database) {
       }
       batch.flush();
       const isOver = rows.length < input.limit;
-      setBacklog.run(isOver ? 0 : (rows.at(-1)?.position ?? 0));
+      const left = isOver ? 0 : (rows[0]?.position ?? 0);
+      setBacklog.run(left, left);
       return !isOver;
     }),
     /** How much of the history is not searched yet: positions below this; 0 for nothing. */

@@ -20,6 +20,8 @@ const CONVERSATION = 0xf1000;
 /** Conversations beyond these share labels; the message itself tells them apart. */
 const CONVERSATIONS = 0x10fffd - 0x100000 + (0xffffd - CONVERSATION);
 
+/** Quick to look for; what may be a link has one of these. */
+const LINK_MARK = /:\/\/|www\./i;
 const LINK = /\b(?:https?:\/\/|www\.)[^\s<>"]/i;
 const IMAGE_NAME = /\.(?:avif|bmp|gif|heic|jpe?g|png|svg|tiff?|webp)$/i;
 
@@ -45,7 +47,7 @@ export function personLabel(key: number): string {
 
 /** Which of its traits a message has; `isFile`: its text is the name of a file. */
 export function traitsOf(text: string, isFile: boolean): SearchTrait[] {
-  if (!isFile) return LINK.test(text) ? ['link'] : [];
+  if (!isFile) return LINK_MARK.test(text) && LINK.test(text) ? ['link'] : [];
   return IMAGE_NAME.test(text) ? ['file', 'image'] : ['file'];
 }
 
@@ -61,9 +63,21 @@ function monthLabel(year: number, month: number): string {
   return String.fromCodePoint(MONTH + year * 12 + month);
 }
 
-/** The labels of the year and the month (UTC) of a time. */
-export function timeLabels(sentAtMs: number): string[] {
-  return [yearLabel(yearOf(sentAtMs)), monthLabel(yearOf(sentAtMs), new Date(sentAtMs).getUTCMonth())];
+/** The month that was asked for last: messages come in order. */
+let lastMonth = { startMs: 0, endMs: 0, labels: '' };
+
+/** The labels of the year and the month (UTC) of a time, apart by a space. */
+export function timeLabels(sentAtMs: number): string {
+  if (sentAtMs >= lastMonth.startMs && sentAtMs < lastMonth.endMs) return lastMonth.labels;
+  const date = new Date(sentAtMs);
+  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
+  const known = yearOf(sentAtMs);
+  lastMonth = {
+    startMs: Date.UTC(year, month),
+    endMs: Date.UTC(year, month + 1),
+    labels: `${yearLabel(known)} ${monthLabel(known, month)}`,
+  };
+  return lastMonth.labels;
 }
 
 /** Labels of which each message in `[sinceMs, untilMs)` has one; some have one that lie outside. */

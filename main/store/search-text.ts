@@ -6,7 +6,7 @@
  * character and each pair of neighbours becomes a word of its own (今天气 → 今 天 气 今天 天气): what is looked for has all
  * its pairs in the message, and the message itself tells whether they stand side by side.
  *
- * The beginnings of longer words stand in the index as words of their own, behind a mark (budget → budget ·bu ·bud ·budg):
+ * The beginnings of longer words stand in the index as words of their own, behind a mark (budget → budget ·bu ·bud):
  * FTS5's own index of beginnings would list every short word once more, and words of scripts without spaces too.
  */
 
@@ -25,7 +25,7 @@ const ASCII = /^[\x00-\x7f]*$/;
 const BEGINNING_MARK = '\ue000';
 /** Beginnings have so many characters; a longer one is looked for among all words. */
 const MIN_BEGINNING = 2;
-const MAX_BEGINNING = 4;
+const MAX_BEGINNING = 3;
 const SURROGATE = /[\ud800-\udfff]/;
 
 /** One piece of a text as the index sees it: a word, or a run that has to be found as it stands. */
@@ -86,11 +86,6 @@ export function sequenceMatcher(runs: readonly SearchRun[], isOpen: boolean): (f
   return (folded) => (ASCII.test(folded) ? ascii?.test(folded) === true : unicode.test(folded));
 }
 
-/** The first `count` characters of a word. */
-function beginningOf(word: string, count: number): string {
-  return SURROGATE.test(word) ? Array.from(word).slice(0, count).join('') : word.slice(0, count);
-}
-
 /** The FTS5 query for all words that begin so; `text` is folded. */
 export function beginningQuery(text: string): string {
   const { length } = SURROGATE.test(text) ? Array.from(text) : text;
@@ -99,42 +94,81 @@ export function beginningQuery(text: string): string {
   return length > MAX_BEGINNING ? `"${text}"*` : `("${text}" OR "${BEGINNING_MARK}${text}")`;
 }
 
-function isAsciiWord(code: number): boolean {
-  return (code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39);
+/** What a character is to the index. */
+const NOTHING = 1;
+const WORD = 2;
+const UNSPACED = 3;
+const WORD_PATTERN = new RegExp(`^${WORD_CHARACTER}$`, 'u');
+const UNSPACED_PATTERN = new RegExp(`^[${UNSPACED_CLASS}]$`, 'u');
+const FIRST_BEYOND = 0x10000;
+/** Of the characters that have been met; a pattern over each text would take several times as long. */
+const KINDS = new Uint8Array(FIRST_BEYOND);
+
+function kindOf(point: number): number {
+  const known = point < FIRST_BEYOND ? KINDS[point] : undefined;
+  if (known !== undefined && known !== 0) return known;
+  const character = String.fromCodePoint(point);
+  const kind = UNSPACED_PATTERN.test(character) ? UNSPACED : WORD_PATTERN.test(character) ? WORD : NOTHING;
+  if (point < FIRST_BEYOND) KINDS[point] = kind;
+  return kind;
 }
 
-/** The marked beginnings of the words of a folded text in ASCII: most texts, and much faster than by a pattern. */
-function asciiBeginnings(folded: string): string {
-  let beginnings = '';
-  let start = 0;
-  for (let at = 0; at <= folded.length; at += 1) {
-    if (at < folded.length && isAsciiWord(folded.charCodeAt(at))) continue;
-    const most = Math.min(MAX_BEGINNING, at - start - 1);
-    for (let count = MIN_BEGINNING; count <= most; count += 1) {
-      beginnings += ` ${BEGINNING_MARK}${folded.slice(start, start + count)}`;
-    }
-    start = at + 1;
-  }
-  return beginnings;
+/**
+ * The character at a place. Not `codePointAt`: in V8 14 (Node 24.21) it has answered U+D801 for U+10000, now and then, in a
+ * text that had come out of `normalize` and `replace`.
+ */
+function pointAt(text: string, at: number): number {
+  const high = text.charCodeAt(at);
+  if ((high & 0xfc00) !== 0xd800) return high;
+  const low = text.charCodeAt(at + 1);
+  return (low & 0xfc00) === 0xdc00 ? FIRST_BEYOND + ((high - 0xd800) << 10) + (low - 0xdc00) : high;
 }
 
-/** What the index is given of a text. */
+/** What the index is given of a text: words, apart from each other by spaces. */
 export function toIndexText(text: string): string {
   const folded = foldText(text);
-  if (ASCII.test(folded)) return folded + asciiBeginnings(folded);
+  const { length } = folded;
   let words = '';
-  for (const { kind, text: run } of runsOf(folded)) {
-    words += ` ${run}`;
-    if (kind === 'unspaced') {
-      const characters = Array.from(run);
-      if (characters.length > 1)
-        words = `${words.slice(0, -run.length)}${characters.join(' ')} ${pairsOf(run).join(' ')}`;
-      continue;
-    }
-    const most = Math.min(MAX_BEGINNING, run.length - 1);
-    for (let count = MIN_BEGINNING; count <= most; count += 1) {
-      words += ` ${BEGINNING_MARK}${beginningOf(run, count)}`;
-    }
+  let at = 0;
+  while (at < length) {
+    const start = at;
+    let point = pointAt(folded, at);
+    const kind = kindOf(point);
+    let isWide = false;
+    let previous = '';
+    do {
+      const size = point < FIRST_BEYOND ? 1 : 2;
+      if (size === 2) isWide = true;
+      if (kind === UNSPACED) {
+        const character = folded.slice(at, at + size);
+        words += previous === '' ? ` ${character}` : ` ${character} ${previous}${character}`;
+        previous = character;
+      }
+      at += size;
+      if (at >= length) break;
+      point = pointAt(folded, at);
+    } while (kindOf(point) === kind);
+    if (kind === WORD)
+      words += isWide ? wideWord(folded.slice(start, at)) : plainWord(folded.slice(start, at));
+  }
+  return words;
+}
+
+/** A word, and its beginnings. */
+function plainWord(word: string): string {
+  if (word.length <= MIN_BEGINNING) return ` ${word}`;
+  const shortest = ` ${word} ${BEGINNING_MARK}${word.slice(0, MIN_BEGINNING)}`;
+  return word.length <= MAX_BEGINNING
+    ? shortest
+    : `${shortest} ${BEGINNING_MARK}${word.slice(0, MAX_BEGINNING)}`;
+}
+
+/** The same of one with characters of two units. */
+function wideWord(word: string): string {
+  const characters = Array.from(word);
+  let words = ` ${word}`;
+  for (let count = MIN_BEGINNING; count <= MAX_BEGINNING && count < characters.length; count += 1) {
+    words += ` ${BEGINNING_MARK}${characters.slice(0, count).join('')}`;
   }
   return words;
 }

@@ -17,9 +17,10 @@ import {
   type Database,
 } from './database.ts';
 import { encryptPlain } from './encryption.ts';
-import { IdleVacuum } from './idle-vacuum.ts';
+import { IdleUpkeep } from './idle-upkeep.ts';
+import { indexMerger } from './index-merging.ts';
 import { imserverProcedures } from './imserver-tables.ts';
-import { messengerProcedures } from './messenger-tables.ts';
+import { messengerProcedures, type MessengerProcedures } from './messenger-tables.ts';
 import { imserverMigrations } from './migrations/imserver.ts';
 import { messengerMigrations } from './migrations/messenger.ts';
 import { damageMarkOf, finishRecovery, recoverDatabase, type RecoveryReport } from './recovery.ts';
@@ -39,15 +40,21 @@ const start = workerData as WorkerStart;
 
 /** Messages that are indexed before the store counts as open, and in each step in idle time after that. */
 const BACKLOG_AT_ONCE = 2_000;
-const BACKLOG_STEP = 200;
+const BACKLOG_STEP = 500;
+/** Pages of an old index that leave the file in a step. */
+const WORN_PAGES_STEP = 32;
 
-/** Takes older messages into the search index, between requests. */
-function indexBacklog(continueIndexing: (input: { limit: number }) => boolean): void {
-  if (!continueIndexing({ limit: BACKLOG_AT_ONCE })) return;
+/** Takes older messages into the search index, and the index of an older program out of the file, between requests. */
+function renewIndex({
+  continueIndexing,
+  dropWornIndex,
+}: Pick<MessengerProcedures, 'continueIndexing' | 'dropWornIndex'>): void {
+  let isBehind = continueIndexing({ limit: BACKLOG_AT_ONCE });
   const step = (): void => {
     // A full disk, or a file that is being closed: the rest is taken in with the next start.
     try {
-      if (continueIndexing({ limit: BACKLOG_STEP })) backlog = setImmediate(step);
+      isBehind &&= continueIndexing({ limit: BACKLOG_STEP });
+      if (dropWornIndex({ limit: WORN_PAGES_STEP }) || isBehind) backlog = setImmediate(step);
     } catch {
       backlog = undefined;
     }
@@ -108,7 +115,7 @@ async function openReadOnly(): Promise<{
   const { path, key, target = '' } = start;
   const { database, report } = await openArchive(path, messengerMigrations, target, key);
   const procedures = messengerProcedures(database, isOvertaken);
-  if (report.copy !== null) indexBacklog(procedures.continueIndexing);
+  if (report.copy !== null) renewIndex(procedures);
   return { database, procedures, report };
 }
 
@@ -127,7 +134,7 @@ async function openTables(): Promise<{
   if (start.kind === 'messenger') {
     const { database, report } = await openHistory();
     const procedures = messengerProcedures(database, isOvertaken);
-    indexBacklog(procedures.continueIndexing);
+    renewIndex(procedures);
     return { database, procedures, report };
   }
   const database = await openDatabase(start.path, imserverMigrations);
@@ -211,16 +218,17 @@ async function backUp(target: string): Promise<void> {
 async function serve(from: MessagePort): Promise<void> {
   const { database, procedures, report } = await openTables();
   const isWritten = start.kind === 'messenger' || start.kind === 'imserver';
-  const vacuum = isWritten ? new IdleVacuum(database) : undefined;
-  vacuum?.postpone();
+  const mergeIndex = start.kind === 'messenger' ? indexMerger(database) : undefined;
+  const upkeep = isWritten ? new IdleUpkeep(database, mergeIndex) : undefined;
+  upkeep?.postpone();
   from.on('message', (first: WorkerRequest | 'close') => {
     const { requests, close } = takeBatch(first, from);
     for (const reply of runBatch(database, procedures, requests)) from.postMessage(reply);
     if (!close) {
-      vacuum?.postpone();
+      upkeep?.postpone();
       return;
     }
-    vacuum?.[Symbol.dispose]();
+    upkeep?.[Symbol.dispose]();
     clearImmediate(backlog);
     if (isWritten) database.pragma('optimize');
     database.close();

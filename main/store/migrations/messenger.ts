@@ -12,6 +12,7 @@ import { compactMigration } from './0007-compact.ts';
 import { retentionMigration } from './0008-retention.ts';
 import { headersMigration } from './0009-headers.ts';
 import { groupsMigration } from './0010-groups.ts';
+import { leanIndexMigration } from './0011-lean-index.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -25,4 +26,5 @@ export const messengerMigrations: readonly Migration[] = [
   retentionMigration,
   headersMigration,
   groupsMigration,
+  leanIndexMigration,
 ];

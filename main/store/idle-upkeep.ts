@@ -1,6 +1,6 @@
 /**
- * Owns: that a file gets smaller again: empty pages are given back while nobody asks for anything.
- * Called by: worker.ts. Calls: SQLite.
+ * Owns: what is done for a file while nobody asks for anything: the pieces of its search index are put together, and empty
+ * pages are given back. Called by: worker.ts. Calls: SQLite.
  */
 import type { Database } from './database.ts';
 
@@ -13,13 +13,16 @@ const SPARE_SHARE = 0.01;
 const STEP_PAGES = 32;
 
 /** Looks after one open file. Owned by its thread. */
-export class IdleVacuum implements Disposable {
+export class IdleUpkeep implements Disposable {
   readonly #database: Database;
+  /** Puts pieces of the index together; whether there was anything to do. */
+  readonly #mergeIndex: () => boolean;
   #timer: NodeJS.Timeout | undefined;
   #step: NodeJS.Immediate | undefined;
 
-  constructor(database: Database) {
+  constructor(database: Database, mergeIndex: () => boolean = () => false) {
     this.#database = database;
+    this.#mergeIndex = mergeIndex;
   }
 
   /** Somebody has asked for something: not now, but in a while. */
@@ -37,18 +40,23 @@ export class IdleVacuum implements Disposable {
   }
 
   #run(): void {
-    // A full disk: the file stays as large as it is.
+    // A full disk: everything stays as it is.
     try {
-      const free = Number(this.#database.pragma('freelist_count', { simple: true }));
-      const pages = Number(this.#database.pragma('page_count', { simple: true }));
-      if (free <= SPARE_PAGES + pages * SPARE_SHARE) return;
-      this.#database.pragma(`incremental_vacuum(${STEP_PAGES})`);
-      if (Number(this.#database.pragma('freelist_count', { simple: true })) === free) return;
+      if (!this.#mergeIndex() && !this.#vacuum()) return;
     } catch {
       return;
     }
     this.#step = setImmediate(() => {
       this.#run();
     });
+  }
+
+  /** Whether it has given back anything. */
+  #vacuum(): boolean {
+    const free = Number(this.#database.pragma('freelist_count', { simple: true }));
+    const pages = Number(this.#database.pragma('page_count', { simple: true }));
+    if (free <= SPARE_PAGES + pages * SPARE_SHARE) return false;
+    this.#database.pragma(`incremental_vacuum(${STEP_PAGES})`);
+    return Number(this.#database.pragma('freelist_count', { simple: true })) !== free;
   }
 }
