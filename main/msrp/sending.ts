@@ -12,7 +12,12 @@ import { mayBeTooLarge, type MsrpChunkGrowth, type MsrpRelayChunks } from './rel
 import { MsrpSendWindow } from './send-window.ts';
 import { MsrpSessionError } from './session-error.ts';
 import type { MsrpBodySource } from './streams.ts';
-import { createTransactionIdFor, type MsrpResponseReceiver, type MsrpTransactions } from './transactions.ts';
+import {
+  createTransactionId,
+  createTransactionIdFor,
+  type MsrpResponseReceiver,
+  type MsrpTransactions,
+} from './transactions.ts';
 
 /** A message to send. A body in memory must not be changed until the promise has settled. */
 export interface MsrpOutgoingMessage {
@@ -35,6 +40,9 @@ export interface MsrpSendOutcome {
   readonly status: number;
 }
 
+/** The first line of a SEND and its end-line, with the CRLF before it. */
+const FRAME_BYTES =
+  `MSRP ${createTransactionId()} SEND\r\n`.length + `\r\n${formatEndLine(createTransactionId(), '+')}`.length;
 const CONTENT_TYPE = /^[\x21-\x7e][\x20-\x7e]*$/;
 
 class Outgoing implements MsrpResponseReceiver {
@@ -44,6 +52,8 @@ class Outgoing implements MsrpResponseReceiver {
   readonly headAfterPaths: string;
   readonly headAfterRange: string;
   readonly size: number;
+  /** Of the head of a chunk behind its paths, at most. */
+  readonly headBytes: number;
   readonly done = Promise.withResolvers<MsrpSendOutcome>();
   readonly #sending: MsrpSending;
   settled = false;
@@ -73,13 +83,15 @@ class Outgoing implements MsrpResponseReceiver {
     const failure = this.failureReport === 'yes' ? '' : `Failure-Report: ${this.failureReport}\r\n`;
     this.headAfterPaths = `Message-ID: ${message.messageId}\r\n${success}${failure}Byte-Range: `;
     this.headAfterRange = `\r\nContent-Type: ${message.contentType}\r\n\r\n`;
+    const rangeBytes = 2 * String(this.size).length + 3;
+    this.headBytes = this.headAfterPaths.length + rangeBytes + this.headAfterRange.length;
   }
 
   /** The next chunk; undefined: not now, `receiveMore` follows. Gives the message up when its source has failed. */
   next(): MsrpChunk | undefined {
     if (this.#trial !== undefined || this.#window?.isFull === true) return undefined;
     try {
-      return this.chunker.next(this.#maxBytes());
+      return this.chunker.next(this.#sending.fittingBytes(this, this.#maxBytes()));
     } catch (error) {
       if (this.#source === undefined) throw error;
       this.aborted = true;
@@ -316,6 +328,17 @@ export class MsrpSending implements MsrpSendLane {
     this.#small = [];
     this.#nextSmall = 0;
     this.#large.length = 0;
+  }
+
+  /**
+   * Body bytes of a chunk of `maxBytes` at most. Over TLS a frame fills whole records: each record costs the peer a
+   * decryption and a read of its own, however small.
+   */
+  fittingBytes(outgoing: Outgoing, maxBytes: number = this.#limits.sendChunkBytes): number {
+    const { sendChunkBytes } = this.#limits;
+    const isEncrypted = this.#connection?.security !== undefined;
+    if (!isEncrypted || outgoing.chunker.isOneChunk || maxBytes < sendChunkBytes) return maxBytes;
+    return sendChunkBytes - FRAME_BYTES - this.#paths.length - outgoing.headBytes;
   }
 
   /** A message has settled; called by itself. */
