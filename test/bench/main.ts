@@ -1,7 +1,7 @@
 /**
  * Owns: `npm run bench`: how fast the flow, a message, the start and the SIP engine are, beside the raw limits of the
  * machine. Called by: the command line; `--json` prints one object, `--only flow`, `sip`, `msrp`,
- * `relay` or `files` a part.
+ * `relay`, `files`, `history` or (only so) `endurance` a part.
  * Calls: the programs as processes, raw-limits.ts, sip/load.ts, msrp/figures.ts.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -22,7 +22,7 @@ import { measureFiles } from './files/transfer.ts';
 import { measureHistory } from './history/measure.ts';
 import { measureMsrpFigures } from './msrp/figures.ts';
 import { measureRelayFigures } from './relay/figures.ts';
-import { loadMissing, measureLoad, type CleanRate } from './sip/load.ts';
+import { loadMissing, measureEndurance, measureLoad, type CleanRate } from './sip/load.ts';
 import { summarise, type Figure, type Summary } from './summary.ts';
 
 const SESSIONS = 30;
@@ -178,6 +178,25 @@ async function measureSip(): Promise<Figure[]> {
   ];
 }
 
+/** Takes over ten minutes, so only when it is asked for. */
+async function measureSipEndurance(): Promise<Figure[]> {
+  if (loadMissing !== undefined) {
+    process.stderr.write(`${loadMissing}\n`);
+    return [];
+  }
+  const { calls, failed, bytesAtFirst, bytesAtLast } = await measureEndurance();
+  return [
+    { name: `${calls.toLocaleString('en')} calls, failed`, unit: 'calls', p50: failed },
+    { name: 'engine after a twentieth of them', unit: 'bytes', p50: bytesAtFirst },
+    {
+      name: 'engine after all of them',
+      unit: 'bytes',
+      p50: bytesAtLast,
+      ratio: { of: 'that', value: bytesAtLast / bytesAtFirst },
+    },
+  ];
+}
+
 function formatTable(figures: readonly Figure[]): string {
   const rows = figures.map(({ name, unit, p50, p99, ratio }) =>
     [
@@ -204,6 +223,7 @@ try {
   const figures = [
     ...(wants('flow') ? await measureAll(folder) : []),
     ...(wants('sip') ? await measureSip() : []),
+    ...(only === 'endurance' ? await measureSipEndurance() : []),
     ...(wants('msrp') ? await measureMsrpFigures() : []),
     ...(wants('relay') ? await measureRelayFigures() : []),
     ...(wants('files') ? await measureFiles() : []),

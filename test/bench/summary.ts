@@ -19,7 +19,7 @@ export function summarise(values: readonly number[]): Summary {
 /** One line of the table. `ratio` is to the raw limit that it names. */
 export interface Figure {
   readonly name: string;
-  readonly unit: 'ms' | 'messages/s' | 'calls/s' | 'REGISTERs/s' | 'bytes' | 'MB/s' | 'µs' | '×';
+  readonly unit: 'ms' | 'messages/s' | 'calls' | 'calls/s' | 'REGISTERs/s' | 'bytes' | 'MB/s' | 'µs' | '×';
   readonly p50: number;
   readonly p99?: number;
   readonly ratio?: { readonly of: string; readonly value: number };

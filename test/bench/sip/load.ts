@@ -25,6 +25,8 @@ const SIPP_RATES = [1_000, 2_000, 3_000, 4_000, 5_000];
 /** Devices a second; each sends eleven REGISTERs, ten of them with credentials. */
 const DEVICE_RATES = [100, 300, 450, 600, 750, 900];
 const HELD_CALLS = 5_000;
+const ENDURANCE_CALLS = 200_000;
+const ENDURANCE_RATE = 350;
 /** Until the last transaction of a call has waited out its time. */
 const SETTLE_MS = 40_000;
 
@@ -159,6 +161,33 @@ export async function measureLoad(): Promise<{
     }
     await using stand = await Stand.start(await subFolder(folder, 'idle'), calledPort);
     return { alone, calls, registers, bytesPerDialog: await measureIdle(stand) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What the engine holds after a twentieth of many calls, and after all of them, once their transactions are over. */
+export interface Endurance {
+  readonly calls: number;
+  readonly failed: number;
+  readonly bytesAtFirst: number;
+  readonly bytesAtLast: number;
+}
+
+/** Many calls, one after the other: a heap that grows with them shows. */
+export async function measureEndurance(): Promise<Endurance> {
+  const folder = await mkdtemp(join(tmpdir(), 'parley-endurance-'));
+  try {
+    const calledPort = await freePort();
+    await using _called = startCalled(calledPort);
+    await using stand = await Stand.start(folder, calledPort);
+    const first = await stand.run('caller', ENDURANCE_RATE, ENDURANCE_CALLS / 20);
+    await settle();
+    const { bytes: bytesAtFirst } = await stand.memory();
+    const rest = await stand.run('caller', ENDURANCE_RATE, ENDURANCE_CALLS - ENDURANCE_CALLS / 20);
+    await settle();
+    const { bytes: bytesAtLast } = await stand.memory();
+    return { calls: ENDURANCE_CALLS, failed: first.failed + rest.failed, bytesAtFirst, bytesAtLast };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
