@@ -18,6 +18,7 @@ import type { SubscriptionRoute } from '../sip/agent/subscription.ts';
 import type { GroupHost } from './groups/group-link.ts';
 import { DigestClient } from '../sip/digest.ts';
 import type { StoredAccount } from '../store/accounts.ts';
+import type { WaitingChange } from '../store/message-changes.ts';
 import type { Store } from '../store/store.ts';
 import { mediaOf, type AccountMedia } from './account-media.ts';
 import { AccountRelay } from './account-relay.ts';
@@ -274,7 +275,15 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   }
 
   async sendOverServer(conversation: Conversation, message: Message): Promise<SentMessage> {
-    const sent = await this.delivery.sendOverServer(this, conversation, message);
+    return this.#watchSent(await this.delivery.sendOverServer(this, conversation, message));
+  }
+
+  async sendChangeOverServer(conversation: Conversation, change: WaitingChange): Promise<SentMessage> {
+    return this.#watchSent(await this.delivery.sendChangeOverServer(this, conversation, change));
+  }
+
+  /** How it went says something about the server. */
+  #watchSent(sent: SentMessage): SentMessage {
     const { status } = sent;
     if (status === 401 || status === 407) this.#registration.receiveRefusal(status, 'Unauthorized');
     else if (status === 0 || status === 408 || status === 503) this.#registration.check();
@@ -293,6 +302,21 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   keepReport(report: KeptReport): void {
     this.#keptReports.push(report);
     if (this.#keptReports.length > this.#host.limits.maxKeptReports) this.#keptReports.shift();
+  }
+
+  /** The other side follows changes of messages, or does not. */
+  receiveTakesChanges({ id }: Conversation, takes: boolean): void {
+    const { store, log } = this.#host;
+    store.call('updateTakesChanges', { conversationId: id, takes }).then(
+      (conversation) => {
+        if (conversation === null) return;
+        this.linkOf(id)?.apply(conversation);
+        this.#host.feed.publish('conversation.changed', { conversation });
+      },
+      (error: unknown) => {
+        log.error('conversation.not-updated', { error });
+      },
+    );
   }
 
   receiveMessageChange(message: Message): void {
@@ -345,6 +369,8 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       receiveSession: (chat) => {
         this.receiveSession(chat);
       },
+      // A room takes all of them; what its members make of them is theirs.
+      receiveTakesChanges: () => undefined,
       receiveMessageChange: (message) => {
         this.receiveMessageChange(message);
       },

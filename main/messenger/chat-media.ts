@@ -13,6 +13,7 @@ import {
   parseMsrpDescription,
   type MsrpDescription,
   type MsrpLocalDescription,
+  type SdpAttribute,
 } from '../msrp/sdp.ts';
 import { MsrpSessionError } from '../msrp/session-error.ts';
 import type { MsrpSession, MsrpSessionDelegate, MsrpSessionRelay } from '../msrp/session.ts';
@@ -91,6 +92,7 @@ export class ChatMedia {
   #agreed:
     { readonly path: MsrpDescription['path']; readonly setup: 'active' | 'passive' | undefined } | undefined;
   #peerTypes: readonly string[] = [];
+  #peerAttributes: readonly SdpAttribute[] = [];
 
   constructor(options: ChatMediaOptions) {
     this.#options = options;
@@ -107,6 +109,11 @@ export class ChatMedia {
   /** `a=accept-types` of the other side. */
   get peerTypes(): readonly string[] {
     return this.#peerTypes;
+  }
+
+  /** Attributes of the other side's message line. */
+  get peerAttributes(): readonly SdpAttribute[] {
+    return this.#peerAttributes;
   }
 
   /** As the window shows it. */
@@ -161,6 +168,7 @@ export class ChatMedia {
       throw new MediaError('media-failed', 'the answer leads through a relay', true);
     }
     this.#peerTypes = answer.acceptTypes;
+    this.#peerAttributes = answer.attributes;
     this.#agreed = { path: answer.path, setup: answer.setup === 'active' ? 'passive' : 'active' };
     try {
       await session.acceptAnswer(answer.path, {
@@ -187,6 +195,7 @@ export class ChatMedia {
       throw new MediaError('media-failed', 'c= and m= lead elsewhere than the path');
     }
     this.#peerTypes = offer.acceptTypes;
+    this.#peerAttributes = offer.attributes;
     await this.#followToRelay(offer);
     const session = await this.#open();
     const visits = offer.setup !== undefined && offer.setup !== 'active';

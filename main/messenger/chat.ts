@@ -21,6 +21,7 @@ import type { ServerWay } from '../sip/agent/registration-flow.ts';
 import type { DigestClient } from '../sip/digest.ts';
 import { chatEnd, endOfInvite, type ChatEnd } from './chat-end.ts';
 import { ChatMedia, MediaError, type MediaWays, type Visited } from './chat-media.ts';
+import { REFERENCES_ATTRIBUTE } from './message-reference.ts';
 import { toNameAddr } from '../sip/address.ts';
 
 /** What a chat needs of its account and conversation. */
@@ -113,7 +114,7 @@ export class Chat {
       advertisedHost: context.advertisedHost,
       ways: context.media,
       acceptTypes: ACCEPT_TYPES,
-      ...(context.attributes ? { attributes: context.attributes } : {}),
+      attributes: [...(context.attributes ?? []), { name: REFERENCES_ATTRIBUTE, value: undefined }],
       ...(context.acceptWrappedTypes ? { acceptWrappedTypes: context.acceptWrappedTypes } : {}),
       // More is refused at its first chunk instead of being collected and thrown away.
       maxMessageBytes: this.#limits.maxTextBytes + PAYLOAD_LIMITS.maxCpimHeadBytes,
@@ -184,6 +185,11 @@ export class Chat {
     return this.#media.peerTypes.some(
       (type) => type === '*' || type === 'message/*' || type === 'message/cpim',
     );
+  }
+
+  /** True when the peer follows answers and changes of messages. */
+  get peerTakesReferences(): boolean {
+    return this.peerTakesCpim && this.#media.peerAttributes.some(({ name }) => name === REFERENCES_ATTRIBUTE);
   }
 
   /** Steps 2 to 9: invites, and resolves when the chat is open or over. */

@@ -14,6 +14,7 @@ import { browseCommands } from './browse-commands.ts';
 import { markRead, sendText } from './conversation-actions.ts';
 import { diagnosticsCommands } from './diagnostics-commands.ts';
 import { ladderCommands } from './ladder-commands.ts';
+import { messageChangeCommands } from './message-change-commands.ts';
 import { messageDetails } from './message-details.ts';
 import { noteCommands } from './note-commands.ts';
 import { presenceCommands } from './presence/presence-commands.ts';
@@ -64,6 +65,7 @@ export function createCommands(options: CommandOptions): Commands {
     ...noteCommands(options.messenger),
     ...groupCommands(options.messenger),
     ...presenceCommands(options.messenger),
+    ...messageChangeCommands(options.messenger),
     'message.details': ({ messageId }) => messageDetails(options.messenger, messageId),
     ...historyJobCommands(options.historyJobs),
     ...openingCommands(options.messenger.opening),
@@ -191,7 +193,8 @@ function conversationCommands({
       await messenger.conversation(conversationId);
       return store.call('selectMessagePage', { conversationId, before, after, around, limit });
     },
-    'message.send': ({ conversationId, text, to }) => sendText(messenger, conversationId, text, to),
+    'message.send': ({ conversationId, text, to, replyTo }) =>
+      sendText(messenger, conversationId, text, { to, replyTo }),
     'message.retry': async ({ messageId }) => {
       if ((await store.call('selectTransfer', { messageId })) !== null) {
         await messenger.transfers.resume(messageId);

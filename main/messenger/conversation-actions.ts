@@ -5,21 +5,21 @@
 
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { MessageGroup } from '../../shared/domain/group.ts';
-import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { createMessageId } from './message-id.ts';
 import type { Messenger } from './messenger.ts';
 
 /**
- * Stores a text, then sends it; `to`: in a group to this member only. Resolves when it is on disk. Rejects with CallError
+ * Stores a text, then sends it; `to`: in a group to this member only; `replyTo`: it answers this message. Resolves when it is on disk. Rejects with CallError
  * or StoreError.
  */
 export async function sendText(
   messenger: Messenger,
   conversationId: ConversationId,
   text: string,
-  to?: string,
+  { to, replyTo }: { to?: string | undefined; replyTo?: MessageId | undefined } = {},
 ): Promise<Message> {
   if (Buffer.byteLength(text, 'utf8') > messenger.limits.maxTextBytes) {
     throw new CallError('too-large', 'This text is too long for one message. Send it in parts.');
@@ -31,6 +31,10 @@ export async function sendText(
       ? conversation
       : await messenger.setStanding(conversationId, 'accepted');
   const group = await groupMarks(messenger, conversation, to);
+  const answered = replyTo === undefined ? null : await messenger.store.call('selectWireId', { id: replyTo });
+  if (replyTo !== undefined && answered?.conversationId !== conversationId) {
+    throw new CallError('not-found', 'The message that this answers is not here any more.');
+  }
   const id = createMessageId();
   const nowMs = Date.now();
   const { message } = await messenger.store.insertMessage({
@@ -44,6 +48,7 @@ export async function sendText(
     state: 'queued',
     displayReportWanted: false,
     ...(group === undefined ? {} : { group }),
+    ...(answered === null ? {} : { replyTo: answered.wireId }),
   });
   messenger.feed.publish('message.added', { message });
   await messenger.publishConversation(conversationId);

@@ -15,11 +15,15 @@ import { Composing } from './composing-state.ts';
 import type { Delivery, SentMessage } from './delivery.ts';
 import type { Inbox } from './inbox.ts';
 import { Outbox } from './outbox.ts';
+import type { WaitingChange } from '../store/message-changes.ts';
 
 /** What a conversation needs of its account. */
 export interface ConversationHost {
   readonly inbox: Pick<Inbox, 'receiveSessionMessage'>;
-  readonly delivery: Pick<Delivery, 'sendOverChat' | 'sendComposing' | 'receiveReport'>;
+  readonly delivery: Pick<
+    Delivery,
+    'sendOverChat' | 'sendChangeOverChat' | 'sendComposing' | 'receiveReport'
+  >;
   /**
    * Undefined while the account cannot reach its server; then `unavailable` says why. For a chat to which the server
    * calls us (`called`) it need not be reached.
@@ -33,7 +37,9 @@ export interface ConversationHost {
   createComposing(conversation: Conversation, send: (state: 'active' | 'idle') => void): Composing;
   /** Sends the message by way of the IM Server. Resolves with the SIP status, 0 when not possible. */
   sendOverServer(conversation: Conversation, message: Message): Promise<SentMessage>;
+  sendChangeOverServer(conversation: Conversation, change: WaitingChange): Promise<SentMessage>;
   receiveSession(chat: Chat): void;
+  receiveTakesChanges(conversation: Conversation, takes: boolean): void;
   receiveMessageChange(message: Message): void;
 }
 
@@ -55,6 +61,8 @@ export class ConversationLink implements AsyncDisposable {
       openChat: () => this.#openChat(),
       sendOverChat: (chat, message) => host.delivery.sendOverChat(chat, message),
       sendOverServer: (message) => this.#sendOverServer(message),
+      sendChangeOverChat: (chat, change) => host.delivery.sendChangeOverChat(chat, change),
+      sendChangeOverServer: (change) => host.sendChangeOverServer(this.#conversation, change),
       receiveChange: (message) => {
         host.receiveMessageChange(message);
       },
@@ -236,6 +244,10 @@ export class ConversationLink implements AsyncDisposable {
         void this.#host.delivery.receiveReport(report);
       },
       receiveChange: (chat: Chat) => {
+        const takes = chat.peerTakesReferences;
+        if (chat.isOpen && takes !== (this.#conversation.takesChanges ?? false)) {
+          this.#host.receiveTakesChanges(this.#conversation, takes);
+        }
         if (chat.session.state === 'ended') {
           if (this.#chat === chat) this.#chat = undefined;
           if (this.#asked?.chat === chat) this.#asked = undefined;

@@ -4,12 +4,14 @@
  */
 
 import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { GroupPerson } from '../../shared/domain/group.ts';
 import type { MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { MsrpSessionReport } from '../msrp/session.ts';
 import { sendPagerMessage } from '../sip/agent/pager-message.ts';
+import type { WaitingChange } from '../store/message-changes.ts';
 import type { OutgoingState } from '../store/messages.ts';
 import type { Store } from '../store/store.ts';
 import type { AccountLink } from './account-link.ts';
@@ -17,6 +19,7 @@ import type { Chat } from './chat.ts';
 import { buildComposing, COMPOSING_TYPE } from './composing.ts';
 import { cpimHead, CPIM_TYPE, formatCpim, type CpimExtensionHeader } from '../base/cpim.ts';
 import { createMessageId } from './message-id.ts';
+import { changeInWords, referenceHeaders, withQuote, type MessageReference } from './message-reference.ts';
 import { buildImdnReport, IMDN_TYPE, imdnRequestHeaders, type ImdnReport } from './imdn.ts';
 
 export interface DeliveryOptions {
@@ -41,6 +44,19 @@ export interface SentMessage {
   readonly headers: string | null;
 }
 
+/** A text as it leaves. */
+interface TextToSend {
+  readonly id: string;
+  readonly text: string;
+  readonly sentAtMs: number;
+  readonly reference?: MessageReference;
+}
+
+type TextDisposition = 'positive-delivery' | 'display';
+
+/** It need not be sent: the other side would not know what it is about. */
+const SAID_BY_NOTHING: SentMessage = { status: 200, headers: null };
+
 interface Party {
   readonly address: string;
   readonly displayName: string;
@@ -56,25 +72,53 @@ export class Delivery {
 
   /** Steps 11 and 13: one text message over a session. Resolves with the MSRP status. */
   async sendOverChat(chat: Chat, message: Message): Promise<SentMessage> {
-    const text = Buffer.from(message.text, 'utf8');
+    return this.#sendToPeer(chat, await this.#toSend(message, chat.peerTakesReferences), ['display']);
+  }
+
+  /** A change of a message, over a session. Resolves with the MSRP status. */
+  async sendChangeOverChat(chat: Chat, change: WaitingChange): Promise<SentMessage> {
+    const toSend = changeToSend(change, chat.peerTakesReferences);
+    return toSend === undefined ? SAID_BY_NOTHING : this.#sendToPeer(chat, toSend, []);
+  }
+
+  async #sendToPeer(
+    chat: Chat,
+    toSend: TextToSend,
+    dispositions: readonly TextDisposition[],
+  ): Promise<SentMessage> {
+    const text = Buffer.from(toSend.text, 'utf8');
+    const successReport = dispositions.length > 0;
     if (!chat.peerTakesCpim) {
       const contentType = 'text/plain;charset=UTF-8';
-      const plain = { messageId: message.id, contentType, body: text, successReport: true };
+      const plain = { messageId: toSend.id, contentType, body: text, successReport };
       return { status: await chat.sendMessage(plain), headers: null };
     }
-    const body = wrapText(chat.us, chat.peer, message, ['display']);
-    const wrapped = { messageId: message.id, contentType: CPIM_TYPE, body, successReport: true };
+    const body = wrapText(chat.us, chat.peer, toSend, dispositions);
+    const wrapped = { messageId: toSend.id, contentType: CPIM_TYPE, body, successReport };
     return { status: await chat.sendMessage(wrapped), headers: cpimHead(body, text) };
   }
 
   /** One text message into a room, or in it to one person. Nobody is asked for reports: the room has it, or has not. */
   async sendToRoom(chat: Chat, message: Message): Promise<SentMessage> {
     const { person = null, isPrivate = false } = message.group ?? {};
-    const recipient = isPrivate && person !== null ? { address: person.address, displayName: '' } : chat.peer;
-    const body = wrapText(chat.us, recipient, message, []);
-    const wrapped = { messageId: message.id, contentType: CPIM_TYPE, body, successReport: false };
-    const status = await chat.sendMessage(wrapped);
-    return { status, headers: cpimHead(body, Buffer.from(message.text, 'utf8')) };
+    return sendIntoRoom(chat, await this.#toSend(message, true), isPrivate ? person : null);
+  }
+
+  /** A change of a message in a room: its members read it, each as he can. */
+  async sendChangeToRoom(chat: Chat, change: WaitingChange): Promise<SentMessage> {
+    const toSend = changeToSend(change, true);
+    return toSend === undefined ? SAID_BY_NOTHING : sendIntoRoom(chat, toSend, change.to);
+  }
+
+  /** What it answers is named to those who follow that, and quoted to others. */
+  async #toSend(message: Message, takesReferences: boolean): Promise<TextToSend> {
+    const position = message.reply?.position ?? null;
+    const quoted = position === null ? null : await this.#options.store.call('selectQuoted', { position });
+    if (quoted === null) return message;
+    const { id, text, sentAtMs } = message;
+    return takesReferences
+      ? { id, text, sentAtMs, reference: { type: 'reply', id: quoted.wireId } }
+      : { id, text: withQuote(quoted.text, text), sentAtMs };
   }
 
   /** A message of ours has come back from its room: it is there, whatever became of the answer. */
@@ -90,9 +134,23 @@ export class Delivery {
   ): Promise<SentMessage> {
     const us = { address: account.stored.address, displayName: account.stored.displayName };
     const peer = { address: conversation.peerAddress, displayName: '' };
-    const body = wrapText(us, peer, message, ['positive-delivery', 'display']);
+    const toSend = await this.#toSend(message, conversation.takesChanges === true);
+    const body = wrapText(us, peer, toSend, ['positive-delivery', 'display']);
     const status = await this.#sendPager(account, conversation.peerAddress, body);
-    return { status, headers: cpimHead(body, Buffer.from(message.text, 'utf8')) };
+    return { status, headers: cpimHead(body, Buffer.from(toSend.text, 'utf8')) };
+  }
+
+  /** A change of a message by SIP MESSAGE. Resolves with the SIP status, or 0. */
+  async sendChangeOverServer(
+    account: AccountLink,
+    conversation: Conversation,
+    change: WaitingChange,
+  ): Promise<SentMessage> {
+    const toSend = changeToSend(change, conversation.takesChanges === true);
+    if (toSend === undefined) return SAID_BY_NOTHING;
+    const us = { address: account.stored.address, displayName: account.stored.displayName };
+    const body = wrapText(us, { address: conversation.peerAddress, displayName: '' }, toSend, []);
+    return { status: await this.#sendPager(account, conversation.peerAddress, body), headers: null };
   }
 
   /** Tells the peer that we type, or no longer. Lost silently with the session. */
@@ -230,15 +288,34 @@ function isForLater(status: number): boolean {
   );
 }
 
+async function sendIntoRoom(chat: Chat, toSend: TextToSend, to: GroupPerson | null): Promise<SentMessage> {
+  const recipient = to === null ? chat.peer : { address: to.address, displayName: '' };
+  const body = wrapText(chat.us, recipient, toSend, []);
+  const wrapped = { messageId: toSend.id, contentType: CPIM_TYPE, body, successReport: false };
+  const status = await chat.sendMessage(wrapped);
+  return { status, headers: cpimHead(body, Buffer.from(toSend.text, 'utf8')) };
+}
+
+/** Undefined: there is no text that would tell somebody who does not follow changes. */
+function changeToSend(change: WaitingChange, takesReferences: boolean): TextToSend | undefined {
+  const { reference, text } = changeInWords(change);
+  const said = { id: change.wireId, text, sentAtMs: change.atMs };
+  if (takesReferences) return { ...said, reference };
+  return change.change.kind === 'reaction' ? said : undefined;
+}
+
 function wrapText(
   us: Party,
   peer: Party,
-  message: Message,
-  dispositions: readonly ('positive-delivery' | 'display')[],
+  { id, text, sentAtMs, reference }: TextToSend,
+  dispositions: readonly TextDisposition[],
 ): Buffer {
-  return wrap(us, peer, 'text/plain; charset="utf8"', Buffer.from(message.text, 'utf8'), {
-    dateTime: new Date(message.sentAtMs).toISOString(),
-    extensions: imdnRequestHeaders({ messageId: message.id, dispositions }),
+  return wrap(us, peer, 'text/plain; charset="utf8"', Buffer.from(text, 'utf8'), {
+    dateTime: new Date(sentAtMs).toISOString(),
+    extensions: [
+      ...imdnRequestHeaders({ messageId: id, dispositions }),
+      ...(reference === undefined ? [] : referenceHeaders(reference)),
+    ],
   });
 }
 

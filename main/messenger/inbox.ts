@@ -21,6 +21,7 @@ import { COMPOSING_TYPE, parseComposing } from './composing.ts';
 import type { Delivery } from './delivery.ts';
 import { IMDN_TYPE, parseImdnReport } from './imdn.ts';
 import { readMessageText, unwrapMessage, type MessageContent } from './message-content.ts';
+import { changeOf, type MessageReference } from './message-reference.ts';
 import { keepStrangeContent } from './strange-content.ts';
 
 export interface InboxOptions {
@@ -33,6 +34,10 @@ export interface InboxOptions {
   readonly clock?: Clock;
   /** A new message is on disk. */
   readonly receiveAdded: (message: Message) => void;
+  /** Something has happened to a message that was here. */
+  readonly receiveChanged: (message: Message) => void;
+  /** Nothing that is here may be lost. */
+  readonly isOnHold: () => boolean;
   /** Its author wants to know that it is: `chat` is the session that it came over, if any. */
   readonly sendDelivered: (conversation: Conversation, chat: Chat | undefined, wireId: string) => void;
 }
@@ -143,7 +148,47 @@ export class Inbox {
     if (content.bytes.length > this.#options.limits.maxTextBytes) {
       throw new ProtocolError('INBOX_TOO_LARGE', 413, 'text too large');
     }
-    await this.#keep(conversation, chat, content, { text: readMessageText(content), ...marks });
+    const text = readMessageText(content);
+    const { reference } = content;
+    if (reference !== undefined && (await this.#change(conversation, content, reference, text, marks)))
+      return;
+    const replyTo = reference?.type === 'reply' ? { replyTo: reference.id } : {};
+    await this.#keep(conversation, chat, content, { text, ...replyTo, ...marks });
+  }
+
+  /**
+   * What it says about another message is done to that. False: it is a text as any other, also when there is no such
+   * message, or it is another one's; so nothing is lost.
+   */
+  async #change(
+    conversation: Conversation,
+    content: MessageContent,
+    reference: MessageReference,
+    text: string,
+    { direction = 'in', group }: Partial<RoomMarks> = {},
+  ): Promise<boolean> {
+    const change = changeOf(reference, text);
+    if (change === undefined) return false;
+    const { store, log } = this.#options;
+    const nowMs = this.#clock.now();
+    try {
+      const done = await store.call('applyMessageChange', {
+        conversationId: conversation.id,
+        targetWireId: reference.id,
+        change,
+        direction,
+        person: direction === 'in' ? (group?.person ?? null) : null,
+        atMs: Math.min(content.sentAtMs ?? nowMs, nowMs),
+        wireId: content.wireId,
+        waits: false,
+        keepsText: this.#options.isOnHold(),
+      });
+      if (done.outcome === 'changed') this.#options.receiveChanged(done.message);
+      else if (done.outcome !== 'there') log.info('inbox.change-not-done', { why: done.outcome });
+      return done.outcome === 'changed' || done.outcome === 'there';
+    } catch (error) {
+      throw asProtocolError(error);
+    }
   }
 
   /** Stores it, tells the window, reports it. False: it was there. */
@@ -151,7 +196,7 @@ export class Inbox {
     conversation: Conversation,
     chat: Chat | undefined,
     content: MessageContent,
-    kept: Pick<NewMessage, 'text' | 'file'> & Partial<RoomMarks>,
+    kept: Pick<NewMessage, 'text' | 'file' | 'replyTo'> & Partial<RoomMarks>,
   ): Promise<boolean> {
     const nowMs = this.#clock.now();
     const isOurs = kept.direction === 'out';
@@ -181,9 +226,12 @@ export class Inbox {
     try {
       return await this.#options.store.insertMessage(message);
     } catch (error) {
-      // Not stored, so not acknowledged: the sender keeps it and is told.
-      if (error instanceof StoreError) throw new ProtocolError(error.code, 413, error.message);
-      throw error;
+      throw asProtocolError(error);
     }
   }
+}
+
+/** Not stored, so not acknowledged: the sender keeps it and is told. */
+function asProtocolError(error: unknown): unknown {
+  return error instanceof StoreError ? new ProtocolError(error.code, 413, error.message) : error;
 }

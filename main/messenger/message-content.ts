@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { cpimHead, CPIM_TYPE, parseCpim } from '../base/cpim.ts';
 import { readImdnRequest, type ImdnRequest } from './imdn.ts';
+import { readReference, type MessageReference } from './message-reference.ts';
 import { decodeText, htmlToText } from './text-content.ts';
 
 /** What came, with its wrapping read. */
@@ -23,6 +24,8 @@ export interface MessageContent {
   readonly to: string | undefined;
   /** As its author calls himself. */
   readonly fromName: string | undefined;
+  /** What it says about another message. */
+  readonly reference: MessageReference | undefined;
   /** Of CPIM, as they stand; null without. */
   readonly headers: string | null;
 }
@@ -44,6 +47,7 @@ export function unwrapMessage(contentType: string, body: Buffer, fallbackId: str
       from: undefined,
       to: undefined,
       fromName: undefined,
+      reference: undefined,
       headers: null,
     };
   }
@@ -61,6 +65,7 @@ export function unwrapMessage(contentType: string, body: Buffer, fallbackId: str
     from: cpim.from?.uri,
     to: cpim.to[0]?.uri,
     fromName: cpim.from?.displayName,
+    reference: boundedReference(readReference(cpim)),
     headers: cpimHead(body, cpim.content),
   };
 }
@@ -73,6 +78,11 @@ export function readMessageText({ type, contentType, bytes }: MessageContent): s
 
 function mediaType(contentType: string): string {
   return (contentType.split(';')[0] ?? '').trim().toLowerCase();
+}
+
+/** By the id that its message was stored with. */
+function boundedReference(reference: MessageReference | undefined): MessageReference | undefined {
+  return reference === undefined ? undefined : { ...reference, id: boundedId(reference.id) };
 }
 
 /** Ids of strangers may be long; what is stored is not. */

@@ -136,6 +136,8 @@ export class Messenger implements AsyncDisposable {
       limits: this.limits,
       filesFolder: join(options.profile, 'files'),
       receiveAdded: (message) => this.#publishAdded(message),
+      receiveChanged: (message) => this.#publishMessage(message),
+      isOnHold: () => this.settings['history.hold'],
       sendDelivered: (conversation, chat, messageId) => {
         const account = this.#accounts.get(conversation.accountId);
         if (account === undefined) return;

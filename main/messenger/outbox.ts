@@ -8,6 +8,7 @@ import { systemClock, type Clock, type Timer } from '../base/clock.ts';
 import { MESSENGER_LIMITS, type MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { MsrpSessionError } from '../msrp/session-error.ts';
+import type { WaitingChange } from '../store/message-changes.ts';
 import type { OutgoingState } from '../store/messages.ts';
 import type { Store } from '../store/store.ts';
 import type { Chat } from './chat.ts';
@@ -22,6 +23,9 @@ export interface OutboxDelegate {
   sendOverChat(chat: Chat, message: Message): Promise<SentMessage>;
   /** Sends one message by way of the IM Server; resolves with the SIP status, 0 when that was not possible. */
   sendOverServer(message: Message): Promise<SentMessage>;
+  /** The same of a change of a message. */
+  sendChangeOverChat(chat: Chat, change: WaitingChange): Promise<SentMessage>;
+  sendChangeOverServer(change: WaitingChange): Promise<SentMessage>;
   /** The state of a message has changed on disk. */
   receiveChange(message: Message): void;
 }
@@ -130,9 +134,15 @@ export class Outbox implements Disposable {
         conversationId: this.#conversationId,
         limit: WINDOW,
       });
-      if (queued.length === 0 || this.#disposed) return true;
+      if (this.#disposed) return true;
+      const changes = queued.length > 0 ? [] : await this.#waitingChanges();
+      if (queued.length === 0 && changes.length === 0) return true;
       const opened = await this.#delegate.openChat();
       if ('end' in opened) return await this.#sendWithoutChat(opened.end);
+      if (queued.length === 0) {
+        if (!(await this.#sendChanges(opened.chat, changes))) return false;
+        continue;
+      }
       const together = this.#window(queued);
       const results = await Promise.all(together.map((message) => this.#sendOne(opened.chat, message)));
       if (results.includes(false)) return false;
@@ -165,8 +175,7 @@ export class Outbox implements Disposable {
       await this.#move(message, 'sent', { headers });
       return true;
     }
-    // Timed out or the session is unknown there: the way is broken, not the message.
-    if (status === 408 || status === 481 || status === 506) {
+    if (isWayBroken(status)) {
       void chat.end();
       return false;
     }
@@ -183,7 +192,8 @@ export class Outbox implements Disposable {
         conversationId: this.#conversationId,
         limit: WINDOW,
       });
-      if (queued.length === 0 || this.#disposed) return true;
+      if (this.#disposed) return true;
+      if (queued.length === 0) return await this.#sendChangesToServer(verdict);
       for (const message of queued) {
         if (verdict === 'fail') await this.#move(message, 'failed', { failure: end });
         else if (!(await this.#sendToServer(message))) return false;
@@ -204,6 +214,48 @@ export class Outbox implements Disposable {
     return true;
   }
 
+  #waitingChanges(): Promise<WaitingChange[]> {
+    return this.#store.call('selectWaitingChanges', { conversationId: this.#conversationId, limit: WINDOW });
+  }
+
+  /** After the messages: each is about one that has left. False when the session broke. */
+  async #sendChanges(chat: Chat, changes: readonly WaitingChange[]): Promise<boolean> {
+    for (const change of changes) {
+      let status: number;
+      try {
+        ({ status } = await this.#delegate.sendChangeOverChat(chat, change));
+      } catch (error) {
+        if (!(error instanceof MsrpSessionError)) throw error;
+        return false;
+      }
+      if (isWayBroken(status)) {
+        void chat.end();
+        return false;
+      }
+      await this.#settleChange(change, status !== 200);
+    }
+    return true;
+  }
+
+  async #sendChangesToServer(verdict: 'fail' | 'defer'): Promise<boolean> {
+    for (;;) {
+      const changes = await this.#waitingChanges();
+      if (changes.length === 0 || this.#disposed) return true;
+      for (const change of changes) {
+        const { status } =
+          verdict === 'fail' ? { status: 603 } : await this.#delegate.sendChangeOverServer(change);
+        const isTaken = status >= 200 && status < 300;
+        if (!isTaken && FAILURE_OF_SIP_STATUS[status] === undefined) return false;
+        await this.#settleChange(change, !isTaken);
+      }
+    }
+  }
+
+  async #settleChange({ key, wireId }: WaitingChange, refused: boolean): Promise<void> {
+    if (refused) this.#log.info('outbox.change-refused', { wireId });
+    await this.#store.call('updateWaitingChange', { key, refused });
+  }
+
   async #move(
     message: Message,
     state: OutgoingState,
@@ -217,4 +269,9 @@ export class Outbox implements Disposable {
     });
     if (changed !== null) this.#delegate.receiveChange(changed);
   }
+}
+
+/** Timed out, or the session is unknown there: the way is broken, not what was sent. */
+function isWayBroken(status: number): boolean {
+  return status === 408 || status === 481 || status === 506;
 }

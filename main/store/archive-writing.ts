@@ -14,6 +14,7 @@ import type { Database } from './database.ts';
 import { groupMessages, groupPeople, groupProcedures, type StoredGroup } from './groups.ts';
 import { headerKeeper, type KeepHeaders } from './header-shapes.ts';
 import { indexMerger } from './index-merging.ts';
+import { changeKeeper, replyKeeper } from './message-changes.ts';
 import { packId, placeId, SAME_AS_WIRE, wireKey, type PackedId } from './message-keys.ts';
 import { FILE, formatFailure, IN, OUT, stateNumber, TEXT } from './message-rows.ts';
 import { searchIndexProcedures } from './search-index.ts';
@@ -53,6 +54,8 @@ export function archiveWritingProcedures(database: Database) {
   );
   const putGroup = groupMessages(database);
   const headers = headerKeeper(database);
+  const keepReply = replyKeeper(database);
+  const keepChanges = changeKeeper(database);
   const part = database.prepare<[], { plan: string; progress: string }>('SELECT plan, progress FROM archive');
   const begin = database.prepare<[string, string]>(
     'INSERT INTO archive (id, plan, progress) VALUES (1, ?, ?)',
@@ -112,6 +115,8 @@ export function archiveWritingProcedures(database: Database) {
       formatFailure(failure),
       keepHeaders(message.headers, message),
     );
+    if (message.replyTo !== null) keepReply(position, conversation, message.replyTo);
+    keepChanges(position, conversation, message.changes);
     if (transfer !== null) transfers.insertTransfer({ position, transfer: archived(transfer, path) });
     return { conversation, person: putGroup(position, conversation, message.group) };
   }

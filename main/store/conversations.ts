@@ -26,6 +26,7 @@ export interface ConversationRow {
   last_state: number | null;
   last_sent_at_ms: number | null;
   is_group: number;
+  takes_changes: number;
   last_private: number | null;
   last_notice: string | null;
   last_person_address: string | null;
@@ -73,6 +74,7 @@ function toConversation(row: ConversationRow): Conversation {
     id: row.id as ConversationId,
     accountId: row.account_id as AccountId,
     ...(row.is_group === 1 ? { kind: 'group' as const } : {}),
+    ...(row.takes_changes === 1 ? { takesChanges: true } : {}),
     peerAddress: row.peer_address,
     peerName: row.peer_name,
     standing: row.standing as Conversation['standing'],
@@ -98,6 +100,9 @@ export function conversationProcedures(database: Database) {
   );
   const setStanding = database.prepare<[string, string]>(
     'UPDATE conversations SET standing = ? WHERE id = ?',
+  );
+  const setTakes = database.prepare<[number, string]>(
+    'UPDATE conversations SET takes_changes = ? WHERE id = ?',
   );
   const setName = database.prepare<[string, string]>('UPDATE conversations SET peer_name = ? WHERE id = ?');
   const setRead = database.prepare<[number, string]>(
@@ -145,6 +150,11 @@ export function conversationProcedures(database: Database) {
     updateStanding(input: { id: ConversationId; standing: Conversation['standing'] }): Conversation | null {
       setStanding.run(input.standing, input.id);
       return select(input.id);
+    },
+    /** Whether the other side follows changes of messages. */
+    updateTakesChanges(input: { conversationId: ConversationId; takes: boolean }): Conversation | null {
+      setTakes.run(input.takes ? 1 : 0, input.conversationId);
+      return select(input.conversationId);
     },
     updatePeerName(input: { id: ConversationId; peerName: string }): Conversation | null {
       setName.run(input.peerName, input.id);

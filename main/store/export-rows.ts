@@ -5,6 +5,12 @@ import type { AccountId, ConversationId, MessageId } from '../../shared/domain/i
 import type { MessageGroup } from '../../shared/domain/group.ts';
 import type { MessageState } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
+import {
+  EXPORTED_CHANGE_COLUMNS,
+  toExportedChanges,
+  type ExportedChange,
+  type ExportedChangeColumns,
+} from './change-columns.ts';
 import { readStoredHeaders, SHAPE_JOIN, type StoredHeaders } from './header-shapes.ts';
 import { GROUP_COLUMNS, GROUP_JOIN, toMessageGroup, type GroupColumns } from './groups.ts';
 import { messageIdOf, unpackId, type IdColumns } from './message-keys.ts';
@@ -25,6 +31,10 @@ export interface ExportedMessage {
   readonly headers: string | null;
   /** In a group: who wrote it, or what has happened. */
   readonly group: MessageGroup | undefined;
+  /** The wire id of the message that it answers; null: of none. */
+  readonly replyTo: string | null;
+  /** What has happened to it, the oldest first. */
+  readonly changes: readonly ExportedChange[];
   readonly file: {
     readonly name: string;
     readonly type: string;
@@ -45,7 +55,7 @@ export interface ExportedSession {
 }
 
 /** What `toExported` reads. */
-export interface ExportRow extends IdColumns, GroupColumns {
+export interface ExportRow extends IdColumns, GroupColumns, ExportedChangeColumns {
   direction: number;
   text: string;
   sent_at_ms: number;
@@ -75,6 +85,8 @@ export function toExported(row: ExportRow): ExportedMessage {
     state: stateOf(row.state),
     failure: parseFailure(row.failure),
     group: toMessageGroup(row),
+    replyTo: row.reply_to,
+    changes: toExportedChanges(row),
     headers: readStoredHeaders(row.headers, row.shape, { wireId, sentAtMs: row.sent_at_ms }),
     file:
       name === null || type === null
@@ -85,7 +97,8 @@ export function toExported(row: ExportRow): ExportedMessage {
 
 /** After FROM that joins `messages m` and what follows. */
 export const EXPORT_COLUMNS = `m.position, m.wire_id, m.id AS own_id, m.direction, m.text, m.sent_at_ms, m.stored_after_ms,
-  m.state, m.failure, m.headers, h.shape, t.name, t.type, t.size, t.sha256, t.path, ${GROUP_COLUMNS}`;
+  m.state, m.failure, m.headers, h.shape, t.name, t.type, t.size, t.sha256, t.path, ${GROUP_COLUMNS},
+  ${EXPORTED_CHANGE_COLUMNS}`;
 export const EXPORT_JOIN = `LEFT JOIN transfers t ON t.position = m.position ${SHAPE_JOIN} ${GROUP_JOIN}`;
 
 export function exportProcedures(database: Database) {

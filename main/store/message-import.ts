@@ -8,6 +8,7 @@ import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Database } from './database.ts';
 import { groupMessages } from './groups.ts';
 import { headerKeeper } from './header-shapes.ts';
+import { changeKeeper, replyKeeper } from './message-changes.ts';
 import {
   messagePositions,
   packId,
@@ -43,6 +44,8 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
   const positionOf = messagePositions(database);
   const headers = headerKeeper(database);
   const putGroup = groupMessages(database);
+  const keepReply = replyKeeper(database);
+  const keepChanges = changeKeeper(database);
   const insert = database.prepare(
     `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms,
        headers)
@@ -137,6 +140,8 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
       );
       const position = Number(lastInsertRowid);
       const person = putGroup(position, conversation, group);
+      if (message.replyTo !== undefined) keepReply(position, conversation, message.replyTo);
+      if (message.changes !== undefined) keepChanges(position, conversation, message.changes);
       // What has happened is shown, and neither searched nor counted.
       if ((group?.notice ?? null) === null) {
         const isFile = file !== undefined;

@@ -5,6 +5,8 @@
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message, MessageState } from '../../shared/domain/message.ts';
 import { GROUP_COLUMNS, GROUP_JOIN, toMessageGroup, type GroupColumns } from './groups.ts';
+import { directionOf } from './message-kinds.ts';
+import { CHANGE_COLUMNS, toMessageChanges, type ChangeColumns } from './change-columns.ts';
 import { messageIdOf, type IdColumns } from './message-keys.ts';
 import { toShownTransfer, TRANSFER_COLUMNS, TRANSFER_JOIN, type TransferColumns } from './transfers.ts';
 
@@ -42,18 +44,10 @@ export function wantsDisplayReport(number: number): boolean {
   return number === RECEIVED_TELL;
 }
 
-export const IN = 0;
-export const OUT = 1;
-
-export function directionOf(number: number): 'in' | 'out' {
-  return number === OUT ? 'out' : 'in';
-}
-
-export const TEXT = 0;
-export const FILE = 1;
+export { directionOf, FILE, IN, OUT, TEXT } from './message-kinds.ts';
 
 /** What `toMessage` reads. */
-export interface MessageRow extends TransferColumns, GroupColumns, IdColumns {
+export interface MessageRow extends TransferColumns, GroupColumns, ChangeColumns, IdColumns {
   conversation: number;
   conversation_id: string;
   direction: number;
@@ -66,7 +60,7 @@ export interface MessageRow extends TransferColumns, GroupColumns, IdColumns {
 
 /** After FROM that joins `messages m`, `conversations c` and the transfer. */
 export const MESSAGE_COLUMNS = `m.position, m.conversation, m.direction, m.state, m.kind, m.wire_id, m.id AS own_id, m.text,
-  m.sent_at_ms, m.failure, c.id AS conversation_id, ${TRANSFER_COLUMNS}, ${GROUP_COLUMNS}`;
+  m.sent_at_ms, m.failure, c.id AS conversation_id, ${TRANSFER_COLUMNS}, ${GROUP_COLUMNS}, ${CHANGE_COLUMNS}`;
 
 /** After `messages m`. */
 export const MESSAGE_JOIN = `CROSS JOIN conversations c ON c.key = m.conversation ${TRANSFER_JOIN} ${GROUP_JOIN}`;
@@ -117,5 +111,6 @@ export function toMessage(row: MessageRow): Message {
     failure: parseFailure(row.failure),
     ...(file === null ? {} : { file }),
     ...(group === undefined ? {} : { group }),
+    ...toMessageChanges(row),
   };
 }

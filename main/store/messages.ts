@@ -34,6 +34,8 @@ import {
   type MessageRow,
 } from './message-rows.ts';
 import { groupMessages } from './groups.ts';
+import type { ExportedChange } from './change-columns.ts';
+import { changeKeeper, CONVERSATIONS_WITH_CHANGES, replyKeeper } from './message-changes.ts';
 import { headerKeeper, type StoredHeaders } from './header-shapes.ts';
 import type { IndexBatch, SearchIndex } from './search-index.ts';
 import { transferProcedures, type StoredTransfer } from './transfers.ts';
@@ -53,6 +55,10 @@ export interface NewMessage {
   readonly displayReportWanted: boolean;
   /** The headers that it had on the wire, as they stood there. */
   readonly headers?: string | null | undefined;
+  /** It answers the message with this wire id. */
+  readonly replyTo?: string | undefined;
+  /** What has happened to it already: of one that is taken in. */
+  readonly changes?: readonly ExportedChange[] | undefined;
   /** In a group. */
   readonly group?: MessageGroup | undefined;
   /** The message is a file. */
@@ -81,6 +87,8 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   const transfers = transferProcedures(database);
   const keepHeaders = headerKeeper(database).keep;
   const putGroup = groupMessages(database);
+  const keepReply = replyKeeper(database);
+  const keepChanges = changeKeeper(database);
   const insert = database.prepare(
     `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms,
        headers)
@@ -108,7 +116,8 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   );
   const conversationsQueued = database.prepare<[], { id: string }>(
     `SELECT id FROM conversations WHERE key IN
-       (SELECT conversation FROM messages WHERE state = ${QUEUED} AND kind = ${TEXT})`,
+       (SELECT conversation FROM messages WHERE state = ${QUEUED} AND kind = ${TEXT})
+       OR key IN (${CONVERSATIONS_WITH_CHANGES})`,
   );
   const setState = database.prepare<[number, string | null, StoredHeaders, number]>(
     'UPDATE messages SET state = ?, failure = ?, headers = coalesce(?, headers) WHERE position = ?',
@@ -164,6 +173,8 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     );
     const position = Number(lastInsertRowid);
     const person = putGroup(position, conversation, input.group);
+    if (input.replyTo !== undefined) keepReply(position, conversation, input.replyTo);
+    if (input.changes !== undefined) keepChanges(position, conversation, input.changes);
     // What has happened is shown, and neither searched nor counted.
     if ((input.group?.notice ?? null) === null) {
       batch.insert({ ...input, conversation, position, person, isFile: input.file !== undefined });

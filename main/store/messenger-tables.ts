@@ -11,6 +11,7 @@ import { deletionProcedures } from './deletion.ts';
 import { groupProcedures } from './groups.ts';
 import { exportProcedures } from './export-rows.ts';
 import { importProcedures } from './message-import.ts';
+import { messageChangeProcedures } from './message-changes.ts';
 import { messageProcedures } from './messages.ts';
 import { searchIndexProcedures } from './search-index.ts';
 import { searchProcedures } from './search.ts';
@@ -31,6 +32,7 @@ export function messengerProcedures(
     ...conversationProcedures(database),
     ...messageProcedures(database, index),
     ...importProcedures(database, index),
+    ...messageChangeProcedures(database, index),
     ...deletionProcedures(database, index),
     ...groupProcedures(database),
     ...exportProcedures(database),

@@ -3,6 +3,7 @@ import type { Catalogue } from './catalogue.ts';
 import { desktopAr } from './desktop/ar.ts';
 import { archiveAr } from './archive/ar.ts';
 import { openingAr } from './opening/ar.ts';
+import { changesAr } from './changes/ar.ts';
 import { groupsAr } from './groups/ar.ts';
 import { historyAr } from './history/ar.ts';
 
@@ -11,6 +12,7 @@ export const ar: Catalogue = {
   ...archiveAr,
   ...openingAr,
   ...historyAr,
+  ...changesAr,
   ...groupsAr,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',

@@ -3,6 +3,7 @@ import type { Catalogue } from './catalogue.ts';
 import { desktopDe } from './desktop/de.ts';
 import { archiveDe } from './archive/de.ts';
 import { openingDe } from './opening/de.ts';
+import { changesDe } from './changes/de.ts';
 import { groupsDe } from './groups/de.ts';
 import { historyDe } from './history/de.ts';
 
@@ -11,6 +12,7 @@ export const de: Catalogue = {
   ...archiveDe,
   ...openingDe,
   ...historyDe,
+  ...changesDe,
   ...groupsDe,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',

@@ -2,6 +2,7 @@
 import { desktopEn } from './desktop/en.ts';
 import { archiveEn } from './archive/en.ts';
 import { openingEn } from './opening/en.ts';
+import { changesEn } from './changes/en.ts';
 import { groupsEn } from './groups/en.ts';
 import { historyEn } from './history/en.ts';
 
@@ -10,6 +11,7 @@ export const en = {
   ...archiveEn,
   ...openingEn,
   ...historyEn,
+  ...changesEn,
   ...groupsEn,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',

@@ -111,6 +111,11 @@ export class Locale {
   }
 
   /** A day and a time that stay right however long ago they were. */
+  /** `Bob, Tom, Eve`, as the language has it. */
+  list(words: readonly string[]): string {
+    return new Intl.ListFormat(this.language, { type: 'conjunction' }).format(words);
+  }
+
   dateTime(ms: number): string {
     return `${this.#fullDate.format(ms)}, ${this.time(ms)}`;
   }

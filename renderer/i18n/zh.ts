@@ -3,6 +3,7 @@ import type { Catalogue } from './catalogue.ts';
 import { desktopZh } from './desktop/zh.ts';
 import { archiveZh } from './archive/zh.ts';
 import { openingZh } from './opening/zh.ts';
+import { changesZh } from './changes/zh.ts';
 import { groupsZh } from './groups/zh.ts';
 import { historyZh } from './history/zh.ts';
 
@@ -11,6 +12,7 @@ export const zh: Catalogue = {
   ...archiveZh,
   ...openingZh,
   ...historyZh,
+  ...changesZh,
   ...groupsZh,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',

@@ -23,6 +23,7 @@ import { ImServer } from './im-server.svelte.ts';
 import { Inspector } from './inspector.svelte.ts';
 import { Link } from './link.svelte.ts';
 import { MarksState } from './marks.svelte.ts';
+import { MessageChanges } from './message-changes.svelte.ts';
 import { Notices } from './notices.svelte.ts';
 import { OpeningState } from './opening.svelte.ts';
 import { ReadingState } from './reading.svelte.ts';
@@ -50,6 +51,7 @@ export class AppState {
   readonly groups: Groups;
   readonly sessions: Sessions;
   readonly thread: Thread;
+  readonly changes: MessageChanges;
   readonly transfers: Transfers;
   readonly search: Search;
   readonly inspector: Inspector;
@@ -89,6 +91,7 @@ export class AppState {
     this.groups = new Groups(client);
     this.sessions = new Sessions(client);
     this.thread = new Thread(client);
+    this.changes = new MessageChanges(client, this.thread);
     this.transfers = new Transfers(client);
     this.search = new Search(client);
     this.inspector = new Inspector(client);

@@ -113,6 +113,17 @@ export class Thread {
     else await this.#replace({ around: position, limit: pageSize }, { to: 'message', id });
   }
 
+  /** Shows what a message of the open conversation answers. */
+  async showQuoted(position: number): Promise<void> {
+    if (!this.messages.some((message) => message.position === position)) {
+      await this.#replace({ around: position, limit: pageSize }, null);
+    }
+    const quoted = this.messages.find((message) => message.position === position);
+    if (quoted === undefined) return;
+    this.flashedId = quoted.id;
+    this.scrollWish = { to: 'message', id: quoted.id };
+  }
+
   async jumpToLatest(): Promise<void> {
     if (this.hasAfter) await this.#replace({ limit: pageSize }, { to: 'bottom' });
     else this.scrollWish = { to: 'bottom' };
@@ -154,12 +165,14 @@ export class Thread {
     await this.#replace(input, this.phase === 'ready' ? null : { to: 'bottom' });
   }
 
-  /** `to`: in a group to this member only. @throws {CallError} when the message could not be stored; nothing has been shown then. */
-  async send(text: string, to?: string): Promise<void> {
+  /**
+   * `to`: in a group to this member only; `replyTo`: it answers this message.
+   * @throws {CallError} when the message could not be stored; nothing has been shown then.
+   */
+  async send(text: string, more: { readonly to?: string; readonly replyTo?: MessageId } = {}): Promise<void> {
     const conversationId = this.conversationId;
     if (conversationId === null) return;
-    const only = to === undefined ? {} : { to };
-    const message = await this.#client.call('message.send', { conversationId, text, ...only });
+    const message = await this.#client.call('message.send', { conversationId, text, ...more });
     if (this.conversationId !== conversationId) return;
     this.newAfter = null;
     if (!this.hasAfter) this.#insert(message);

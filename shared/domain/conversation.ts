@@ -30,6 +30,8 @@ export const conversationSchema = v.object({
   peerName: v.string(),
   /** `asked`: a stranger has invited us and waits for the user's answer. */
   standing: v.picklist(['accepted', 'asked', 'declined']),
+  /** The other side follows when we change or take back a message; others would read a further one. */
+  takesChanges: v.optional(v.boolean()),
   unreadCount: v.number(),
   /** Position of the newest message that the user has seen; 0 when none. */
   readPosition: v.number(),

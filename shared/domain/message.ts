@@ -24,6 +24,27 @@ export const messageStateSchema = v.picklist([
 ]);
 export type MessageState = v.InferOutput<typeof messageStateSchema>;
 
+/** What a message answers: as much of it as is shown above the answer. */
+export const quoteSchema = v.object({
+  /** Where it lies in the conversation; null: it is not here (any more). */
+  position: v.nullable(v.number()),
+  direction: v.picklist(['in', 'out']),
+  /** Its author in a group. */
+  name: v.nullable(v.string()),
+  /** Its beginning, or the name of the file that it is. */
+  text: v.string(),
+});
+export type Quote = v.InferOutput<typeof quoteSchema>;
+
+/** One person's reaction to a message. */
+export const reactionSchema = v.object({
+  emoji: v.string(),
+  isOurs: v.boolean(),
+  /** In a group: whose it is. */
+  name: v.nullable(v.string()),
+});
+export type Reaction = v.InferOutput<typeof reactionSchema>;
+
 export const messageSchema = v.object({
   id: messageIdSchema,
   conversationId: conversationIdSchema,
@@ -36,6 +57,14 @@ export const messageSchema = v.object({
   file: v.optional(transferSchema),
   /** In a group: who wrote it, or what has happened. */
   group: v.optional(messageGroupSchema),
+  /** It answers another message. */
+  reply: v.optional(quoteSchema),
+  /** One for each person, the oldest first; absent: none. */
+  reactions: v.optional(v.array(reactionSchema)),
+  /** Its author has changed its text, milliseconds since 1970. */
+  editedAtMs: v.optional(v.number()),
+  /** Its author has taken it back: nothing of its text is left. */
+  deletedAtMs: v.optional(v.number()),
   /** When its author sent it, milliseconds since 1970. */
   sentAtMs: v.number(),
   state: messageStateSchema,

@@ -46,6 +46,7 @@ import { settingKeys, type Settings } from '../settings.ts';
 import { jobInputs, type JobOutputs } from './job-calls.ts';
 import { openingEvents, openingInputs, type OpeningOutputs } from './opening-calls.ts';
 import { presenceEvents, presenceInputs, type PresenceOutputs } from './presence-calls.ts';
+import { messageChangeInputs, type MessageChangeOutputs } from './message-change-calls.ts';
 
 const nothing = v.object({});
 const name = v.pipe(v.string(), v.trim(), v.maxLength(100));
@@ -141,11 +142,12 @@ export const callInputs = {
     around: v.optional(position),
     limit: v.optional(pageSize, 50),
   }),
-  /** `to`: in a group to this member only. */
+  /** `to`: in a group to this member only; `replyTo`: the message that it answers. */
   'message.send': v.object({
     conversationId: conversationIdSchema,
     text: v.pipe(v.string(), v.minLength(1)),
     to: v.optional(addressSchema),
+    replyTo: v.optional(messageIdSchema),
   }),
   /**
    * A group of these people, made at the server as soon as that can be reached. With a `name` whoever knows its address
@@ -279,6 +281,7 @@ export const callInputs = {
   'link.take': nothing,
   'settings.set': v.object({ key: v.picklist(settingKeys), value: v.unknown() }),
   ...presenceInputs,
+  ...messageChangeInputs,
 } as const;
 
 /** The IM Server inside this program. */
@@ -314,7 +317,7 @@ export interface AppInfo {
 }
 
 /** Output of every call. */
-export interface CallOutputs extends JobOutputs, OpeningOutputs, PresenceOutputs {
+export interface CallOutputs extends JobOutputs, OpeningOutputs, PresenceOutputs, MessageChangeOutputs {
   'app.info': AppInfo;
   'account.add': Account;
   'account.update': Account;

@@ -109,6 +109,25 @@ it('axe-core finds nothing: the three doors, a stranger, every state of a messag
   }
 });
 
+it('axe-core finds nothing: answers, reactions, edits and deletions, their menu, an answer being written', async () => {
+  const page = await open('changes');
+  await page.locator(first).first().click();
+  await page.locator('.chip').first().waitFor();
+  await check(page, 'changes');
+  const line = page.locator('.line', { hasText: 'Good. I am' });
+  await line.hover();
+  await line.locator('[data-menu]').click();
+  await check(page, 'menu with reactions');
+  await page.getByRole('menuitem', { name: 'More reactions' }).click();
+  await check(page, 'all reactions');
+  await page.keyboard.press('Escape');
+  await line.hover();
+  await line.locator('[data-menu]').click();
+  await page.getByRole('menuitem', { name: 'Reply' }).click();
+  await page.getByText('Reply to yourself').waitFor();
+  await check(page, 'answer');
+});
+
 it('nothing moves where motion is not wanted, and at 200 % everything is there and nothing stands out', async () => {
   const page = await open('files', 620, 390);
   await page.locator(first).first().click();

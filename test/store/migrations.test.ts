@@ -288,6 +288,8 @@ describe('the messenger store', () => {
         state: 'received',
         failure: null,
         headers: null,
+        replyTo: null,
+        changes: [],
         file: null,
       },
       {
@@ -301,6 +303,8 @@ describe('the messenger store', () => {
         state: 'failed',
         failure: { code: 'declined', message: 'Tom said no.' },
         headers: null,
+        replyTo: null,
+        changes: [],
         file: null,
       },
     ]);

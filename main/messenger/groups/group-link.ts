@@ -31,7 +31,10 @@ import { RoomInbox } from './room-inbox.ts';
 import type { RoomRequests } from './room-requests.ts';
 
 /** What a group needs of its account. */
-export interface GroupHost extends Omit<ConversationHost, 'inbox' | 'delivery' | 'sendOverServer'> {
+export interface GroupHost extends Omit<
+  ConversationHost,
+  'inbox' | 'delivery' | 'sendOverServer' | 'sendChangeOverServer'
+> {
   readonly inbox: Inbox;
   readonly delivery: Delivery;
   readonly store: Store;
@@ -168,6 +171,7 @@ export class GroupLink implements AsyncDisposable {
       },
       delivery: {
         sendOverChat: (chat, message) => host.delivery.sendToRoom(chat, message),
+        sendChangeOverChat: (chat, change) => host.delivery.sendChangeToRoom(chat, change),
         sendComposing: (chat, state) => host.delivery.sendComposing(chat, state),
         receiveReport: (report) => host.delivery.receiveReport(report),
       },
@@ -182,12 +186,14 @@ export class GroupLink implements AsyncDisposable {
       createComposing: (conversation, send) => host.createComposing(conversation, send),
       // What is for a room waits here: the server keeps nothing that it has not taken as a room.
       sendOverServer: () => Promise.resolve({ status: 0, headers: null }),
+      sendChangeOverServer: () => Promise.resolve({ status: 0, headers: null }),
       receiveSession: (chat) => {
         host.receiveSession(chat);
         void this.#receiveSession(chat).catch((error: unknown) => {
           host.log.error('group.session-failed', { error });
         });
       },
+      receiveTakesChanges: () => undefined,
       receiveMessageChange: (message) => {
         host.receiveMessageChange(message);
       },

@@ -11,6 +11,7 @@ import { createReadStream } from 'node:fs';
 import * as v from 'valibot';
 import { messageGroupSchema } from '../../../shared/domain/group.ts';
 import { exportFormats } from '../../../shared/domain/history.ts';
+import { CHANGE_KINDS } from '../../store/change-columns.ts';
 
 export const LINES_FILE = 'messages.jsonl';
 export const MANIFEST_FILE = 'manifest.json';
@@ -19,6 +20,17 @@ export const FIRST_CHAIN = '0'.repeat(64);
 
 const time = v.pipe(v.string(), v.isoTimestamp());
 const optionalTime = v.nullable(time);
+
+/** `by`: in a group, who did it; `counts`: nothing later has taken its place. */
+const changeSchema = v.object({
+  kind: v.picklist(CHANGE_KINDS),
+  direction: v.picklist(['in', 'out']),
+  by: v.nullable(v.string()),
+  text: v.string(),
+  at: time,
+  wireId: v.string(),
+  counts: v.boolean(),
+});
 
 export const lineSchema = v.variant('type', [
   v.object({ type: v.literal('export'), version: v.literal(1), madeAt: time, program: v.string() }),
@@ -55,6 +67,10 @@ export const lineSchema = v.variant('type', [
     text: v.string(),
     /** In a group: who wrote it, or what has happened. */
     group: v.optional(messageGroupSchema),
+    /** The wire id of the message that it answers. */
+    replyTo: v.optional(v.string()),
+    /** Reactions, other texts, taken back: the oldest first. */
+    changes: v.optional(v.array(changeSchema)),
     /** Its header block on the wire (RFC 3862), as it stood there. Exports of before have none. */
     headers: v.optional(v.nullable(v.string()), null),
     file: v.nullable(

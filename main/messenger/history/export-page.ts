@@ -65,6 +65,22 @@ function authorOf({ direction, group }: ExportedMessage, head: PageHead): string
   return group?.isPrivate === true ? `${head.account} (privately to ${other ?? ''})` : head.account;
 }
 
+function isTakenBack({ changes }: ExportedMessage): boolean {
+  return changes.some(({ kind }) => kind === 'takeBack');
+}
+
+/** That it is not as it was sent, or answers another one. */
+function marksOf({ changes, replyTo }: ExportedMessage): string {
+  const edited = changes.some(({ kind, counts }) => kind === 'edit' && counts) ? ' (edited)' : '';
+  return `${replyTo === null ? '' : ' (reply)'}${edited}`;
+}
+
+function reactionsOf({ changes }: ExportedMessage, as: 'html' | 'text' = 'html'): string {
+  const emoji = changes.filter(({ kind, counts }) => kind === 'reaction' && counts).map(({ text }) => text);
+  if (emoji.length === 0) return '';
+  return as === 'text' ? ` [${emoji.join(' ')}]` : `<span class="t">${escapeHtml(emoji.join(' '))}</span>`;
+}
+
 /** `path`: the file of the message inside the export. */
 export function messageHtml(message: ExportedMessage, head: PageHead, path: string | null): string {
   const notice = message.group?.notice ?? null;
@@ -72,14 +88,14 @@ export function messageHtml(message: ExportedMessage, head: PageHead, path: stri
     return `<p class="n" data-find dir="auto">${escapeHtml(noticeText(notice))} <span class="t">${stamp(message.sentAtMs)} UTC</span></p>\n`;
   }
   const who = authorOf(message, head);
-  const label = escapeHtml(message.text);
+  const label = isTakenBack(message) ? '<em>(deleted)</em>' : escapeHtml(message.text);
   let content = label;
   if (message.file !== null && path !== null) {
     const target = escapeHtml(path.split('/').map(encodeURIComponent).join('/'));
     const isPicture = /^image\/(?:png|jpeg|gif|webp)$/.test(message.file.type);
     content = `<a href="${target}">${isPicture ? `<img loading="lazy" alt="" src="${target}"><br>` : ''}${label}</a>`;
   }
-  return `<div class="m ${message.direction}" data-find dir="auto"><span class="t">${escapeHtml(who)} · ${stamp(message.sentAtMs)} UTC</span>${content}</div>\n`;
+  return `<div class="m ${message.direction}" data-find dir="auto"><span class="t">${escapeHtml(who)} · ${stamp(message.sentAtMs)} UTC${marksOf(message)}</span>${content}${reactionsOf(message)}</div>\n`;
 }
 
 /** One message of a text file; further lines are indented. */
@@ -87,6 +103,8 @@ export function messageText(message: ExportedMessage, head: PageHead, path: stri
   const notice = message.group?.notice ?? null;
   if (notice !== null) return `${stamp(message.sentAtMs)} ${noticeText(notice)}\n`;
   const who = authorOf(message, head);
-  const text = path === null ? message.text : `${message.text} [${path}]`;
-  return `${stamp(message.sentAtMs)} ${who}: ${text.replaceAll('\n', '\n    ')}\n`;
+  const said = isTakenBack(message) ? '(deleted)' : message.text;
+  const text = path === null ? said : `${said} [${path}]`;
+  const marks = `${marksOf(message)}${reactionsOf(message, 'text')}`;
+  return `${stamp(message.sentAtMs)} ${who}: ${text.replaceAll('\n', '\n    ')}${marks}\n`;
 }

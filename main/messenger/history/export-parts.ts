@@ -57,6 +57,10 @@ export function messageLine(conversation: string, message: ExportedMessage, path
     failure,
     text,
     ...(message.group === undefined ? {} : { group: message.group }),
+    ...(message.replyTo === null ? {} : { replyTo: message.replyTo }),
+    ...(message.changes.length === 0
+      ? {}
+      : { changes: message.changes.map(({ atMs, ...change }) => ({ ...change, at: iso(atMs) })) }),
     headers,
     file:
       file === null ? null : { name: file.name, type: file.type, size: file.size, sha256: file.sha256, path },

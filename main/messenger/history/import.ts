@@ -118,6 +118,10 @@ async function toNewMessage(
     state: importedState(line.state),
     displayReportWanted: false,
     ...(line.group === undefined ? {} : { group: line.group }),
+    ...(line.replyTo === undefined ? {} : { replyTo: line.replyTo }),
+    ...(line.changes === undefined
+      ? {}
+      : { changes: line.changes.map(({ at, ...change }) => ({ ...change, atMs: Date.parse(at) })) }),
     headers,
   };
   if (file === null) return message;

@@ -13,6 +13,7 @@ import { retentionMigration } from './0008-retention.ts';
 import { headersMigration } from './0009-headers.ts';
 import { groupsMigration } from './0010-groups.ts';
 import { leanIndexMigration } from './0011-lean-index.ts';
+import { messageChangesMigration } from './0012-message-changes.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -27,4 +28,5 @@ export const messengerMigrations: readonly Migration[] = [
   headersMigration,
   groupsMigration,
   leanIndexMigration,
+  messageChangesMigration,
 ];

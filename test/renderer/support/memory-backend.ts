@@ -27,6 +27,8 @@ import type { EventEnvelope } from '../../../shared/ipc/envelope.ts';
 import type { ErrorCode } from '../../../shared/ipc/error-codes.ts';
 import type { ShownPolicy } from '../../../shared/policy.ts';
 import type { Settings } from '../../../shared/settings.ts';
+import { changeHandlers, quoteOf } from './memory-changes.ts';
+import { sentFile } from './sent-file.ts';
 import { groupHandlers } from './memory-groups.ts';
 import { browseHandlers, jobHandlers, keepHandlers, noteHandlers } from './memory-browse.ts';
 import { presenceHandlers } from './memory-presence.ts';
@@ -58,17 +60,6 @@ export interface World {
 }
 
 export type MemoryAnswer = { ok: true; value: unknown } | { ok: false; code: ErrorCode; message: string };
-
-const sentFile: Transfer = {
-  name: '',
-  type: 'application/octet-stream',
-  size: 2_400_000,
-  state: 'waiting',
-  bytesDone: 0,
-  failure: null,
-  preview: null,
-  available: true,
-};
 
 class Refusal extends Error {
   readonly code: ErrorCode;
@@ -148,7 +139,7 @@ export class MemoryBackend {
   /** Stores a message and tells of it. */
   addMessage(
     conversationId: ConversationId,
-    message: Pick<Message, 'direction' | 'text' | 'state' | 'file' | 'group'>,
+    message: Pick<Message, 'direction' | 'text' | 'state' | 'file' | 'group' | 'reply'>,
     sentAtMs = Date.now(),
   ): Message {
     const stored: Message = {
@@ -171,8 +162,12 @@ export class MemoryBackend {
   }
 
   changeMessage(id: MessageId, state: MessageState): Message {
+    return this.#changeMessage(id, (message) => ({ ...message, state, failure: null }));
+  }
+
+  #changeMessage(id: MessageId, to: (message: Message) => Message): Message {
     const place = this.world.messages.findIndex((message) => message.id === id);
-    const message = { ...this.world.messages[place]!, state, failure: null };
+    const message = to(this.world.messages[place]!);
     this.world.messages[place] = message;
     this.publish('message.changed', { message });
     return message;
@@ -278,6 +273,7 @@ export class MemoryBackend {
   #buildHandlers(): Handlers {
     const { world } = this;
     return {
+      ...changeHandlers((id, to) => this.#changeMessage(id, to)),
       ...groupHandlers({
         world,
         publishGroup: (group) => this.publish('group.changed', { group }),
@@ -393,11 +389,19 @@ export class MemoryBackend {
         return this.#changeConversation(conversationId, { standing: accept ? 'accepted' : 'declined' });
       },
       'message.list': (input) => this.#page(input),
-      'message.send': ({ conversationId, text, to }) => {
+      'message.send': ({ conversationId, text, to, replyTo }) => {
         const person = to === undefined ? null : { address: to, name: to.slice(0, to.indexOf('@')) };
         const isGroup = this.#conversation(conversationId).kind === 'group';
         const group = isGroup ? { group: { person, isPrivate: to !== undefined, notice: null } } : {};
-        return this.addMessage(conversationId, { direction: 'out', text, state: 'queued', ...group });
+        const answered = world.messages.find(({ id }) => id === replyTo);
+        const reply = answered === undefined ? {} : { reply: quoteOf(answered) };
+        return this.addMessage(conversationId, {
+          direction: 'out',
+          text,
+          state: 'queued',
+          ...group,
+          ...reply,
+        });
       },
       'message.retry': ({ messageId }) => this.changeMessage(messageId, 'queued'),
       'message.save': () => null,

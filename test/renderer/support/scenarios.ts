@@ -10,6 +10,7 @@ import type { Message, MessageState } from '../../../shared/domain/message.ts';
 import type { Transfer } from '../../../shared/domain/transfer.ts';
 import { initialSettings } from '../../../shared/settings.ts';
 import { addGroup } from './group-scenario.ts';
+import { addChanges } from './changes-scenario.ts';
 import type { World } from './memory-backend.ts';
 
 const dayMs = 86_400_000;
@@ -450,6 +451,7 @@ export const scenarios = {
   reading: readingWorld,
   locked: lockedWorld,
   converting: convertingWorld,
+  changes: () => addChanges(groupsWorld()),
   groups: groupsWorld,
   files: filesWorld,
   empty: emptyWorld,

@@ -1,0 +1,23 @@
+/** Owns: the English texts about answers, reactions and changed messages. Called by: ../en.ts. Calls: nothing. */
+export const changesEn = {
+  'message.reply': 'Reply',
+  'message.edit': 'Edit',
+  'message.takeBack': 'Delete for everybody',
+  'message.takeBackReally': 'Really delete for everybody?',
+  'message.react': 'React with {emoji}',
+  'message.moreReactions': 'More reactions',
+  'message.edited': 'edited',
+  'message.takenBackByUs': 'You deleted this message',
+  'message.takenBack': 'This message was deleted',
+  'quote.show': 'Show the message that this answers',
+  'quote.gone': 'The message is not here any more',
+  'reaction.line': '{emoji}: {names}',
+  'reaction.ours': 'you',
+  'composer.replyTo': 'Reply to {name}',
+  'composer.replyToUs': 'Reply to yourself',
+  'composer.editing': 'Edit message',
+  'composer.stopReply': 'Do not reply',
+  'composer.stopEditing': 'Do not edit',
+  'composer.save': 'Save',
+  'composer.notChanged': 'Not changed: {reason}',
+} as const;
