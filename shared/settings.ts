@@ -200,6 +200,14 @@ export const settingSpecs = {
     lockable: true,
     strictest: true,
   }),
+  'history.requirePassphrase': setting({
+    schema: v.boolean(),
+    initial: false,
+    description:
+      'Where the system has no keyring, the history has to have a passphrase, which the window asks for at each start.',
+    lockable: true,
+    strictest: true,
+  }),
   'network.engine': setting({
     schema: v.variant('kind', [
       v.object({ kind: v.literal('embedded') }),

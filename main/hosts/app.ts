@@ -14,9 +14,10 @@ import { HistoryJobs } from '../messenger/history-jobs.ts';
 import type { FileDesktop } from '../messenger/transfer-commands.ts';
 import { Messenger } from '../messenger/messenger.ts';
 import { OpenedLink } from '../messenger/opened-link.ts';
-import type { Opening } from '../messenger/opening.ts';
+import type { Opening, PassphraseSource } from '../messenger/opening.ts';
 import type { ReaderDesk } from '../messenger/reader/reader-desk.ts';
 import type { SecretBox } from '../messenger/secrets.ts';
+import { StoreError } from '../store/database.ts';
 import { ApiServer } from './api-server.ts';
 import { EmbeddedImServer } from './embedded-imserver.ts';
 import { NetworkWatch } from './network-watch.ts';
@@ -37,6 +38,8 @@ export interface AppOptions {
   readonly set?: readonly string[];
   /** Where policies stand. Default: where this system keeps them. */
   readonly policyPlaces?: readonly PolicyPlace[];
+  /** The passphrase of the history where there is no window to ask. */
+  readonly passphrase?: PassphraseSource;
   /** Windows that only read. Default: there are none. */
   readonly readerDesk?: ReaderDesk;
   /** The border to a window that is there already. Default: one is made. */
@@ -80,7 +83,16 @@ export class App implements AsyncDisposable {
         ...{ profile, secrets, log, ca, policy },
         ...(tap ? { tap } : {}),
         ...(door ? { door } : {}),
+        ...(options.passphrase ? { passphrase: options.passphrase } : {}),
       });
+      const { passphrase: hasPassphrase, required } = await messenger.lock.status();
+      if (host === 'headless' && required && !hasPassphrase) {
+        await messenger[Symbol.asyncDispose]();
+        throw new StoreError(
+          'STORE_LOCKED',
+          'Whoever administers this computer wants a passphrase for the history. Set one in a window first.',
+        );
+      }
       const imServer = lifetime.own(
         new EmbeddedImServer({
           profile,

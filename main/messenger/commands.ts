@@ -27,6 +27,7 @@ import type { ImServerControl } from './im-server-control.ts';
 import type { Messenger } from './messenger.ts';
 import { retentionCommands } from './retention-commands.ts';
 import type { OpenedLink } from './opened-link.ts';
+import { lockCommands } from './lock-commands.ts';
 import { openingCommands } from './opening.ts';
 import { noReaderDesk, readerDeskCommands, type ReaderDesk } from './reader/reader-desk.ts';
 import type { SecretBox } from './secrets.ts';
@@ -69,6 +70,7 @@ export function createCommands(options: CommandOptions): Commands {
     'message.details': ({ messageId }) => messageDetails(options.messenger, messageId),
     ...historyJobCommands(options.historyJobs),
     ...openingCommands(options.messenger.opening),
+    ...lockCommands(options.messenger.lock),
     ...readerDeskCommands(options.messenger.transfers.chosen, options.readerDesk ?? noReaderDesk),
     ...historyCommands(options),
     ...serverCommands(options),

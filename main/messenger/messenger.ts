@@ -26,13 +26,14 @@ import { testConnection } from './connection-test.ts';
 import { Delivery } from './delivery.ts';
 import { Feed } from './feed.ts';
 import { openHistoryKey } from './history/history-key.ts';
+import { HistoryLock } from './history-lock.ts';
 import { HistoryKeeper } from './history-keeper.ts';
 import { Inbox } from './inbox.ts';
 import { LadderRecorder } from './ladder-recorder.ts';
 import { Network } from './network.ts';
 import { NetworkKeeper } from './network-keeper.ts';
 import { historyOf, runFolderOf } from './profile.ts';
-import { Opening } from './opening.ts';
+import { Opening, type PassphraseSource } from './opening.ts';
 import { nameOfPeer } from './peer-name.ts';
 import { RequestRouting } from './request-routing.ts';
 import { Retention } from './retention.ts';
@@ -59,6 +60,8 @@ export interface MessengerOptions {
   readonly msrpLimits?: Partial<MsrpLimits>;
   /** Authorities that are trusted beside those of the system, as PEM text. */
   readonly ca?: readonly string[];
+  /** Who is asked for the passphrase of the history instead of the window. */
+  readonly passphrase?: PassphraseSource;
   /** Where a window hears of the opening before there is a messenger. Default: nobody does. */
   readonly door?: { readonly feed: Feed; readonly opening: Opening };
 }
@@ -75,6 +78,7 @@ export class Messenger implements AsyncDisposable {
   readonly inbox: Inbox;
   readonly transfers: Transfers;
   readonly history: HistoryKeeper;
+  readonly lock: HistoryLock;
   readonly retention: Retention;
   readonly presence: PresenceBook;
   readonly limits: MessengerLimits;
@@ -88,7 +92,7 @@ export class Messenger implements AsyncDisposable {
   /** Changes of the network are made one after the other. */
   #networkTurn: Promise<void> = Promise.resolve();
 
-  private constructor(options: MessengerOptions, store: Store) {
+  private constructor(options: MessengerOptions, store: Store, key: Uint8Array) {
     this.profile = options.profile;
     this.#options = options;
     this.store = store;
@@ -122,6 +126,11 @@ export class Messenger implements AsyncDisposable {
       settings: () => this.settings,
       receiveChange: (status) => this.feed.publish('history.changed', { status }),
     });
+    this.lock = new HistoryLock({
+      ...{ profile: options.profile, key, secrets: options.secrets },
+      isRequired: () => this.settings['history.requirePassphrase'],
+      receiveChange: (lock) => this.feed.publish('lock.changed', { lock }),
+    });
     this.retention = new Retention({
       store,
       feed: this.feed,
@@ -150,9 +159,13 @@ export class Messenger implements AsyncDisposable {
   /** Opens the profile and starts its accounts in the background. Rejects with StoreError. */
   static async open(options: MessengerOptions): Promise<Messenger> {
     await mkdir(options.profile, { recursive: true, mode: 0o700 });
-    const key = await openHistoryKey(options.profile, options.secrets);
-    const store = await Store.open(historyOf(options.profile), { key, log: options.log });
-    const messenger = new Messenger(options, store);
+    const source = options.passphrase ?? options.door?.opening;
+    const key = await openHistoryKey(options.profile, options.secrets, { source });
+    const store = await Store.open(historyOf(options.profile), {
+      ...{ key, log: options.log },
+      receiveProgress: (task, done, total) => options.door?.opening.receiveProgress(task, done, total),
+    });
+    const messenger = new Messenger(options, store, key);
     messenger.#lifetime.own(store);
     messenger.#lifetime.own(messenger.history);
     messenger.#lifetime.own(messenger.retention);

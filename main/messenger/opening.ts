@@ -9,11 +9,32 @@ import { CallError } from '../../shared/ipc/error-codes.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
 import { OPENING_LIMITS } from '../base/limits.ts';
 import { StoreError, type StoreErrorCode } from '../store/database.ts';
+import { Attempts } from './attempts.ts';
 import type { Commands } from './commands.ts';
 import type { Feed } from './feed.ts';
 
 /** What a window answers when it is asked for a passphrase. */
 export type Unlocking = CheckedInput<'opening.unlock'>;
+
+/** Who is asked for a passphrase. */
+export interface PassphraseSource {
+  /**
+   * Asks until `attempt` has made something of an answer; undefined: it was a wrong one. An attempt that rejects with
+   * CallError is told to who has answered, and asked for again; other errors end it.
+   */
+  ask<T>(what: 'profile' | 'archive', attempt: (answer: Unlocking) => Promise<T | undefined>): Promise<T>;
+}
+
+/** For programs without a window: one passphrase, from a file. */
+export function givenPassphrase(passphrase: string): PassphraseSource {
+  return {
+    ask: async (_what, attempt) => {
+      const made = await attempt({ passphrase });
+      if (made !== undefined) return made;
+      throw new StoreError('STORE_LOCKED', 'That is not the passphrase of the history. Nothing was changed.');
+    },
+  };
+}
 
 interface Question {
   readonly what: 'profile' | 'archive';
@@ -35,19 +56,20 @@ const FAILURES: Readonly<Record<StoreErrorCode, OpeningFailure>> = {
 };
 
 /** Of one window's content. `path`: what its user has chosen; absent for his own profile. */
-export class Opening implements Disposable {
+export class Opening implements PassphraseSource, Disposable {
   readonly #feed: Feed;
   readonly #clock: Clock;
   readonly #name: string | null;
   #status: OpeningStatus = { state: 'working', task: null, done: 0, total: null };
   #question: Question | undefined;
-  #busy = false;
+  #attempts: Attempts;
   #toldUs = 0;
 
   constructor({ feed, path, clock = systemClock }: { feed: Feed; path?: string; clock?: Clock }) {
     this.#feed = feed;
     this.#clock = clock;
     this.#name = path === undefined ? null : basename(path);
+    this.#attempts = new Attempts(clock);
   }
 
   get status(): OpeningStatus {
@@ -68,10 +90,7 @@ export class Opening implements Disposable {
     this.#publish(status);
   }
 
-  /**
-   * Asks the window until `attempt` has made something of its answer; undefined: it was a wrong one. Rejects when an
-   * attempt does, and with StoreError when the program ends.
-   */
+  /** Asks the window. Rejects with StoreError when the program ends. */
   async ask<T>(what: Question['what'], attempt: (answer: Unlocking) => Promise<T | undefined>): Promise<T> {
     const asked = Promise.withResolvers<T>();
     this.#question = {
@@ -84,7 +103,7 @@ export class Opening implements Disposable {
       },
       give: asked.reject,
     };
-    this.#publish({ state: 'locked', what, name: this.#name, failures: 0, againAtMs: null });
+    this.#publishQuestion(what);
     try {
       return await asked.promise;
     } finally {
@@ -98,30 +117,18 @@ export class Opening implements Disposable {
     if (question === undefined || this.#status.state !== 'locked') {
       throw new CallError('not-allowed', 'Nothing is asked for.');
     }
-    const { failures, againAtMs } = this.#status;
-    if (this.#busy || (againAtMs !== null && this.#clock.now() < againAtMs)) {
-      throw new CallError('too-many', 'Wait a moment before you try again.');
-    }
-    this.#busy = true;
+    let made: true | undefined;
     try {
-      if (await question.attempt(answer)) {
-        this.#publish({ state: 'working', task: null, done: 0, total: null });
-        return this.#status;
-      }
+      made = await this.#attempts.try(async () => ((await question.attempt(answer)) ? true : undefined));
     } catch (error) {
-      question.give(error);
+      if (!(error instanceof CallError)) question.give(error);
       throw error;
-    } finally {
-      this.#busy = false;
     }
-    const pauseMs = pauseAfter(failures + 1);
-    this.#publish({
-      state: 'locked',
-      what: question.what,
-      name: this.#name,
-      failures: failures + 1,
-      againAtMs: pauseMs === 0 ? null : this.#clock.now() + pauseMs,
-    });
+    if (made) {
+      this.#publish({ state: 'working', task: null, done: 0, total: null });
+      return this.#status;
+    }
+    this.#publishQuestion(question.what);
     throw new CallError('wrong-password', 'That is not the passphrase.');
   }
 
@@ -139,17 +146,15 @@ export class Opening implements Disposable {
     this.#question?.give(new StoreError('STORE_LOCKED', 'Parley was ended before its passphrase was given.'));
   }
 
+  #publishQuestion(what: Question['what']): void {
+    const { failures, againAtMs } = this.#attempts;
+    this.#publish({ state: 'locked', what, name: this.#name, failures, againAtMs });
+  }
+
   #publish(opening: OpeningStatus): void {
     this.#status = opening;
     this.#feed.publish('opening.changed', { opening });
   }
-}
-
-/** Wrong twice is a slip of the finger; who goes on guessing waits longer each time. */
-function pauseAfter(failures: number): number {
-  const { freeAttempts, firstPauseMs, longestPauseMs } = OPENING_LIMITS;
-  if (failures < freeAttempts) return 0;
-  return Math.min(firstPauseMs * 2 ** (failures - freeAttempts), longestPauseMs);
 }
 
 export function openingCommands(opening: Opening): Pick<Commands, 'opening.status' | 'opening.unlock'> {

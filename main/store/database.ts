@@ -125,12 +125,14 @@ function unlock(database: Database, key: Uint8Array): void {
 /**
  * Opens or creates `path` and brings it to the newest schema. Throws StoreError; a file of a newer program is left
  * as it is. `upTo` stops at an older schema (for tests of migrations). `key`: 32 bytes; absent: it is not encrypted.
+ * `receiveStep`: before each step of an older file to the newest schema, how many are done, of how many.
  */
 export async function openDatabase(
   path: string,
   migrations: readonly Migration[],
   upTo = Number.MAX_SAFE_INTEGER,
   key?: Uint8Array,
+  receiveStep: (done: number, total: number) => void = () => undefined,
 ): Promise<Database> {
   driver ??= await loadDriver();
   let database: Database | undefined;
@@ -157,7 +159,7 @@ export async function openDatabase(
     database.pragma('temp_store = MEMORY');
     database.pragma('cache_size = -16000');
     addFunctions(database);
-    migrate(database, migrations, found, upTo);
+    migrate(database, migrations, { found, upTo }, receiveStep);
     return database;
   } catch (error) {
     database?.close();
@@ -245,9 +247,16 @@ function addFunctions(database: Database): void {
   database.function('wire_key', { deterministic: true }, (wireId: unknown) => wireKey(String(wireId)));
 }
 
-function migrate(database: Database, migrations: readonly Migration[], found: number, upTo: number): void {
-  for (const { version, sql } of migrations) {
-    if (version <= found || version > upTo) continue;
+function migrate(
+  database: Database,
+  migrations: readonly Migration[],
+  { found, upTo }: { readonly found: number; readonly upTo: number },
+  receiveStep: (done: number, total: number) => void,
+): void {
+  const steps = migrations.filter(({ version }) => version > found && version <= upTo);
+  for (const [done, { version, sql }] of steps.entries()) {
+    // A new file has nothing that could take its time.
+    if (found > 0) receiveStep(done, steps.length);
     database.transaction(() => {
       database.exec(sql);
       database.pragma(`user_version = ${version}`);

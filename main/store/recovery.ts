@@ -9,6 +9,7 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { fileStamp } from './backups.ts';
 import { asStoreError, openDatabase, openDamaged, type Database, type Migration } from './database.ts';
 import { indexAnew } from './index-anew.ts';
+import type { ReceiveProgress } from './worker-protocol.ts';
 
 /** What was saved of a damaged history. */
 export interface RecoveryReport {
@@ -70,16 +71,21 @@ export async function recoverDatabase(
   migrations: readonly Migration[],
   backups: readonly string[] = [],
   key?: Uint8Array,
+  receiveProgress: ReceiveProgress = () => undefined,
   now: Date = new Date(),
 ): Promise<RecoveryReport> {
   const recovered = `${path}.recovered`;
   for (const end of companions) rmSync(recovered + end, { force: true });
   let source: RecoveryReport['source'] = 'file';
-  let counts = await copyReadable(path, recovered, migrations, key);
+  receiveProgress('recovering', 0, null);
+  const receiveMessages = (done: number, total: number | null): void => {
+    receiveProgress('recovering', done, total);
+  };
+  let counts = await copyReadable(path, recovered, migrations, key, receiveMessages);
   if (counts === undefined) {
     source = 'backup';
     for (const backup of backups) {
-      counts = await copyReadable(backup, recovered, migrations, key);
+      counts = await copyReadable(backup, recovered, migrations, key, receiveMessages);
       if (counts !== undefined) break;
     }
   }
@@ -103,6 +109,7 @@ async function copyReadable(
   to: string,
   migrations: readonly Migration[],
   key: Uint8Array | undefined,
+  receiveMessages: (done: number, total: number | null) => void,
 ): Promise<{ messages: number; missing: number } | undefined> {
   let old: Database | undefined;
   let fresh: Database | undefined;
@@ -114,10 +121,15 @@ async function copyReadable(
     for (const end of companions) rmSync(to + end, { force: true });
     fresh = await openDatabase(to, migrations, version, key);
     fresh.pragma('foreign_keys = OFF');
-    for (const table of TABLES) copyTable(old, fresh, table);
+    const expected = expectedMessages(old);
+    for (const table of TABLES) {
+      copyTable(old, fresh, table, (rows) => {
+        if (table === 'messages') receiveMessages(rows, expected > 0 ? expected : null);
+      });
+    }
     adoptOrphans(fresh);
     const messages = countOf(fresh, 'messages');
-    const missing = expectedMessages(old) - messages;
+    const missing = expected - messages;
     fresh.close();
     fresh = await openDatabase(to, migrations, undefined, key);
     indexAnew(fresh);
@@ -163,7 +175,7 @@ function deletedMessages(old: Database): number {
   return row?.messages ?? 0;
 }
 
-function copyTable(old: Database, fresh: Database, table: string): void {
+function copyTable(old: Database, fresh: Database, table: string, receiveRows: (done: number) => void): void {
   let columns: string[];
   try {
     if (!hasTable(old, table) || !hasTable(fresh, table)) return;
@@ -186,10 +198,13 @@ function copyTable(old: Database, fresh: Database, table: string): void {
     }
   });
   let batch: unknown[][] = [];
+  let done = 0;
   for (const row of readableRows(old, table, columns)) {
     batch.push(row);
     if (batch.length < BATCH) continue;
     write(batch);
+    done += batch.length;
+    receiveRows(done);
     batch = [];
   }
   write(batch);

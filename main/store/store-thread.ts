@@ -9,7 +9,9 @@ import { StoreError } from './database.ts';
 import {
   SEARCH_LANES,
   type Procedures,
+  type ReceiveProgress,
   type SearchTicket,
+  type WorkerProgress,
   type WorkerReply,
   type WorkerStart,
 } from './worker-protocol.ts';
@@ -42,7 +44,7 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
   #opened: unknown;
   #closed = false;
 
-  private constructor(start: Omit<WorkerStart, 'searches'>, log: Log) {
+  private constructor(start: Omit<WorkerStart, 'searches'>, log: Log, receiveProgress: ReceiveProgress) {
     this.#log = log;
     const script = new URL('./worker.ts', import.meta.url);
     if (script.pathname.endsWith('.ts')) leaveWasmWrappersAlone();
@@ -50,8 +52,9 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
       workerData: { ...start, searches: this.#searches } satisfies WorkerStart,
       name: `store-${start.kind}`,
     });
-    this.#worker.on('message', (reply: WorkerReply) => {
-      this.#receiveReply(reply);
+    this.#worker.on('message', (message: WorkerReply | WorkerProgress) => {
+      if ('task' in message) receiveProgress(message.task, message.done, message.total);
+      else this.#receiveReply(message);
     });
     this.#worker.on('error', (error: Error) => {
       this.#fail(
@@ -71,8 +74,9 @@ export class StoreThread<P extends Procedures> implements AsyncDisposable {
   static async open<P extends Procedures>(
     start: Omit<WorkerStart, 'searches'>,
     log: Log = silentLog,
+    receiveProgress: ReceiveProgress = () => undefined,
   ): Promise<StoreThread<P>> {
-    const thread = new StoreThread<P>(start, log);
+    const thread = new StoreThread<P>(start, log, receiveProgress);
     try {
       thread.#opened = await thread.#wait(0, 'open');
       return thread;

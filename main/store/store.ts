@@ -8,12 +8,14 @@ import type { ArchiveReport } from './archive-opening.ts';
 import type { MessengerProcedures } from './messenger-tables.ts';
 import { damageMarkOf } from './recovery.ts';
 import { StoreThread, type ProcedureInput, type ProcedureOutput } from './store-thread.ts';
-import type { OpenReport, Procedures } from './worker-protocol.ts';
+import type { OpenReport, Procedures, ReceiveProgress } from './worker-protocol.ts';
 
 export interface StoreOptions {
   /** 32 bytes that the file is encrypted with; absent: it is not. */
   readonly key?: Uint8Array | undefined;
   readonly log?: Log;
+  /** Hears what takes its time before a history is open. */
+  readonly receiveProgress?: ReceiveProgress;
 }
 
 /** Everything that a messenger keeps, in one file of its profile. */
@@ -30,9 +32,10 @@ export class Store implements AsyncDisposable {
   }
 
   /** Opens or creates the file. With a key a file that is not encrypted becomes so. Rejects with StoreError. */
-  static async open(path: string, { key, log }: StoreOptions = {}): Promise<Store> {
+  static async open(path: string, { key, log, receiveProgress }: StoreOptions = {}): Promise<Store> {
     const start = { kind: 'messenger', path, key } as const;
-    return new Store(await StoreThread.open<MessengerProcedures>(start, log), path, key);
+    const thread = await StoreThread.open<MessengerProcedures>(start, log, receiveProgress);
+    return new Store(thread, path, key);
   }
 
   /**

@@ -5,6 +5,11 @@
 import type { StoreErrorCode } from './database.ts';
 import type { RecoveryReport } from './recovery.ts';
 
+/** What takes its time before a history is open. */
+export type OpeningTask = 'encrypting' | 'updating' | 'recovering';
+/** How far it is; `total` is null when nobody knows. */
+export type ReceiveProgress = (task: OpeningTask, done: number, total: number | null) => void;
+
 /** Which tables the thread serves, and where its file is. */
 export interface WorkerStart {
   /**
@@ -34,6 +39,13 @@ export interface WorkerRequest {
   readonly id: number;
   readonly procedure: string;
   readonly input: unknown;
+}
+
+/** Before the first reply of a thread that opens a history. */
+export interface WorkerProgress {
+  readonly task: OpeningTask;
+  readonly done: number;
+  readonly total: number | null;
 }
 
 export type WorkerReply =

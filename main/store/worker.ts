@@ -28,7 +28,9 @@ import { syncPath } from './sync-path.ts';
 import {
   type OpenReport,
   type Procedures,
+  type ReceiveProgress,
   type SearchTicket,
+  type WorkerProgress,
   type WorkerReply,
   type WorkerRequest,
   type WorkerStart,
@@ -64,6 +66,11 @@ function renewIndex({
 
 let backlog: NodeJS.Immediate | undefined;
 
+/** Tells whoever waits for the opening. */
+const tellProgress: ReceiveProgress = (task, done, total) => {
+  port.postMessage({ task, done, total } satisfies WorkerProgress);
+};
+
 /** Says beside a history that it is in use; still there at the next start when the program did not end well. */
 const openMark = `${start.path}.open`;
 
@@ -85,10 +92,13 @@ async function openHistory(): Promise<{ database: Database; report: OpenReport }
       messengerMigrations,
       listBackups(backups).map(({ name }) => join(backups, name)),
       key,
+      tellProgress,
     );
   const open = async (): Promise<Database> => {
-    if (key !== undefined) await encryptPlain(path, messengerMigrations, key);
-    return openDatabase(path, messengerMigrations, undefined, key);
+    if (key !== undefined) await encryptPlain(path, messengerMigrations, key, tellProgress);
+    return openDatabase(path, messengerMigrations, undefined, key, (done, total) => {
+      tellProgress('updating', done, total);
+    });
   };
   let recovered: RecoveryReport | null = existsSync(damageMarkOf(path)) ? await repair() : null;
   let database: Database;

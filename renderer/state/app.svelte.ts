@@ -21,6 +21,7 @@ import { History } from './history.svelte.ts';
 import { HistoryJobState } from './history-job.svelte.ts';
 import { ImServer } from './im-server.svelte.ts';
 import { Inspector } from './inspector.svelte.ts';
+import { LockState } from './lock.svelte.ts';
 import { Link } from './link.svelte.ts';
 import { MarksState } from './marks.svelte.ts';
 import { MessageChanges } from './message-changes.svelte.ts';
@@ -43,6 +44,7 @@ export class AppState {
   readonly shell = new Shell();
   readonly opening: OpeningState;
   readonly reading: ReadingState;
+  readonly lock: LockState;
   readonly accounts: Accounts;
   readonly drafts: Drafts;
   readonly marks: MarksState;
@@ -83,6 +85,7 @@ export class AppState {
     this.client = client;
     this.opening = new OpeningState(client);
     this.reading = new ReadingState(client);
+    this.lock = new LockState(client);
     this.accounts = new Accounts(client);
     this.drafts = new Drafts(client);
     this.marks = new MarksState(client);
@@ -115,6 +118,7 @@ export class AppState {
         this.opening.applyOpeningChanged(opening);
         if (opening.state === 'open' && !this.ready) void this.resynchronise();
       }),
+      client.on('lock.changed', ({ lock }) => this.lock.applyLockChanged(lock)),
       client.on('reading.changed', ({ reading }) => this.reading.applyReadingChanged(reading)),
       client.on('message.added', ({ message }) => this.applyMessageAdded(message)),
       client.on('message.changed', ({ message }) => {
@@ -323,7 +327,9 @@ export class AppState {
       this.sessions.load(),
       this.historyJob.load(),
       this.thread.resynchronise(),
-      ...(this.writes ? [this.drafts.load(), this.imServer.load(), this.history.load()] : []),
+      ...(this.writes
+        ? [this.drafts.load(), this.imServer.load(), this.history.load(), this.lock.load()]
+        : []),
     ]);
     this.info = info;
     if (this.writes) void this.#takeLink();

@@ -1,5 +1,6 @@
 /** Owns: what stands before there is anything to show: progress, a passphrase, a failure. Called by: app, opening views. Calls: the client. */
 import type { Opening } from '../../shared/domain/opening.ts';
+import type { CallInput } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { Client } from '../api/client.ts';
 
@@ -24,11 +25,12 @@ export class OpeningState {
     this.status = status;
   }
 
-  async unlock(passphrase: string): Promise<void> {
+  /** With the passphrase, or with the recovery key and, of one's own profile, a new passphrase. */
+  async unlock(answer: CallInput<'opening.unlock'>): Promise<void> {
     this.busy = true;
     this.problem = null;
     try {
-      await this.#client.call('opening.unlock', { passphrase });
+      await this.#client.call('opening.unlock', answer);
     } catch (error) {
       if (!(error instanceof CallError && error.code === 'wrong-password')) this.problem = error;
     } finally {

@@ -41,6 +41,19 @@ export const historyStatusSchema = v.object({
 });
 export type HistoryStatus = v.InferOutput<typeof historyStatusSchema>;
 
+export const MIN_PASSPHRASE_CHARS = 8;
+
+/** How the key of the history is protected. */
+export const historyLockSchema = v.object({
+  /** It opens with a passphrase only. */
+  passphrase: v.boolean(),
+  /** The system has a keyring, which protects it otherwise. */
+  keyring: v.boolean(),
+  /** A passphrase is wanted by whoever administers this computer, and is not there or cannot be removed. */
+  required: v.boolean(),
+});
+export type HistoryLockStatus = v.InferOutput<typeof historyLockSchema>;
+
 /** What a message can have that makes it worth a list of its own. */
 export const messageTraits = ['image', 'file', 'link'] as const;
 export type MessageTrait = (typeof messageTraits)[number];

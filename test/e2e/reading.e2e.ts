@@ -1,22 +1,19 @@
 /**
  * Archives and copied profiles in windows that only read: the real program, in a browser.
  */
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import type { Readable } from 'node:stream';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { exportArchive } from '../../main/messenger/history/archive-export.ts';
 import { openHistoryKey } from '../../main/messenger/history/history-key.ts';
 import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
 import { openFilledHistory } from '../support/filled-history.ts';
+import { openPage, Program } from '../support/browser-program.ts';
 import { buildWindow, launchBrowser, temporaryFolder } from '../support/window-desk.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../main/hosts/browser/main.ts');
-const LINK = /http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]+/;
 const PASSPHRASE = 'correct horse';
 
 let browser: Browser;
@@ -27,46 +24,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => browser.close());
-
-class Program {
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
-  output = '';
-
-  constructor(...args: string[]) {
-    this.#child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => (this.output += text));
-    }
-    const ended = new Promise((done) => this.#child.once('close', done));
-    onTestFinished(async () => {
-      this.#child.kill('SIGTERM');
-      await ended;
-    });
-  }
-
-  async link(): Promise<string> {
-    await expect.poll(() => this.output, { timeout: 60_000 }).toMatch(LINK);
-    return LINK.exec(this.output)?.[0] ?? '';
-  }
-}
-
-async function newContext(): Promise<BrowserContext> {
-  const context = await browser.newContext({ viewport: { width: 1240, height: 780 }, locale: 'en-GB' });
-  context.setDefaultTimeout(20_000);
-  onTestFinished(() => context.close());
-  return context;
-}
-
-async function open(link: string, complaints: string[] = []): Promise<Page> {
-  const page = await (await newContext()).newPage();
-  page.on('console', (message) => {
-    if (message.type() === 'error' || /content security policy/i.test(message.text()))
-      complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  await page.goto(link);
-  return page;
-}
 
 async function writeArchive(folder: string, passphrase?: string): Promise<string> {
   const path = join(folder, 'Our archive.parley');
@@ -88,7 +45,7 @@ it('an archive on the command line opens in a window that only reads, and no pro
   const before = await stateOf(archive);
   const profile = join(folder, 'profile');
   const complaints: string[] = [];
-  const page = await open(await new Program(archive, '--profile', profile).link(), complaints);
+  const page = await openPage(browser, await new Program(archive, '--profile', profile).link(), complaints);
 
   const bar = page.getByRole('region', { name: 'What this window reads' });
   await bar.getByText('Our archive.parley').waitFor();
@@ -127,7 +84,10 @@ it('an archive on the command line opens in a window that only reads, and no pro
 it('a protected archive is opened with its passphrase only', async () => {
   const folder = await temporaryFolder();
   const archive = await writeArchive(folder, PASSPHRASE);
-  const page = await open(await new Program(archive, '--profile', join(folder, 'profile')).link());
+  const page = await openPage(
+    browser,
+    await new Program(archive, '--profile', join(folder, 'profile')).link(),
+  );
   await page.getByRole('heading', { name: 'Our archive.parley is protected' }).waitFor();
   await page.keyboard.type('wrong');
   await page.keyboard.press('Enter');
@@ -143,11 +103,11 @@ it('a program that runs takes over what a second one was started with, and what 
   const archive = await writeArchive(folder);
   const profile = join(folder, 'profile');
   const first = new Program('--profile', profile);
-  const page = await open(await first.link());
+  const page = await openPage(browser, await first.link());
   await page.getByRole('heading', { level: 1 }).first().waitFor();
 
   const link = await new Program(archive, '--profile', profile).link();
-  const second = await open(link);
+  const second = await openPage(browser, link);
   await second.getByText('Complete and unchanged').waitFor();
   // Its own door, and its own cookie.
   expect(new URL(link).origin).not.toBe(new URL(page.url()).origin);
@@ -179,7 +139,7 @@ it('the folder of a copied profile is read with the key that lies in it', async 
   const key = await openHistoryKey(original, filePermissionSecrets);
   await (await openFilledHistory(original, key))[Symbol.asyncDispose]();
   await cp(original, copy, { recursive: true });
-  const page = await open(await new Program(copy, '--profile', join(folder, 'profile')).link());
+  const page = await openPage(browser, await new Program(copy, '--profile', join(folder, 'profile')).link());
   await page.getByText('History of a copied profile').waitFor();
   await page.getByText('No damage found').waitFor();
   await page.locator('nav li button').filter({ hasText: 'ana' }).waitFor();

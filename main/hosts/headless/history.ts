@@ -10,6 +10,7 @@ import { exportArchive } from '../../messenger/history/archive-export.ts';
 import { ExportError } from '../../messenger/history/export-error.ts';
 import { exportHistory } from '../../messenger/history/export.ts';
 import { openHistoryKey } from '../../messenger/history/history-key.ts';
+import { givenPassphrase, type PassphraseSource } from '../../messenger/opening.ts';
 import { importHistory } from '../../messenger/history/import.ts';
 import { verifyExport } from '../../messenger/history/verify.ts';
 import { historyOf } from '../../messenger/profile.ts';
@@ -34,10 +35,12 @@ is complete and as it was written. import takes JSON Lines or an archive in; wha
 Parley must not be running on the profile.
 
 PARLEY_ARCHIVE_PASSPHRASE: the passphrase of an archive, where there is no terminal to ask for it.
+PARLEY_PASSPHRASE: in the same way that of the history, when it has one.
 `;
 
 const ARCHIVE_END = '.parley';
 const ARCHIVE_PASSPHRASE = 'PARLEY_ARCHIVE_PASSPHRASE';
+const HISTORY_PASSPHRASE = 'PARLEY_PASSPHRASE';
 
 class UsageError extends Error {}
 
@@ -118,11 +121,21 @@ async function withPassphrase<T>(work: (passphrase?: string) => Promise<T>): Pro
   }
 }
 
+/** From the environment or the terminal, once. */
+const typedPassphrase: PassphraseSource = {
+  ask: async (what, attempt) => {
+    const passphrase = await readSecret(HISTORY_PASSPHRASE, 'Passphrase of your history: ');
+    if (passphrase === undefined)
+      throw new UsageError(`The history has a passphrase: set ${HISTORY_PASSPHRASE}.`);
+    return givenPassphrase(passphrase).ask(what, attempt);
+  },
+};
+
 async function onProfile(profile: string, work: (store: Store) => Promise<number>): Promise<number> {
   const taken = await takeInstanceLock(profile);
   if (!('lock' in taken)) throw new UsageError(`Parley is running on ${profile}. End it first.`);
   await using _lock = taken.lock;
-  const key = await openHistoryKey(profile, filePermissionSecrets);
+  const key = await openHistoryKey(profile, filePermissionSecrets, { source: typedPassphrase });
   await using store = await Store.open(historyOf(profile), { key });
   return await work(store);
 }

@@ -11,6 +11,7 @@ import { filePermissionSecrets } from '../../messenger/secrets.ts';
 import { StoreError } from '../../store/database.ts';
 import { App } from '../app.ts';
 import { WebHost } from '../browser/web-host.ts';
+import { passphraseFrom } from '../passphrase-file.ts';
 import { defaultProfile } from '../profile.ts';
 import { readAuthorities } from '../trusted-authorities.ts';
 import { serviceOf } from '../shown-files.ts';
@@ -19,7 +20,7 @@ import { takeInstanceLock } from '../single-instance.ts';
 const HELP = `Parley without a window.
 
   headless [--profile FOLDER] [--log debug|info|warn|error] [--wire-tap FILE] [--ca-file FILE]
-           [--set KEY=VALUE]
+           [--set KEY=VALUE] [--passphrase-file FILE | --passphrase-fd NUMBER]
   headless --diagnostics FILE [--profile FOLDER]
 
 Prints one JSON line {"url","token"} when it is ready. A WebSocket at that url with the header
@@ -27,6 +28,7 @@ Prints one JSON line {"url","token"} when it is ready. A WebSocket at that url w
 --wire-tap writes every byte sent to FILE, messages included: for proofs only.
 --ca-file names authorities (PEM) that TLS trusts beside those of the system; so does PARLEY_CA_FILE.
 --set locks a setting for this run, where no policy has decided it.
+--passphrase-file, --passphrase-fd: where the passphrase of the history is read, its first line.
 --diagnostics writes a report as a ZIP file, to be read before it is sent, and ends.
 `;
 
@@ -39,6 +41,8 @@ async function main(): Promise<void> {
       'ca-file': { type: 'string' },
       set: { type: 'string', multiple: true },
       diagnostics: { type: 'string' },
+      'passphrase-file': { type: 'string' },
+      'passphrase-fd': { type: 'string' },
       help: { type: 'boolean' },
     },
   });
@@ -50,6 +54,10 @@ async function main(): Promise<void> {
   const log = createLog({
     level: (values.log ?? 'warn') as LogLevel,
     sink: (line) => process.stderr.write(`${line}\n`),
+  });
+  const passphrase = passphraseFrom({
+    file: values['passphrase-file'],
+    descriptor: values['passphrase-fd'],
   });
   const taken = await takeInstanceLock(profile);
   if (!('lock' in taken))
@@ -68,6 +76,7 @@ async function main(): Promise<void> {
     log,
     ca: readAuthorities(values['ca-file']),
     set: values.set ?? [],
+    ...(passphrase ? { passphrase } : {}),
     ...(tapped ? { tap } : {}),
   });
   if (values.diagnostics !== undefined) {

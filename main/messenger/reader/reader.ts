@@ -105,7 +105,10 @@ export class HistoryReader implements AsyncDisposable {
     const { file, profile } = place;
     if (!isEncryptedDatabase(file)) return this.#openWith(file);
     if (profile !== null) {
-      const key = await openHistoryKey(profile, this.#options.secrets);
+      const key = await openHistoryKey(profile, this.#options.secrets, {
+        source: this.opening,
+        readOnly: true,
+      });
       const store = await this.#try(file, key);
       if (store !== undefined) return store;
     } else if (!place.isArchive) {
@@ -114,8 +117,8 @@ export class HistoryReader implements AsyncDisposable {
         `${place.name} is encrypted, and its key does not lie beside it. Open the whole folder of the profile.`,
       );
     }
-    return this.opening.ask('archive', async ({ passphrase }) =>
-      this.#try(file, await archiveKeyOf(file, passphrase)),
+    return this.opening.ask('archive', async (answer) =>
+      'passphrase' in answer ? this.#try(file, await archiveKeyOf(file, answer.passphrase)) : undefined,
     );
   }
 

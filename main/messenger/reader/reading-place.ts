@@ -1,12 +1,12 @@
 /**
  * Owns: what somebody means who names a file or a folder to be read: which file of it is the history, and whose key it has.
- * Called by: reader.ts, hosts (which arguments are files). Calls: node:fs, history-key.ts.
+ * Called by: reader.ts, hosts (which arguments are files). Calls: node:fs, history/key-file.ts.
  */
 import { stat } from 'node:fs/promises';
 import { basename, dirname, extname } from 'node:path';
 import { BACKUP_FOLDER } from '../../store/backups.ts';
 import { StoreError } from '../../store/database.ts';
-import { keyFileOf } from '../history/history-key.ts';
+import { keyFileOf } from '../history/key-file.ts';
 import { historyOf } from '../profile.ts';
 
 const ARCHIVE_END = '.parley';

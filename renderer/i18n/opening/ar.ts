@@ -1,4 +1,4 @@
-/** Owns: the Arabic texts about opening a history, and about windows that only read. Called by: ../ar.ts. Calls: nothing. */
+/** Owns: the Arabic texts about opening a history, its passphrase, and about windows that only read. Called by: ../ar.ts. Calls: nothing. */
 export const openingAr = {
   'opening.history': 'سجلك',
   'opening.encrypting': 'جارٍ تشفير سجلك…',
@@ -66,4 +66,44 @@ export const openingAr = {
   'reading.noHistory': 'لا يوجد سجل من Parley في هذا المجلد.',
   'error.not-open': 'لم يُفتح سجلك بعد.',
   'error.read-only': 'هذه النافذة للقراءة فقط: لا يمكن تغيير شيء فيها.',
+  'opening.wrong.recovery': 'ليس هذا مفتاح الاسترداد، أو أن رمزًا فيه غير صحيح.',
+  'opening.recoveryHint': '36 حرفًا ورقمًا كما طُبعت. لا تهم المسافات ولا الشرطات ولا حالة الأحرف.',
+  'opening.forgotten': 'نسيت عبارة المرور؟ استخدم مفتاح الاسترداد',
+  'opening.remembered': 'استخدم عبارة المرور',
+  'lock.title': 'عبارة المرور',
+  'lock.notSet': 'لا توجد عبارة مرور',
+  'lock.noKeyringHint':
+    'ليس في نظامك حلقة مفاتيح لمفتاح سجلك: من يستطيع قراءة مجلد ملفك الشخصي يستطيع قراءة رسائلك. مع عبارة مرور لا يستطيع.',
+  'lock.keyringHint':
+    'تحمي حلقة مفاتيح نظامك مفتاح سجلك. مع عبارة مرور يسأل Parley عنها عند كل تشغيل بدلًا من ذلك.',
+  'lock.isSet': 'لسجلك عبارة مرور',
+  'lock.isSetHint': 'يسأل Parley عنها عند كل تشغيل.',
+  'lock.set': 'تعيين عبارة مرور',
+  'lock.change': 'تغيير',
+  'lock.remove': 'إزالة',
+  'lock.removeHint': 'بعد ذلك يبدأ Parley دون أن يسأل.',
+  'lock.recovery': 'مفتاح الاسترداد',
+  'lock.recoveryRowHint': 'يفتح سجلك عند نسيان عبارة المرور. المفتاح الجديد يُبطل السابق.',
+  'lock.newRecovery': 'إنشاء مفتاح جديد',
+  'lock.current': 'عبارة المرور الحالية أو مفتاح الاسترداد',
+  'lock.new': 'عبارة مرور جديدة',
+  'lock.lengthHint': {
+    zero: 'بضع كلمات أفضل.',
+    one: 'رمز واحد على الأقل؛ بضع كلمات أفضل.',
+    two: 'رمزان على الأقل؛ بضع كلمات أفضل.',
+    few: '{count} رموز على الأقل؛ بضع كلمات أفضل.',
+    many: '{count} رمزًا على الأقل؛ بضع كلمات أفضل.',
+    other: '{count} رمز على الأقل؛ بضع كلمات أفضل.',
+  },
+  'lock.wrong': 'ليست هذه عبارة المرور ولا مفتاح الاسترداد.',
+  'lock.managed': 'تديره مؤسستك: لا يمكن إزالتها.',
+  'lock.demanded': 'تطلب مؤسستك عبارة مرور',
+  'lock.demandedHint':
+    'ليس في هذا الحاسوب حلقة مفاتيح لمفتاح سجلك. اختر عبارة مرور، وسيسأل Parley عنها عند كل تشغيل.',
+  'lock.recoveryTitle': 'مفتاح استرداد سجل Parley الخاص بك',
+  'lock.recoveryHint':
+    'عند نسيان عبارة المرور لا يفتح السجل إلا هذا المفتاح. يظهر مرة واحدة: اطبعه أو اكتبه، واحفظه مع أوراقك.',
+  'lock.recoveryMade': 'أُنشئ في {day}',
+  'lock.recoveryKept': 'لقد حفظته',
+  'lock.print': 'طباعة',
 } as const;

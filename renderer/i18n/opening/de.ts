@@ -1,4 +1,4 @@
-/** Owns: the German texts about opening a history, and about windows that only read. Called by: ../de.ts. Calls: nothing. */
+/** Owns: the German texts about opening a history, its passphrase, and about windows that only read. Called by: ../de.ts. Calls: nothing. */
 export const openingDe = {
   'opening.history': 'Ihr Verlauf',
   'opening.encrypting': 'Ihr Verlauf wird verschlüsselt …',
@@ -52,4 +52,43 @@ export const openingDe = {
   'reading.noHistory': 'In diesem Ordner ist kein Verlauf von Parley.',
   'error.not-open': 'Ihr Verlauf ist noch nicht geöffnet.',
   'error.read-only': 'Dieses Fenster liest nur: Darin lässt sich nichts ändern.',
+  'opening.wrong.recovery':
+    'Das ist nicht der Wiederherstellungsschlüssel, oder ein Zeichen darin stimmt nicht.',
+  'opening.recoveryHint':
+    '36 Buchstaben und Ziffern, wie gedruckt. Leerzeichen, Striche und Großschreibung sind gleichgültig.',
+  'opening.forgotten': 'Passphrase vergessen? Mit dem Wiederherstellungsschlüssel öffnen',
+  'opening.remembered': 'Mit der Passphrase öffnen',
+  'lock.title': 'Passphrase',
+  'lock.notSet': 'Keine Passphrase',
+  'lock.noKeyringHint':
+    'Ihr System hat keinen Schlüsselbund für den Schlüssel Ihres Verlaufs: Wer den Ordner Ihres Profils lesen kann, kann Ihre Nachrichten lesen. Mit einer Passphrase kann er es nicht.',
+  'lock.keyringHint':
+    'Der Schlüsselbund Ihres Systems schützt den Schlüssel Ihres Verlaufs. Mit einer Passphrase fragt Parley stattdessen bei jedem Start danach.',
+  'lock.isSet': 'Ihr Verlauf hat eine Passphrase',
+  'lock.isSetHint': 'Parley fragt bei jedem Start danach.',
+  'lock.set': 'Passphrase festlegen',
+  'lock.change': 'Ändern',
+  'lock.remove': 'Entfernen',
+  'lock.removeHint': 'Von da an startet Parley, ohne zu fragen.',
+  'lock.recovery': 'Wiederherstellungsschlüssel',
+  'lock.recoveryRowHint':
+    'Öffnet Ihren Verlauf, wenn die Passphrase vergessen ist. Ein neuer macht den vorigen wertlos.',
+  'lock.newRecovery': 'Neuen anlegen',
+  'lock.current': 'Jetzige Passphrase oder Wiederherstellungsschlüssel',
+  'lock.new': 'Neue Passphrase',
+  'lock.lengthHint': {
+    one: 'Mindestens {count} Zeichen; mehrere Wörter sind besser.',
+    other: 'Mindestens {count} Zeichen; mehrere Wörter sind besser.',
+  },
+  'lock.wrong': 'Das ist weder die Passphrase noch der Wiederherstellungsschlüssel.',
+  'lock.managed': 'Von Ihrer Organisation verwaltet: Sie lässt sich nicht entfernen.',
+  'lock.demanded': 'Ihre Organisation verlangt eine Passphrase',
+  'lock.demandedHint':
+    'Dieser Rechner hat keinen Schlüsselbund für den Schlüssel Ihres Verlaufs. Wählen Sie eine Passphrase; Parley fragt bei jedem Start danach.',
+  'lock.recoveryTitle': 'Wiederherstellungsschlüssel Ihres Parley-Verlaufs',
+  'lock.recoveryHint':
+    'Ist die Passphrase vergessen, öffnet nur dieser Schlüssel den Verlauf. Er wird einmal gezeigt: Drucken Sie ihn oder schreiben Sie ihn auf, und verwahren Sie ihn bei Ihren Papieren.',
+  'lock.recoveryMade': 'Angelegt am {day}',
+  'lock.recoveryKept': 'Ich habe ihn verwahrt',
+  'lock.print': 'Drucken',
 } as const;

@@ -1,4 +1,4 @@
-/** Owns: the English texts about opening a history, and about windows that only read. Called by: ../en.ts. Calls: nothing. */
+/** Owns: the English texts about opening a history, its passphrase, and about windows that only read. Called by: ../en.ts. Calls: nothing. */
 export const openingEn = {
   'opening.history': 'your history',
   'opening.encrypting': 'Encrypting your history…',
@@ -51,4 +51,41 @@ export const openingEn = {
   'reading.noHistory': 'This folder has no history of Parley in it.',
   'error.not-open': 'Your history is not open yet.',
   'error.read-only': 'This window only reads: nothing can be changed in it.',
+  'opening.wrong.recovery': 'That is not its recovery key, or a character of it is wrong.',
+  'opening.recoveryHint': '36 letters and digits, as it was printed. Spaces, hyphens and case do not matter.',
+  'opening.forgotten': 'Passphrase forgotten? Use the recovery key',
+  'opening.remembered': 'Use the passphrase',
+  'lock.title': 'Passphrase',
+  'lock.notSet': 'No passphrase',
+  'lock.noKeyringHint':
+    'Your system has no keyring for the key of your history: whoever can read the folder of your profile can read your messages. With a passphrase he cannot.',
+  'lock.keyringHint':
+    'The keyring of your system protects the key of your history. With a passphrase Parley asks for it at each start instead.',
+  'lock.isSet': 'Your history has a passphrase',
+  'lock.isSetHint': 'Parley asks for it at each start.',
+  'lock.set': 'Set a passphrase',
+  'lock.change': 'Change',
+  'lock.remove': 'Remove',
+  'lock.removeHint': 'Parley starts without asking from then on.',
+  'lock.recovery': 'Recovery key',
+  'lock.recoveryRowHint':
+    'Opens your history when the passphrase is forgotten. A new one makes the one before worthless.',
+  'lock.newRecovery': 'Make a new one',
+  'lock.current': 'Present passphrase, or the recovery key',
+  'lock.new': 'New passphrase',
+  'lock.lengthHint': {
+    one: 'At least {count} character; several words are better.',
+    other: 'At least {count} characters; several words are better.',
+  },
+  'lock.wrong': 'That is neither the passphrase nor the recovery key.',
+  'lock.managed': 'Managed by your organisation: it cannot be removed.',
+  'lock.demanded': 'Your organisation wants a passphrase',
+  'lock.demandedHint':
+    'This computer has no keyring for the key of your history. Choose a passphrase; Parley asks for it at each start.',
+  'lock.recoveryTitle': 'Recovery key of your Parley history',
+  'lock.recoveryHint':
+    'When the passphrase is forgotten, only this key opens the history. It is shown once: print it or write it down, and keep it where your papers are.',
+  'lock.recoveryMade': 'Made on {day}',
+  'lock.recoveryKept': 'I have kept it',
+  'lock.print': 'Print',
 } as const;

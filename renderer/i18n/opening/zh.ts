@@ -1,4 +1,4 @@
-/** Owns: the Chinese texts about opening a history, and about windows that only read. Called by: ../zh.ts. Calls: nothing. */
+/** Owns: the Chinese texts about opening a history, its passphrase, and about windows that only read. Called by: ../zh.ts. Calls: nothing. */
 export const openingZh = {
   'opening.history': '您的历史记录',
   'opening.encrypting': '正在加密您的历史记录…',
@@ -45,4 +45,36 @@ export const openingZh = {
   'reading.noHistory': '此文件夹中没有 Parley 的历史记录。',
   'error.not-open': '您的历史记录尚未打开。',
   'error.read-only': '此窗口只能阅读，无法更改任何内容。',
+  'opening.wrong.recovery': '这不是它的恢复密钥，或者其中有字符不对。',
+  'opening.recoveryHint': '36 个字母和数字，与打印的一致。空格、连字符和大小写无关紧要。',
+  'opening.forgotten': '忘记密码短语？使用恢复密钥',
+  'opening.remembered': '使用密码短语',
+  'lock.title': '密码短语',
+  'lock.notSet': '未设置密码短语',
+  'lock.noKeyringHint':
+    '您的系统没有可保管历史记录密钥的密钥环：能读取您个人资料文件夹的人就能读取您的消息。设置密码短语后则不能。',
+  'lock.keyringHint': '系统的密钥环保护着历史记录的密钥。设置密码短语后，Parley 会改为在每次启动时询问。',
+  'lock.isSet': '您的历史记录设有密码短语',
+  'lock.isSetHint': 'Parley 每次启动时都会询问。',
+  'lock.set': '设置密码短语',
+  'lock.change': '更改',
+  'lock.remove': '移除',
+  'lock.removeHint': '此后 Parley 启动时不再询问。',
+  'lock.recovery': '恢复密钥',
+  'lock.recoveryRowHint': '忘记密码短语时可用它打开历史记录。生成新的密钥后，之前的即失效。',
+  'lock.newRecovery': '生成新的密钥',
+  'lock.current': '当前密码短语或恢复密钥',
+  'lock.new': '新密码短语',
+  'lock.lengthHint': { other: '至少 {count} 个字符；用几个词更好。' },
+  'lock.wrong': '这既不是密码短语，也不是恢复密钥。',
+  'lock.managed': '由您的组织管理：无法移除。',
+  'lock.demanded': '您的组织要求设置密码短语',
+  'lock.demandedHint':
+    '这台计算机没有可保管历史记录密钥的密钥环。请设置密码短语，Parley 每次启动时都会询问。',
+  'lock.recoveryTitle': '您的 Parley 历史记录的恢复密钥',
+  'lock.recoveryHint':
+    '忘记密码短语时，只有此密钥能打开历史记录。它只显示一次：请打印或抄写下来，与重要文件一同保管。',
+  'lock.recoveryMade': '生成于 {day}',
+  'lock.recoveryKept': '我已保管好',
+  'lock.print': '打印',
 } as const;

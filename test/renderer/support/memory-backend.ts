@@ -7,7 +7,7 @@ import type { Account } from '../../../shared/domain/account.ts';
 import type { Contact, Conversation, Marks, Session } from '../../../shared/domain/conversation.ts';
 import type { Group } from '../../../shared/domain/group.ts';
 import type { ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
-import type { HistoryJob, HistoryStatus } from '../../../shared/domain/history.ts';
+import type { HistoryJob, HistoryLockStatus, HistoryStatus } from '../../../shared/domain/history.ts';
 import type { Ladder } from '../../../shared/domain/ladder.ts';
 import type { Opening } from '../../../shared/domain/opening.ts';
 import type { Reading } from '../../../shared/domain/reading.ts';
@@ -31,6 +31,8 @@ import { changeHandlers, quoteOf } from './memory-changes.ts';
 import { sentFile } from './sent-file.ts';
 import { groupHandlers } from './memory-groups.ts';
 import { browseHandlers, jobHandlers, keepHandlers, noteHandlers } from './memory-browse.ts';
+import { openingHandlers } from './memory-opening.ts';
+import { Refusal } from './memory-refusal.ts';
 import { presenceHandlers } from './memory-presence.ts';
 
 export interface World {
@@ -53,6 +55,8 @@ export interface World {
   link?: string | null;
   /** What stands before everything else. Absent: it is open. */
   opening?: Opening;
+  /** How the key of the history is protected. Absent: by file permissions. */
+  lock?: HistoryLockStatus;
   /** What a window reads that only reads. */
   reading?: Reading;
   /** Conversations whose peer types. */
@@ -60,15 +64,6 @@ export interface World {
 }
 
 export type MemoryAnswer = { ok: true; value: unknown } | { ok: false; code: ErrorCode; message: string };
-
-class Refusal extends Error {
-  readonly code: ErrorCode;
-
-  constructor(code: ErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 type Handlers = { [Name in CallName]: (input: CheckedInput<Name>) => unknown };
 
@@ -206,21 +201,6 @@ export class MemoryBackend {
     return session;
   }
 
-  /** "right" is; whatever else is given is wrong, and the third time has a pause. */
-  #unlock(passphrase: string): Opening {
-    const before = this.world.opening;
-    if (before?.state !== 'locked') throw new Refusal('not-allowed', 'Nothing is asked for.');
-    const isRight = passphrase === 'right';
-    const failures = before.failures + 1;
-    const opening: Opening = isRight
-      ? { state: 'open' }
-      : { ...before, failures, againAtMs: failures < 3 ? null : Date.now() + 60_000 };
-    this.world.opening = opening;
-    this.publish('opening.changed', { opening });
-    if (!isRight) throw new Refusal('wrong-password', 'That is not the passphrase.');
-    return opening;
-  }
-
   #answerSession(id: SessionId, accept: boolean): Session {
     return this.#changeSession(
       id,
@@ -289,10 +269,7 @@ export class MemoryBackend {
         publishAccount: (account) => this.publish('presence.account', account),
       }),
       'app.info': () => world.info,
-      'opening.status': () => world.opening ?? { state: 'open' },
-      'opening.unlock': ({ passphrase }) => this.#unlock(passphrase),
-      'reading.status': () => world.reading ?? null,
-      'reading.open': () => ({ url: null }),
+      ...openingHandlers(world, (event, data) => this.publish(event, data)),
       'account.list': () => world.accounts,
       'account.add': ({ address, displayName, server, ...own }) =>
         this.#addAccount({
