@@ -3,9 +3,11 @@
  * Called by: hosts with a desktop. Calls: the feed, the store.
  */
 import type { Conversation, Marks } from '../../shared/domain/conversation.ts';
+import type { Group } from '../../shared/domain/group.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { EventEnvelope } from '../../shared/ipc/envelope.ts';
+import { isMentioned, memberNames } from '../../shared/mentions.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Release } from '../base/lifetime.ts';
 import type { Commands } from './commands.ts';
@@ -21,9 +23,9 @@ export interface Announcement {
 
 export interface AnnouncementsOptions {
   readonly feed: Pick<Feed, 'subscribe'>;
-  readonly commands: Pick<Commands, 'conversation.list' | 'marks.list'>;
+  readonly commands: Pick<Commands, 'account.list' | 'conversation.list' | 'group.list' | 'marks.list'>;
   readonly clock: Clock;
-  /** A message that is worth it: of an accepted conversation that is not muted. */
+  /** A message that is worth it: of an accepted conversation that is not muted, or one that names our user. */
   readonly announce: (announcement: Announcement) => void;
   /** The conversation has been read: what was announced of it is out of date. */
   readonly withdraw: (conversationId: ConversationId) => void;
@@ -40,6 +42,8 @@ interface Waiting {
   newest: Message;
   announced: number;
   timer: Timer;
+  /** One of them names our user. */
+  mention: Message | undefined;
 }
 
 /** What somebody has written; not what has happened in a group. */
@@ -52,6 +56,9 @@ export class Announcements {
   readonly #options: AnnouncementsOptions;
   readonly #conversations = new Map<ConversationId, Conversation>();
   readonly #muted = new Set<ConversationId>();
+  /** As our user may be named in each group. */
+  readonly #names = new Map<ConversationId, readonly string[]>();
+  readonly #ours = new Set<string>();
   readonly #waiting = new Map<ConversationId, Waiting>();
   #unread = -1;
 
@@ -63,10 +70,14 @@ export class Announcements {
   async start(): Promise<Release> {
     const unsubscribe = this.#options.feed.subscribe((event) => this.#receive(event));
     const { commands } = this.#options;
-    const [conversations, marks] = await Promise.all([
+    const [accounts, conversations, groups, marks] = await Promise.all([
+      commands['account.list']({}),
       commands['conversation.list']({}),
+      commands['group.list']({}),
       commands['marks.list']({}),
     ]);
+    for (const { address } of accounts) this.#ours.add(address);
+    for (const group of groups) this.#applyGroup(group);
     for (const conversation of conversations) {
       if (!this.#conversations.has(conversation.id)) this.#conversations.set(conversation.id, conversation);
     }
@@ -80,6 +91,8 @@ export class Announcements {
 
   #receive({ event, data }: EventEnvelope): void {
     if (event === 'conversation.changed') this.#applyConversation(data.conversation);
+    else if (event === 'group.changed') this.#applyGroup(data.group);
+    else if (event === 'account.changed') this.#ours.add(data.account.address);
     else if (event === 'marks.changed') {
       this.#applyMarks(data.conversationId, data.marks);
       this.#countUnread();
@@ -96,6 +109,11 @@ export class Announcements {
     this.#countUnread();
   }
 
+  #applyGroup({ conversationId, members }: Group): void {
+    const names = members.filter(({ address }) => this.#ours.has(address)).flatMap(memberNames);
+    this.#names.set(conversationId, names);
+  }
+
   #applyMarks(id: ConversationId, { muted }: Marks): void {
     if (muted) this.#muted.add(id);
     else this.#muted.delete(id);
@@ -104,15 +122,18 @@ export class Announcements {
   #take(message: Message): void {
     const { conversationId: id } = message;
     const waiting = this.#waiting.get(id);
+    const mention = isMentioned(message.text, this.#names.get(id) ?? []) ? message : undefined;
     if (waiting !== undefined) {
       waiting.count += 1;
       waiting.newest = message;
+      waiting.mention = mention ?? waiting.mention;
       return;
     }
     this.#waiting.set(id, {
       count: 1,
       newest: message,
       announced: 0,
+      mention,
       timer: this.#startTimer(id, GATHER_MS),
     });
   }
@@ -128,8 +149,12 @@ export class Announcements {
       waiting.announced = waiting.count;
       waiting.timer = this.#startTimer(id, AGAIN_MS);
       const conversation = this.#conversations.get(id);
-      if (conversation?.standing !== 'accepted' || this.#muted.has(id)) return;
-      this.#options.announce({ conversation, message: waiting.newest, count: waiting.count });
+      if (conversation?.standing !== 'accepted') return;
+      const { mention, newest, count } = waiting;
+      waiting.mention = undefined;
+      // Whoever is called by his name is told, also in a group that he does not listen to.
+      if (mention !== undefined) this.#options.announce({ conversation, message: mention, count });
+      else if (!this.#muted.has(id)) this.#options.announce({ conversation, message: newest, count });
     });
   }
 

@@ -25,6 +25,11 @@ export class Accounts {
     this.#tellWatchers();
   }
 
+  /** It is an address of our user. */
+  isOurs(address: string): boolean {
+    return this.all.some((account) => account.address === address);
+  }
+
   get(id: AccountId): Account | undefined {
     return this.#list.get(id);
   }

@@ -6,6 +6,7 @@ import type { AppInfo } from '../../shared/ipc/contract.ts';
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
+import { isMentioned, memberNames } from '../../shared/mentions.ts';
 import type { Client } from '../api/client.ts';
 import { Locale } from '../i18n/locale.svelte.ts';
 import { Accounts } from './accounts.svelte.ts';
@@ -196,6 +197,12 @@ export class AppState {
     }
   }
 
+  /** As our user may be named in a group. */
+  #ownNames(id: ConversationId): string[] {
+    const members = this.groups.get(id)?.members ?? [];
+    return members.filter(({ address }) => this.accounts.isOurs(address)).flatMap(memberNames);
+  }
+
   applyMessageAdded(message: Message): void {
     const attentive = this.attention.active;
     this.thread.applyMessageAdded(message, attentive);
@@ -206,7 +213,8 @@ export class AppState {
     this.conversations.applyComposingChanged(message.conversationId, false);
     const conversation = this.conversations.get(message.conversationId);
     if (conversation === undefined || conversation.standing !== 'accepted') return;
-    if (this.marks.get(conversation.id).muted) return;
+    if (this.marks.get(conversation.id).muted && !isMentioned(message.text, this.#ownNames(conversation.id)))
+      return;
     const { values } = this.settings;
     if (!attentive && values !== null && this.info?.host === 'browser')
       this.notices.show(values, conversation, message);

@@ -157,6 +157,11 @@ it('axe-core finds nothing: a group, its members, a message to one of them, a ne
   const page = await open('groups');
   await page.locator('nav li button', { hasText: 'Sea trip' }).click();
   await page.getByText('Bob renamed the group to Sea trip').waitFor();
+  const field = page.getByRole('textbox', { name: /^Message to/ });
+  await field.pressSequentially('Ask @');
+  await page.getByRole('option').first().waitFor();
+  await check(page, 'naming a member');
+  await field.fill('');
   await check(page, 'thread of a group');
   await page.getByRole('button', { name: 'Details' }).first().click();
   await page.getByRole('button', { name: 'Tom Weber' }).last().click();

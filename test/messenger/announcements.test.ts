@@ -117,4 +117,37 @@ describe('announcements of new messages', () => {
     clock.advance(300);
     expect(announced).toHaveLength(2);
   });
+
+  it('of a muted group nothing but what names our user, which is what is told', async () => {
+    await bob.send(ofBob, 'one');
+    await tom.received(ofTom, 1);
+    clock.advance(300);
+    const [told] = announced;
+    clock.advance(10_000);
+    const { feed } = tom.messenger;
+    const member = { nickname: '', role: 'member', state: 'here' } as const;
+    feed.publish('group.changed', {
+      group: {
+        conversationId: ofTom.id,
+        membership: 'member',
+        isOpen: false,
+        members: [
+          { ...member, address: bob.address, name: 'Bob' },
+          { ...member, address: tom.address, name: 'Tom Weber' },
+        ],
+      },
+    });
+    await tom.commands['marks.set']({ conversationId: ofTom.id, marks: { ...NO_MARKS, muted: true } });
+    const group = { person: { address: bob.address, name: 'Bob' }, isPrivate: false, notice: null };
+    const say = (text: string) =>
+      feed.publish('message.added', { message: { ...told!.message, text, group } });
+    say('nobody in particular, certainly not x@Tom Weber');
+    clock.advance(10_000);
+    expect(announced).toHaveLength(1);
+    say('@tom weber, are you there?');
+    say('Hello?');
+    clock.advance(300);
+    expect(announced).toHaveLength(2);
+    expect(announced[1]).toMatchObject({ count: 2, message: { text: '@tom weber, are you there?' } });
+  });
 });

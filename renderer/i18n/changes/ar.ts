@@ -22,5 +22,6 @@ export const changesAr: Readonly<Record<keyof typeof changesEn, Entry>> = {
   'composer.stopReply': 'إلغاء الرد',
   'composer.stopEditing': 'إلغاء التعديل',
   'composer.save': 'حفظ',
+  'composer.members': 'الأعضاء',
   'composer.notChanged': 'لم تتغير: {reason}',
 };

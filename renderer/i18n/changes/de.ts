@@ -22,5 +22,6 @@ export const changesDe: Readonly<Record<keyof typeof changesEn, Entry>> = {
   'composer.stopReply': 'Doch nicht antworten',
   'composer.stopEditing': 'Doch nicht bearbeiten',
   'composer.save': 'Speichern',
+  'composer.members': 'Mitglieder',
   'composer.notChanged': 'Nicht geändert: {reason}',
 };

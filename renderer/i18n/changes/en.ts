@@ -19,5 +19,6 @@ export const changesEn = {
   'composer.stopReply': 'Do not reply',
   'composer.stopEditing': 'Do not edit',
   'composer.save': 'Save',
+  'composer.members': 'Members',
   'composer.notChanged': 'Not changed: {reason}',
 } as const;

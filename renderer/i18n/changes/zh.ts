@@ -22,5 +22,6 @@ export const changesZh: Readonly<Record<keyof typeof changesEn, Entry>> = {
   'composer.stopReply': '取消回复',
   'composer.stopEditing': '取消编辑',
   'composer.save': '保存',
+  'composer.members': '成员',
   'composer.notChanged': '未更改：{reason}',
 };
