@@ -109,6 +109,7 @@ export const icons = {
     path('m2 2 20 20'),
     path('M8.668 3.010A6 6 0 0 1 18 8c0 2.687.770 4.653 1.707 6.050'),
   ],
+  ban: [circle(12, 12, 10), path('M4.929 4.929 19.07 19.071')],
   ellipsis: [circle(12, 12, 1), circle(19, 12, 1), circle(5, 12, 1)],
   trash: [
     path('M3 6h18'),

@@ -6,6 +6,7 @@ import { openingAr } from './opening/ar.ts';
 import { changesAr } from './changes/ar.ts';
 import { groupsAr } from './groups/ar.ts';
 import { historyAr } from './history/ar.ts';
+import { presenceAr } from './presence/ar.ts';
 
 export const ar: Catalogue = {
   ...desktopAr,
@@ -14,6 +15,7 @@ export const ar: Catalogue = {
   ...historyAr,
   ...changesAr,
   ...groupsAr,
+  ...presenceAr,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'جارٍ البدء…',

@@ -6,6 +6,7 @@ import { openingDe } from './opening/de.ts';
 import { changesDe } from './changes/de.ts';
 import { groupsDe } from './groups/de.ts';
 import { historyDe } from './history/de.ts';
+import { presenceDe } from './presence/de.ts';
 
 export const de: Catalogue = {
   ...desktopDe,
@@ -14,6 +15,7 @@ export const de: Catalogue = {
   ...historyDe,
   ...changesDe,
   ...groupsDe,
+  ...presenceDe,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'Startet…',

@@ -5,6 +5,7 @@ import { openingEn } from './opening/en.ts';
 import { changesEn } from './changes/en.ts';
 import { groupsEn } from './groups/en.ts';
 import { historyEn } from './history/en.ts';
+import { presenceEn } from './presence/en.ts';
 
 export const en = {
   ...desktopEn,
@@ -13,6 +14,7 @@ export const en = {
   ...historyEn,
   ...changesEn,
   ...groupsEn,
+  ...presenceEn,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'Starting…',

@@ -6,6 +6,7 @@ import { openingZh } from './opening/zh.ts';
 import { changesZh } from './changes/zh.ts';
 import { groupsZh } from './groups/zh.ts';
 import { historyZh } from './history/zh.ts';
+import { presenceZh } from './presence/zh.ts';
 
 export const zh: Catalogue = {
   ...desktopZh,
@@ -14,6 +15,7 @@ export const zh: Catalogue = {
   ...historyZh,
   ...changesZh,
   ...groupsZh,
+  ...presenceZh,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': '正在启动…',

@@ -29,6 +29,7 @@ import { MessageChanges } from './message-changes.svelte.ts';
 import { Notices } from './notices.svelte.ts';
 import { OpeningState } from './opening.svelte.ts';
 import { ReadingState } from './reading.svelte.ts';
+import { Presence } from './presence.svelte.ts';
 import { Search } from './search.svelte.ts';
 import { Sessions } from './sessions.svelte.ts';
 import { SettingsState } from './settings.svelte.ts';
@@ -52,6 +53,7 @@ export class AppState {
   readonly contacts: Contacts;
   readonly conversations: Conversations;
   readonly groups: Groups;
+  readonly presence: Presence;
   readonly sessions: Sessions;
   readonly thread: Thread;
   readonly changes: MessageChanges;
@@ -93,6 +95,7 @@ export class AppState {
     this.contacts = new Contacts(client);
     this.conversations = new Conversations(client);
     this.groups = new Groups(client);
+    this.presence = new Presence(client, () => this.writes);
     this.sessions = new Sessions(client);
     this.thread = new Thread(client);
     this.changes = new MessageChanges(client, this.thread);
@@ -113,6 +116,7 @@ export class AppState {
     const { client } = this;
     const stops = [
       this.attention.start(),
+      this.presence.start(),
       client.onLink((state) => this.link.applyState(state)),
       client.onResync(() => void this.resynchronise()),
       client.on('opening.changed', ({ opening }) => {
@@ -147,7 +151,13 @@ export class AppState {
         this.inspector.applyActivity(session.conversationId);
       }),
       client.on('account.changed', ({ account }) => this.accounts.applyAccountChanged(account)),
-      client.on('account.removed', ({ accountId }) => this.accounts.applyAccountRemoved(accountId)),
+      client.on('account.removed', ({ accountId }) => {
+        this.accounts.applyAccountRemoved(accountId);
+        this.presence.applyAccountRemoved(accountId);
+      }),
+      client.on('presence.changed', (seen) => this.presence.applyPresenceChanged(seen)),
+      client.on('presence.account', (account) => this.presence.applyAccountPresence(account)),
+      client.on('presence.own', (own) => this.presence.applyOwnPresence(own)),
       client.on('contact.changed', ({ contact }) => this.contacts.applyContactChanged(contact)),
       client.on('composing.changed', ({ conversationId, active }) =>
         this.conversations.applyComposingChanged(conversationId, active),
@@ -336,7 +346,13 @@ export class AppState {
       this.historyJob.load(),
       this.thread.resynchronise(),
       ...(this.writes
-        ? [this.drafts.load(), this.imServer.load(), this.history.load(), this.lock.load()]
+        ? [
+            this.presence.load(),
+            this.drafts.load(),
+            this.imServer.load(),
+            this.history.load(),
+            this.lock.load(),
+          ]
         : []),
     ]);
     this.info = info;

@@ -53,6 +53,28 @@ async function check(page: Page, view: string): Promise<void> {
 
 const first = 'nav li button';
 
+it('axe-core finds nothing: presence, requests, own presence, menus, a blocked person, the block list', async () => {
+  const page = await open('presence');
+  await page.getByRole('button', { name: 'Allow kim@chat.home.arpa' }).waitFor();
+  await page.getByRole('button', { name: /^Bob/ }).click();
+  await page.getByRole('radio', { name: /Do not disturb/ }).waitFor();
+  await check(page, 'requests and own presence');
+  await page.keyboard.press('Escape');
+  const maria = page.getByRole('button', { name: /^Maria Rossi/ });
+  await maria.click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Unblock' }).waitFor();
+  await check(page, 'the menu of a conversation');
+  await page.keyboard.press('Escape');
+  await maria.click();
+  await page.getByText('You have blocked Maria Rossi').waitFor();
+  await page.keyboard.press('Control+i');
+  await page.getByRole('switch', { name: 'Blocked' }).waitFor();
+  await check(page, 'a blocked person and details');
+  await page.keyboard.press('Control+,');
+  await page.getByRole('heading', { name: 'Blocked people' }).waitFor();
+  await check(page, 'settings with the block list');
+});
+
 it('axe-core finds nothing: list, thread, menu, calendar, details, inspector, search', async () => {
   const page = await open('talking');
   await page.locator(first).first().waitFor();

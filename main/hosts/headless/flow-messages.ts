@@ -7,6 +7,9 @@ import type { LadderMessage } from '../../messenger/ladder.ts';
 import { WireReader, type WireMessage, type WirePiece } from '../../messenger/wire-reader.ts';
 import type { Cast } from './flow-conversation.ts';
 
+/** What goes on beside a conversation: who is signed in, and who is there. */
+const BESIDE_IT: ReadonlySet<string> = new Set(['REGISTER', 'PUBLISH', 'SUBSCRIBE', 'NOTIFY']);
+
 /** A piece of a stream, or its end. */
 export interface TimedPiece extends Omit<WirePiece, 'protocol'> {
   readonly fin: boolean;
@@ -38,7 +41,7 @@ export function readMessages(
   const messages = all.flatMap((message): LadderMessage[] => {
     const fromParty = parties.get(message.from);
     const toParty = parties.get(message.to);
-    if (fromParty === undefined || toParty === undefined || message.method === 'REGISTER') return [];
+    if (fromParty === undefined || toParty === undefined || BESIDE_IT.has(message.method)) return [];
     return [{ ...message, fromParty, toParty }];
   });
   const lastMsrpUs = Math.max(0, ...messages.filter(isMsrp).map(({ timeUs }) => timeUs));

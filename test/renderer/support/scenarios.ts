@@ -11,6 +11,7 @@ import type { Transfer } from '../../../shared/domain/transfer.ts';
 import { initialSettings } from '../../../shared/settings.ts';
 import { addGroup } from './group-scenario.ts';
 import { addChanges } from './changes-scenario.ts';
+import { addPresence } from './presence-scenario.ts';
 import type { World } from './memory-backend.ts';
 
 const dayMs = 86_400_000;
@@ -447,11 +448,20 @@ export function convertingWorld(): World {
   return { ...talkingWorld(), opening };
 }
 
+/** The same people, of whom some are there, one is blocked, and others ask. */
+function presenceWorld(): World {
+  const world = talkingWorld();
+  world.composing = [];
+  addPresence(world);
+  return world;
+}
+
 export const scenarios = {
   reading: readingWorld,
   locked: lockedWorld,
   converting: convertingWorld,
   changes: () => addChanges(groupsWorld()),
+  presence: presenceWorld,
   groups: groupsWorld,
   files: filesWorld,
   empty: emptyWorld,

@@ -173,7 +173,7 @@ describe('the members', () => {
     expect(again.textContent).not.toContain(tom);
   });
 
-  it('of a group of somebody else can only be written to', async () => {
+  it('of a group of somebody else can be written to and blocked', async () => {
     const { members } = window.app.groups.get(trip.id)!;
     const others = members.map((one) => ({
       ...one,
@@ -184,7 +184,7 @@ describe('the members', () => {
     member(pane, tom).querySelector('button')!.click();
     await settle();
     const actions = [...pane.querySelectorAll('.actions button')].map(plainText);
-    expect(actions).toEqual(['Write privately']);
+    expect(actions).toEqual(['Write privately', 'Block']);
     expect(() => buttonNamed(pane, 'Rename')).toThrow();
   });
 

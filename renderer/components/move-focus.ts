@@ -1,4 +1,4 @@
-/** Owns: arrow keys in a list of buttons. Called by: conversation and contact lists. Calls: the DOM. */
+/** Owns: arrow keys in a list of buttons. Called by: Menu.svelte, conversation and contact lists. Calls: the DOM. */
 export function moveFocus(event: KeyboardEvent & { readonly currentTarget: HTMLElement }): void {
   const buttons = [...event.currentTarget.querySelectorAll<HTMLElement>('button')];
   const place = buttons.indexOf(document.activeElement as HTMLElement);

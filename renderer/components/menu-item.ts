@@ -1,0 +1,11 @@
+/** Owns: what one line of a menu is. Called by: Menu.svelte, the menus of views. Calls: nothing. */
+import type { IconName } from './icons.ts';
+
+export interface MenuItem {
+  /** Another one in each line. */
+  readonly icon: IconName;
+  readonly text: string;
+  /** Asked instead of `text` after the first click: what cannot be undone. */
+  readonly really?: string;
+  readonly run: () => void;
+}
