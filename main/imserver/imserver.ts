@@ -187,7 +187,7 @@ export class ImServer implements AsyncDisposable {
       const rooms: ChatRooms | undefined = config.rooms.enabled
         ? lifetime.own(
             await ChatRooms.open({
-              ...{ agent, config, credentials, registrar, users, store, log },
+              ...{ agent, config, credentials, registrar, rules, users, store, log },
               addressToward: (remote) => network.addressToward(remote),
               limits: options.roomLimits,
               tap: options.tap,

@@ -11,6 +11,7 @@ import { ROOM_LIMITS, type RoomLimits } from '../../base/room-limits.ts';
 import type { WireTap } from '../../base/wire-tap.ts';
 import { MsrpEndpoint } from '../../msrp/endpoint.ts';
 import type { SipAgent } from '../../sip/agent/agent.ts';
+import type { ContactRulesBook } from '../contact-rules-book.ts';
 import type { Credentials } from '../credentials.ts';
 import type { ImServerStore } from '../imserver-store.ts';
 import { isInnerAddress } from '../inner-address.ts';
@@ -32,6 +33,7 @@ export interface ChatRoomsOptions {
   readonly config: ServerConfig;
   readonly credentials: Credentials;
   readonly registrar: Registrar;
+  readonly rules: ContactRulesBook;
   readonly users: UserFile;
   readonly store: ImServerStore;
   readonly log: Log;
@@ -87,7 +89,8 @@ export class ChatRooms implements AsyncDisposable {
       addressToward: options.addressToward,
     });
     const userOfUri = (uri: string) => credentials.userOfUri(uri);
-    const relay = new MsrpSwitch({ store, domain, limits, metrics, log, clock, userOfUri });
+    const isBlocked = (user: string, by: string) => options.rules.isBlocked(user, `${by}@${domain}`);
+    const relay = new MsrpSwitch({ store, domain, limits, metrics, log, clock, userOfUri, isBlocked });
     const participants: ParticipantHost = {
       ...{ endpoint, limits, clock, log, maxMessageBytes },
       receiveMessage: (participant, message) => relay.receive(participant, message),
@@ -108,7 +111,7 @@ export class ChatRooms implements AsyncDisposable {
     this.calls = lifetime.own(
       new RoomCalls({
         ...parts,
-        ...{ admission, store, domain },
+        ...{ admission, store, domain, isBlocked },
         isInner: isInnerAddress(config.host),
         waysTo: (user) => registrar.waysTo(user),
       }),

@@ -24,6 +24,8 @@ export interface MsrpSwitchOptions {
   readonly clock?: Clock;
   /** The user whose address this is; undefined for somebody else's. */
   readonly userOfUri: (uri: string) => string | undefined;
+  /** Whether `user` wants nothing of `by`. */
+  readonly isBlocked: (user: string, by: string) => boolean;
 }
 
 const IMDN_NAMESPACE = 'urn:ietf:params:imdn';
@@ -63,7 +65,7 @@ export class MsrpSwitch {
     if (this.#options.userOfUri(cpim.from?.uri ?? '') !== user) {
       throw new ProtocolError('ROOM_WRONG_FROM', 403, 'From is not the participant');
     }
-    const recipient = this.#recipientOf(room, cpim);
+    const recipient = this.#recipientOf(room, user, cpim);
     if (room.isOver || participant.isGone || !room.members.has(user)) throw notAMember();
     const type = (cpim.contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
     if (type === NOTICE_TYPE) throw new ProtocolError('ROOM_NOTICE', 403, 'only the room says that');
@@ -78,7 +80,7 @@ export class MsrpSwitch {
   }
 
   /** Null: everybody (RFC 7701 §6.1, §6.2). */
-  #recipientOf(room: Room, { to, cc }: CpimMessage): string | null {
+  #recipientOf(room: Room, sender: string, { to, cc }: CpimMessage): string | null {
     if (to.length > 1 || cc.length > 0) {
       throw new ProtocolError('ROOM_MANY_RECIPIENTS', 403, 'a message is for everybody, or for one');
     }
@@ -91,7 +93,8 @@ export class MsrpSwitch {
       throw new ProtocolError('ROOM_NO_RECIPIENT', 404, 'nobody of that address is in the room');
     }
     const devices = [...room.participants].filter((participant) => participant.user === user);
-    if (devices.length > 0 && devices.every(({ takesPrivate }) => takesPrivate === false)) {
+    const takesNone = devices.length > 0 && devices.every(({ takesPrivate }) => takesPrivate === false);
+    if (takesNone || this.#options.isBlocked(user, sender)) {
       throw new ProtocolError('ROOM_NO_PRIVATE', 428, 'he takes no private messages');
     }
     return user;

@@ -29,6 +29,8 @@ export interface RoomCallsOptions {
   readonly waysTo: (user: string) => readonly (readonly Binding[])[];
   /** We listen on addresses of this computer only, so others may be called there. */
   readonly isInner: boolean;
+  /** Whether `user` wants nothing of `by`. */
+  readonly isBlocked: (user: string, by: string) => boolean;
 }
 
 /** What came of a call. */
@@ -145,7 +147,10 @@ export class RoomCalls implements AsyncDisposable {
   }
 
   #mayCall(room: Room, user: string): boolean {
-    return !room.isOver && room.members.has(user) && !this.#stop.signal.aborted;
+    const member = room.members.get(user);
+    if (member === undefined || room.isOver || this.#stop.signal.aborted) return false;
+    // Who is invited by somebody whom he has blocked hears nothing of it, as if he were away.
+    return member.state !== 'invited' || !this.#options.isBlocked(user, member.invitedBy);
   }
 
   async #ring(
