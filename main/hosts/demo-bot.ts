@@ -79,6 +79,8 @@ export class DemoBot implements AsyncDisposable {
     const messenger = lifetime.own(
       await Messenger.open({ profile: join(options.folder, USER), secrets: filePermissionSecrets, log }),
     );
+    // Nobody touches a keyboard for him, and still he is there.
+    await messenger.setSetting('presence.awayMinutes', 0);
     const address = `${USER}@${server.domain}`;
     const password = randomBytes(12).toString('base64url');
     await server.users.add(USER, password, NAME);
