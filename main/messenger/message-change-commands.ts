@@ -39,6 +39,7 @@ async function change(
     throw new CallError('not-found', 'This message is not here any more.');
   }
   const { conversation, account } = await messenger.conversation(message.conversationId);
+  messenger.presence.refuseBlocked(conversation);
   const isReaction = what.kind === 'reaction' || what.kind === 'no-reaction';
   if ((message.group?.notice ?? null) !== null) throw notAllowed('This is not a message.');
   if (!isReaction) {

@@ -5,7 +5,5 @@ export interface MenuItem {
   /** Another one in each line. */
   readonly icon: IconName;
   readonly text: string;
-  /** Asked instead of `text` after the first click: what cannot be undone. */
-  readonly really?: string;
   readonly run: () => void;
 }

@@ -235,6 +235,8 @@ describe('who is blocked', () => {
     const ofTom = await tom.meet('bob');
     await bob.becomes(await bob.send(ofBob, 'before'), 'sent', 'delivered');
     await tom.received(ofTom, 1);
+    const [before] = await tom.messages(ofTom);
+    if (before === undefined) throw new Error('nothing has come');
     await sees(tom, 'bob', 'available');
     await sees(bob, 'tom', 'available');
 
@@ -245,6 +247,9 @@ describe('who is blocked', () => {
     const refused = await bob.becomes(await bob.send(ofBob, 'while blocked'), 'failed');
     expect(refused.failure?.code).toBe('declined');
     await expect(tom.send(ofTom, 'me to him')).rejects.toMatchObject({ code: 'not-allowed' });
+    await expect(tom.commands['message.react']({ messageId: before.id, emoji: '👍' })).rejects.toMatchObject({
+      code: 'not-allowed',
+    });
     await expect(tom.commands['session.start']({ conversationId: ofTom.id })).rejects.toMatchObject({
       code: 'not-allowed',
     });
