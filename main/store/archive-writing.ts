@@ -37,6 +37,15 @@ export interface ArchivedConversation {
   readonly group: StoredGroup | null;
 }
 
+/** Messages that are written in one step. */
+interface ArchivePage {
+  messages: readonly PlacedMessage[];
+  files: readonly WrittenFile[];
+  progress: string;
+  /** The chain behind the last of them. */
+  chain: string;
+}
+
 /** Pages of the index that are merged in one step. */
 const MERGE_PAGES = 500;
 /** Empty pages that are given back in one step. */
@@ -113,7 +122,7 @@ export function archiveWritingProcedures(database: Database) {
       sentAtMs,
       storedAtMs - sentAtMs,
       formatFailure(failure),
-      keepHeaders(message.headers, message),
+      keepHeaders(message.headers, message, 2 * conversation + (direction === 'in' ? IN : OUT)),
     );
     if (message.replyTo !== null) keepReply(position, conversation, message.replyTo);
     keepChanges(position, conversation, message.changes);
@@ -125,6 +134,29 @@ export function archiveWritingProcedures(database: Database) {
     groups.updateGroup({ conversationId, isOpen, membership });
     groups.updateGroupPeople({ conversationId, whole: true, members, removed: [] });
   }
+
+  function insertPage(input: ArchivePage): null {
+    const keepHeaders = headers.openBatch();
+    const batch = index.openBatch();
+    for (const file of input.files) {
+      insertFile.run(file.position, file.path, file.firstPiece, file.pieces, file.bytes, file.sha256);
+    }
+    const paths = new Map(input.files.map(({ position, path }) => [position, path]));
+    for (const placed of input.messages) {
+      const { position, direction, text, sentAtMs, group } = placed.message;
+      const put = insert(placed, paths.get(position) ?? null, keepHeaders);
+      const isFile = placed.transfer !== null;
+      // As in a history: what has happened is shown, and neither searched nor counted.
+      if ((group?.notice ?? null) !== null) continue;
+      batch.insert({ ...put, position, direction, text, sentAtMs, isFile });
+    }
+    batch.flush();
+    setProgress.run(input.progress);
+    const last = input.messages.at(-1)?.message.position;
+    if (last !== undefined) insertMark.run(last, input.chain);
+    return null;
+  }
+  const insertPageAlone = database.transaction(insertPage);
 
   return {
     /** What was begun; null for a new file. */
@@ -157,35 +189,9 @@ export function archiveWritingProcedures(database: Database) {
     /** Returns where it lies. */
     insertArchivePiece: (input: { content: Uint8Array }): number =>
       Number(insertPiece.run(input.content).lastInsertRowid),
-    insertArchivePage: database.transaction(
-      (input: {
-        messages: readonly PlacedMessage[];
-        files: readonly WrittenFile[];
-        progress: string;
-        /** The chain behind the last of them. */
-        chain: string;
-      }): null => {
-        const keepHeaders = headers.openBatch();
-        const batch = index.openBatch();
-        for (const file of input.files) {
-          insertFile.run(file.position, file.path, file.firstPiece, file.pieces, file.bytes, file.sha256);
-        }
-        const paths = new Map(input.files.map(({ position, path }) => [position, path]));
-        for (const placed of input.messages) {
-          const { position, direction, text, sentAtMs, group } = placed.message;
-          const put = insert(placed, paths.get(position) ?? null, keepHeaders);
-          const isFile = placed.transfer !== null;
-          // As in a history: what has happened is shown, and neither searched nor counted.
-          if ((group?.notice ?? null) !== null) continue;
-          batch.insert({ ...put, position, direction, text, sentAtMs, isFile });
-        }
-        batch.flush();
-        setProgress.run(input.progress);
-        const last = input.messages.at(-1)?.message.position;
-        if (last !== undefined) insertMark.run(last, input.chain);
-        return null;
-      },
-    ),
+    insertArchivePage: (page: ArchivePage): null =>
+      // A savepoint for each page of those that share a commit would make a piece of index of its own for each.
+      database.inTransaction ? insertPage(page) : insertPageAlone(page),
     /** Makes one piece of the index, in steps. False: it is done. */
     mergeArchiveIndex(_input: null): boolean {
       if (mergeBegun) return merge();

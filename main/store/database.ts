@@ -89,6 +89,8 @@ let driver: Driver | undefined;
 /** What every file that is not encrypted begins with. */
 const PLAIN_HEADER = 'SQLite format 3\0';
 const PAGE_BYTES = 8_192;
+/** What of a file is kept decrypted: the list of a thousand conversations touches two pages for each. */
+const CACHE_KB = 32_000;
 
 /** Three numbers that never change, which the encryption leaves as they are, and where. */
 const FIXED_HEADER = Buffer.from([0x40, 0x20, 0x20]);
@@ -157,7 +159,7 @@ export async function openDatabase(
     database.pragma('foreign_keys = ON');
     database.pragma('trusted_schema = OFF');
     database.pragma('temp_store = MEMORY');
-    database.pragma('cache_size = -16000');
+    database.pragma(`cache_size = -${CACHE_KB}`);
     addFunctions(database);
     migrate(database, migrations, { found, upTo }, receiveStep);
     return database;
@@ -181,7 +183,7 @@ export async function openImmutable(path: string, key?: Uint8Array): Promise<Dat
     if (key !== undefined) unlock(database, key);
     database.pragma('trusted_schema = OFF');
     database.pragma('temp_store = MEMORY');
-    database.pragma('cache_size = -16000');
+    database.pragma(`cache_size = -${CACHE_KB}`);
     addFunctions(database);
     return database;
   } catch (error) {

@@ -70,9 +70,23 @@ export function fromShape(shape: string, values: readonly string[], source: Head
   });
 }
 
+const HOUR_MS = 3_600_000;
+/** The hour that was written last: messages come in order. */
+let lastHour = { startMs: Number.NaN, text: '' };
+
+/** As `toISOString` has it. */
 function isoText(ms: number): string | undefined {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+  const startMs = Math.floor(ms / HOUR_MS) * HOUR_MS;
+  if (startMs !== lastHour.startMs) {
+    const date = new Date(startMs);
+    if (Number.isNaN(date.getTime())) return undefined;
+    lastHour = { startMs, text: date.toISOString().slice(0, -'00:00.000Z'.length) };
+  }
+  const rest = ms - startMs;
+  const two = (value: number): string => (value < 10 ? `0${value}` : `${value}`);
+  const millis = rest % 1_000;
+  const fraction = millis < 10 ? `00${millis}` : millis < 100 ? `0${millis}` : `${millis}`;
+  return `${lastHour.text}${two(Math.floor(rest / 60_000))}:${two(Math.floor(rest / 1_000) % 60)}.${fraction}Z`;
 }
 
 /** RFC 3339 with so many digits behind the second; undefined when there is no such time. */
@@ -142,16 +156,18 @@ function isOfShape(
   return at === block.length;
 }
 
-/** What two messages of the same person begin with. */
-function beginningOf(block: string): string {
-  return block.slice(0, block.indexOf('\n', block.indexOf('\n') + 1));
-}
-
 /** Shapes that are remembered; with more of them all are forgotten. */
 const MAX_MET = 4_096;
 
-/** Keeps a block: what is to stand in the column. */
-export type KeepHeaders = (block: string | null | undefined, source: HeaderSource) => StoredHeaders;
+/**
+ * Keeps a block: what is to stand in the column. `author`: a number for who wrote it to whom, as far as that is known; his
+ * messages most likely share a shape.
+ */
+export type KeepHeaders = (
+  block: string | null | undefined,
+  source: HeaderSource,
+  author?: number,
+) => StoredHeaders;
 
 /** `openBatch`: for many messages of one transaction, whose shapes are looked up once. */
 export function headerKeeper(database: Database): { keep: KeepHeaders; openBatch: () => KeepHeaders } {
@@ -162,7 +178,7 @@ export function headerKeeper(database: Database): { keep: KeepHeaders; openBatch
     'SELECT shape FROM header_shapes WHERE key = ?',
   );
   const insert = database.prepare<[number, string]>('INSERT INTO header_shapes (hash, shape) VALUES (?, ?)');
-  const met = new Map<string, MetShape>();
+  const met = new Map<number, MetShape>();
 
   function keyOf(shape: string): number {
     const hash = wireKey(shape);
@@ -179,10 +195,9 @@ export function headerKeeper(database: Database): { keep: KeepHeaders; openBatch
       known.set(shape, key);
       return true;
     };
-    return (block, source) => {
+    return (block, source, author = 0) => {
       if (block === null || block === undefined) return null;
-      const beginning = beginningOf(block);
-      const before = met.get(beginning);
+      const before = met.get(author);
       if (before !== undefined && isOfShape(block, before.pieces, source) && isThere(before)) {
         return BigInt(before.key);
       }
@@ -191,7 +206,7 @@ export function headerKeeper(database: Database): { keep: KeepHeaders; openBatch
       known.set(shape, key);
       if (values.length > 0) return [key, ...values].join('\n');
       if (met.size >= MAX_MET) met.clear();
-      met.set(beginning, { key, shape, pieces: piecesOf(shape) });
+      met.set(author, { key, shape, pieces: piecesOf(shape) });
       // A number would be stored as a fraction, in eight bytes.
       return BigInt(key);
     };

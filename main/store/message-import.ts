@@ -136,7 +136,7 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
         text,
         sentAtMs,
         storedAtMs - sentAtMs,
-        keepHeaders(message.headers, message),
+        keepHeaders(message.headers, message, 2 * conversation + direction),
       );
       const position = Number(lastInsertRowid);
       const person = putGroup(position, conversation, group);

@@ -48,7 +48,10 @@ export function packedSql(column: string): string {
  * ids that do.
  */
 export function wireKey(wireId: string): number {
-  return hash('sha1', wireId, 'buffer').readInt32BE(0);
+  // As a string: a buffer for each would take longer than the hash.
+  const bytes = hash('sha1', wireId, 'binary');
+  const at = (index: number): number => bytes.charCodeAt(index);
+  return (at(0) << 24) | (at(1) << 16) | (at(2) << 8) | at(3);
 }
 
 /** The id of a message that has none of its own. */

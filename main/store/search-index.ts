@@ -55,7 +55,7 @@ interface DayCount {
 
 /** Messages on their way into the index. */
 export interface IndexBatch {
-  /** A new one. */
+  /** A new one, or one that was removed and has changed. */
   insert(message: IndexedMessage): void;
   /** One that has waited for it; it may be counted already. */
   takeIn(message: IndexedMessage): void;
@@ -118,8 +118,9 @@ export function searchIndexProcedures(database: Database) {
     };
     return {
       insert: (message) => {
-        insert.run(message.position, wordsOf(message));
-        count(message, 1);
+        // One that has changed before it was taken in comes with the others.
+        if (message.position >= waiting.below) insert.run(message.position, wordsOf(message));
+        if (message.position >= waiting.uncounted_below) count(message, 1);
       },
       takeIn: (message) => {
         insert.run(message.position, wordsOf(message));

@@ -20,8 +20,7 @@ const CONVERSATION = 0xf1000;
 /** Conversations beyond these share labels; the message itself tells them apart. */
 const CONVERSATIONS = 0x10fffd - 0x100000 + (0xffffd - CONVERSATION);
 
-/** Quick to look for; what may be a link has one of these. */
-const LINK_MARK = /:\/\/|www\./i;
+const WWW = /www\./i;
 const LINK = /\b(?:https?:\/\/|www\.)[^\s<>"]/i;
 const IMAGE_NAME = /\.(?:avif|bmp|gif|heic|jpe?g|png|svg|tiff?|webp)$/i;
 
@@ -47,7 +46,11 @@ export function personLabel(key: number): string {
 
 /** Which of its traits a message has; `isFile`: its text is the name of a file. */
 export function traitsOf(text: string, isFile: boolean): SearchTrait[] {
-  if (!isFile) return LINK_MARK.test(text) && LINK.test(text) ? ['link'] : [];
+  if (!isFile) {
+    // Quick to look for; most texts have neither.
+    const mayHaveLink = text.includes('://') || (text.includes('.') && WWW.test(text));
+    return mayHaveLink && LINK.test(text) ? ['link'] : [];
+  }
   return IMAGE_NAME.test(text) ? ['file', 'image'] : ['file'];
 }
 

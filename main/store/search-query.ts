@@ -5,7 +5,14 @@
  *     budget "zürich office" -draft   every word as a beginning, the phrase as it stands, and not that word
  *     from:tom from:me in:"Ana B" before:2026-05-01 after:2025 has:file has:link has:image is:unread
  */
-import { beginningQuery, foldText, pairsOf, runsOf, sequenceMatcher } from './search-text.ts';
+import {
+  beginningQuery,
+  foldText,
+  looseBeginningQuery,
+  pairsOf,
+  runsOf,
+  sequenceMatcher,
+} from './search-text.ts';
 
 /** Something that has to be in a message, or must not be. */
 export interface SearchTerm {
@@ -125,12 +132,25 @@ function quote(word: string): string {
   return `"${word}"`;
 }
 
-/** Every index word that a message with this term has. A word alone may be a beginning. */
-function indexWords(term: SearchTerm): string[] {
+/** Every index word that a message with this term has. A word alone may be a beginning; `isLoose`: of one that is longer. */
+function indexWords(term: SearchTerm, isLoose = false): string[] {
   return runsOf(term.text).flatMap(({ kind, text }) => {
-    if (kind === 'word') return [term.kind === 'beginning' ? beginningQuery(text) : quote(text)];
-    return pairsOf(text).map(quote);
+    if (kind !== 'word') return pairsOf(text).map(quote);
+    if (term.kind !== 'beginning') return [quote(text)];
+    return [(isLoose ? looseBeginningQuery(text) : undefined) ?? beginningQuery(text)];
   });
+}
+
+/**
+ * All words that begin with four letters or more are gathered by FTS5 before it tells the first: with a common word that takes
+ * long, and {@link toMatchQuery} with `isLoose` is quicker, whose matches have to be looked at.
+ */
+export function isGathered({ wanted }: SearchQuery): boolean {
+  return wanted.some(
+    (term) =>
+      term.kind === 'beginning' &&
+      runsOf(term.text).some(({ kind, text }) => kind === 'word' && looseBeginningQuery(text) !== undefined),
+  );
 }
 
 /**
@@ -140,14 +160,15 @@ function indexWords(term: SearchTerm): string[] {
 export function toMatchQuery(
   query: SearchQuery,
   labels: readonly (readonly string[])[] = [],
+  isLoose = false,
 ): string | undefined {
   const parts = [
-    ...query.wanted.flatMap(indexWords),
+    ...query.wanted.flatMap((term) => indexWords(term, isLoose)),
     ...labels.map((group) => `(${group.map(quote).join(' OR ')})`),
   ];
   if (parts.length === 0) return undefined;
   const without = query.unwanted
-    .map(indexWords)
+    .map((term) => indexWords(term))
     // Of a phrase only the text itself tells whether it is there.
     .filter((words) => words.length === 1)
     .flat();

@@ -94,6 +94,13 @@ export function beginningQuery(text: string): string {
   return length > MAX_BEGINNING ? `"${text}"*` : `("${text}" OR "${BEGINNING_MARK}${text}")`;
 }
 
+/** The FTS5 query for a superset of it, which is read from its newest end on; undefined when it is the same. */
+export function looseBeginningQuery(text: string): string | undefined {
+  const characters = SURROGATE.test(text) ? Array.from(text) : text.split('');
+  if (characters.length <= MAX_BEGINNING) return undefined;
+  return `"${BEGINNING_MARK}${characters.slice(0, MAX_BEGINNING).join('')}"`;
+}
+
 /** What a character is to the index. */
 const NOTHING = 1;
 const WORD = 2;

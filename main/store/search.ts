@@ -15,7 +15,14 @@ import {
   traitLabel,
   traitsOf,
 } from './search-labels.ts';
-import { matcherOf, needsText, parseSearchQuery, toMatchQuery, type SearchQuery } from './search-query.ts';
+import {
+  isGathered,
+  matcherOf,
+  needsText,
+  parseSearchQuery,
+  toMatchQuery,
+  type SearchQuery,
+} from './search-query.ts';
 import { snippetOf } from './search-snippet.ts';
 import { foldText } from './search-text.ts';
 import type { SearchTicket } from './worker-protocol.ts';
@@ -32,6 +39,8 @@ const MAX_NAMED = 200;
 /** A search looks at so many candidates and no longer than this: the newest matches are what people want. */
 const MAX_CANDIDATES = 50_000;
 const MAX_SEARCH_MS = 250;
+/** Before words with a long beginning are gathered, so many messages are looked at that have a word with a shorter one. */
+const MAX_LOOSE_CANDIDATES = 200;
 /** Looks at the clock once in so many candidates. */
 const CLOCK_STRIDE = 64;
 
@@ -152,14 +161,14 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
     return person !== null && authors.people.has(person);
   }
 
-  function* candidates(query: SearchQuery, frame: Frame): Generator<Candidate> {
+  function* candidates(query: SearchQuery, frame: Frame, isLoose: boolean): Generator<Candidate> {
     if (query.unread) {
       for (const row of unread.iterate()) {
         if (query.has.length === 0 || query.has.every((trait) => hasTrait(row, trait))) yield row;
       }
       return;
     }
-    const match = toMatchQuery(query, frame.labels);
+    const match = toMatchQuery(query, frame.labels, isLoose);
     if (match !== undefined) yield* find.iterate(match);
   }
 
@@ -183,6 +192,42 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
     shownAt = count;
   }
 
+  interface Sought {
+    readonly query: SearchQuery;
+    readonly frame: Frame;
+    readonly limit: number;
+    /** Nobody waits for it any more, or it has taken long enough. */
+    readonly isOver: () => boolean;
+  }
+
+  /** What is found among the first so many candidates; `isWhole`: there was no more to find, or no room for more. */
+  function look(
+    { query, frame, limit, isOver }: Sought,
+    isLoose: boolean,
+    most: number,
+  ): { found: FoundMessage[]; isWhole: boolean } {
+    const { sinceMs = Number.MIN_SAFE_INTEGER, untilMs = Number.MAX_SAFE_INTEGER } = query;
+    const isMatch = isLoose || query.unread || needsText(query) ? matcherOf(query) : undefined;
+    const found: FoundMessage[] = [];
+    let count = 0;
+    for (const row of candidates(query, frame, isLoose)) {
+      count += 1;
+      if (count > most) return { found, isWhole: false };
+      if (count % CLOCK_STRIDE === 0 && isOver()) return { found, isWhole: true };
+      if (row.sent_at_ms < sinceMs || row.sent_at_ms >= untilMs) continue;
+      if (frame.conversations?.has(row.conversation) === false) continue;
+      if (frame.authors !== undefined && !isBy(row, frame.authors)) continue;
+      if (isMatch?.(row.text) === false) continue;
+      const conversation = conversationOf(row.conversation);
+      const message = whole.get(row.position);
+      if (conversation !== null && message !== undefined) {
+        found.push({ message: toMessage(message), conversation, snippet: snippetOf(query, row.text) });
+      }
+      if (found.length >= limit) break;
+    }
+    return { found, isWhole: true };
+  }
+
   return {
     /** Newest first. */
     searchMessages(input: {
@@ -191,36 +236,21 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       limit: number;
       ticket?: SearchTicket | undefined;
     }): FoundMessage[] {
-      const { ticket } = input;
-      if (ticket !== undefined && isOvertaken(ticket)) return [];
+      const { ticket, limit } = input;
+      const isLate = (): boolean => ticket !== undefined && isOvertaken(ticket);
+      if (isLate()) return [];
       const query = parseSearchQuery(input.text);
       const frame = frameOf(query, input.conversationId);
       if (frame === undefined) return [];
-      const { sinceMs = Number.MIN_SAFE_INTEGER, untilMs = Number.MAX_SAFE_INTEGER } = query;
-      const isMatch = query.unread || needsText(query) ? matcherOf(query) : undefined;
       forgetOutdated();
-      const found: FoundMessage[] = [];
       const began = performance.now();
-      let count = 0;
-      for (const row of candidates(query, frame)) {
-        count += 1;
-        if (count > MAX_CANDIDATES) break;
-        if (count % CLOCK_STRIDE === 0) {
-          if (performance.now() - began > MAX_SEARCH_MS) break;
-          if (ticket !== undefined && isOvertaken(ticket)) break;
-        }
-        if (row.sent_at_ms < sinceMs || row.sent_at_ms >= untilMs) continue;
-        if (frame.conversations?.has(row.conversation) === false) continue;
-        if (frame.authors !== undefined && !isBy(row, frame.authors)) continue;
-        if (isMatch?.(row.text) === false) continue;
-        const conversation = conversationOf(row.conversation);
-        const message = whole.get(row.position);
-        if (conversation !== null && message !== undefined) {
-          found.push({ message: toMessage(message), conversation, snippet: snippetOf(query, row.text) });
-        }
-        if (found.length >= input.limit) break;
+      const isOver = (): boolean => performance.now() - began > MAX_SEARCH_MS || isLate();
+      const sought: Sought = { query, frame, limit, isOver };
+      if (!query.unread && isGathered(query)) {
+        const { found, isWhole } = look(sought, true, MAX_LOOSE_CANDIDATES);
+        if (isWhole) return found;
       }
-      return found;
+      return look(sought, false, MAX_CANDIDATES).found;
     },
   };
 }

@@ -8,6 +8,7 @@ import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from '
 import { explainArchive, openArchive, type ArchiveReport } from './archive-opening.ts';
 import { archiveWritingProcedures } from './archive-writing.ts';
 import { applyRestore, BACKUP_FOLDER, listBackups } from './backups.ts';
+import { BulkWork, isBulk } from './bulk-work.ts';
 import {
   asStoreError,
   findDamage,
@@ -231,13 +232,24 @@ async function serve(from: MessagePort): Promise<void> {
   const mergeIndex = start.kind === 'messenger' ? indexMerger(database) : undefined;
   const upkeep = isWritten ? new IdleUpkeep(database, mergeIndex) : undefined;
   upkeep?.postpone();
+  const answer = (reply: WorkerReply): void => {
+    from.postMessage(reply);
+  };
+  const bulk = new BulkWork(database, (request) => run(procedures, request), answer);
   from.on('message', (first: WorkerRequest | 'close') => {
     const { requests, close } = takeBatch(first, from);
-    for (const reply of runBatch(database, procedures, requests)) from.postMessage(reply);
+    for (const request of requests) if (isBulk(request)) bulk.add(request);
+    const urgent = requests.filter((request) => !isBulk(request));
+    if (urgent.length > 0) {
+      bulk.commit();
+      runBatch(database, procedures, urgent).forEach(answer);
+    }
     if (!close) {
       upkeep?.postpone();
       return;
     }
+    bulk.finish();
+    bulk[Symbol.dispose]();
     upkeep?.[Symbol.dispose]();
     clearImmediate(backlog);
     if (isWritten) database.pragma('optimize');

@@ -4,7 +4,7 @@
  * `relay`, `files`, `history` or (only so) `endurance` a part.
  * Calls: the programs as processes, raw-limits.ts, sip/load.ts, msrp/figures.ts.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Program } from '../../main/hosts/headless/child-process.ts';
@@ -19,6 +19,7 @@ import {
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { measureEcho, measureSync } from './raw-limits.ts';
 import { measureFiles } from './files/transfer.ts';
+import { growthTable } from './history/growth.ts';
 import { measureHistory } from './history/measure.ts';
 import { measureMsrpFigures } from './msrp/figures.ts';
 import { measureRelayFigures } from './relay/figures.ts';
@@ -210,10 +211,20 @@ function formatTable(figures: readonly Figure[]): string {
   return [`${''.padEnd(44)}${'p50'.padStart(10)}${'p99'.padStart(10)}`, ...rows, ''].join('\n');
 }
 
-/** `--messages 1000000`: a larger history. */
-function historyMessages(): number {
-  const at = process.argv.indexOf('--messages');
-  return at < 0 ? 100_000 : Number(process.argv[at + 1]);
+function option(name: string): string | undefined {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? undefined : process.argv[at + 1];
+}
+
+/** Histories of each length in `--messages 100000,1000000`; `--keep FOLDER`: they stay there for the next run. */
+async function measureHistories(folder: string): Promise<Map<number, Figure[]>> {
+  const keep = option('--keep');
+  if (keep !== undefined) await mkdir(keep, { recursive: true });
+  const measured = new Map<number, Figure[]>();
+  for (const messages of (option('--messages') ?? '100000').split(',').map(Number)) {
+    measured.set(messages, await measureHistory(folder, messages, keep));
+  }
+  return measured;
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'parley-bench-'));
@@ -227,11 +238,17 @@ try {
     ...(wants('msrp') ? await measureMsrpFigures() : []),
     ...(wants('relay') ? await measureRelayFigures() : []),
     ...(wants('files') ? await measureFiles() : []),
-    ...(wants('history') ? await measureHistory(folder, historyMessages()) : []),
   ];
-  process.stdout.write(
-    process.argv.includes('--json') ? `${JSON.stringify({ figures }, null, 2)}\n` : formatTable(figures),
-  );
+  const histories = wants('history') ? await measureHistories(folder) : new Map<number, Figure[]>();
+  if (process.argv.includes('--json')) {
+    const long = [...histories].flatMap(([messages, of]) =>
+      of.map((figure) => ({ ...figure, name: `${messages.toLocaleString('en')}: ${figure.name}` })),
+    );
+    process.stdout.write(`${JSON.stringify({ figures: [...figures, ...long] }, null, 2)}\n`);
+  } else {
+    if (figures.length > 0) process.stdout.write(formatTable(figures));
+    if (histories.size > 0) process.stdout.write(growthTable(histories));
+  }
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -248,6 +248,8 @@ describe('a search', () => {
               .map(({ id }) => id)
               .reverse();
             expect(found, text).toEqual(expected);
+            const first = store.searchMessages({ text, limit: 2 }).map(({ message }) => message.id);
+            expect(first, text).toEqual(expected.slice(0, 2));
           }
           // The days count each message once, whatever the index has of it.
           const { incoming, outgoing } = store.selectTotals(null);
@@ -257,6 +259,27 @@ describe('a search', () => {
       ),
       { numRuns: 120 },
     );
+  });
+
+  it('finds what lies behind many messages that begin almost alike', () => {
+    database.exec('DELETE FROM messages');
+    indexAnew(database);
+    while (store.continueIndexing({ limit: 100 }));
+    const written = (word: string): Written => ({
+      peer: 'ana',
+      isOut: false,
+      words: [word],
+      year: 2020,
+      month: 0,
+      isFile: false,
+    });
+    store.importMessages(Array.from({ length: 30 }, () => toNewMessage(written('antenna'))));
+    store.importMessages(Array.from({ length: 2_000 }, () => toNewMessage(written('antelope'))));
+    const find = (text: string) =>
+      store.searchMessages({ text, limit: 50 }).map(({ message }) => message.text);
+    expect(find('antenn')).toEqual(Array.from({ length: 30 }, () => 'antenna'));
+    expect(find('ante')).toEqual(Array.from({ length: 50 }, () => 'antelope'));
+    expect(find('ante -antelope')).toHaveLength(30);
   });
 
   it('has in its index the words of a text, their beginnings, and characters and pairs where there are no spaces', () => {

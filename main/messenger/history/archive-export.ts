@@ -27,6 +27,7 @@ import {
   sessionLine,
 } from './export-parts.ts';
 import { archiveKeyOf, newArchiveKey } from './passphrase.ts';
+import { ahead } from './read-ahead.ts';
 
 /** What goes into it: all, some conversations, or the newest thousand messages that a search finds. */
 export type ArchiveSelection =
@@ -65,6 +66,8 @@ interface Progress {
 }
 
 const PAGE = 500;
+/** Pages that are being written: the thread of the archive never waits for the next. */
+const MAX_UNDER_WAY = 8;
 
 /** The name under which it grows. */
 export function unfinishedArchive(path: string): string {
@@ -92,11 +95,19 @@ async function write(options: ArchiveExportOptions, part: string): Promise<Manif
   await using writer = await openPart(part, options.passphrase);
   const { plan, progress: begun } = await beginOrGoOn(options, writer, part);
   let progress = begun;
-  for await (const messages of pagesOf(store, plan, progress)) {
-    signal?.throwIfAborted();
-    progress = await writePage(options, writer, messages, progress);
-    const { counts } = progress;
-    options.receiveProgress?.(counts);
+  const underWay: Promise<unknown>[] = [];
+  try {
+    for await (const messages of ahead(pagesOf(store, plan, progress))) {
+      signal?.throwIfAborted();
+      const page = await writePage(options, writer, messages, progress);
+      ({ progress } = page);
+      underWay.push(page.written);
+      if (underWay.length >= MAX_UNDER_WAY) await underWay.shift();
+      options.receiveProgress?.(progress.counts);
+    }
+    while (underWay.length > 0) await underWay.shift();
+  } finally {
+    await Promise.allSettled(underWay);
   }
   do signal?.throwIfAborted();
   while (await writer.call('mergeArchiveIndex', null));
@@ -240,7 +251,7 @@ async function writePage(
   writer: ArchiveWriter,
   page: readonly PlacedMessage[],
   before: Progress,
-): Promise<Progress> {
+): Promise<{ progress: Progress; written: Promise<unknown> }> {
   const messages = await withSettledNames(writer, page);
   const { add, chain } = chainOf(before.chain);
   const files: WrittenFile[] = [];
@@ -256,13 +267,15 @@ async function writePage(
   };
   const after = messages.at(-1)?.message.position ?? before.after;
   const progress: Progress = { after, chain: chain(), counts };
-  await writer.call('insertArchivePage', {
+  const written = writer.call('insertArchivePage', {
     messages,
     files,
     progress: JSON.stringify(progress),
     chain: progress.chain,
   });
-  return progress;
+  // It is looked at when its turn comes.
+  written.catch(() => undefined);
+  return { progress, written };
 }
 
 /** Somebody may be called otherwise from one page to the next: in one archive he has one name. */

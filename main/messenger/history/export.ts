@@ -2,8 +2,8 @@
  * Owns: writing a history, or a part of it, into a folder: streaming, with progress, to be stopped and gone on with.
  * Called by: hosts/headless/history.ts. Calls: store.ts, export-format.ts, export-page.ts, node:fs.
  *
- * What is finished of a conversation is noted in `export.part.json`. Whoever starts again in the same folder goes on
- * behind the last finished one.
+ * Which conversations are finished is noted in `export.part.json`, once a second and when it is stopped. Whoever starts
+ * again in the same folder goes on behind the last one that is noted.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, truncate, writeFile, type FileHandle } from 'node:fs/promises';
@@ -33,6 +33,7 @@ import {
   sessionLine,
 } from './export-parts.ts';
 import { escapeHtml, messageHtml, messageText, pageEnd, pageStart, type PageHead } from './export-page.ts';
+import { ahead } from './read-ahead.ts';
 
 export interface ExportOptions {
   readonly store: Store;
@@ -66,7 +67,9 @@ interface Part {
 }
 
 const PART_FILE = 'export.part.json';
-const PAGE = 200;
+const PAGE = 500;
+/** How far it is is noted, and all of it brought to the disk, no more often than this. */
+const NOTE_MS = 1_000;
 /** Written at once. */
 const CHUNK_CHARS = 256 * 1024;
 
@@ -119,16 +122,26 @@ export async function exportHistory(options: ExportOptions): Promise<Manifest> {
   const addressOf = await accountAddresses(store);
   const part = await readPart(folder, format, options.now ?? Date.now);
   const done = new Set(part.done);
-  for (const conversation of all) {
-    if (done.has(conversation.id) || wanted?.has(conversation.id) === false) continue;
-    signal?.throwIfAborted();
-    const account = addressOf(conversation.accountId);
-    await exportConversation(options, part, conversation, account);
-    part.done.push(conversation.id);
-    part.counts.conversations += 1;
-    await writePart(folder, part);
-    options.receiveProgress?.({ messages: part.counts.messages, conversations: part.counts.conversations });
+  let notedAt = performance.now();
+  try {
+    for (const conversation of all) {
+      if (done.has(conversation.id) || wanted?.has(conversation.id) === false) continue;
+      signal?.throwIfAborted();
+      const account = addressOf(conversation.accountId);
+      await exportConversation(options, part, conversation, account);
+      part.done.push(conversation.id);
+      part.counts.conversations += 1;
+      options.receiveProgress?.({ messages: part.counts.messages, conversations: part.counts.conversations });
+      if (performance.now() - notedAt < NOTE_MS) continue;
+      await writePart(folder, part);
+      notedAt = performance.now();
+    }
+  } catch (error) {
+    // Whoever is stopped is gone on with behind the last that is finished; what stopped him is what counts.
+    await writePart(folder, part).catch(() => undefined);
+    throw error;
   }
+  await writePart(folder, part);
   if (format === 'html') part.files.push(await writeIndex(folder, part.pages));
   if (format === 'jsonl') {
     part.files.push({ path: LINES_FILE, ...(await hashFile(join(folder, LINES_FILE))) });
@@ -174,7 +187,12 @@ async function readPart(folder: string, format: FolderFormat, now: () => number)
   return part;
 }
 
+/** Notes what is finished, when it is on the disk. */
 async function writePart(folder: string, part: Part): Promise<void> {
+  if (part.format === 'jsonl') {
+    await using lines = await open(join(folder, LINES_FILE), 'r+');
+    await lines.sync();
+  }
   const path = join(folder, PART_FILE);
   await writeFile(`${path}.new`, JSON.stringify(part), { flush: true });
   await rename(`${path}.new`, path);
@@ -222,7 +240,6 @@ async function exportConversation(
         if (pending.length >= CHUNK_CHARS) await flush();
       }
       await flush();
-      await handle.sync();
     } finally {
       await handle.close();
     }
@@ -259,15 +276,21 @@ async function* messagesOf(
   conversationId: ConversationId,
 ): AsyncGenerator<ExportedMessage> {
   let { messages } = counts;
-  for (let after = 0; ;) {
+  for await (const page of ahead(pagesOf(store, conversationId))) {
     signal?.throwIfAborted();
-    const page = await store.call('selectExportPage', { conversationId, after, limit: PAGE });
     yield* page;
-    const last = page.at(-1);
-    if (last === undefined) return;
-    after = last.position;
     messages += page.length;
     receiveProgress?.({ messages, conversations: counts.conversations });
+  }
+}
+
+async function* pagesOf(store: Store, conversationId: ConversationId): AsyncGenerator<ExportedMessage[]> {
+  for (let after = 0; ;) {
+    const page = await store.call('selectExportPage', { conversationId, after, limit: PAGE });
+    const last = page.at(-1);
+    if (last !== undefined) yield page;
+    if (last === undefined || page.length < PAGE) return;
+    after = last.position;
   }
 }
 

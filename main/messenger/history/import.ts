@@ -41,8 +41,10 @@ export interface ImportResult {
 
 type MessageLine = Extract<ExportLine, { type: 'message' }>;
 
-/** Messages in one commit: enough that what each costs is little beside what they cost themselves, and nobody waits long. */
-const BATCH = 2_000;
+/** Messages of one call: whoever asks for something else waits for no more than these. */
+const BATCH = 1_000;
+/** Calls under way: the store puts several into one commit, and never waits for the next. */
+const MAX_UNDER_WAY = 32;
 
 /** Imports. Rejects with ExportError when a line is not as it was written; what came before it is in. */
 export async function importHistory(options: ImportOptions): Promise<ImportResult> {
@@ -50,24 +52,39 @@ export async function importHistory(options: ImportOptions): Promise<ImportResul
   await using source = await openExport(from, passphrase);
   const conversations = new Map<string, ConversationId>();
   let batch: NewMessage[] = [];
+  const underWay: { readonly count: number; readonly added: Promise<number> }[] = [];
   let messages = 0;
   let added = 0;
-  const flush = async (): Promise<void> => {
-    if (batch.length === 0) return;
-    messages += batch.length;
-    added += await store.call('importMessages', batch);
-    batch = [];
+  const settleFirst = async (): Promise<void> => {
+    const first = underWay.shift();
+    if (first === undefined) return;
+    added += await first.added;
+    messages += first.count;
     options.receiveProgress?.({ messages });
   };
-  for await (const line of source.lines()) {
-    if (line.type === 'conversation') conversations.set(line.id, await openConversation(store, line));
-    if (line.type !== 'message') continue;
-    const conversationId = conversations.get(line.conversation);
-    if (conversationId === undefined) throw new ExportError(`${line.conversation}: no such conversation`);
-    batch.push(await toNewMessage(options, source.attachments, line, conversationId));
-    if (batch.length >= BATCH) await flush();
+  const hand = async (): Promise<void> => {
+    const call = store.call('importMessages', batch);
+    // It is looked at when its turn comes.
+    call.catch(() => undefined);
+    underWay.push({ count: batch.length, added: call });
+    batch = [];
+    if (underWay.length >= MAX_UNDER_WAY) await settleFirst();
+  };
+  try {
+    for await (const line of source.lines()) {
+      if (line.type === 'conversation') conversations.set(line.id, await openConversation(store, line));
+      if (line.type !== 'message') continue;
+      const conversationId = conversations.get(line.conversation);
+      if (conversationId === undefined) throw new ExportError(`${line.conversation}: no such conversation`);
+      batch.push(await toNewMessage(options, source.attachments, line, conversationId));
+      if (batch.length >= BATCH) await hand();
+    }
+    if (batch.length > 0) await hand();
+    while (underWay.length > 0) await settleFirst();
+  } finally {
+    // Nothing goes on behind the back of who has asked for it.
+    await Promise.allSettled(underWay.map((call) => call.added));
   }
-  await flush();
   return { conversations: conversations.size, messages, added };
 }
 

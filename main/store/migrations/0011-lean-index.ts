@@ -17,8 +17,8 @@ CREATE VIRTUAL TABLE message_words USING fts5 (
 INSERT INTO message_words (message_words, rank) VALUES ('pgsz', 8080);
 INSERT INTO message_words (message_words, rank) VALUES ('hashsize', 16777216);
 INSERT INTO message_words (message_words, rank) VALUES ('secure-delete', 1);
--- Pieces are put together in idle time; while messages come only when there are very many, and never all at once.
-INSERT INTO message_words (message_words, rank) VALUES ('automerge', 64);
+-- Pieces are put together in idle time; while messages come only when there are many, and never all at once.
+INSERT INTO message_words (message_words, rank) VALUES ('automerge', 16);
 INSERT INTO message_words (message_words, rank) VALUES ('crisismerge', 1000);
 ALTER TABLE search_backlog ADD COLUMN uncounted_below INTEGER NOT NULL DEFAULT 0;
 UPDATE search_backlog SET uncounted_below = below, below = (SELECT coalesce(max(position), 0) + 1 FROM messages);

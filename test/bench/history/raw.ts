@@ -2,6 +2,7 @@
  * Owns: what SQLite itself needs for the same: the limit that the store is compared with. Called by: measure.ts.
  * Calls: main/store for the file and for the words that the index is asked for.
  */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDatabase, type Database } from '../../../main/store/database.ts';
 import { messengerMigrations } from '../../../main/store/migrations/messenger.ts';
@@ -11,8 +12,8 @@ import { summarise } from '../summary.ts';
 import type { Corpus } from './corpus.ts';
 
 const ROUNDS = 100;
-const ROWS = 20_000;
-const ROWS_A_COMMIT = 2_000;
+const ROWS = 48_000;
+const ROWS_A_COMMIT = 16_000;
 
 function medianMs(work: (round: number) => unknown, rounds = ROUNDS): number {
   return summarise(
@@ -34,6 +35,27 @@ export class RawHistory implements Disposable {
 
   static async open(path: string, key: Uint8Array | undefined): Promise<RawHistory> {
     return new RawHistory(await openDatabase(path, messengerMigrations, undefined, key));
+  }
+
+  /** All rows, the last active first. */
+  conversations(): number {
+    const rows = this.#database.prepare('SELECT * FROM conversations ORDER BY last_activity_ms DESC').raw();
+    return medianMs(() => rows.all());
+  }
+
+  /** A month of days. */
+  days(from: (round: number) => number): number {
+    const rows = this.#database
+      .prepare('SELECT * FROM message_days WHERE conversation = ? AND day BETWEEN ? AND ?')
+      .raw();
+    return medianMs((round) => rows.all(1 + (round % 20), from(round), from(round) + 31));
+  }
+
+  firstUnread(): number {
+    const row = this.#database.prepare(
+      'SELECT min(position) FROM messages INDEXED BY messages_unread WHERE conversation = ? AND state >= 7',
+    );
+    return medianMs((round) => row.get(1 + (round % 20)));
   }
 
   /** Fifty rows before a position. */
@@ -72,11 +94,12 @@ export async function measureRawInserts(
   corpus: Corpus,
   key: Uint8Array | undefined,
 ): Promise<{ singleMs: number; bulkPerSecond: number }> {
-  const database = await openDatabase(join(folder, 'raw.sqlite'), [], undefined, key);
+  const path = join(folder, 'raw.sqlite');
+  const database = await openDatabase(path, [], undefined, key);
   try {
     database.exec(`CREATE TABLE texts (text TEXT);
-      CREATE VIRTUAL TABLE text_words USING fts5 (words, content = '', columnsize = 0, detail = none);
-      INSERT INTO text_words (text_words, rank) VALUES ('pgsz', 8080), ('hashsize', 16777216);`);
+      CREATE VIRTUAL TABLE text_words USING fts5 (words, content = '', columnsize = 0, detail = none, tokenize = 'ascii');
+      INSERT INTO text_words (text_words, rank) VALUES ('pgsz', 8080), ('hashsize', 16777216), ('automerge', 16);`);
     const text = database.prepare('INSERT INTO texts VALUES (?)');
     const words = database.prepare('INSERT INTO text_words (rowid, words) VALUES (?, ?)');
     const insert = (row: { text: string; words: string }) =>
@@ -103,5 +126,6 @@ export async function measureRawInserts(
     };
   } finally {
     database.close();
+    rmSync(path);
   }
 }
