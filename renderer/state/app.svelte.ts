@@ -6,6 +6,7 @@ import type { AppInfo } from '../../shared/ipc/contract.ts';
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
+import { CallError } from '../../shared/ipc/error-codes.ts';
 import { isMentioned, memberNames } from '../../shared/mentions.ts';
 import type { Client } from '../api/client.ts';
 import { Locale } from '../i18n/locale.svelte.ts';
@@ -334,28 +335,33 @@ export class AppState {
 
   async #readEverything(): Promise<void> {
     await this.reading.load();
-    const [info] = await Promise.all([
-      this.client.call('app.info', {}),
+    const parts = [
       this.settings.load(),
       this.accounts.load(),
       this.contacts.load(),
       this.conversations.load(),
       this.groups.load(),
+      this.presence.load(),
+      this.drafts.load(),
       this.marks.load(),
       this.sessions.load(),
+      this.imServer.load(),
+      this.history.load(),
       this.historyJob.load(),
+      this.lock.load(),
       this.thread.resynchronise(),
-      ...(this.writes
-        ? [
-            this.presence.load(),
-            this.drafts.load(),
-            this.imServer.load(),
-            this.history.load(),
-            this.lock.load(),
-          ]
-        : []),
-    ]);
+    ];
+    const [info] = await Promise.all([this.client.call('app.info', {}), ...parts.map(allowMissing)]);
     this.info = info;
     if (this.writes) void this.#takeLink();
+  }
+}
+
+/** What a window does not have that only reads stays empty. */
+async function allowMissing(part: Promise<void>): Promise<void> {
+  try {
+    await part;
+  } catch (error) {
+    if (!(error instanceof CallError && error.code === 'read-only')) throw error;
   }
 }

@@ -197,3 +197,31 @@ it('axe-core finds nothing: a group, its members, a message to one of them, a ne
   await page.getByRole('group', { name: 'People' }).waitFor();
   await check(page, 'new group');
 });
+
+it('axe-core finds nothing: a history that is opened, its passphrase, a window that only reads', async () => {
+  const converting = await open('converting');
+  await converting.getByRole('progressbar').waitFor();
+  await check(converting, 'converting');
+  const locked = await open('locked');
+  await locked.getByRole('button', { name: 'Unlock' }).waitFor();
+  await locked.keyboard.type('wrong');
+  await locked.keyboard.press('Enter');
+  await locked.getByRole('alert').waitFor();
+  await check(locked, 'locked');
+  await locked.getByRole('button', { name: /Passphrase forgotten/ }).click();
+  await check(locked, 'recovery key');
+  const reading = await open('reading');
+  await reading.locator(first).first().click();
+  await reading.getByRole('button', { name: 'Take it with you' }).click();
+  await reading.getByRole('button', { name: 'Details of this conversation' }).click();
+  await check(reading, 'reading');
+  const talking = await open('talking');
+  await talking.getByRole('button', { name: 'Settings' }).click();
+  await talking.getByRole('button', { name: 'Set a passphrase' }).click();
+  const form = talking.locator('form').filter({ has: talking.getByLabel('Once more') });
+  await form.getByRole('textbox', { name: 'Passphrase', exact: true }).fill('a long one here');
+  await form.getByLabel('Once more').fill('a long one here');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await talking.getByRole('button', { name: 'I have kept it' }).waitFor();
+  await check(talking, 'recovery card');
+});

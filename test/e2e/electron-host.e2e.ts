@@ -3,39 +3,23 @@
  * points of Electron's security checklist.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exportArchive } from '../../main/messenger/history/archive-export.ts';
 import { CONTENT_SECURITY_POLICY } from '../../main/hosts/window-files.ts';
-import { openFilledHistory } from '../support/filled-history.ts';
 import {
-  findElectronBinary,
-  launchElectron,
-  launchStandIn,
+  callInPage as call,
+  electronHosts,
   ROOT,
+  SOON,
   type ElectronDriver,
 } from '../support/electron-driver.ts';
-
-const binary = findElectronBinary();
-const HOSTS = [
-  { name: 'stand-in (an emulation)', missing: undefined, launch: launchStandIn },
-  {
-    name: 'real Electron',
-    missing: binary === undefined ? 'its binary was not fetched (npm start does)' : undefined,
-    launch: (profile: string, files?: readonly string[]) => launchElectron(binary ?? '', profile, files),
-  },
-];
-
-/** In the page: the answer of a call, or the reason why there is none. */
-const call = (name: string, input: unknown = {}) =>
-  `window.parley.invoke(${JSON.stringify(name)}, ${JSON.stringify(input)}).catch((error) => 'refused: ' + error.message)`;
 
 /** Long enough for a navigation to begin. */
 const pause = () => new Promise((done) => setTimeout(done, 300));
 
-for (const { name, missing, launch } of HOSTS) {
+for (const { name, missing, launch } of electronHosts) {
   if (missing !== undefined) console.log(`Skipped: the desktop program on ${name}: ${missing}.`);
 
   describe.skipIf(missing !== undefined)(`desktop program on ${name}`, () => {
@@ -70,14 +54,16 @@ for (const { name, missing, launch } of HOSTS) {
       }, null);
 
     it('shows the window with its page', async () => {
-      await expect.poll(() => driver.page('document.querySelector("#app").childElementCount > 0')).toBe(true);
+      await expect
+        .poll(() => driver.page('document.querySelector("#app").childElementCount > 0'), SOON)
+        .toBe(true);
       const visible = () =>
         driver.main(
           ({ BrowserWindow }) => BrowserWindow.getAllWindows().map((window) => window.isVisible()),
           null,
         );
       // It is shown when it is ready to be, a moment after its page is there.
-      await expect.poll(visible).toEqual([true]);
+      await expect.poll(visible, SOON).toEqual([true]);
     });
 
     it('carries calls of the contract and refuses what is none', async () => {
@@ -342,107 +328,6 @@ for (const { name, missing, launch } of HOSTS) {
       expect(files.filter((file) => file.endsWith('-wal'))).toEqual([]);
       expect(files).toContain('window.json');
       expect(existsSync(join(profile, 'instance.sock'))).toBe(false);
-    });
-  });
-}
-
-for (const { name, missing, launch } of HOSTS) {
-  describe.skipIf(missing !== undefined)(`windows that only read on ${name}`, () => {
-    let folder: string;
-    let driver: ElectronDriver;
-
-    beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'parley-electron-'));
-      for (const each of ['one', 'two']) {
-        await mkdir(join(folder, each));
-        await using store = await openFilledHistory(join(folder, each));
-        const path = join(folder, `${each}.parley`);
-        await exportArchive({ store, path, selection: { conversations: null }, program: 'test' });
-      }
-      driver = await launch(join(folder, 'profile'), [join(folder, 'one.parley')]);
-    });
-
-    afterAll(async () => {
-      await driver.quit();
-      await rm(folder, { recursive: true, force: true });
-    });
-
-    const addresses = () =>
-      driver.main(
-        ({ BrowserWindow }) => BrowserWindow.getAllWindows().map(({ webContents }) => webContents.getURL()),
-        null,
-      );
-    /** In the page of that window. */
-    const inWindow = <Result>(url: string, code: string) =>
-      driver.main(
-        ({ BrowserWindow }, [wanted, expression]) => {
-          const window = BrowserWindow.getAllWindows().find((each) => each.webContents.getURL() === wanted);
-          if (window === undefined) throw new Error(`no window ${wanted}`);
-          return window.webContents.executeJavaScript(expression) as Promise<Result>;
-        },
-        [url, code] as const,
-      );
-    const start = (...words: string[]) =>
-      driver.main(({ app }, argv) => {
-        app.emit('second-instance', {}, ['parley', ...argv], '/');
-      }, words);
-    const [first, second] = ['app://reading-1/index.html', 'app://reading-2/index.html'] as const;
-
-    it('a file on the command line opens one, and nothing of the profile', async () => {
-      await expect.poll(addresses).toEqual([first]);
-      await expect
-        .poll(() => inWindow(first, call('reading.status')))
-        .toMatchObject({ ok: true, value: { name: 'one.parley', check: { state: 'whole' } } });
-      expect(await inWindow(first, call('settings.set', { key: 'history.hold', value: true }))).toMatchObject(
-        {
-          ok: false,
-          code: 'read-only',
-        },
-      );
-      expect(existsSync(join(folder, 'profile', 'history.sqlite'))).toBe(false);
-    });
-
-    it('a second start with a file opens another, with the same one none', async () => {
-      await start(join(folder, 'two.parley'));
-      await expect.poll(addresses).toEqual([first, second]);
-      await start('--flag', join(folder, 'one.parley'));
-      await expect
-        .poll(() => inWindow(second, call('reading.status')))
-        .toMatchObject({ value: { name: 'two.parley' } });
-      expect(await addresses()).toEqual([first, second]);
-    });
-
-    it('files of messages come from the archive of the window that asks', async () => {
-      const asked = (url: string) =>
-        inWindow<number>(url, "fetch('/files/file').then(({ status }) => status)");
-      // No picture: it is there, and is not shown.
-      expect(await asked(first)).toBe(404);
-      expect(await inWindow(first, call('conversation.list'))).toMatchObject({ ok: true });
-    });
-
-    it('a start without a file opens the messenger beside them', async () => {
-      await start();
-      await expect.poll(addresses).toEqual([first, second, 'app://parley/index.html']);
-      await expect
-        .poll(() => inWindow('app://parley/index.html', call('reading.status')))
-        .toMatchObject({ ok: true, value: null });
-      expect(existsSync(join(folder, 'profile', 'history.sqlite'))).toBe(true);
-    });
-
-    it('macOS hands files over in an event of its own', async () => {
-      await driver.main(({ BrowserWindow }, wanted) => {
-        BrowserWindow.getAllWindows()
-          .find(({ webContents }) => webContents.getURL() === wanted)
-          ?.close();
-      }, second);
-      await expect.poll(addresses).toEqual([first, 'app://parley/index.html']);
-      await driver.main(
-        ({ app }, file) => {
-          app.emit('open-file', { preventDefault: () => undefined }, file);
-        },
-        join(folder, 'two.parley'),
-      );
-      await expect.poll(addresses).toEqual([first, 'app://parley/index.html', 'app://reading-3/index.html']);
     });
   });
 }

@@ -122,3 +122,22 @@ async function waitForPage(driver: ElectronDriver): Promise<void> {
     await new Promise((done) => setTimeout(done, 50));
   }
 }
+
+/** An expression for a page: the answer of a call, or the reason why there is none. */
+export const callInPage = (name: string, input: unknown = {}) =>
+  `window.parley.invoke(${JSON.stringify(name)}, ${JSON.stringify(input)}).catch((error) => 'refused: ' + error.message)`;
+
+/** A machine that has much to do takes longer. */
+export const SOON = { timeout: 20_000 };
+
+const binary = findElectronBinary();
+
+/** The stand-in, and the real one where it is. */
+export const electronHosts = [
+  { name: 'stand-in (an emulation)', missing: undefined, launch: launchStandIn },
+  {
+    name: 'real Electron',
+    missing: binary === undefined ? 'its binary was not fetched (npm start does)' : undefined,
+    launch: (profile: string, files?: readonly string[]) => launchElectron(binary ?? '', profile, files),
+  },
+];

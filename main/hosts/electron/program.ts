@@ -116,7 +116,15 @@ export class Program implements AsyncDisposable {
   async #talk(words: readonly string[], hidden: boolean): Promise<void> {
     this.#links = words;
     this.#talking ??= this.#openMessenger();
-    if (!(await this.#talking)) {
+    let isOurs: boolean;
+    try {
+      isOurs = await this.#talking;
+    } catch (error) {
+      // Another attempt begins anew.
+      this.#talking = undefined;
+      throw error;
+    }
+    if (!isOurs) {
       dialog.showErrorBox(
         'Parley is running already',
         'It runs in another window or without one. End it there first.',
@@ -135,8 +143,10 @@ export class Program implements AsyncDisposable {
     // Electron's own lock keeps other Electrons out; this one the other hosts, which share the profile.
     const taken = await takeInstanceLock(profile);
     if ('shown' in taken) return false;
-    const lock = this.#lifetime.own(taken.lock);
-    const door = this.#lifetime.own(
+    const { lock } = taken;
+    const opening = this.#lifetime.own(new Lifetime());
+    opening.own(lock);
+    const door = opening.own(
       AppDoor.start({
         ...{ profile, log, set },
         host: 'electron',
@@ -147,7 +157,12 @@ export class Program implements AsyncDisposable {
       }),
     );
     this.#door = door;
-    await door.ready();
+    try {
+      await door.ready();
+    } catch (error) {
+      await opening[Symbol.asyncDispose]();
+      throw error;
+    }
     const window = new MainWindow({
       ...{ profile, preload, log },
       api: door.api,
