@@ -50,8 +50,8 @@ function message(wireId: string, into = conversationId): NewMessage {
   };
 }
 
-function part(number: number, into = conversationId): NewMessage[] {
-  return Array.from({ length: 20 }, (_, index) => message(`${number}-${index}`, into));
+function part(number: number, into = conversationId, length = 20): NewMessage[] {
+  return Array.from({ length }, (_, index) => message(`${number}-${index}`, into));
 }
 
 it('answers each when it is on disk', async () => {
@@ -74,15 +74,15 @@ it('answers each when it is on disk', async () => {
 it('lets what is asked meanwhile go first', async () => {
   const order: string[] = [];
   const imports = Array.from({ length: 60 }, async (_, number) => {
-    await store.call('importMessages', part(number));
+    await store.call('importMessages', part(number, conversationId, 200));
     order.push('import');
   });
   const urgent = store.insertMessage({ ...message('urgent'), state: 'received' }).then(() => {
     order.push('urgent');
   });
   await Promise.all([...imports, urgent]);
-  // What had been begun is answered before it.
-  expect(order.indexOf('urgent')).toBeLessThanOrEqual(16);
+  // What had been begun when it came is answered before it, and most of them were not.
+  expect(order.indexOf('urgent')).toBeLessThan(40);
   const found = await store.search({ text: 'urgent', limit: 9 });
   expect(found).toHaveLength(1);
 });
