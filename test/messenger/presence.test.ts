@@ -7,6 +7,7 @@ import { SipPeer } from '../support/sip-peer.ts';
 
 /** The server tells everything at once. */
 const AT_ONCE = { notifyMs: 1, watcherInfoMs: 1, deviceListMs: 1 };
+const PATIENT = { timeout: 10_000 };
 const addressOf = (user: string) => `${user}@${DOMAIN}`;
 
 let world: World;
@@ -85,7 +86,7 @@ describe('presence between people who talk with each other', () => {
     const bob = await world.join('bob');
     await bob.meet('tom');
     const watchers = () => world.server.presence.presence.watchersOf('tom').pending;
-    await expect.poll(watchers).toEqual([addressOf('bob')]);
+    await expect.poll(watchers, PATIENT).toEqual([addressOf('bob')]);
     expect(await seenBy(bob, 'tom')).toBeUndefined();
     // That he has been told shows when he wants to be asked.
     await set(tom, 'visibleTo', 'asked');
@@ -151,7 +152,7 @@ describe('who asks to see somebody', () => {
     await isAskedBy(tom, 'bob');
     expect((await decide(tom, 'bob', { presence: 'block' })).asks).toEqual([]);
     const rule = () => world.server.presence.rules.rule('tom', addressOf('bob'));
-    await expect.poll(rule).toEqual({ presence: 'block', blocked: false });
+    await expect.poll(rule, PATIENT).toEqual({ presence: 'block', blocked: false });
     await bob[Symbol.asyncDispose]();
     const again = await world.openPerson('bob', { name: 'bob' });
     await again.online();
@@ -221,7 +222,7 @@ describe('rules about people', () => {
     for (const device of [home, work]) {
       await device.until('both', async () => (await accountOf(device)).rules.length === 2);
     }
-    await expect.poll(() => world.server.presence.rules.of('tom').size).toBe(2);
+    await expect.poll(() => world.server.presence.rules.of('tom').size, PATIENT).toBe(2);
   });
 });
 
@@ -262,7 +263,9 @@ describe('who is blocked', () => {
     await back.online();
     expect(await back.texts(ofTom, 'in')).toEqual(['before']);
     await decide(back, 'bob', { blocked: false });
-    await expect.poll(() => world.server.presence.rules.isBlocked('tom', addressOf('bob'))).toBe(false);
+    await expect
+      .poll(() => world.server.presence.rules.isBlocked('tom', addressOf('bob')), PATIENT)
+      .toBe(false);
     await bob.becomes(await bob.send(ofBob, 'after'), 'sent', 'delivered');
     expect(await back.received(ofTom, 2)).toEqual(['before', 'after']);
     await sees(back, 'bob', 'available');
@@ -282,7 +285,7 @@ describe('who is blocked', () => {
       new Map([[addressOf('bob'), { presence: 'ask', blocked: true }]]),
     );
     await device.register();
-    await expect.poll(() => world.server.deferredCount()).toBe(0);
+    await expect.poll(() => world.server.deferredCount(), PATIENT).toBe(0);
     expect(
       world.wire.filter(({ direction, text }) => direction === 'out' && text.startsWith('MESSAGE')),
     ).toEqual([]);
