@@ -1,7 +1,7 @@
 /**
  * Owns: `npm run bench`: how fast the flow, a message, the start and the SIP engine are, beside the raw limits of the
  * machine. Called by: the command line; `--json` prints one object, `--only flow`, `sip`, `msrp`,
- * `relay`, `files`, `history` or (only so) `endurance` a part.
+ * `relay`, `files`, `history`, `window` or (only so) `endurance` a part.
  * Calls: the programs as processes, raw-limits.ts, sip/load.ts, msrp/figures.ts.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -24,6 +24,7 @@ import { measureHistory } from './history/measure.ts';
 import { measureMsrpFigures } from './msrp/figures.ts';
 import { measureRelayFigures } from './relay/figures.ts';
 import { loadMissing, measureEndurance, measureLoad, type CleanRate } from './sip/load.ts';
+import { measureWindow, windowMissing } from './window/measure.ts';
 import { summarise, type Figure, type Summary } from './summary.ts';
 
 const SESSIONS = 30;
@@ -216,6 +217,15 @@ function option(name: string): string | undefined {
   return at < 0 ? undefined : process.argv[at + 1];
 }
 
+/** Over a history of `--messages` (100,000 when nothing is said). */
+async function measureTheWindow(folder: string): Promise<Figure[]> {
+  if (windowMissing !== undefined) {
+    process.stderr.write(`${windowMissing}\n`);
+    return [];
+  }
+  return measureWindow(join(folder, 'window'), Number(option('--messages') ?? 100_000));
+}
+
 /** Histories of each length in `--messages 100000,1000000`; `--keep FOLDER`: they stay there for the next run. */
 async function measureHistories(folder: string): Promise<Map<number, Figure[]>> {
   const keep = option('--keep');
@@ -235,6 +245,7 @@ try {
     ...(wants('flow') ? await measureAll(folder) : []),
     ...(wants('sip') ? await measureSip() : []),
     ...(only === 'endurance' ? await measureSipEndurance() : []),
+    ...(wants('window') ? await measureTheWindow(folder) : []),
     ...(wants('msrp') ? await measureMsrpFigures() : []),
     ...(wants('relay') ? await measureRelayFigures() : []),
     ...(wants('files') ? await measureFiles() : []),

@@ -1,0 +1,55 @@
+/**
+ * Owns: what is measured inside the window: functions that run in its page. Called by: measure.ts. Calls: the DOM.
+ * Each stands for itself: nothing outside of it is there in the page.
+ */
+
+/** Clicks the nth row of the list; ms until a message of its conversation has been painted. */
+export async function openConversation(nth: number): Promise<number> {
+  const painted = () => new Promise<void>((done) => requestAnimationFrame(() => setTimeout(done)));
+  const row = document.querySelectorAll<HTMLElement>('nav li button')[nth];
+  if (row === undefined) return NaN;
+  row.scrollIntoView({ block: 'nearest' });
+  await painted();
+  const before = document.querySelector('[data-id]')?.getAttribute('data-id');
+  const began = performance.now();
+  row.click();
+  for (;;) {
+    await painted();
+    const now = document.querySelector('[data-id]')?.getAttribute('data-id');
+    if ((now ?? null) !== null && now !== before) return performance.now() - began;
+    if (performance.now() - began > 5_000) return NaN;
+  }
+}
+
+/** Scrolls up for so many frames; the time of each frame in ms. */
+export async function scrollUp(frames: number): Promise<number[]> {
+  const scroller = document.querySelector<HTMLElement>('.scroller');
+  if (scroller === null) return [];
+  const times: number[] = [];
+  let last = performance.now();
+  for (let frame = 0; frame < frames; frame += 1) {
+    scroller.scrollTop -= 60;
+    await new Promise(requestAnimationFrame);
+    const now = performance.now();
+    times.push(now - last);
+    last = now;
+  }
+  return times;
+}
+
+/** Begins to note how long it takes from each key to the frame that shows it. */
+export function watchKeys(): void {
+  const times: number[] = [];
+  (globalThis as unknown as { keyTimes: number[] }).keyTimes = times;
+  document.querySelector('textarea')?.addEventListener('input', (event) => {
+    const began = event.timeStamp;
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => times.push(performance.now() - began);
+    // What is posted in a frame arrives when the frame has been made.
+    requestAnimationFrame(() => channel.port2.postMessage(null));
+  });
+}
+
+export function keyTimes(): number[] {
+  return (globalThis as unknown as { keyTimes: number[] }).keyTimes;
+}

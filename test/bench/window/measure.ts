@@ -1,0 +1,204 @@
+/**
+ * Owns: how the window behaves over a long history, in a real browser: start, opening conversations, scrolling, typing
+ * while a file runs, memory, and how long the program behind it is held up meanwhile.
+ * Called by: ../main.ts. Calls: the browser host as a process, playwright-core, history/generate.ts.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { chromium, type Page } from 'playwright-core';
+import { introduce, startPlayer, startServer } from '../../../main/hosts/headless/flow-conversation.ts';
+import { openHistoryKey } from '../../../main/messenger/history/history-key.ts';
+import { historyOf } from '../../../main/messenger/profile.ts';
+import { filePermissionSecrets } from '../../../main/messenger/secrets.ts';
+import { openDatabase } from '../../../main/store/database.ts';
+import { messengerMigrations } from '../../../main/store/migrations/messenger.ts';
+import { generate } from '../history/generate.ts';
+import { summarise, type Figure } from '../summary.ts';
+import { keyTimes, openConversation, scrollUp, watchKeys } from './in-page.ts';
+
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const HOST = fileURLToPath(new URL('../../../main/hosts/browser/main.ts', import.meta.url));
+const DELAYS = new URL('loop-delay.ts', import.meta.url).href;
+const WINDOW = fileURLToPath(new URL('../../../out/renderer', import.meta.url));
+const OPENED = 200;
+const FRAMES = 300;
+const KEYS = 60;
+const KEY_MS = 40;
+const FILE_BYTES = 2 * 1024 ** 3;
+
+/** Why this part cannot be measured here, or `undefined`. */
+export const windowMissing = !existsSync(CHROMIUM)
+  ? 'The window is not measured: there is no Chromium (Debian package chromium)'
+  : existsSync(join(WINDOW, 'index.html'))
+    ? undefined
+    : 'The window is not measured: it is not built ("npm run build")';
+
+/** The browser host over a profile, with a link to its window. */
+class Host implements AsyncDisposable {
+  readonly url: string;
+  readonly #process: ChildProcess;
+  readonly #delays: string;
+
+  private constructor(url: string, process: ChildProcess, delays: string) {
+    this.url = url;
+    this.#process = process;
+    this.#delays = delays;
+  }
+
+  static async start(profile: string, delays: string): Promise<Host> {
+    const args = ['--import', DELAYS, HOST, '--profile', profile];
+    const env = { ...process.env, PARLEY_BENCH_DELAYS: delays };
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
+    for await (const line of createInterface({ input: child.stdout })) {
+      const url = /https?:\/\/\S+/.exec(line)?.[0];
+      if (url !== undefined) return new Host(url, child, delays);
+    }
+    throw new Error('the browser host ended before it had a link');
+  }
+
+  /** Of its event loop since it was asked last. */
+  async delays(): Promise<{ readonly p50: number; readonly p99: number; readonly max: number }> {
+    await rm(this.#delays, { force: true });
+    this.#process.kill('SIGUSR2');
+    while (!existsSync(this.#delays)) await new Promise((done) => setTimeout(done, 20));
+    await new Promise((done) => setTimeout(done, 50));
+    return JSON.parse(await readFile(this.#delays, 'utf8')) as Awaited<ReturnType<Host['delays']>>;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = once(this.#process, 'exit');
+    this.#process.kill('SIGTERM');
+    await ended;
+  }
+}
+
+/** Bob's profile with so many messages, and Tom as one of his contacts, at a server that runs. */
+async function prepare(folder: string, profile: string, messages: number) {
+  await mkdir(profile, { recursive: true });
+  const key = await openHistoryKey(profile, filePermissionSecrets);
+  await generate(historyOf(profile), messages, key);
+  const { program, sip } = await startServer(folder, { bob: 'bench-bob', tom: 'bench-tom' });
+  const uri = sip.find((one) => one.endsWith('transport=tcp')) ?? '';
+  const tom = await startPlayer(folder, 'tom', 'bench-tom', uri, ['--set', 'files.acceptContactsMb=4096']);
+  let account: string;
+  {
+    await using bob = await startPlayer(folder, 'bob', 'bench-bob', uri);
+    account = bob.account.id;
+    await introduce(bob, tom);
+  }
+  const database = await openDatabase(historyOf(profile), messengerMigrations, undefined, key);
+  database.prepare("UPDATE conversations SET account_id = ? WHERE account_id = 'bench'").run(account);
+  database.close();
+  return { program, tom };
+}
+
+/** Gzip bytes of the code that the window loads at its start. */
+async function bundleBytes(): Promise<number> {
+  const folder = join(WINDOW, 'assets');
+  const scripts = (await readdir(folder)).filter((name) => /\.(?:js|css)$/.test(name));
+  const html = await readFile(join(WINDOW, 'index.html'), 'utf8');
+  let bytes = 0;
+  for (const name of scripts) {
+    if (html.includes(name)) bytes += gzipSync(await readFile(join(folder, name))).length;
+  }
+  return bytes;
+}
+
+async function heapBytes(page: Page): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  await session.send('HeapProfiler.collectGarbage');
+  await session.send('Performance.enable');
+  const { metrics } = await session.send('Performance.getMetrics');
+  return metrics.find(({ name }) => name === 'JSHeapUsedSize')?.value ?? NaN;
+}
+
+/** All figures of the window over a history of so many messages. */
+export async function measureWindow(folder: string, messages: number): Promise<Figure[]> {
+  // The players' profiles lie beside each other, by their names.
+  const profile = join(folder, 'bob');
+  const { program, tom } = await prepare(folder, profile, messages);
+  await using _server = program;
+  await using _tom = tom;
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
+  });
+  try {
+    const page = await browser.newPage({ viewport: { width: 1240, height: 780 } });
+    const began = performance.now();
+    await using host = await Host.start(profile, join(folder, 'delays.json'));
+    const linked = performance.now();
+    await page.goto(host.url);
+    await page.locator('nav li button').first().waitFor();
+    const shown = performance.now();
+    await host.delays();
+
+    const opened: number[] = [];
+    for (let nth = 0; nth < OPENED; nth += 1) opened.push(await page.evaluate(openConversation, nth));
+    const heap = await heapBytes(page);
+
+    // The conversation with most messages.
+    await page.evaluate(openConversation, 1);
+    await page.waitForTimeout(500);
+    const frames = await page.evaluate(scrollUp, FRAMES);
+    const browsing = await host.delays();
+
+    const file = join(folder, 'large.bin');
+    await writeFile(file, '');
+    await truncate(file, FILE_BYTES);
+    await page.locator('nav li button', { hasText: 'Tom' }).first().click();
+    await page.getByRole('textbox', { name: /^Message to/ }).waitFor();
+    await page.locator('input[type=file]').setInputFiles(file);
+    await page.locator('progress, [role=progressbar]').first().waitFor();
+    await page.evaluate(watchKeys);
+    await page.getByRole('textbox', { name: /^Message to/ }).focus();
+    await host.delays();
+    for (let key = 0; key < KEYS; key += 1) {
+      await page.keyboard.press('abcdefgh '.charAt(key % 9));
+      await page.waitForTimeout(KEY_MS);
+    }
+    const isRunning = (await page.locator('progress, [role=progressbar]').count()) > 0;
+    const keys = summarise(await page.evaluate(keyTimes));
+    const carrying = await host.delays();
+    if (!isRunning) process.stderr.write('  The file was through before the typing was.\n');
+    return figuresOf({ start: shown - began, window: shown - linked, opened, heap, frames, keys }).concat([
+      { name: 'program held up, browsing', unit: 'ms', p50: browsing.p50, p99: browsing.p99 },
+      { name: 'program held up, beside a file', unit: 'ms', p50: carrying.p50, p99: carrying.p99 },
+      { name: 'code of the window, gzip', unit: 'bytes', p50: await bundleBytes() },
+    ]);
+  } finally {
+    await browser.close();
+  }
+}
+
+function figuresOf(all: {
+  readonly start: number;
+  readonly window: number;
+  readonly opened: readonly number[];
+  readonly heap: number;
+  readonly frames: readonly number[];
+  readonly keys: { readonly p50: number; readonly p95: number };
+}): Figure[] {
+  const opened = summarise(all.opened.filter((ms) => !Number.isNaN(ms)));
+  const frames = summarise(all.frames);
+  return [
+    { name: 'window: program started to list shown', unit: 'ms', p50: all.start },
+    { name: 'window: link opened to list shown', unit: 'ms', p50: all.window },
+    { name: 'window: conversation opened to painted', unit: 'ms', p50: opened.p50, p99: opened.p99 },
+    { name: 'window: frames while scrolling', unit: 'ms', p50: frames.p50, p99: frames.p99 },
+    { name: 'window: longest frame while scrolling', unit: 'ms', p50: Math.max(...all.frames) },
+    {
+      name: 'window: key to paint beside a file (p50, p95)',
+      unit: 'ms',
+      p50: all.keys.p50,
+      p99: all.keys.p95,
+    },
+    { name: `window: heap after ${OPENED} conversations`, unit: 'bytes', p50: all.heap },
+  ];
+}
