@@ -3,9 +3,7 @@
  * Called by: main.ts (alone), hosts (embedded). Calls: registrar.ts, b2bua.ts, deferred-messages.ts, sip/embedded-agent.ts.
  */
 import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { systemClock, type Clock } from '../base/clock.ts';
 import type { EventLimits } from '../base/event-limits.ts';
 import { Lifetime } from '../base/lifetime.ts';
@@ -14,7 +12,7 @@ import type { Log } from '../base/log.ts';
 import type { PresenceLimits } from '../base/presence-limits.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
-import { openEmbeddedAgent, type EmbeddedNetwork } from '../sip/embedded-agent.ts';
+import { openServerAgent, type ServerAgent } from './server-agent.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { hostOfAddress } from '../sip/uri.ts';
 import { StoreThread } from '../store/store-thread.ts';
@@ -62,7 +60,7 @@ interface Parts {
   readonly rooms: ChatRooms | undefined;
   readonly metrics: ServerMetrics;
   readonly store: ImServerStore;
-  readonly network: EmbeddedNetwork;
+  readonly network: ServerAgent;
   readonly announcement: { text: string | undefined };
   /** The configuration as it counts now. */
   readonly live: { config: ServerConfig };
@@ -156,18 +154,8 @@ export class ImServer implements AsyncDisposable {
         },
       });
       lifetime.own(registrar);
-      const { agent, port, tlsPort, network } = await openEmbeddedAgent(
-        {
-          runFolder: runFolderOf(config.data),
-          host: config.host,
-          port: config.port,
-          log,
-          holdsRequests: true,
-          ...(config.tls && certificate ? { tls: certificate, tlsPort: config.tls.port } : {}),
-          ...(options.tap ? { tap: options.tap } : {}),
-        },
-        lifetime,
-      );
+      const network = await openServerAgent({ config, certificate, log, tap: options.tap }, lifetime);
+      const { agent, port, tlsPort } = network;
       const live = { config };
       const metrics = new ServerMetrics();
       const { domain } = config;
@@ -381,11 +369,4 @@ function serve(
 /** Nobody else is referred anywhere. */
 async function refuseRefer(request: AgentServerRequest): Promise<void> {
   await request.respond(405, { headers: { Allow: ALLOWED } });
-}
-
-/** A Unix socket's path has to fit into 104 bytes on every system. */
-function runFolderOf(data: string): string {
-  const inside = join(data, 'run');
-  if (inside.length <= 70) return inside;
-  return join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), `parley-${randomBytes(4).toString('hex')}`);
 }

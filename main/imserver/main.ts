@@ -130,7 +130,9 @@ async function run(values: Values): Promise<void> {
 async function check(config: ServerConfig): Promise<void> {
   const certificate = config.tls === undefined ? undefined : await readCertificate(config.tls);
   await readIdentity(config, certificate);
-  say(JSON.stringify(config, null, 2));
+  const { drachtio } = config;
+  const shown = drachtio === undefined ? config : { ...config, drachtio: { ...drachtio, secret: '(set)' } };
+  say(JSON.stringify(shown, null, 2));
 }
 
 async function ask(config: ServerConfig, method: 'GET' | 'POST', path: string): Promise<unknown> {

@@ -33,6 +33,14 @@ export const serverConfigSchema = v.strictObject({
   port: v.optional(port, 0),
   /** SIP over TLS on a port of its own: certificate (with its chain) and key, PEM files. Port 0: a free one. */
   tls: v.optional(v.strictObject({ cert: file, key: file, port: v.optional(port, 5_061) })),
+  /** SIP by a drachtio server instead of the engine inside: `host`, `port` and `tls` are then its own. */
+  drachtio: v.optional(
+    v.strictObject({
+      host: v.optional(address, '127.0.0.1'),
+      port: v.optional(count(1, 65_535), 9_022),
+      secret: v.pipe(v.string(), v.minLength(1), v.maxLength(1_000)),
+    }),
+  ),
   /** MSRP relay (RFC 4976) for people whom nobody reaches directly. */
   relay: v.optional(
     v.strictObject({

@@ -206,13 +206,16 @@ describe('the program', () => {
       relay: { port: 2855, enabled: true },
       digest: ['MD5', 'SHA-256'],
     });
+    const onDrachtio = await run(['check'], { env: { PARLEY_IMSERVER_DRACHTIO_SECRET: 'do not tell' } });
+    expect(JSON.parse(onDrachtio.stdout)).toMatchObject({ drachtio: { port: 9_022 } });
+    expect(onDrachtio.stdout).not.toContain('do not tell');
     const schema = JSON.parse((await run(['schema'])).stdout) as {
       additionalProperties: boolean;
       properties: Record<string, { properties?: Record<string, unknown> }>;
     };
     expect(schema.additionalProperties).toBe(false);
     const keys = Object.keys(JSON.parse(good.stdout) as object);
-    expect(Object.keys(schema.properties).sort()).toEqual([...keys, 'tls', 'metrics'].sort());
+    expect(Object.keys(schema.properties).sort()).toEqual([...keys, 'tls', 'metrics', 'drachtio'].sort());
     expect(schema.properties['relay']?.properties?.['port']).toEqual({
       type: 'integer',
       minimum: 0,

@@ -55,6 +55,8 @@ export interface ServerOptions {
   /** Keys of `rooms` in the configuration. */
   readonly rooms?: Readonly<Record<string, unknown>>;
   readonly roomLimits?: Partial<RoomLimits>;
+  /** A drachtio server that speaks SIP for it. */
+  readonly drachtio?: { readonly host: string; readonly port: number; readonly secret: string };
   /** Files of a certificate: TLS as well. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
@@ -90,7 +92,14 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts it, on the port of last time. */
-  async startServer({ digest, tls, rooms, presence, ...options }: ServerOptions = {}): Promise<void> {
+  async startServer({
+    digest,
+    tls,
+    rooms,
+    presence,
+    drachtio,
+    ...options
+  }: ServerOptions = {}): Promise<void> {
     this.#server = await ImServer.start({
       config: checkServerConfig(
         {
@@ -98,6 +107,7 @@ export class World implements AsyncDisposable {
           port: this.port,
           data: join(this.folder, 'imserver'),
           ...(digest ? { digest } : {}),
+          ...(drachtio ? { drachtio } : {}),
           ...(rooms ? { rooms } : {}),
           ...(presence ? { presence } : {}),
           ...(tls ? { tls: { ...tls, port: 0 } } : {}),

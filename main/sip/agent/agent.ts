@@ -49,9 +49,9 @@ const ROUTED = [
   'publish',
 ];
 
-/** A drachtio server that is away is dialled again at least this often. */
 /** Requests that may wait for their handlers; a server makes them in far less than a second. */
 const MAX_HELD = 1_000;
+/** A drachtio server that is away is dialled again at least this often. */
 const REDIAL_MAX_MS = 5_000;
 
 /** A SIP user agent: sends requests, hands incoming ones to the handler of their method. */
@@ -151,7 +151,11 @@ export class SipAgent implements AsyncDisposable {
       });
     });
     this.#lifetime.defer(() => {
-      srf.disconnect();
+      try {
+        srf.disconnect();
+      } catch (error) {
+        this.#log.debug('engine.disconnect-failed', { error });
+      }
     });
     srf.connect({ host, port, secret, enablePing: true, reconnect: { retryMaxDelay: REDIAL_MAX_MS } });
     await connected;

@@ -94,7 +94,12 @@ export function createSrf(): DrachtioSrf {
       // The request function of the layer below srf: no promise, no digest retry of its own.
       srf.app.request(options, callback);
     },
-    disconnect: () => srf.disconnect(),
+    disconnect: () => {
+      // Before it has ever connected it refuses to disconnect, and would go on dialling for ever.
+      const { wp } = (srf.app as unknown as { client?: { wp?: { closing?: boolean } } }).client ?? {};
+      if (wp !== undefined) wp.closing = true;
+      srf.disconnect();
+    },
     on: (event: string, listener: (...args: never[]) => void) => {
       (srf.on as (event: string, listener: (...args: never[]) => void) => void).call(srf, event, listener);
     },
