@@ -29,6 +29,9 @@ export type MessageChange =
 
 const [WAITS, HAS_LEFT, WAS_REFUSED] = [0, 1, 2] as const;
 
+/** What is remembered of a message beside what counts: somebody may change his mind without end. */
+const MAX_PAST_CHANGES = 100;
+
 /** A change of ours that has not left yet. */
 export interface WaitingChange {
   readonly key: number;
@@ -149,6 +152,11 @@ export function messageChangeProcedures(database: Database, index: Pick<SearchIn
     `INSERT INTO message_changes (target, kind, direction, person, text, at_ms, wire_id, live, state)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
+  const forgetOldest = database.prepare<[number, number]>(
+    `DELETE FROM message_changes WHERE target = ? AND live = 0 AND coalesce(state, ${HAS_LEFT}) <> ${WAITS}
+       AND key NOT IN (SELECT key FROM message_changes WHERE target = ? AND live = 0
+         ORDER BY key DESC LIMIT ${MAX_PAST_CHANGES})`,
+  );
   const setText = database.prepare<[string, number]>('UPDATE messages SET text = ? WHERE position = ?');
   const waiting = database.prepare<
     [string, number],
@@ -241,6 +249,7 @@ export function messageChangeProcedures(database: Database, index: Pick<SearchIn
         const live = change.kind === 'no-reaction' ? 0 : 1;
         const kind = CHANGE_KINDS.indexOf(change.kind);
         insert.run(position, kind, direction, person, kept, input.atMs, input.wireId, live, state);
+        forgetOldest.run(position, position);
         if (change.kind === 'edit') putText(target, change.text);
         else if (change.kind === 'takeBack') putText(target, '');
         const row = whole.get(position);

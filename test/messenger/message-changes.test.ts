@@ -136,6 +136,29 @@ describe('between two people with Parley', () => {
     expect(await tomAgain.texts(ofTom, 'in')).toEqual(['By ship!', 'Are you there?']);
   });
 
+  it('somebody who changes his mind without end fills nobody’s disk', async () => {
+    const { tom, ofTom, received } = await openTalk();
+    const { store } = tom.messenger;
+    const known = await store.call('selectWireId', { id: received.id });
+    for (let nth = 0; nth < 300; nth += 1) {
+      await store.call('applyMessageChange', {
+        conversationId: ofTom.id,
+        targetWireId: known?.wireId ?? '',
+        change: { kind: 'edit', text: `text ${nth}` },
+        direction: 'in',
+        person: null,
+        atMs: nth,
+        wireId: `change-${nth}`,
+        waits: false,
+        keepsText: false,
+      });
+    }
+    const [exported] = await store.call('selectExportPage', { conversationId: ofTom.id, after: 0, limit: 1 });
+    expect(exported?.text).toBe('text 299');
+    expect(exported?.changes).toHaveLength(101);
+    expect(exported?.changes.at(-1)).toMatchObject({ kind: 'edit', text: 'text 298', counts: true });
+  });
+
   it('nobody changes what another one has written', async () => {
     const { tom, received } = await openTalk();
     const why = 'Only texts that you have written can be changed or taken back.';
