@@ -240,7 +240,7 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
       await expectTheirs(system);
     });
 
-    it('tells the desktop which links it opens, and the system what it needs', async () => {
+    it('tells the desktop which links and files it opens, and the system what it needs', async () => {
       const { stdout } = await run('sh', [
         '-c',
         'dpkg-deb --fsys-tarfile "$0" | tar -xO ./usr/share/applications/parley.desktop',
@@ -249,7 +249,15 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
       expect(stdout).toContain('\nExec=/opt/Parley/parley %U\n');
       expect(stdout).toContain('\nIcon=parley\n');
       expect(stdout).toContain(
-        '\nMimeType=x-scheme-handler/sip;x-scheme-handler/sips;x-scheme-handler/im;\n',
+        '\nMimeType=application/vnd.parley.archive;x-scheme-handler/sip;x-scheme-handler/sips;x-scheme-handler/im;\n',
+      );
+      const mime = await run('sh', [
+        '-c',
+        'dpkg-deb --fsys-tarfile "$0" | tar -xO ./usr/share/mime/packages/parley.xml',
+        deb('0.1.0'),
+      ]);
+      expect(mime.stdout).toMatch(
+        /<mime-type type="application\/vnd\.parley\.archive">[^]*<glob pattern="\*\.parley"/,
       );
       const field = async (name: string) =>
         (await run('dpkg-deb', ['--field', deb('0.1.0'), name])).stdout.trim();
