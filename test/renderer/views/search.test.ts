@@ -105,3 +105,23 @@ it('files are found by name and show that they are files; contacts without a con
   await settle();
   expect(window.app.conversations.open?.peerAddress).toBe('flora@chat.home.arpa');
 });
+
+it('Enter that comes before the answer opens what was typed, not what was found for less of it', async () => {
+  const window = await openWindow(talkingWorld());
+  const side = show(window.app, Sidebar);
+  const field = side.querySelector<HTMLInputElement>('[role="combobox"]')!;
+  const type = (text: string) => {
+    field.value = text;
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  };
+  field.focus();
+  type('in');
+  await settle();
+  expect(side.querySelectorAll('[role=option]').length).toBeGreaterThan(1);
+  type('installed');
+  field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+  await settle();
+  await settle();
+  const flashed = window.app.thread.messages.find(({ id }) => id === window.app.thread.flashedId);
+  expect(flashed?.text).toContain('Yes, installed');
+});
