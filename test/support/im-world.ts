@@ -130,9 +130,11 @@ export class World implements AsyncDisposable {
 
   /** Requests of `method` that have reached the server. */
   received(method: string): string[] {
+    // One read may hold several messages: what a client sends in one turn arrives together.
     return this.wire
-      .filter(({ direction, text }) => direction === 'in' && text.startsWith(`${method} `))
-      .map(({ text }) => text);
+      .filter(({ direction }) => direction === 'in')
+      .flatMap(({ text }) => text.split(/^(?=[A-Z]+ \S+ SIP\/2\.0\r\n|SIP\/2\.0 \d{3} )/m))
+      .filter((text) => text.startsWith(`${method} `));
   }
 
   /** A messenger on the profile `name`, signed in as `user`. */
