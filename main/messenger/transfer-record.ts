@@ -81,12 +81,18 @@ export class TransferRecord {
     return ['done', 'declined', 'cancelled', 'failed'].includes(this.state);
   }
 
-  /** Changes it on disk and for the window. */
+  /**
+   * Changes it on disk, then for the window: what else the window is told of the message meanwhile was read from the disk,
+   * and must not be the last word.
+   */
   async update(change: Partial<StoredTransfer>): Promise<void> {
     this.#stored = { ...this.#stored, ...change };
     if (change.bytesDone !== undefined) this.#bytes = change.bytesDone;
-    this.#show();
-    await this.#host.store.call('upsertTransfer', this.#stored);
+    try {
+      await this.#host.store.call('upsertTransfer', this.#stored);
+    } finally {
+      this.#show();
+    }
   }
 
   /** Keeps how much is safe, without a word to the window. */
