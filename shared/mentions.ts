@@ -20,6 +20,11 @@ export function memberNames({
   return [name, nickname, address.slice(0, address.lastIndexOf('@'))].filter((one) => one !== '');
 }
 
+/** All the ways in which our user may be named there. */
+export function ownNames(members: readonly GroupMember[], isOurs: (address: string) => boolean): string[] {
+  return members.filter(({ address }) => isOurs(address)).flatMap(memberNames);
+}
+
 const WORD = /[\p{L}\p{N}_]/u;
 
 /** The mentions of these names in a text. Where one name begins another one, the longer one counts. */

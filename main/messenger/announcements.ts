@@ -7,7 +7,7 @@ import type { Group } from '../../shared/domain/group.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { EventEnvelope } from '../../shared/ipc/envelope.ts';
-import { isMentioned, memberNames } from '../../shared/mentions.ts';
+import { isMentioned, ownNames } from '../../shared/mentions.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Release } from '../base/lifetime.ts';
 import type { Commands } from './commands.ts';
@@ -110,8 +110,10 @@ export class Announcements {
   }
 
   #applyGroup({ conversationId, members }: Group): void {
-    const names = members.filter(({ address }) => this.#ours.has(address)).flatMap(memberNames);
-    this.#names.set(conversationId, names);
+    this.#names.set(
+      conversationId,
+      ownNames(members, (address) => this.#ours.has(address)),
+    );
   }
 
   #applyMarks(id: ConversationId, { muted }: Marks): void {

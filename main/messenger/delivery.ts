@@ -106,8 +106,7 @@ export class Delivery {
 
   /** A change of a message in a room: its members read it, each as he can. */
   async sendChangeToRoom(chat: Chat, change: WaitingChange): Promise<SentMessage> {
-    const toSend = changeToSend(change, true);
-    return toSend === undefined ? SAID_BY_NOTHING : sendIntoRoom(chat, toSend, change.to);
+    return sendIntoRoom(chat, referring(change), change.to);
   }
 
   /** What it answers is named to those who follow that, and quoted to others. */
@@ -298,10 +297,13 @@ async function sendIntoRoom(chat: Chat, toSend: TextToSend, to: GroupPerson | nu
 
 /** Undefined: there is no text that would tell somebody who does not follow changes. */
 function changeToSend(change: WaitingChange, takesReferences: boolean): TextToSend | undefined {
-  const { reference, text } = changeInWords(change);
-  const said = { id: change.wireId, text, sentAtMs: change.atMs };
+  const { reference, ...said } = referring(change);
   if (takesReferences) return { ...said, reference };
   return change.change.kind === 'reaction' ? said : undefined;
+}
+
+function referring(change: WaitingChange): TextToSend & { readonly reference: MessageReference } {
+  return { id: change.wireId, sentAtMs: change.atMs, ...changeInWords(change) };
 }
 
 function wrapText(

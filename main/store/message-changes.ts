@@ -125,13 +125,10 @@ export function messageChangeProcedures(database: Database, index: Pick<SearchIn
   const find = targetFinder(database);
   const personKey = groupPeople(database);
   const keyOf = database.prepare<[string], { key: number }>('SELECT key FROM conversations WHERE id = ?');
-  const byPosition = database.prepare<[number], { wire_id: PackedId; id: string }>(
-    'SELECT m.wire_id, c.id FROM messages m JOIN conversations c ON c.key = m.conversation WHERE m.position = ?',
+  const byPosition = database.prepare<[number], { wire_id: PackedId; id: string; text: string }>(
+    'SELECT m.wire_id, m.text, c.id FROM messages m JOIN conversations c ON c.key = m.conversation WHERE m.position = ?',
   );
   const whole = database.prepare<[number], MessageRow>(`${MESSAGE_SELECT} WHERE m.position = ${VALUE}`);
-  const wireIdAt = database.prepare<[number], { wire_id: PackedId; text: string }>(
-    'SELECT wire_id, text FROM messages WHERE position = ?',
-  );
   const there = database.prepare<[number, string, number], { key: number; state: number | null }>(
     'SELECT key, state FROM message_changes WHERE target = ? AND wire_id = ? AND direction = ?',
   );
@@ -269,7 +266,7 @@ export function messageChangeProcedures(database: Database, index: Pick<SearchIn
 
     /** What a message answers: by which id both sides know it, and what it says. Null: it is not here any more. */
     selectQuoted(input: { position: number }): { wireId: string; text: string } | null {
-      const row = wireIdAt.get(input.position);
+      const row = byPosition.get(input.position);
       return row === undefined ? null : { wireId: unpackId(row.wire_id), text: row.text };
     },
 

@@ -5,6 +5,7 @@
  * The same as messages.ts does for one; what is looked up there for each is looked up here for all of them together.
  */
 import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { ExportedChange } from './change-columns.ts';
 import type { Database } from './database.ts';
 import { groupMessages } from './groups.ts';
 import { headerKeeper } from './header-shapes.ts';
@@ -22,6 +23,11 @@ import { FILE, IN, OUT, stateNumber, TEXT } from './message-rows.ts';
 import type { NewMessage } from './messages.ts';
 import type { SearchIndex } from './search-index.ts';
 import { transferProcedures } from './transfers.ts';
+
+/** A message that is taken in, with what has happened to it already. */
+export interface ImportedMessage extends NewMessage {
+  readonly changes?: readonly ExportedChange[] | undefined;
+}
 
 /** A message with that id on the wire; `hasItsId`: its own id is the same. */
 interface Known {
@@ -91,7 +97,7 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
     };
   }
 
-  function takeIn(input: readonly NewMessage[]): number {
+  function takeIn(input: readonly ImportedMessage[]): number {
     const wireKeys = Int32Array.from(input, ({ wireId }) => wireKey(wireId));
     const known = findKnown(wireKeys);
     const keyOf = conversationKeys();
@@ -167,7 +173,7 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
 
   return {
     /** Takes many in, in one commit. Returns how many were new. */
-    importMessages: (input: readonly NewMessage[]): number =>
+    importMessages: (input: readonly ImportedMessage[]): number =>
       // A savepoint for each part of a longer import would make a piece of index of its own for each.
       database.inTransaction ? takeIn(input) : takeInAlone(input),
   };

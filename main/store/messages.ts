@@ -34,8 +34,7 @@ import {
   type MessageRow,
 } from './message-rows.ts';
 import { groupMessages } from './groups.ts';
-import type { ExportedChange } from './change-columns.ts';
-import { changeKeeper, CONVERSATIONS_WITH_CHANGES, replyKeeper } from './message-changes.ts';
+import { CONVERSATIONS_WITH_CHANGES, replyKeeper } from './message-changes.ts';
 import { headerKeeper, type StoredHeaders } from './header-shapes.ts';
 import type { IndexBatch, SearchIndex } from './search-index.ts';
 import { transferProcedures, type StoredTransfer } from './transfers.ts';
@@ -57,8 +56,6 @@ export interface NewMessage {
   readonly headers?: string | null | undefined;
   /** It answers the message with this wire id. */
   readonly replyTo?: string | undefined;
-  /** What has happened to it already: of one that is taken in. */
-  readonly changes?: readonly ExportedChange[] | undefined;
   /** In a group. */
   readonly group?: MessageGroup | undefined;
   /** The message is a file. */
@@ -88,7 +85,6 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   const keepHeaders = headerKeeper(database).keep;
   const putGroup = groupMessages(database);
   const keepReply = replyKeeper(database);
-  const keepChanges = changeKeeper(database);
   const insert = database.prepare(
     `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms,
        headers)
@@ -174,7 +170,6 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     const position = Number(lastInsertRowid);
     const person = putGroup(position, conversation, input.group);
     if (input.replyTo !== undefined) keepReply(position, conversation, input.replyTo);
-    if (input.changes !== undefined) keepChanges(position, conversation, input.changes);
     // What has happened is shown, and neither searched nor counted.
     if ((input.group?.notice ?? null) === null) {
       batch.insert({ ...input, conversation, position, person, isFile: input.file !== undefined });

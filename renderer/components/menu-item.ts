@@ -5,5 +5,7 @@ export interface MenuItem {
   /** Another one in each line. */
   readonly icon: IconName;
   readonly text: string;
+  /** It cannot be undone: it is asked about, with these words, before it runs. */
+  readonly ask?: string;
   readonly run: () => void;
 }

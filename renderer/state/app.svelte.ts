@@ -7,7 +7,7 @@ import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
-import { isMentioned, memberNames } from '../../shared/mentions.ts';
+import { isMentioned, ownNames } from '../../shared/mentions.ts';
 import type { Client } from '../api/client.ts';
 import { Locale } from '../i18n/locale.svelte.ts';
 import { Accounts } from './accounts.svelte.ts';
@@ -210,8 +210,7 @@ export class AppState {
 
   /** As our user may be named in a group. */
   #ownNames(id: ConversationId): string[] {
-    const members = this.groups.get(id)?.members ?? [];
-    return members.filter(({ address }) => this.accounts.isOurs(address)).flatMap(memberNames);
+    return ownNames(this.groups.get(id)?.members ?? [], (address) => this.accounts.isOurs(address));
   }
 
   applyMessageAdded(message: Message): void {

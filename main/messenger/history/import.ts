@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ConversationId, MessageId } from '../../../shared/domain/ids.ts';
 import { messageStateSchema, type MessageState } from '../../../shared/domain/message.ts';
-import type { NewMessage } from '../../store/messages.ts';
+import type { ImportedMessage } from '../../store/message-import.ts';
 import { goneAccountId } from '../../store/accounts.ts';
 import type { Store } from '../../store/store.ts';
 import { safeFileName } from '../file-name.ts';
@@ -51,7 +51,7 @@ export async function importHistory(options: ImportOptions): Promise<ImportResul
   const { store, from, passphrase } = options;
   await using source = await openExport(from, passphrase);
   const conversations = new Map<string, ConversationId>();
-  let batch: NewMessage[] = [];
+  let batch: ImportedMessage[] = [];
   const underWay: { readonly count: number; readonly added: Promise<number> }[] = [];
   let messages = 0;
   let added = 0;
@@ -121,9 +121,9 @@ async function toNewMessage(
   attachments: Attachments,
   line: MessageLine,
   conversationId: ConversationId,
-): Promise<NewMessage> {
+): Promise<ImportedMessage> {
   const { direction, wireId, text, headers, file } = line;
-  const message: NewMessage = {
+  const message: ImportedMessage = {
     // An outgoing message is known by the same id to both sides; an incoming one gets one of ours.
     ...(direction === 'out' ? { id: wireId as MessageId } : {}),
     conversationId,

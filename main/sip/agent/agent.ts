@@ -151,11 +151,7 @@ export class SipAgent implements AsyncDisposable {
       });
     });
     this.#lifetime.defer(() => {
-      try {
-        srf.disconnect();
-      } catch (error) {
-        this.#log.debug('engine.disconnect-failed', { error });
-      }
+      this.#endLink();
     });
     srf.connect({ host, port, secret, enablePing: true, reconnect: { retryMaxDelay: REDIAL_MAX_MS } });
     await connected;
@@ -214,7 +210,10 @@ export class SipAgent implements AsyncDisposable {
   }
 
   #disconnect(): void {
-    if (!this.#connected) return;
+    if (this.#connected) this.#endLink();
+  }
+
+  #endLink(): void {
     try {
       this.#srf.disconnect();
     } catch (error) {
