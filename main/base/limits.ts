@@ -398,6 +398,8 @@ export const IMSERVER_LIMITS = {
   userSweepMs: 15_000,
   /** What a caller hears while no new sessions are taken. */
   drainRetryAfterS: 30,
+  /** What others hear while nothing can be stored. */
+  storeRetryAfterS: 10,
   /** Connections of whoever runs the server, and one question of his. */
   maxControlConnections: 32,
   controlRequestMs: 10_000,

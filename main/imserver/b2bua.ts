@@ -18,14 +18,14 @@ import type { DeferredMessages } from './deferred-messages.ts';
 import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Registrar } from './registrar.ts';
-import type { UserFile } from './user-file.ts';
+import type { Users } from './users.ts';
 
 export interface B2buaOptions {
   readonly agent: SipAgent;
   readonly credentials: Credentials;
   readonly registrar: Registrar;
   readonly deferred: Pick<DeferredMessages, 'settled'>;
-  readonly users: UserFile;
+  readonly users: Users;
   readonly rules: ContactRulesBook;
   readonly domain: string;
   readonly metrics: ServerMetrics;

@@ -16,13 +16,13 @@ import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
 import type { ImServerStore } from './imserver-store.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Registrar } from './registrar.ts';
-import type { UserFile } from './user-file.ts';
+import type { Users } from './users.ts';
 
 export interface DeferredMessagesOptions {
   readonly agent: SipAgent;
   readonly credentials: Credentials;
   readonly registrar: Registrar;
-  readonly users: UserFile;
+  readonly users: Users;
   readonly rules: ContactRulesBook;
   readonly store: ImServerStore;
   readonly domain: string;
@@ -112,7 +112,12 @@ export class DeferredMessages implements Disposable {
    */
   async settled(users: readonly string[]): Promise<void> {
     const waiting = await Promise.all(
-      users.map(async (user) => this.#options.registrar.isOnline(user) && (await this.#hasWaiting(user))),
+      users.map(
+        async (user) =>
+          this.#options.registrar.isOnline(user) &&
+          // A session has not to wait for a store that does not answer.
+          (await this.#hasWaiting(user).catch(() => false)),
+      ),
     );
     const busy = users.filter((_user, index) => waiting[index]);
     if (busy.length === 0) return;
@@ -220,6 +225,18 @@ export class DeferredMessages implements Disposable {
   }
 
   async #deliverAll(user: string, { arrived }: Delivery): Promise<'done' | 'later'> {
+    const { store } = this.#options;
+    if (!(await store.call('hasDeferred', { recipient: user, nowMs: this.#clock.now() }))) return 'done';
+    // One node alone, so that each message goes out once and in its order.
+    if (!(await store.claimQueue(user))) return 'later';
+    try {
+      return await this.#deliverQueue(user, arrived);
+    } finally {
+      await store.releaseQueue(user);
+    }
+  }
+
+  async #deliverQueue(user: string, arrived: Delivery['arrived']): Promise<'done' | 'later'> {
     const { store } = this.#options;
     for (;;) {
       const waiting = await store.call('selectDeferred', {

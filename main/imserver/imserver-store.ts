@@ -1,8 +1,16 @@
 /**
- * Owns: the type of the IM Server's store. Called by: imserver.ts, registrar.ts, deferred-messages.ts.
- * Calls: store/store-thread.ts.
+ * Owns: which engine keeps what the IM Server knows. Called by: imserver.ts; the type everywhere.
+ * Calls: store/sqlite-server-store.ts.
  */
-import type { ImServerProcedures } from '../store/imserver-tables.ts';
-import type { StoreThread } from '../store/store-thread.ts';
+import { join } from 'node:path';
+import type { Log } from '../base/log.ts';
+import type { ServerStore } from '../store/server-store.ts';
+import { SqliteServerStore } from '../store/sqlite-server-store.ts';
+import type { ServerConfig } from './server-config.ts';
 
-export type ImServerStore = StoreThread<ImServerProcedures>;
+export type ImServerStore = ServerStore;
+
+/** Rejects with StoreError. */
+export function openImServerStore({ data }: ServerConfig, log: Log): Promise<ImServerStore> {
+  return SqliteServerStore.open(join(data, 'imserver.sqlite'), log);
+}

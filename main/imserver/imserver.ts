@@ -3,7 +3,6 @@
  * Called by: main.ts (alone), hosts (embedded). Calls: registrar.ts, b2bua.ts, deferred-messages.ts, sip/embedded-agent.ts.
  */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { systemClock, type Clock } from '../base/clock.ts';
 import type { EventLimits } from '../base/event-limits.ts';
 import { Lifetime } from '../base/lifetime.ts';
@@ -15,15 +14,14 @@ import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import { openServerAgent, type ServerAgent } from './server-agent.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { hostOfAddress } from '../sip/uri.ts';
-import { StoreThread } from '../store/store-thread.ts';
-import type { ImServerProcedures } from '../store/imserver-tables.ts';
+import { StoreError } from '../store/database.ts';
 import type { RoomLimits } from '../base/room-limits.ts';
 import { ChatRooms } from './rooms/chat-rooms.ts';
 import { B2bua } from './b2bua.ts';
 import { ContactRulesBook } from './contact-rules-book.ts';
 import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
-import type { ImServerStore } from './imserver-store.ts';
+import { openImServerStore, type ImServerStore } from './imserver-store.ts';
 import type { MsrpRelay } from './msrp-relay.ts';
 import { PresenceServer } from './presence-server.ts';
 import { Registrar } from './registrar.ts';
@@ -33,6 +31,7 @@ import { compareConfigs, type ReloadOutcome } from './imserver-reload.ts';
 import type { PasswordCheck } from './password-check.ts';
 import { ConfigError, readCertificate, type ServerConfig } from './server-config.ts';
 import { UserFile } from './user-file.ts';
+import type { Users } from './users.ts';
 
 export interface ImServerOptions {
   readonly config: ServerConfig;
@@ -51,7 +50,7 @@ export interface ImServerOptions {
 }
 
 interface Parts {
-  readonly users: UserFile;
+  readonly users: Users;
   readonly passwords: PasswordCheck;
   readonly registrar: Registrar;
   readonly b2bua: B2bua;
@@ -69,7 +68,7 @@ interface Parts {
 /** A running IM Server. */
 export class ImServer implements AsyncDisposable {
   readonly domain: string;
-  readonly users: UserFile;
+  readonly users: Users;
   readonly passwords: PasswordCheck;
   readonly registrar: Registrar;
   readonly metrics: ServerMetrics;
@@ -109,12 +108,7 @@ export class ImServer implements AsyncDisposable {
     const lifetime = new Lifetime();
     try {
       await mkdir(config.data, { recursive: true, mode: 0o700 });
-      const store = lifetime.own(
-        await StoreThread.open<ImServerProcedures>(
-          { kind: 'imserver', path: join(config.data, 'imserver.sqlite') },
-          log,
-        ),
-      );
+      const store = lifetime.own(await openImServerStore(config, log));
       const users = new UserFile(config.data, config.domain);
       const credentials = new Credentials({
         users,
@@ -348,6 +342,11 @@ function serve(
       const began = performance.now();
       try {
         await handler(request);
+      } catch (error) {
+        // What cannot be stored is not accepted: whoever has it keeps it, and comes again.
+        if (!(error instanceof StoreError) || request.answered) throw error;
+        const later = { 'Retry-After': String(IMSERVER_LIMITS.storeRetryAfterS) };
+        await request.respond(503, { reason: 'It cannot be stored now', headers: later });
       } finally {
         metrics.observeRequest(method, (performance.now() - began) / 1_000);
       }

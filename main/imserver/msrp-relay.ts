@@ -22,11 +22,11 @@ import type { PasswordCheck } from './password-check.ts';
 import { RelayAdmission } from './relay-admission.ts';
 import { RelayLink, type RelayHost, type RelayStats } from './relay-link.ts';
 import { RelayPlaces, type RelayPlace } from './relay-place.ts';
-import type { UserFile } from './user-file.ts';
+import type { Users } from './users.ts';
 
 export interface MsrpRelayOptions {
   readonly passwords: PasswordCheck;
-  readonly users: UserFile;
+  readonly users: Users;
   readonly log: Log;
   readonly host: string;
   /** 0: a free one. */

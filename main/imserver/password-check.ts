@@ -9,7 +9,7 @@ import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import { DIGEST_ALGORITHMS, digestAlgorithm, digestResponse, type DigestAlgorithm } from '../sip/digest.ts';
 import { formatAuthValue, parseAuthValues, type AuthValue } from '../sip/headers.ts';
 import { AttemptGuard } from './attempt-guard.ts';
-import type { UserFile } from './user-file.ts';
+import type { Users } from './users.ts';
 
 /** What credentials are for. */
 export interface PasswordRequest {
@@ -25,7 +25,7 @@ export type PasswordOutcome =
   { readonly kind: 'right'; readonly user: string } | { readonly kind: 'wrong' | 'stale' | 'locked' };
 
 export interface PasswordCheckOptions {
-  readonly users: UserFile;
+  readonly users: Users;
   readonly realm: string;
   /** What is offered, in this order; default: all, the best first. */
   readonly algorithms?: readonly DigestAlgorithm[];
@@ -37,7 +37,7 @@ export interface PasswordCheckOptions {
 export class PasswordCheck {
   readonly realm: string;
   readonly stats = { wrong: 0, locked: 0 };
-  readonly #users: UserFile;
+  readonly #users: Users;
   #algorithms: readonly DigestAlgorithm[];
   readonly #clock: Clock;
   readonly #limits: ImServerLimits;

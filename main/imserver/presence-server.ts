@@ -18,14 +18,14 @@ import { PublishRequests } from './publish-requests.ts';
 import type { Registrar } from './registrar.ts';
 import { RegistrationEvents } from './registration-events.ts';
 import { RulesPackage } from './rules-package.ts';
-import type { UserFile } from './user-file.ts';
+import type { Users } from './users.ts';
 import { WatcherList } from './watcher-list.ts';
 
 export interface PresenceServerOptions {
   readonly agent: SipAgent;
   readonly credentials: Credentials;
   readonly registrar: Registrar;
-  readonly users: UserFile;
+  readonly users: Users;
   readonly store: ImServerStore;
   readonly rules: ContactRulesBook;
   readonly domain: string;

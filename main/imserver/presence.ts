@@ -12,11 +12,11 @@ import type { Credentials } from './credentials.ts';
 import type { PresenceAsks } from './presence-asks.ts';
 import type { Publications } from './publications.ts';
 import type { Registrar } from './registrar.ts';
-import type { UserFile } from './user-file.ts';
+import type { Users } from './users.ts';
 
 export interface PresenceOptions {
   readonly credentials: Pick<Credentials, 'userOfUri'>;
-  readonly users: UserFile;
+  readonly users: Users;
   readonly registrar: Pick<Registrar, 'isOnline'>;
   readonly publications: Publications;
   readonly rules: ContactRulesBook;

@@ -52,7 +52,7 @@ export class Registrar implements Disposable {
   readonly #options: RegistrarOptions;
   readonly #clock: Clock;
   readonly #limits: ImServerLimits;
-  readonly #bindings = new Map<string, Binding[]>();
+  readonly #bindings = new Map<string, readonly Binding[]>();
   readonly #crowd: Crowd;
   #sweepTimer: Timer | undefined;
 
@@ -180,12 +180,16 @@ export class Registrar implements Disposable {
     for (const [user, known] of this.#bindings) {
       const left = known.filter(({ expiresMs }) => expiresMs > nowMs);
       if (left.length === known.length) continue;
-      if (left.length === 0) this.#bindings.delete(user);
-      else this.#bindings.set(user, left);
+      this.#put(user, left);
       this.#tellLeft(user, known, left);
       if (left.length === 0) this.#options.receiveChange?.(user);
       this.#options.receiveDevices?.(user);
     }
+  }
+
+  #put(user: string, devices: readonly Binding[]): void {
+    if (devices.length === 0) this.#bindings.delete(user);
+    else this.#bindings.set(user, devices);
   }
 
   /**
@@ -256,10 +260,16 @@ export class Registrar implements Disposable {
     }
     this.#tellLeft(user, before, devices);
     const { store, log } = this.#options;
-    await Promise.all([
-      ...gone.map((contact) => store.call('deleteBinding', { user, contact })),
-      ...bound.map((binding) => store.call('upsertBinding', binding)),
-    ]);
+    try {
+      await Promise.all([
+        ...gone.map((contact) => store.call('deleteBinding', { user, contact })),
+        ...bound.map((binding) => store.call('upsertBinding', binding)),
+      ]);
+    } catch (error) {
+      // He is told that it was not done, and so it is, unless another device has come meanwhile.
+      if (this.#bindings.get(user) === devices) this.#put(user, before);
+      throw error;
+    }
     log.info('registrar.changed', { user, devices: devices.length });
     if (devices.length > 0 !== wasOnline) this.#options.receiveChange?.(user);
     if (namesOf(devices) !== namesOf(before)) this.#options.receiveDevices?.(user);

@@ -11,13 +11,13 @@ import type { MsrpIdentity } from '../msrp/tls-identity.ts';
 import { MsrpRelay } from './msrp-relay.ts';
 import type { PasswordCheck } from './password-check.ts';
 import { ConfigError, readCertificate, type ServerConfig } from './server-config.ts';
-import type { UserFile } from './user-file.ts';
+import type { Users } from './users.ts';
 
 export interface RelayStartOptions {
   readonly config: ServerConfig;
   readonly log: Log;
   readonly passwords: PasswordCheck;
-  readonly users: UserFile;
+  readonly users: Users;
   /** That of SIP. */
   readonly certificate: { readonly cert: string; readonly key: string } | undefined;
   readonly relayLimits?: Partial<RelayLimits>;

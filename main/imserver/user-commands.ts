@@ -7,6 +7,7 @@ import { askServer } from './control-client.ts';
 import type { RoomOverview } from './rooms/chat-rooms.ts';
 import { ConfigError, type ServerConfig } from './server-config.ts';
 import { UserFile, UserFileError } from './user-file.ts';
+import type { Users } from './users.ts';
 
 export interface UserCommandOptions {
   readonly password?: string | undefined;
@@ -41,7 +42,7 @@ export async function runUserCommand(
 }
 
 type Change = (
-  users: UserFile,
+  users: Users,
   user: string,
   config: ServerConfig,
   options: UserCommandOptions,
@@ -65,7 +66,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
 };
 
 async function setPassword(
-  users: UserFile,
+  users: Users,
   user: string,
   { domain }: ServerConfig,
   { password, readPassword, displayName, say }: UserCommandOptions,
@@ -86,7 +87,7 @@ async function refuseRoom(user: string, { data, domain }: ServerConfig): Promise
   }
 }
 
-async function setDisabled(users: UserFile, user: string, disabled: boolean): Promise<void> {
+async function setDisabled(users: Users, user: string, disabled: boolean): Promise<void> {
   if (!(await users.setDisabled(user, disabled))) throw unknown(user);
 }
 

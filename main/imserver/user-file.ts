@@ -8,6 +8,7 @@ import * as v from 'valibot';
 import { IMSERVER_LIMITS } from '../base/limits.ts';
 import { isReservedName } from '../base/room-names.ts';
 import { DIGEST_ALGORITHMS, digestHa1, type DigestAlgorithm } from '../sip/digest.ts';
+import type { User, Users } from './users.ts';
 
 const userSchema = v.object({
   displayName: v.optional(v.string(), ''),
@@ -18,8 +19,6 @@ const userSchema = v.object({
 });
 const fileSchema = v.object({ realm: v.string(), users: v.record(v.string(), userSchema) });
 
-export type User = v.InferOutput<typeof userSchema>;
-
 /** The user file is damaged, or a user cannot be added. The message says what to do. */
 export class UserFileError extends Error {
   override readonly name = 'UserFileError';
@@ -28,7 +27,7 @@ export class UserFileError extends Error {
 export const USER_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** The users of one server. Changes that another process makes to the file are seen at the next look. */
-export class UserFile {
+export class UserFile implements Users {
   readonly path: string;
   readonly #realm: string;
   #users = new Map<string, User>();

@@ -1,4 +1,7 @@
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openDatabase } from '../../main/store/database.ts';
+import { imserverMigrations } from '../../main/store/migrations/imserver.ts';
 import { DOMAIN, World } from '../support/im-world.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { RawDevice } from '../support/raw-device.ts';
@@ -170,4 +173,28 @@ it('a device that has come does not wait until the one that is gone is given up'
   await gone.peer.request('MESSAGE');
   const tom = world.own(await RawDevice.join('tom', world.port));
   expect(await receive(tom, 1)).toEqual(['one']);
+});
+
+it('what cannot be stored is not accepted: 503 and when to come again, and it is taken when the disk has room', async () => {
+  const database = await openDatabase(join(world.folder, 'imserver', 'imserver.sqlite'), imserverMigrations);
+  for (const table of ['deferred_messages', 'bindings']) {
+    database.exec(
+      `CREATE TRIGGER full_${table} BEFORE INSERT ON ${table} BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END`,
+    );
+  }
+  const refused = await bob.ask('MESSAGE', {
+    uri: `sip:tom@${DOMAIN}`,
+    to: `<sip:tom@${DOMAIN}>`,
+    body: 'one',
+  });
+  expect([refused.status, refused.header('Retry-After')]).toEqual([503, '10']);
+  const eve = world.own(await RawDevice.open('eve', world.port));
+  expect((await eve.register()).status).toBe(503);
+  expect(world.server.registrar.isOnline('eve')).toBe(false);
+  for (const table of ['deferred_messages', 'bindings']) database.exec(`DROP TRIGGER full_${table}`);
+  database.close();
+  expect((await eve.register()).status).toBe(200);
+  expect(await send(bob, 'two')).toBe(202);
+  const tom = world.own(await RawDevice.join('tom', world.port));
+  expect(await receive(tom, 1)).toEqual(['two']);
 });

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DOMAIN, passwordOf, World } from '../support/im-world.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -205,25 +206,26 @@ describe('credentials', () => {
 
   it('a user who is added, changed or removed in the file while the server runs', async () => {
     const { users } = world.server;
+    const path = join(world.folder, 'imserver', 'users.json');
     await using anna = await RawDevice.open('anna', world.port);
     expect((await anna.register()).status).toBe(401);
-    const file = JSON.parse(await readFile(users.path, 'utf8')) as { users: Record<string, unknown> };
+    const file = JSON.parse(await readFile(path, 'utf8')) as { users: Record<string, unknown> };
     await users.add('anna', passwordOf('anna'));
     expect((await anna.register()).status).toBe(200);
     await users.add('anna', 'changed');
     expect((await anna.register()).status).toBe(401);
     expect((await anna.register({ password: 'changed' })).status).toBe(200);
-    await writeFile(users.path, JSON.stringify(file));
+    await writeFile(path, JSON.stringify(file));
     expect((await anna.register({ password: 'changed' })).status).toBe(401);
   });
 
   it('a user file that is damaged while the server runs refuses nobody for good (500), and heals', async () => {
-    const { users } = world.server;
-    const before = await readFile(users.path, 'utf8');
+    const path = join(world.folder, 'imserver', 'users.json');
+    const before = await readFile(path, 'utf8');
     await using device = await RawDevice.open('tom', world.port);
-    await writeFile(users.path, before.slice(0, 40));
+    await writeFile(path, before.slice(0, 40));
     expect((await device.register()).status).toBe(500);
-    await writeFile(users.path, before);
+    await writeFile(path, before);
     expect((await device.register()).status).toBe(200);
   });
 });

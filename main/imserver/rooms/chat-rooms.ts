@@ -17,7 +17,7 @@ import type { ImServerStore } from '../imserver-store.ts';
 import { isInnerAddress } from '../inner-address.ts';
 import type { Registrar } from '../registrar.ts';
 import type { ServerConfig } from '../server-config.ts';
-import type { UserFile } from '../user-file.ts';
+import type { Users } from '../users.ts';
 import { ConferenceEvents } from './conference-events.ts';
 import { ConferenceFocus } from './conference-focus.ts';
 import { MsrpSwitch } from './msrp-switch.ts';
@@ -34,7 +34,7 @@ export interface ChatRoomsOptions {
   readonly credentials: Credentials;
   readonly registrar: Registrar;
   readonly rules: ContactRulesBook;
-  readonly users: UserFile;
+  readonly users: Users;
   readonly store: ImServerStore;
   readonly log: Log;
   readonly addressToward: (remote: string) => Promise<string>;

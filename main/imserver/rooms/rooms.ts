@@ -9,7 +9,7 @@ import { ROOM_LIMITS, type RoomLimits } from '../../base/room-limits.ts';
 import { createSecretRoomName, isRoomName, isSecretRoomName } from '../../base/room-names.ts';
 import type { StoredRoom } from '../../store/room-tables.ts';
 import type { ImServerStore } from '../imserver-store.ts';
-import type { UserFile } from '../user-file.ts';
+import type { Users } from '../users.ts';
 import { judgeNickname } from './nicknames.ts';
 import { RoomLog } from './room-log.ts';
 import { buildNotice, type RoomNotice } from './room-notice.ts';
@@ -18,7 +18,7 @@ import { Room, type RoomMember } from './room.ts';
 
 export interface RoomsOptions {
   readonly store: ImServerStore;
-  readonly users: UserFile;
+  readonly users: Users;
   readonly domain: string;
   readonly log: Log;
   readonly clock?: Clock;
