@@ -354,6 +354,14 @@ export function keptBytes(bytes: Buffer): Buffer {
   return own;
 }
 
+/**
+ * The same text with a memory of its own: for what is kept for long. What is cut out of a message keeps the whole message
+ * alive, and what was put together keeps its pieces.
+ */
+export function keptText(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
+}
+
 /** Writes a message. Content-Length is always there and always right (RFC 3261 §20.14). */
 export function serialiseSipMessage(message: SipMessage): Buffer {
   const { body } = message;

@@ -7,11 +7,13 @@ import { SIP_LIMITS } from '../../base/limits.ts';
 import {
   cseqOf,
   keptBytes,
+  parseSipMessage,
   serialiseSipMessage,
   SipHeaders,
   type SipRequest,
   type SipResponse,
 } from '../message.ts';
+import type { TransactionSet } from './transaction-set.ts';
 import type { Flow, SipTransport } from './transport.ts';
 import { placeOf, socketSentence, Unreachable } from './unreachable.ts';
 
@@ -52,40 +54,57 @@ export interface ClientTransactionOptions {
   readonly transport: SipTransport;
   readonly clock: Clock;
   readonly user: ClientTransactionUser;
-  /** It has its final response and only absorbs what comes again (Accepted or Completed). */
-  readonly finished: () => void;
-  readonly terminated: () => void;
+  /** Among which transactions it stands, and where. */
+  readonly among: TransactionSet<ClientTransaction>;
+  readonly key: string;
+}
+
+/** What was serialised here. */
+function asRequest(bytes: Buffer): SipRequest {
+  const message = parseSipMessage(bytes);
+  if (message.kind !== 'request') throw new Error('client transaction: not a request');
+  return message;
 }
 
 /** One request on its way. */
 export class ClientTransaction implements Disposable {
-  readonly request: SipRequest;
   readonly flow: Flow;
-  readonly bytes: Buffer;
   readonly #isInvite: boolean;
   readonly #reliable: boolean;
-  readonly #options: ClientTransactionOptions;
+  readonly #options: Omit<ClientTransactionOptions, 'request'>;
+  /** The request and its bytes as long as it may be sent again. */
+  #sending: { readonly request: SipRequest; readonly bytes: Buffer } | undefined;
+  /** Its bytes afterwards, one character each: many wait out their time, and hardly one is looked at again. */
+  #kept = '';
   #state: ClientState;
   #intervalMs: number = SIP_LIMITS.t1Ms;
   /** Timers A and E. */
   #resendTimer: Timer | undefined;
   /** Timers B, F, then D, K, M. */
   #stateTimer: Timer | undefined;
-  #ack: Buffer | undefined;
+  /** The ACK of a 300-699, byte by byte. */
+  #ack: string | undefined;
   #ignoreClose: (() => void) | undefined;
 
-  constructor(options: ClientTransactionOptions) {
+  constructor({ request, ...options }: ClientTransactionOptions) {
     this.#options = options;
-    this.request = options.request;
     this.flow = options.flow;
-    this.bytes = keptBytes(serialiseSipMessage(options.request));
-    this.#isInvite = options.request.method === 'INVITE';
+    this.#sending = { request, bytes: keptBytes(serialiseSipMessage(request)) };
+    this.#isInvite = request.method === 'INVITE';
     this.#reliable = options.flow.transport !== 'udp';
     this.#state = this.#isInvite ? 'calling' : 'trying';
   }
 
   get state(): ClientState {
     return this.#state;
+  }
+
+  get request(): SipRequest {
+    return this.#sending?.request ?? asRequest(this.bytes);
+  }
+
+  get bytes(): Buffer {
+    return this.#sending?.bytes ?? Buffer.from(this.#kept, 'latin1');
   }
 
   /** Sends the request for the first time. */
@@ -135,13 +154,14 @@ export class ClientTransaction implements Disposable {
       }
       if (this.#state === 'accepted') user.receiveResponse(response, flow, bytes);
     } else if (waiting) {
+      const ack = serialiseSipMessage(this.#buildAck(response));
       this.#become('completed');
-      this.#ack = serialiseSipMessage(this.#buildAck(response));
-      this.#options.transport.send(this.flow, this.#ack);
+      this.#ack = ack.toString('latin1');
+      this.#options.transport.send(this.flow, ack);
       this.#arm(this.#reliable ? 0 : SIP_LIMITS.timerDMs, () => this.#become('terminated'));
       user.receiveResponse(response, flow, bytes);
     } else if (this.#state === 'completed' && this.#ack !== undefined) {
-      this.#options.transport.send(this.flow, this.#ack);
+      this.#options.transport.send(this.flow, Buffer.from(this.#ack, 'latin1'));
     }
   }
 
@@ -204,24 +224,28 @@ export class ClientTransaction implements Disposable {
     this.#state = state;
     if (state === 'accepted' || state === 'completed') {
       this.#resendTimer?.[Symbol.dispose]();
-      this.#options.finished();
+      this.#resendTimer = undefined;
+      this.#kept = this.bytes.toString('latin1');
+      this.#sending = undefined;
+      this.#options.among.finish(this.#options.key);
     }
     if (state !== 'terminated') return;
     this.#disarm();
     this.#ignoreClose?.();
-    this.#options.terminated();
+    this.#options.among.remove(this.#options.key);
   }
 
   /** The ACK for a 300-699 (RFC 3261 §17.1.1.3): same branch, To of the response, Route of the request. */
   #buildAck(response: SipResponse): SipRequest {
-    const { headers } = this.request;
+    const { request } = this;
+    const { headers } = request;
     const ack = new SipHeaders([['Via', headers.getAll('via')[0] ?? '']]);
     for (const route of headers.getAll('route')) ack.append('Route', route);
     ack.append('Max-Forwards', '70');
     ack.append('From', headers.get('from') ?? '');
     ack.append('To', response.headers.get('to') ?? headers.get('to') ?? '');
     ack.append('Call-ID', headers.get('call-id') ?? '');
-    ack.append('CSeq', `${cseqOf(this.request).number} ACK`);
-    return { kind: 'request', method: 'ACK', uri: this.request.uri, headers: ack, body: Buffer.alloc(0) };
+    ack.append('CSeq', `${cseqOf(request).number} ACK`);
+    return { kind: 'request', method: 'ACK', uri: request.uri, headers: ack, body: Buffer.alloc(0) };
   }
 }

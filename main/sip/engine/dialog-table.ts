@@ -65,6 +65,7 @@ export class DialogTable implements Disposable {
     dialog.expiry?.[Symbol.dispose]();
     for (const invite of dialog.accepted ?? []) invite[Symbol.dispose]();
     for (const request of dialog.open) request.terminate();
+    dialog.lastInvite?.forget(dialog);
   }
 
   /** The dialog that the application means: the confirmed one, else the early one that was heard of last. */

@@ -4,7 +4,14 @@
  */
 import { ProtocolError } from '../../base/protocol-error.ts';
 import { parseNameAddr, type NameAddr } from '../headers.ts';
-import { cseqOf, type SipHeaders, type SipMessage, type SipRequest, type SipResponse } from '../message.ts';
+import {
+  cseqOf,
+  keptText,
+  type SipHeaders,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+} from '../message.ts';
 import { addressOfHost, isNumericHost, tryParseSipUri, type SipUri } from '../uri.ts';
 import type { Application } from './application.ts';
 import type { Flow } from './transport.ts';
@@ -12,7 +19,7 @@ import { tagOf } from './transaction-table.ts';
 
 /** The id by which the application knows a dialog; forks of one request share it. */
 export function dialogIdOf(message: SipMessage): string {
-  return `${message.headers.get('call-id') ?? ''};from-tag=${tagOf(message, 'from')}`;
+  return keptText(`${message.headers.get('call-id') ?? ''};from-tag=${tagOf(message, 'from')}`);
 }
 
 /** A 2xx to our INVITE waits for (or has had) the application's ACK. */
@@ -28,6 +35,8 @@ export interface AckSender {
 export interface OwnInvite extends AckSender, Disposable {
   /** Does the fork of that dialog wait for the PRACK of response `rseq` (RFC 3262 §4)? */
   isAt(dialog: Dialog, rseq: number): boolean;
+  /** That dialog is over: what is left to do is to acknowledge its 2xx when it comes again. */
+  forget(dialog: Dialog): void;
   /** It has an SDP offer that nobody has answered yet. */
   readonly offerPending: boolean;
 }
@@ -109,14 +118,6 @@ function recordRoutesOf(message: SipMessage): string[] {
   return message.headers.list('record-route').filter((route) => tryParseNameAddr(route) !== undefined);
 }
 
-/**
- * A copy with a memory of its own. What a parser cuts out of a message keeps the whole message alive, and a dialog
- * lives much longer than the message that made it.
- */
-function own(text: string): string {
-  return Buffer.from(text, 'utf8').toString('utf8');
-}
-
 function usageOf(request: SipRequest): DialogUsage {
   return request.method === 'INVITE' ? 'invite' : 'subscribe';
 }
@@ -181,20 +182,20 @@ export class Dialog {
   private constructor(fields: DialogFields) {
     this.role = fields.role;
     this.usage = fields.usage;
-    this.callId = own(fields.callId);
-    this.localTag = own(fields.localTag);
-    this.remoteTag = own(fields.remoteTag);
-    this.local = own(fields.local);
-    this.remote = own(fields.remote);
-    this.routeSet = fields.routeSet.map(own);
+    this.callId = keptText(fields.callId);
+    this.localTag = keptText(fields.localTag);
+    this.remoteTag = keptText(fields.remoteTag);
+    this.local = keptText(fields.local);
+    this.remote = keptText(fields.remote);
+    this.routeSet = fields.routeSet.map(keptText);
     this.owner = fields.owner;
-    this.localContact = own(fields.localContact);
+    this.localContact = keptText(fields.localContact);
     this.state = fields.state;
     this.localSeq = fields.localSeq;
     this.remoteSeq = fields.remoteSeq;
-    this.remoteTarget = own(fields.remoteTarget);
+    this.remoteTarget = keptText(fields.remoteTarget);
     this.flow = fields.flow;
-    this.id = `${this.callId};from-tag=${this.role === 'uac' ? this.localTag : this.remoteTag}`;
+    this.id = keptText(`${this.callId};from-tag=${this.role === 'uac' ? this.localTag : this.remoteTag}`);
   }
 
   /** The dialog of the caller (RFC 3261 §12.1.2). @throws ProtocolError when the response cannot make one */
@@ -266,7 +267,7 @@ export class Dialog {
 
   /** The 2xx of the fork whose provisional response made this dialog: its route set counts (§13.2.2.4). */
   settleRoute(response: SipResponse, flow: Flow): void {
-    this.routeSet = recordRoutesOf(response).reverse().map(own);
+    this.routeSet = recordRoutesOf(response).reverse().map(keptText);
     this.refreshTarget(response, flow);
   }
 
@@ -322,7 +323,7 @@ export class Dialog {
   /** A target refresh request or its 2xx: Contact and way may have changed (RFC 3261 §12.2). */
   refreshTarget(message: SipMessage, flow: Flow): void {
     const uri = contactUriOf(message);
-    if (uri !== undefined) this.remoteTarget = own(uri);
+    if (uri !== undefined) this.remoteTarget = keptText(uri);
     this.flow = flow;
   }
 

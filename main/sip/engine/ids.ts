@@ -4,7 +4,7 @@
  */
 import { createHash, randomFillSync, randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
-import type { SipRequest } from '../message.ts';
+import { keptText, type SipRequest } from '../message.ts';
 
 /** Random bytes are asked of the system in blocks: one call for each identifier costs more than the identifier. */
 const pool = Buffer.alloc(8_192);
@@ -42,12 +42,12 @@ export function statelessTag(request: SipRequest): string {
 }
 
 export function newCallId(): string {
-  return randomUUID();
+  return keptText(randomUUID());
 }
 
-/** Names one transaction towards the application. */
+/** Names one transaction towards the application. Node puts a UUID together from twenty pieces, and keeps them. */
 export function newTransactionId(): string {
-  return randomUUID();
+  return keptText(randomUUID());
 }
 
 const CSEQ_EPOCH_S = 1_600_000_000;

@@ -3,14 +3,7 @@
  * Called by: outbound-invite.ts. Calls: dialog-requests.ts, message-builder.ts, transport.ts.
  */
 import { ProtocolError } from '../../base/protocol-error.ts';
-import {
-  cseqOf,
-  headerKey,
-  keptBytes,
-  serialiseSipMessage,
-  SipHeaders,
-  type SipRequest,
-} from '../message.ts';
+import { cseqOf, headerKey, serialiseSipMessage, SipHeaders, type SipRequest } from '../message.ts';
 import type { EngineContext } from './context.ts';
 import type { Dialog } from './dialog.ts';
 import { buildDialogRequest, flowOfRoute } from './dialog-requests.ts';
@@ -20,7 +13,8 @@ import type { Flow } from './transport.ts';
 
 /** An ACK that left, for repeats of its 2xx. */
 export interface SentAck {
-  readonly bytes: Buffer;
+  /** Byte by byte. */
+  readonly text: string;
   readonly flow: Flow;
 }
 
@@ -29,7 +23,7 @@ export function sendAckOf(
   context: EngineContext,
   dialog: Dialog,
   parts: { readonly cseq: number; readonly given: SipHeaders; readonly body: Buffer },
-  sent: (ack: SentAck) => void,
+  sent: (ack: SentAck, bytes: Buffer) => void,
   failed: (text: string) => void,
 ): void {
   const route = dialog.route();
@@ -38,9 +32,9 @@ export function sendAckOf(
     (flow) => {
       try {
         const request = buildDialogRequest(context, dialog, { method: 'ACK', route, flow, ...parts });
-        const ack = { bytes: keptBytes(serialiseSipMessage(request)), flow };
-        context.transport.send(flow, ack.bytes);
-        sent(ack);
+        const bytes = serialiseSipMessage(request);
+        context.transport.send(flow, bytes);
+        sent({ text: bytes.toString('latin1'), flow }, bytes);
       } catch (error) {
         if (!(error instanceof ProtocolError)) throw error;
         failed(error.message);
@@ -48,6 +42,11 @@ export function sendAckOf(
     },
     (error) => failed(error instanceof Error ? error.message : 'no way to the peer'),
   );
+}
+
+/** Its 2xx has come again (RFC 3261 §13.2.2.4). */
+export function repeatAck(context: EngineContext, ack: SentAck): void {
+  context.transport.send(ack.flow, Buffer.from(ack.text, 'latin1'));
 }
 
 const NOT_IN_CANCEL = new Set([

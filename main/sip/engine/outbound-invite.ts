@@ -5,7 +5,14 @@
  */
 import type { Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
-import { cseqOf, serialiseSipMessage, SipHeaders, type SipRequest, type SipResponse } from '../message.ts';
+import {
+  cseqOf,
+  keptText,
+  serialiseSipMessage,
+  SipHeaders,
+  type SipRequest,
+  type SipResponse,
+} from '../message.ts';
 import type { Application } from './application.ts';
 import type { ClientTransaction, ClientTransactionUser } from './client-transaction.ts';
 import type { EngineContext } from './context.ts';
@@ -14,7 +21,7 @@ import { Dialog, dialogIdOf, type OwnInvite } from './dialog.ts';
 import { sendOwnBye, SILENT_USER } from './dialog-requests.ts';
 import { newTransactionId } from './ids.ts';
 import { buildMadeUpResponse } from './message-builder.ts';
-import { buildCancel, sendAckOf, type SentAck } from './outbound-ack.ts';
+import { buildCancel, repeatAck, sendAckOf, type SentAck } from './outbound-ack.ts';
 import { OWN_ACK } from './send-refusals.ts';
 import { RequestAttempts, type OtherWays } from './request-attempts.ts';
 import { tagOf } from './transaction-table.ts';
@@ -22,7 +29,9 @@ import type { Flow } from './transport.ts';
 
 /** One answering side, by its To tag. */
 interface Fork {
-  readonly dialog: Dialog;
+  readonly tag: string;
+  /** None any more when it is over and its 2xx has been acknowledged. */
+  dialog: Dialog | undefined;
   /** The last reliable provisional response (RFC 3262 §4). */
   rseq: number | undefined;
   answered: boolean;
@@ -50,16 +59,18 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
   readonly id = newTransactionId();
   readonly dialogId: string;
   readonly #context: EngineContext;
-  /** Those of the attempt that counts: a target that fails is followed by another one. */
-  #request: SipRequest;
+  /** What is needed until it leaves. */
+  #unsent: Pick<OutboundInviteOptions, 'request' | 'ways'> | undefined;
+  /** What is needed until there is a final response: afterwards many wait for it to come again. */
+  #following: Pick<OutboundInviteOptions, 'done' | 'accepted'> | undefined;
+  readonly #ownUse: ((response: SipResponse) => void) | undefined;
+  /** That of the attempt that counts: a target that fails is followed by another one. */
   #flow: Flow;
-  readonly #ways: OtherWays;
-  readonly #options: OutboundInviteOptions;
   readonly #owner: Application;
   /** For a re-INVITE the dialog, else that of the first fork that answered 2xx. */
   #dialog: Dialog | undefined;
   readonly #isInitial: boolean;
-  readonly #forks = new Map<string, Fork>();
+  readonly #forks: Fork[] = [];
   /** The application wants to hear nothing more of it. */
   #muted = false;
   #transaction: ClientTransaction | undefined;
@@ -70,12 +81,13 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
   #timer: Timer | undefined;
 
   constructor(options: OutboundInviteOptions) {
-    this.#options = options;
+    const { request, ways, done, accepted } = options;
+    this.#unsent = { request, ...(ways === undefined ? {} : { ways }) };
+    this.#following = { done, ...(accepted === undefined ? {} : { accepted }) };
+    this.#ownUse = options.ownUse;
     this.#context = options.context;
     this.#owner = options.application;
-    this.#request = options.request;
     this.#flow = options.flow;
-    this.#ways = options.ways ?? {};
     this.#dialog = options.dialog;
     this.#isInitial = options.dialog === undefined;
     this.#offerPending = options.request.body.length > 0;
@@ -97,16 +109,23 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
     const attempts = new RequestAttempts({
       context: this.#context,
       user: this,
-      ways: this.#ways,
+      ways: this.#unsent?.ways ?? {},
       wanted: () => this.#cancel === 'none' && !this.#finished,
       begun: (transaction) => {
         this.#transaction = transaction;
-        this.#request = transaction.request;
         this.#flow = transaction.flow;
       },
     });
     this.#transaction = attempts.start(this.#request, this.#flow);
+    this.#unsent = undefined;
     return this.#transaction.bytes;
+  }
+
+  /** The INVITE of the attempt that counts. */
+  get #request(): SipRequest {
+    const request = this.#transaction?.request ?? this.#unsent?.request;
+    if (request === undefined) throw new Error('INVITE without a request');
+    return request;
   }
 
   receiveResponse(response: SipResponse, flow: Flow, bytes: number): void {
@@ -144,19 +163,20 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
 
   sendAck(msgId: string, given: SipHeaders, body: Buffer): void {
     const dialog = this.#dialog;
-    const fork = dialog === undefined ? undefined : this.#forks.get(dialog.remoteTag);
-    if (dialog === undefined || fork?.answered !== true || this.#options.ownUse !== undefined) {
+    const fork = dialog === undefined ? undefined : this.#fork(dialog.remoteTag);
+    if (dialog === undefined || fork?.answered !== true || this.#ownUse !== undefined) {
       this.#owner.sendNok(msgId, OWN_ACK);
       return;
     }
     this.#acknowledge(
       fork,
+      dialog,
       given,
       body,
-      (ack) => {
-        const source = sentOn(ack.flow, ack.bytes.length);
+      (ack, bytes) => {
+        const source = sentOn(ack.flow, bytes.length);
         const tokens = requestEchoTokens(msgId, source, this.#context.clock.now(), newTransactionId());
-        this.#owner.sendFrame(tokens, ack.bytes);
+        this.#owner.sendFrame(tokens, bytes);
         if (this.#isInitial && this.#cancel !== 'none' && dialog.state === 'confirmed') {
           sendOwnBye(this.#context, dialog, 'ACK-BYE due to cancel race condition');
         }
@@ -172,7 +192,17 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
 
   /** Does that fork wait for the PRACK of response `rseq` (RFC 3262 §4)? */
   isAt(dialog: Dialog, rseq: number): boolean {
-    return this.#forks.get(dialog.remoteTag)?.rseq === rseq;
+    return this.#fork(dialog.remoteTag)?.rseq === rseq;
+  }
+
+  forget(dialog: Dialog): void {
+    const fork = this.#fork(dialog.remoteTag);
+    if (!this.#isInitial || fork?.ack === undefined) return;
+    fork.dialog = undefined;
+    if (this.#dialog !== dialog) return;
+    this.#dialog = undefined;
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
   }
 
   /** Stops its timers. */
@@ -194,51 +224,61 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
   /** The early dialog of a provisional response; none without a To tag (RFC 3261 §12.1). */
   #forkOf(response: SipResponse, flow: Flow): Fork | 'too many' | undefined {
     const toTag = tagOf(response, 'to');
-    const known = this.#forks.get(toTag);
+    const known = this.#fork(toTag);
     if (known !== undefined || toTag === '') return known;
     const { dialogs } = this.#context;
     let dialog = this.#isInitial ? undefined : this.#dialog;
     if (dialog === undefined) {
-      if (this.#forks.size >= SIP_LIMITS.maxForks || dialogs.full) return 'too many';
+      if (this.#forks.length >= SIP_LIMITS.maxForks || dialogs.full) return 'too many';
       dialog = Dialog.ofCaller(this.#request, response, flow, this.#owner);
       dialog.lastInvite = this;
       if (!this.#muted) dialogs.add(dialog);
     }
-    const fork: Fork = { dialog, rseq: undefined, answered: false, ack: undefined };
-    this.#forks.set(toTag, fork);
+    return this.#noteFork(toTag, dialog, false);
+  }
+
+  #fork(tag: string): Fork | undefined {
+    return this.#forks.find((fork) => fork.tag === tag);
+  }
+
+  #noteFork(tag: string, dialog: Dialog, answered: boolean): Fork {
+    const fork: Fork = { tag: keptText(tag), dialog, rseq: undefined, answered, ack: undefined };
+    const index = this.#forks.findIndex((other) => other.tag === tag);
+    if (index < 0) this.#forks.push(fork);
+    else this.#forks[index] = fork;
     return fork;
   }
 
   #receiveSuccess(response: SipResponse, flow: Flow, bytes: number): void {
     const toTag = tagOf(response, 'to');
-    const known = this.#forks.get(toTag);
+    const known = this.#fork(toTag);
     if (known?.answered === true) {
-      if (known.ack !== undefined) this.#context.transport.send(known.ack.flow, known.ack.bytes);
+      if (known.ack !== undefined) repeatAck(this.#context, known.ack);
       return;
     }
-    if (this.#finished || this.#muted || known?.dialog.state === 'ended') {
+    if (this.#finished || this.#muted || known?.dialog?.state === 'ended') {
       this.#receiveUnwanted(response, flow, toTag);
       return;
     }
-    const dialog = this.#confirm(response, flow, known);
-    const fork: Fork = { dialog, rseq: undefined, answered: true, ack: undefined };
-    this.#forks.set(toTag, fork);
+    const dialog = this.#confirm(response, flow, known?.dialog);
+    const fork = this.#noteFork(toTag, dialog, true);
+    const accepted = this.#following?.accepted;
     this.#finish(dialog);
-    this.#options.accepted?.(dialog, response);
-    if (this.#options.ownUse === undefined) this.#passUp(response, flow, bytes);
+    accepted?.(dialog, response);
+    if (this.#ownUse === undefined) this.#passUp(response, flow, bytes);
     else {
-      const done = this.#options.ownUse;
-      this.#acknowledge(fork, new SipHeaders(), Buffer.alloc(0), () => done(response), ignore);
+      const done = this.#ownUse;
+      this.#acknowledge(fork, dialog, new SipHeaders(), Buffer.alloc(0), () => done(response), ignore);
     }
   }
 
   /** The dialog of the fork that has won. */
-  #confirm(response: SipResponse, flow: Flow, early: Fork | undefined): Dialog {
+  #confirm(response: SipResponse, flow: Flow, early: Dialog | undefined): Dialog {
     const { dialogs } = this.#context;
     let dialog = this.#dialog;
     if (dialog !== undefined) dialog.refreshTarget(response, flow);
     else if (early !== undefined) {
-      ({ dialog } = early);
+      dialog = early;
       dialog.settleRoute(response, flow);
       dialogs.confirm(dialog);
     } else {
@@ -253,35 +293,35 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
 
   /** A further fork, or nobody is there any more: acknowledge and hang up (RFC 3261 §13.2.2.4). */
   #receiveUnwanted(response: SipResponse, flow: Flow, toTag: string): void {
-    if (!this.#forks.has(toTag) && this.#forks.size >= SIP_LIMITS.maxForks) return;
+    const early = this.#fork(toTag);
+    if (early === undefined && this.#forks.length >= SIP_LIMITS.maxForks) return;
     const ended = this.#isInitial ? undefined : this.#dialog;
     const dialog = ended ?? Dialog.ofCaller(this.#request, response, flow, this.#owner);
-    const early = this.#forks.get(toTag)?.dialog;
     // What was sent in the early dialog has used up its numbers.
-    if (early !== undefined) dialog.localSeq = Math.max(dialog.localSeq, early.localSeq);
-    const fork: Fork = { dialog, rseq: undefined, answered: true, ack: undefined };
-    this.#forks.set(toTag, fork);
+    dialog.localSeq = Math.max(dialog.localSeq, early?.dialog?.localSeq ?? 0);
+    const fork = this.#noteFork(toTag, dialog, true);
     this.#finish();
     const hangUp = (): void => {
       if (ended === undefined) sendOwnBye(this.#context, dialog);
     };
-    this.#acknowledge(fork, new SipHeaders(), Buffer.alloc(0), hangUp, ignore);
+    this.#acknowledge(fork, dialog, new SipHeaders(), Buffer.alloc(0), hangUp, ignore);
   }
 
   /** Sends the ACK of a 2xx and keeps it for repeats (RFC 3261 §13.2.2.4). */
   #acknowledge(
     fork: Fork,
+    dialog: Dialog,
     given: SipHeaders,
     body: Buffer,
-    sent: (ack: SentAck) => void,
+    sent: (ack: SentAck, bytes: Buffer) => void,
     failed: (text: string) => void,
   ): void {
-    const keep = (ack: SentAck): void => {
+    const keep = (ack: SentAck, bytes: Buffer): void => {
       fork.ack = ack;
-      sent(ack);
+      sent(ack, bytes);
     };
     const cseq = cseqOf(this.#request).number;
-    sendAckOf(this.#context, fork.dialog, { cseq, given, body }, keep, failed);
+    sendAckOf(this.#context, dialog, { cseq, given, body }, keep, failed);
   }
 
   #startCancel(given: SipHeaders): SipRequest {
@@ -320,8 +360,8 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
     this.#timer?.[Symbol.dispose]();
     if (this.#finished) return;
     this.#finished = true;
-    for (const { dialog } of this.#forks.values()) {
-      if (this.#isInitial && dialog !== winner && dialog.state === 'early') {
+    for (const { dialog } of this.#forks) {
+      if (this.#isInitial && dialog !== winner && dialog?.state === 'early') {
         this.#context.dialogs.remove(dialog);
       }
     }
@@ -331,14 +371,15 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
         if (winner.lastInvite === this) winner.lastInvite = undefined;
       });
     }
-    this.#options.done(this.id);
+    this.#following?.done(this.id);
+    this.#following = undefined;
   }
 
   #finishMadeUp(status: number, reason: string, sentence?: string): void {
     if (this.#finished) return;
     this.#finish();
     const response = buildMadeUpResponse(this.#request, this.#flow, status, reason, sentence);
-    if (this.#options.ownUse !== undefined) this.#options.ownUse(response);
+    if (this.#ownUse !== undefined) this.#ownUse(response);
     else if (!this.#muted) {
       const ids = { transactionId: this.id, dialogId: this.dialogId };
       const tokens = sipTokens(madeUp(this.#flow.transport), this.#context.clock.now(), ids);
@@ -347,8 +388,8 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
   }
 
   #passUp(response: SipResponse, flow: Flow, bytes: number): void {
-    if (this.#options.ownUse !== undefined) {
-      if (response.status >= 200) this.#options.ownUse(response);
+    if (this.#ownUse !== undefined) {
+      if (response.status >= 200) this.#ownUse(response);
       return;
     }
     if (this.#muted) return;

@@ -57,7 +57,9 @@ function rebuild(request: SipRequest, flow: Flow, contact: string | undefined): 
 
 /** A request of the application on its way. */
 export class RequestAttempts implements ClientTransactionUser {
-  readonly #options: RequestAttemptsOptions;
+  readonly #options: Omit<RequestAttemptsOptions, 'ways'>;
+  /** None any more when there is an answer that counts. */
+  #ways: OtherWays | undefined;
   #transaction: ClientTransaction | undefined;
   #answered = false;
   #fallback: Flow | undefined;
@@ -65,9 +67,10 @@ export class RequestAttempts implements ClientTransactionUser {
   /** Tells the user how the attempt before this one failed without any answer. */
   #before: (() => void) | undefined;
 
-  constructor(options: RequestAttemptsOptions) {
+  constructor({ ways, ...options }: RequestAttemptsOptions) {
     this.#options = options;
-    this.#fallback = options.ways?.fallback;
+    this.#ways = ways;
+    this.#fallback = ways?.fallback;
   }
 
   /** The first attempt. */
@@ -91,12 +94,13 @@ export class RequestAttempts implements ClientTransactionUser {
     const { dead } = this.#options.context;
     if (response.status !== SERVICE_UNAVAILABLE) {
       dead.remove(sentOn.transport, sentOn.remoteAddress, sentOn.remotePort);
+      if (response.status >= 200) this.#ways = this.#fallback = undefined;
       pass();
       return;
     }
     const forMs = retryAfterMs(response);
     if (forMs > 0) dead.add(sentOn.transport, sentOn.remoteAddress, sentOn.remotePort, forMs);
-    if (this.#options.ways?.hops?.more === true) this.#goOn(pass);
+    if (this.#ways?.hops?.more === true) this.#goOn(pass);
     else pass();
   }
 
@@ -187,7 +191,8 @@ export class RequestAttempts implements ClientTransactionUser {
     const fallback = this.#fallback;
     this.#fallback = undefined;
     if (fallback !== undefined) return fallback;
-    const { context, ways } = this.#options;
+    const { context } = this.#options;
+    const ways = this.#ways;
     const bytes = (): number => this.#transaction?.bytes.length ?? 0;
     if (ways?.hops?.more !== true) return undefined;
     const next = ways.hops.next();
@@ -200,7 +205,7 @@ export class RequestAttempts implements ClientTransactionUser {
   }
 
   #attempt(flow: Flow, pass: () => void): void {
-    const { context, ways, wanted, begun } = this.#options;
+    const { context, wanted, begun } = this.#options;
     const before = this.#transaction;
     if (before === undefined || context.transport.ended) return;
     if (flow === this.#fallback) this.#fallback = undefined;
@@ -208,7 +213,7 @@ export class RequestAttempts implements ClientTransactionUser {
       pass();
       return;
     }
-    const request = rebuild(before.request, flow, ways?.contactFor?.(flow));
+    const request = rebuild(before.request, flow, this.#ways?.contactFor?.(flow));
     if (
       context.transport.isOwn(flow) ||
       isTooLargeForDatagram(flow, () => serialiseSipMessage(request).length)

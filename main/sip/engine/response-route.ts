@@ -37,12 +37,18 @@ function orRejection(find: () => Soon<Flow>): Soon<Flow> {
   }
 }
 
-/** Makes the sender of the responses to one request. */
+/** Makes the sender of the responses to one request. What it holds is held until the transaction is over. */
 export function responseSender(transport: SipTransport, via: Via, flow: Flow): (bytes: Buffer) => void {
-  if (flow.transport === 'udp') {
-    const back: Flow = { ...flow, remotePort: responsePort(via, flow) };
-    return (bytes) => transport.send(back, bytes);
-  }
+  return flow.transport === 'udp'
+    ? datagramSender(transport, { ...flow, remotePort: responsePort(via, flow) })
+    : streamSender(transport, via, flow);
+}
+
+function datagramSender(transport: SipTransport, flow: Flow): (bytes: Buffer) => void {
+  return (bytes) => transport.send(flow, bytes);
+}
+
+function streamSender(transport: SipTransport, via: Via, flow: Flow): (bytes: Buffer) => void {
   // RFC 3261 §18.2.2: the connection is gone, a new one to the source address and the port of sent-by.
   const sendAnew = (bytes: Buffer): void => {
     const hop = {

@@ -4,6 +4,7 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
+import type { TransactionSet } from './transaction-set.ts';
 
 export type ServerState = 'trying' | 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated';
 
@@ -32,9 +33,9 @@ export interface ServerTransactionOptions {
   readonly clock: Clock;
   /** Sends bytes to where the responses of this request go (RFC 3261 §18.2.2). */
   readonly send: (bytes: Buffer) => void;
-  /** It has its final response and only absorbs what comes again (Accepted or Completed). */
-  readonly finished: () => void;
-  readonly terminated: () => void;
+  /** Among which transactions it stands, and where. */
+  readonly among: TransactionSet<ServerTransaction>;
+  readonly key: string;
 }
 
 /** One request that arrived. It holds no more than its last response: many of them wait out their 32 s. */
@@ -138,10 +139,10 @@ export class ServerTransaction implements Disposable {
     if (!table[this.#state].includes(state))
       throw new Error(`server transaction: ${this.#state} to ${state}`);
     this.#state = state;
-    if (state === 'accepted' || state === 'completed') this.#options.finished();
+    if (state === 'accepted' || state === 'completed') this.#options.among.finish(this.#options.key);
     if (state !== 'terminated') return;
     this.#resendTimer?.[Symbol.dispose]();
     this.#stateTimer?.[Symbol.dispose]();
-    this.#options.terminated();
+    this.#options.among.remove(this.#options.key);
   }
 }

@@ -1,14 +1,14 @@
 /**
- * Owns: which transaction a message belongs to (RFC 3261 §17.1.3, §17.2.3), and how many there may be.
- * Called by: the cores. Calls: client-transaction.ts, server-transaction.ts.
+ * Owns: which transaction a message belongs to (RFC 3261 §17.1.3, §17.2.3).
+ * Called by: the cores. Calls: client-transaction.ts, server-transaction.ts, transaction-set.ts.
  */
 import type { Clock } from '../../base/clock.ts';
-import { SIP_LIMITS } from '../../base/limits.ts';
 import { parseNameAddr, parseVia, type Via } from '../headers.ts';
-import { cseqOf, type SipMessage, type SipRequest } from '../message.ts';
+import { cseqOf, keptText, type SipMessage, type SipRequest } from '../message.ts';
 import { ClientTransaction, type ClientTransactionUser } from './client-transaction.ts';
 import { BRANCH_COOKIE } from './ids.ts';
 import { ServerTransaction } from './server-transaction.ts';
+import { TransactionSet } from './transaction-set.ts';
 import type { Flow, SipTransport } from './transport.ts';
 
 /** The topmost Via. @throws ProtocolError 400 */
@@ -41,44 +41,27 @@ export function serverKey(request: SipRequest, via: Via, method: string = reques
   );
 }
 
-/** Moves a transaction to the finished ones; above their ceiling the oldest ends before its time. */
-function finish<T extends Disposable>(key: string, active: Map<string, T>, finished: Map<string, T>): void {
-  const transaction = active.get(key);
-  if (transaction === undefined) return;
-  active.delete(key);
-  finished.set(key, transaction);
-  if (finished.size <= SIP_LIMITS.maxFinishedTransactions) return;
-  const [oldest] = finished.values();
-  oldest?.[Symbol.dispose]();
-}
-
 /** All transactions. */
 export class TransactionTable implements Disposable {
   readonly #clock: Clock;
-  readonly #clients = new Map<string, ClientTransaction>();
-  readonly #servers = new Map<string, ServerTransaction>();
-  /** Those with a final response, in the order in which they got it: they absorb repeats until their time is over. */
-  readonly #finishedClients = new Map<string, ClientTransaction>();
-  readonly #finishedServers = new Map<string, ServerTransaction>();
+  readonly #clients = new TransactionSet<ClientTransaction>();
+  readonly #servers = new TransactionSet<ServerTransaction>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   get clientsFull(): boolean {
-    return this.#clients.size >= SIP_LIMITS.maxTransactions;
+    return this.#clients.full;
   }
 
   get serversFull(): boolean {
-    return this.#servers.size >= SIP_LIMITS.maxTransactions;
+    return this.#servers.full;
   }
 
   /** How many there are, the finished ones included: for tests and the log. */
   get sizes(): { readonly clients: number; readonly servers: number } {
-    return {
-      clients: this.#clients.size + this.#finishedClients.size,
-      servers: this.#servers.size + this.#finishedServers.size,
-    };
+    return { clients: this.#clients.size, servers: this.#servers.size };
   }
 
   /** Makes a client transaction and sends its request. */
@@ -88,30 +71,22 @@ export class TransactionTable implements Disposable {
     transport: SipTransport,
     user: ClientTransactionUser,
   ): ClientTransaction {
-    const key = clientKey(request);
-    const transaction = new ClientTransaction({
-      request,
-      flow,
-      transport,
-      user,
-      clock: this.#clock,
-      finished: () => finish(key, this.#clients, this.#finishedClients),
-      terminated: () => this.#clients.delete(key) || this.#finishedClients.delete(key),
-    });
-    this.#clients.set(key, transaction);
+    const key = keptText(clientKey(request));
+    const options = { request, flow, transport, user, clock: this.#clock, key, among: this.#clients };
+    const transaction = new ClientTransaction(options);
+    this.#clients.add(key, transaction);
     transaction.start();
     return transaction;
   }
 
   /** The client transaction that a response belongs to. @throws ProtocolError 400 */
   clientOf(response: SipMessage): ClientTransaction | undefined {
-    const key = clientKey(response);
-    return this.#clients.get(key) ?? this.#finishedClients.get(key);
+    return this.#clients.get(clientKey(response));
   }
 
   /** A UDP flow to there is dead: what waits for an answer on it has waited long enough. */
   failUdp(remoteAddress: string, remotePort: number, reason: string): void {
-    for (const transaction of [...this.#clients.values()]) {
+    for (const transaction of this.#clients.active) {
       const { flow } = transaction;
       const isThere = flow.remoteAddress === remoteAddress && flow.remotePort === remotePort;
       if (flow.transport === 'udp' && isThere) transaction.receiveFlowLost(reason);
@@ -120,25 +95,28 @@ export class TransactionTable implements Disposable {
 
   /** Makes a server transaction. `send` sends bytes to where responses go. */
   addServer(key: string, request: SipRequest, flow: Flow, send: (bytes: Buffer) => void): ServerTransaction {
+    const { method } = request;
+    const reliable = flow.transport !== 'udp';
+    const own = keptText(key);
     const transaction = new ServerTransaction({
-      method: request.method,
-      reliable: flow.transport !== 'udp',
+      method,
+      reliable,
       send,
       clock: this.#clock,
-      finished: () => finish(key, this.#servers, this.#finishedServers),
-      terminated: () => this.#servers.delete(key) || this.#finishedServers.delete(key),
+      key: own,
+      among: this.#servers,
     });
-    this.#servers.set(key, transaction);
+    this.#servers.add(own, transaction);
     return transaction;
   }
 
   server(key: string): ServerTransaction | undefined {
-    return this.#servers.get(key) ?? this.#finishedServers.get(key);
+    return this.#servers.get(key);
   }
 
   /** Ends everything, silently. */
   [Symbol.dispose](): void {
-    const all = [this.#clients, this.#servers, this.#finishedClients, this.#finishedServers];
-    for (const table of all) for (const transaction of [...table.values()]) transaction[Symbol.dispose]();
+    this.#clients[Symbol.dispose]();
+    this.#servers[Symbol.dispose]();
   }
 }

@@ -116,7 +116,7 @@ function linesOf(child: ChildProcess): Interface {
 const isClean = ({ failed, succeeded }: LoadResult, calls: number): boolean =>
   failed === 0 && succeeded === calls;
 
-/** Climbs until a run is not clean; then the half of what was clean. */
+/** Climbs until a run is not clean; then, when what that left behind is over, the half of what was clean. */
 async function climb(
   rates: readonly number[],
   run: (rate: number, seconds: number) => Promise<LoadResult>,
@@ -133,6 +133,7 @@ async function climb(
     best = { rate, result };
   }
   if (best === undefined) return { perSecond: 0, result: undefined, half: undefined };
+  await settle();
   return { perSecond: best.rate, result: best.result, half: await run(Math.round(best.rate / 2), SECONDS) };
 }
 
