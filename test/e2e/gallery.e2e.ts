@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serveGallery, type Site } from '../gallery/site.ts';
+import { launchBrowser } from '../support/window-desk.ts';
+
+let browser: Browser;
+let site: Site;
+
+beforeAll(async () => {
+  // By a program of its own: in this one NODE_ENV says "test", and that would build it for developers.
+  await promisify(execFile)(
+    process.execPath,
+    [resolve(import.meta.dirname, '../gallery/main.ts'), '--build'],
+    { env: { ...process.env, NODE_ENV: 'production' } },
+  );
+  site = await serveGallery();
+  browser = await launchBrowser();
+});
+
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+});
+
+describe('the gallery', () => {
+  it('has every component of renderer/, and each of its states can be seen and goes away again', async () => {
+    const page = await browser.newPage();
+    // As long as the test may take.
+    page.setDefaultTimeout(0);
+    const complaints: string[] = [];
+    page.on('pageerror', (error) => complaints.push(error.message));
+    await page.goto(`${site.address}specimen.html?every`);
+    await page.locator('html[data-specimen]').waitFor();
+    expect(await page.locator('#app').innerText()).toBe('');
+    expect(complaints).toEqual([]);
+  });
+});
