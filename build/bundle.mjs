@@ -15,6 +15,8 @@ const EXTERNAL = [
   /^electron(\/|$)/,
   /^better-sqlite3-multiple-ciphers(\/|$)/,
   /^drachtio-srf(\/|$)/,
+  // For a server alone, which runs from its sources: what is packed keeps its server's things in files.
+  /[\\/]store[\\/]postgres[\\/]/,
 ];
 
 /** In the sources the store thread is `./worker.ts` beside store-thread.ts; in the bundle it is a file beside main.js. */

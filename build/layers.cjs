@@ -28,6 +28,7 @@ const PACKAGES = [
   ['electron', 'main/hosts/electron/'],
   ['better-sqlite3-multiple-ciphers', 'main/store/database\\.ts$'],
   ['drachtio-srf', 'main/sip/agent/drachtio\\.ts$'],
+  ['pg', 'main/store/postgres/'],
   ['ws', 'main/hosts/(browser/|headless/ipc-client\\.ts$)'],
 ];
 

@@ -25,10 +25,14 @@ const PEERS = [
   ['kamailio', 'kamailio'],
   [`${KAMAILIO_MODULES}/tls.so`, 'kamailio-tls-modules'],
   [`${KAMAILIO_MODULES}/outbound.so`, 'kamailio-outbound-modules'],
+  ['/usr/lib/postgresql', 'postgresql'],
   ['baresip', 'baresip-core'],
   ['Xvfb', 'xvfb'],
   ['strace', 'strace'],
 ];
+
+/** Packages that start a server for everybody; the tests start their own. */
+const SERVICES = ['kamailio', 'postgresql'];
 
 /** The browser tests measure time and layout: they run when nothing else does. */
 const RUNS = [
@@ -49,9 +53,10 @@ async function providePeers() {
   if (mayInstallPackages()) {
     try {
       await installPackages(missing);
-      // Its package starts a server for everybody; the tests start their own.
-      if (missing.includes('kamailio') && existsSync('/run/systemd/system')) {
-        spawnSync('systemctl', ['disable', '--now', 'kamailio'], { stdio: 'ignore' });
+      for (const service of SERVICES) {
+        if (missing.includes(service) && existsSync('/run/systemd/system')) {
+          spawnSync('systemctl', ['disable', '--now', service], { stdio: 'ignore' });
+        }
       }
       return;
     } catch (error) {

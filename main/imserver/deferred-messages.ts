@@ -10,6 +10,7 @@ import type { AgentResponse } from '../sip/agent/agent-request.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { sendPagerMessage } from '../sip/agent/pager-message.ts';
 import type { Binding } from '../store/imserver-tables.ts';
+import type { QueueClaim } from '../store/server-store.ts';
 import type { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
 import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
@@ -228,15 +229,15 @@ export class DeferredMessages implements Disposable {
     const { store } = this.#options;
     if (!(await store.call('hasDeferred', { recipient: user, nowMs: this.#clock.now() }))) return 'done';
     // One node alone, so that each message goes out once and in its order.
-    if (!(await store.claimQueue(user))) return 'later';
-    try {
-      return await this.#deliverQueue(user, arrived);
-    } finally {
-      await store.releaseQueue(user);
-    }
+    await using claim = await store.claimQueue(user);
+    return claim === undefined ? 'later' : await this.#deliverQueue(user, claim, arrived);
   }
 
-  async #deliverQueue(user: string, arrived: Delivery['arrived']): Promise<'done' | 'later'> {
+  async #deliverQueue(
+    user: string,
+    claim: QueueClaim,
+    arrived: Delivery['arrived'],
+  ): Promise<'done' | 'later'> {
     const { store } = this.#options;
     for (;;) {
       const waiting = await store.call('selectDeferred', {
@@ -250,6 +251,7 @@ export class DeferredMessages implements Disposable {
           await store.call('deleteDeferred', { id: message.id });
           continue;
         }
+        if (!claim.isHeld()) return 'later';
         const sent = this.#deliver({ ...message, body: Buffer.from(message.body) });
         const outcome = await Promise.race([sent, arrived.promise]);
         if (outcome === 'later') return outcome;

@@ -15,13 +15,14 @@ import { openServerAgent, type ServerAgent } from './server-agent.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { hostOfAddress } from '../sip/uri.ts';
 import { StoreError } from '../store/database.ts';
+import type { StoreNews } from '../store/server-store.ts';
 import type { RoomLimits } from '../base/room-limits.ts';
 import { ChatRooms } from './rooms/chat-rooms.ts';
 import { B2bua } from './b2bua.ts';
 import { ContactRulesBook } from './contact-rules-book.ts';
 import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
-import { openImServerStore, type ImServerStore } from './imserver-store.ts';
+import { openStorage, type ImServerStore } from './imserver-store.ts';
 import type { MsrpRelay } from './msrp-relay.ts';
 import { PresenceServer } from './presence-server.ts';
 import { Registrar } from './registrar.ts';
@@ -30,7 +31,6 @@ import { ServerMetrics } from './metrics.ts';
 import { compareConfigs, type ReloadOutcome } from './imserver-reload.ts';
 import type { PasswordCheck } from './password-check.ts';
 import { ConfigError, readCertificate, type ServerConfig } from './server-config.ts';
-import { UserFile } from './user-file.ts';
 import type { Users } from './users.ts';
 
 export interface ImServerOptions {
@@ -108,12 +108,13 @@ export class ImServer implements AsyncDisposable {
     const lifetime = new Lifetime();
     try {
       await mkdir(config.data, { recursive: true, mode: 0o700 });
-      const store = lifetime.own(await openImServerStore(config, log));
-      const users = new UserFile(config.data, config.domain);
+      const { store, users, renewUsers } = await openStorage(config, log);
+      lifetime.own(store);
       const credentials = new Credentials({
         users,
         realm: config.domain,
         algorithms: config.digest,
+        secret: store.secret,
         ...timing,
       });
       const { passwords } = credentials;
@@ -146,6 +147,10 @@ export class ImServer implements AsyncDisposable {
         receiveDevices: (user) => {
           presence.receiveDevices(user);
         },
+        // Its own node calls it into its rooms; what waits may have been stored here a moment ago.
+        receiveElsewhere: (user) => {
+          deferred.receivePresent(user);
+        },
       });
       lifetime.own(registrar);
       const network = await openServerAgent({ config, certificate, log, tap: options.tap }, lifetime);
@@ -153,7 +158,7 @@ export class ImServer implements AsyncDisposable {
       const live = { config };
       const metrics = new ServerMetrics();
       const { domain } = config;
-      const rules = new ContactRulesBook(store);
+      const rules = new ContactRulesBook({ store, log, ...(options.clock ? { clock: options.clock } : {}) });
       const shared = { agent, credentials, registrar, users, rules, domain, metrics, log, ...timing };
       const deferred = lifetime.own(new DeferredMessages({ ...shared, store }));
       const b2bua = lifetime.own(new B2bua({ ...shared, deferred }));
@@ -178,6 +183,16 @@ export class ImServer implements AsyncDisposable {
           )
         : undefined;
       if (rooms !== undefined) presence.notifier.add(rooms.events);
+      const parts = {
+        ...{ users, passwords, registrar, b2bua, presence, relay, rooms, metrics },
+        ...{ store, network, announcement, live },
+      };
+      const server = new ImServer(config, { port, tlsPort }, parts, lifetime);
+      lifetime.defer(
+        store.onNews((news) => {
+          server.#receiveNews(news, renewUsers, log);
+        }),
+      );
       await registrar.load();
       await presence.load();
       const focusOf = ({ message }: AgentServerRequest) =>
@@ -201,11 +216,6 @@ export class ImServer implements AsyncDisposable {
         rooms?.calls.receivePresent(user);
       }
       log.info('imserver.started', { domain, host: config.host, port, relayPort: relay?.port });
-      const parts = {
-        ...{ users, passwords, registrar, b2bua, presence, relay, rooms, metrics },
-        ...{ store, network, announcement, live },
-      };
-      const server = new ImServer(config, { port, tlsPort }, parts, lifetime);
       server.#sweepRegularly(options.clock ?? systemClock, limits.userSweepMs, log);
       return server;
     } catch (error) {
@@ -246,6 +256,11 @@ export class ImServer implements AsyncDisposable {
   /** What there is now, oldest first. */
   sessions(): ReturnType<B2bua['sessions']> {
     return this.#parts.b2bua.sessions();
+  }
+
+  /** Whether other nodes use the same store. */
+  get isShared(): boolean {
+    return this.#parts.store.isShared;
   }
 
   /** Messages that wait for their recipients. Rejects with StoreError. */
@@ -307,6 +322,20 @@ export class ImServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lifetime[Symbol.asyncDispose]();
+  }
+
+  /** Another node has changed something. */
+  #receiveNews(news: StoreNews, renewUsers: () => Promise<void>, log: Log): void {
+    const { kind } = news;
+    if (kind === 'bindings') this.registrar.receiveNews(news.user);
+    else if (kind === 'everything') this.registrar.receiveNews();
+    if (kind === 'users' || kind === 'everything') {
+      renewUsers()
+        .then(() => this.sweepUsers())
+        .catch((error: unknown) => log.warn('imserver.users.not-renewed', { error }));
+    }
+    this.#parts.presence.receiveNews(news);
+    this.rooms?.rooms.receiveNews(news);
   }
 
   #sweepRegularly(clock: Clock, everyMs: number, log: Log): void {

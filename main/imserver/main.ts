@@ -130,8 +130,12 @@ async function run(values: Values): Promise<void> {
 async function check(config: ServerConfig): Promise<void> {
   const certificate = config.tls === undefined ? undefined : await readCertificate(config.tls);
   await readIdentity(config, certificate);
-  const { drachtio } = config;
-  const shown = drachtio === undefined ? config : { ...config, drachtio: { ...drachtio, secret: '(set)' } };
+  const { drachtio, storage } = config;
+  const shown = {
+    ...config,
+    ...(drachtio === undefined ? {} : { drachtio: { ...drachtio, secret: '(set)' } }),
+    storage: storage.url === undefined ? storage : { ...storage, url: '(set)' },
+  };
   say(JSON.stringify(shown, null, 2));
 }
 

@@ -31,6 +31,8 @@ export interface PasswordCheckOptions {
   readonly algorithms?: readonly DigestAlgorithm[];
   readonly limits?: ImServerLimits;
   readonly clock?: Clock;
+  /** With what nonces are sealed: nodes that share it take each other's. Default: one of its own. */
+  readonly secret?: Buffer;
 }
 
 /** Nonces carry their own time and seal; only their counters are kept. */
@@ -42,7 +44,7 @@ export class PasswordCheck {
   readonly #clock: Clock;
   readonly #limits: ImServerLimits;
   readonly #guard: AttemptGuard;
-  readonly #seal = randomBytes(32);
+  readonly #seal: Buffer;
   /** The `nc` seen of each nonce: a repeated one is a replay. */
   readonly #counts = new Map<string, SeenCounts>();
 
@@ -51,6 +53,7 @@ export class PasswordCheck {
     this.realm = options.realm;
     this.#algorithms = options.algorithms ?? DIGEST_ALGORITHMS;
     this.#clock = options.clock ?? systemClock;
+    this.#seal = options.secret ?? randomBytes(32);
     this.#limits = options.limits ?? IMSERVER_LIMITS;
     this.#guard = new AttemptGuard(this.#limits, this.#clock);
   }

@@ -5,12 +5,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { PresenceLimits } from '../base/presence-limits.ts';
+import type { PresenceAsk } from '../store/contact-tables.ts';
 import type { ImServerStore } from './imserver-store.ts';
+import { Mirror } from './mirror.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** In memory and on disk: the asked user may come back after weeks, and the server in between. */
-export class PresenceAsks {
+export class PresenceAsks implements Disposable {
   readonly #store: ImServerStore;
   readonly #limits: PresenceLimits;
   readonly #clock: Clock;
@@ -19,19 +21,49 @@ export class PresenceAsks {
   readonly #asks = new Map<string, Map<string, number>>();
   readonly #byWatcher = new Map<string, number>();
 
-  constructor(options: { store: ImServerStore; limits: PresenceLimits; clock: Clock; log: Log }) {
-    this.#store = options.store;
+  readonly #mirror: Mirror<PresenceAsk>;
+
+  constructor(options: {
+    store: ImServerStore;
+    limits: PresenceLimits;
+    clock: Clock;
+    log: Log;
+    /** Somebody has asked, or was answered, at another node. */
+    receiveElsewhere: (user: string) => void;
+  }) {
+    const { store, clock, log } = options;
+    this.#store = store;
     this.#limits = options.limits;
-    this.#clock = options.clock;
-    this.#log = options.log;
+    this.#clock = clock;
+    this.#log = log;
+    this.#mirror = new Mirror({
+      read: (user) =>
+        store.call('selectPresenceAsks', {
+          sinceMs: this.#sinceMs,
+          ...(user === undefined ? {} : { user }),
+        }),
+      apply: (user, asks) => {
+        for (const watcher of [...(this.#asks.get(user)?.keys() ?? [])]) this.#take(user, watcher);
+        for (const { watcher, askedMs } of asks) this.#put(user, watcher, askedMs);
+        options.receiveElsewhere(user);
+      },
+      users: () => this.#asks.keys(),
+      ...{ log, clock },
+    });
   }
 
   /** Reads what is on disk. Rejects with StoreError. */
-  async load(): Promise<void> {
-    const asks = await this.#store.call('selectPresenceAsks', { sinceMs: this.#sinceMs });
-    for (const { user, watcher, askedMs } of asks) {
-      this.#put(user, watcher, askedMs);
-    }
+  load(): Promise<void> {
+    return this.#mirror.load();
+  }
+
+  /** Another node has changed who asks for a user; undefined: for anybody. */
+  receiveNews(user?: string): void {
+    this.#mirror.receiveNews(user);
+  }
+
+  [Symbol.dispose](): void {
+    this.#mirror[Symbol.dispose]();
   }
 
   /** Addresses of those who wait for an answer of this user, oldest first. */
@@ -49,19 +81,16 @@ export class PresenceAsks {
     const asks = this.#asks.get(user);
     const oldest = asks === undefined || asks.size <= this.#limits.maxAsks ? undefined : [...asks.keys()][0];
     if (oldest !== undefined) this.remove(user, [oldest]);
-    this.#write(this.#store.call('upsertPresenceAsk', { user, watcher, askedMs }));
+    this.#write(user, () => this.#store.call('upsertPresenceAsk', { user, watcher, askedMs }));
     return true;
   }
 
   /** They have been answered. */
   remove(user: string, watchers: readonly string[]): void {
-    const asks = this.#asks.get(user);
-    const known = watchers.filter((watcher) => asks?.delete(watcher) === true);
+    const known = watchers.filter((watcher) => this.#take(user, watcher));
     if (known.length === 0) return;
-    if (asks?.size === 0) this.#asks.delete(user);
-    for (const watcher of known) this.#count(watcher, -1);
     const removed = known.map((watcher) => ({ user, watcher }));
-    this.#write(this.#store.call('deletePresenceAsks', { asks: removed }));
+    this.#write(user, () => this.#store.call('deletePresenceAsks', { asks: removed }));
   }
 
   #hasAskedTooMany(watcher: string): boolean {
@@ -91,6 +120,14 @@ export class PresenceAsks {
     asks.set(watcher, askedMs);
   }
 
+  #take(user: string, watcher: string): boolean {
+    const asks = this.#asks.get(user);
+    if (asks?.delete(watcher) !== true) return false;
+    if (asks.size === 0) this.#asks.delete(user);
+    this.#count(watcher, -1);
+    return true;
+  }
+
   #count(watcher: string, step: 1 | -1): void {
     const count = (this.#byWatcher.get(watcher) ?? 0) + step;
     if (count === 0) this.#byWatcher.delete(watcher);
@@ -98,7 +135,9 @@ export class PresenceAsks {
   }
 
   /** A question that is not on disk is asked again with the next subscription. */
-  #write(written: Promise<unknown>): void {
-    written.catch((error: unknown) => this.#log.warn('presence.ask-not-stored', { error }));
+  #write(user: string, write: () => Promise<unknown>): void {
+    this.#mirror
+      .write(user, write)
+      .catch((error: unknown) => this.#log.warn('presence.ask-not-stored', { error }));
   }
 }

@@ -10,6 +10,7 @@ import type { SipAgent } from '../sip/agent/agent.ts';
 import { Notifier } from '../sip/agent/notifier.ts';
 import { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
+import type { StoreNews } from '../store/server-store.ts';
 import type { ImServerStore } from './imserver-store.ts';
 import { PresenceAsks } from './presence-asks.ts';
 import { Presence } from './presence.ts';
@@ -55,7 +56,12 @@ export class PresenceServer implements Disposable {
     const limits = { ...PRESENCE_LIMITS, ...options.presenceLimits };
     const userOfUri = (uri: string): string | undefined => credentials.userOfUri(uri);
     this.rules = options.rules;
-    this.#asks = new PresenceAsks({ store, limits, clock, log });
+    this.#asks = new PresenceAsks({
+      ...{ store, limits, clock, log },
+      receiveElsewhere: (user) => {
+        watcherList.receiveChange(user);
+      },
+    });
     this.publications = new Publications({
       limits,
       clock,
@@ -80,6 +86,10 @@ export class PresenceServer implements Disposable {
         this.presence.receiveRules(user);
       },
     });
+    this.rules.onElsewhere = (user) => {
+      this.presence.receiveRules(user);
+      rulesPackage.receiveChange(user);
+    };
     this.#devices = new RegistrationEvents({ registrar, limits, clock, userOfUri });
     this.notifier = new Notifier({
       ...{ agent, clock, log },
@@ -96,6 +106,15 @@ export class PresenceServer implements Disposable {
   async load(): Promise<void> {
     await this.rules.load();
     await this.#asks.load();
+  }
+
+  /** Another node has changed something. */
+  receiveNews(news: StoreNews): void {
+    if (news.kind === 'everything') {
+      this.rules.receiveNews();
+      this.#asks.receiveNews();
+    } else if (news.kind === 'rules') this.rules.receiveNews(news.user);
+    else if (news.kind === 'asks') this.#asks.receiveNews(news.user);
   }
 
   /** Nobody of this user is registered from there any more: signed off, expired, or come back elsewhere. */
@@ -117,5 +136,7 @@ export class PresenceServer implements Disposable {
   [Symbol.dispose](): void {
     this.notifier[Symbol.dispose]();
     this.publications[Symbol.dispose]();
+    this.rules[Symbol.dispose]();
+    this.#asks[Symbol.dispose]();
   }
 }

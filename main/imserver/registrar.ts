@@ -14,6 +14,7 @@ import type { Binding } from '../store/imserver-tables.ts';
 import type { Credentials } from './credentials.ts';
 import { Crowd } from './crowd.ts';
 import type { ImServerStore } from './imserver-store.ts';
+import { Mirror } from './mirror.ts';
 
 export interface RegistrarOptions {
   readonly credentials: Credentials;
@@ -38,6 +39,8 @@ export interface RegistrarOptions {
   readonly receiveChange?: (user: string) => void;
   /** A user has another device, or one less, or one that is called something else. */
   readonly receiveDevices?: (user: string) => void;
+  /** A device of this user has come by another node. */
+  readonly receiveElsewhere?: (user: string) => void;
 }
 
 /** Proxies between a device and us, and the characters of their URIs. */
@@ -54,25 +57,45 @@ export class Registrar implements Disposable {
   readonly #limits: ImServerLimits;
   readonly #bindings = new Map<string, readonly Binding[]>();
   readonly #crowd: Crowd;
+  readonly #mirror: Mirror<Binding>;
   #sweepTimer: Timer | undefined;
+  #isLoaded = false;
 
   constructor(options: RegistrarOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#limits = options.limits ?? IMSERVER_LIMITS;
     this.#crowd = new Crowd(this.#limits, this.#clock, options.random ?? Math.random);
+    this.#mirror = new Mirror({
+      read: (user) =>
+        options.store.call('selectBindings', {
+          nowMs: this.#clock.now(),
+          ...(user === undefined ? {} : { user }),
+        }),
+      apply: (user, bindings) => {
+        this.#apply(user, bindings);
+      },
+      users: () => this.#bindings.keys(),
+      log: options.log,
+      clock: this.#clock,
+    });
   }
 
   /** Reads what the last run of the server knew: a restart costs nobody his registration. */
   async load(): Promise<void> {
-    for (const binding of await this.#options.store.call('selectBindings', { nowMs: this.#clock.now() })) {
-      this.#bindings.set(binding.user, [...(this.#bindings.get(binding.user) ?? []), binding]);
-    }
+    await this.#mirror.load();
+    this.#isLoaded = true;
     this.#sweepLater();
+  }
+
+  /** Another node has changed the devices of a user; undefined: of anybody. */
+  receiveNews(user?: string): void {
+    this.#mirror.receiveNews(user);
   }
 
   [Symbol.dispose](): void {
     this.#sweepTimer?.[Symbol.dispose]();
+    this.#mirror[Symbol.dispose]();
   }
 
   /** The devices at which a user can be reached now. */
@@ -118,7 +141,7 @@ export class Registrar implements Disposable {
     this.#bindings.delete(user);
     for (const { contact } of before) this.#options.receiveGone?.(contact);
     this.#tellLeft(user, before, []);
-    await this.#options.store.call('deleteBinding', { user });
+    await this.#mirror.write(user, () => this.#options.store.call('deleteBinding', { user }));
     if (!wasOnline) return;
     this.#options.receiveChange?.(user);
     this.#options.receiveDevices?.(user);
@@ -185,6 +208,22 @@ export class Registrar implements Disposable {
       if (left.length === 0) this.#options.receiveChange?.(user);
       this.#options.receiveDevices?.(user);
     }
+  }
+
+  /** What another node has written; before that, what there was when this one was started. */
+  #apply(user: string, devices: readonly Binding[]): void {
+    const before = this.devicesOf(user);
+    this.#put(user, devices);
+    if (!this.#isLoaded) return;
+    for (const { contact } of before) {
+      if (!devices.some((device) => device.contact === contact)) this.#options.receiveGone?.(contact);
+    }
+    this.#tellLeft(user, before, devices);
+    if (devices.length > 0 !== before.length > 0) this.#options.receiveChange?.(user);
+    if (namesOf(devices) !== namesOf(before)) this.#options.receiveDevices?.(user);
+    const isKnown = ({ contact, source }: Binding) =>
+      before.some((device) => device.contact === contact && device.source === source);
+    if (!devices.every(isKnown)) this.#options.receiveElsewhere?.(user);
   }
 
   #put(user: string, devices: readonly Binding[]): void {
@@ -261,10 +300,10 @@ export class Registrar implements Disposable {
     this.#tellLeft(user, before, devices);
     const { store, log } = this.#options;
     try {
-      await Promise.all([
-        ...gone.map((contact) => store.call('deleteBinding', { user, contact })),
-        ...bound.map((binding) => store.call('upsertBinding', binding)),
-      ]);
+      await this.#mirror.write(user, async () => {
+        await Promise.all(gone.map((contact) => store.call('deleteBinding', { user, contact })));
+        await Promise.all(bound.map((binding) => store.call('upsertBinding', binding)));
+      });
     } catch (error) {
       // He is told that it was not done, and so it is, unless another device has come meanwhile.
       if (this.#bindings.get(user) === devices) this.#put(user, before);

@@ -88,6 +88,20 @@ export const serverConfigSchema = v.strictObject({
     }),
     {},
   ),
+  /** Where registrations, messages for the absent, rooms and users are kept. */
+  storage: v.optional(
+    v.strictObject({
+      /** `sqlite`: files in `data`. `postgresql`: a database, which several nodes of this server may share. */
+      engine: v.optional(v.picklist(['sqlite', 'postgresql']), 'sqlite'),
+      /** Of the database: `postgresql://user:password@host:5432/name`, with `?sslmode=verify-full` and the like. */
+      url: v.optional(
+        v.pipe(v.string(), v.maxLength(2_000), v.regex(/^postgres(?:ql)?:\/\//, 'postgresql://…')),
+      ),
+      /** Connections of this node. */
+      connections: v.optional(count(1, 100), 8),
+    }),
+    {},
+  ),
   presence: v.optional(
     v.strictObject({
       /** Whether somebody sees the presence of a user who has decided nothing about him: only when he asks, or always. */
@@ -130,7 +144,13 @@ export class ConfigError extends Error {
 /** Checks a configuration. Throws ConfigError. */
 export function checkServerConfig(input: unknown, source: string): ServerConfig {
   const parsed = v.safeParse(serverConfigSchema, input);
-  if (parsed.success) return parsed.output;
+  if (parsed.success) {
+    const { engine, url } = parsed.output.storage;
+    if (engine === 'postgresql' && url === undefined) {
+      throw new ConfigError(`${source}:\n  storage.url: the engine postgresql needs the URL of a database`);
+    }
+    return parsed.output;
+  }
   const lines = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? '(all of it)'}: ${sentenceOf(issue)}`);
   throw new ConfigError(`${source}:\n  ${lines.join('\n  ')}`);
 }

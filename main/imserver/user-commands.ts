@@ -3,10 +3,12 @@
  * Calls: user-file.ts, control-client.ts.
  */
 import { randomBytes } from 'node:crypto';
+import { silentLog } from '../base/log.ts';
 import { askServer } from './control-client.ts';
 import type { RoomOverview } from './rooms/chat-rooms.ts';
 import { ConfigError, type ServerConfig } from './server-config.ts';
-import { UserFile, UserFileError } from './user-file.ts';
+import { openUsers } from './imserver-store.ts';
+import { UserFileError } from './user-file.ts';
 import type { Users } from './users.ts';
 
 export interface UserCommandOptions {
@@ -23,7 +25,8 @@ export async function runUserCommand(
   config: ServerConfig,
   options: UserCommandOptions,
 ): Promise<void> {
-  const users = new UserFile(config.data, config.domain);
+  await using opened = await openUsers(config, silentLog);
+  const { users } = opened;
   if (action === 'list') {
     for (const [name, { displayName, disabled }] of await users.list()) {
       options.say(`${name}@${config.domain}\t${displayName}${disabled ? '\tdisabled' : ''}`);

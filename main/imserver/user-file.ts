@@ -26,6 +26,24 @@ export class UserFileError extends Error {
 
 export const USER_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
+/** Throws UserFileError when there can be no such user beside `count` others. */
+export function checkNewUser(user: string, count: number): void {
+  if (!USER_NAME.test(user)) {
+    throw new UserFileError(
+      `"${user}" cannot be a user name: letters, digits, dot, hyphen and underscore only.`,
+    );
+  }
+  if (isReservedName(user)) throw new UserFileError(`"${user}" is reserved for chat rooms.`);
+  if (count >= IMSERVER_LIMITS.maxUsers) throw new UserFileError('The server has as many users as it can.');
+}
+
+/** What is kept instead of a password. */
+export function hashesOf(user: string, realm: string, password: string): Record<DigestAlgorithm, string> {
+  return Object.fromEntries(
+    DIGEST_ALGORITHMS.map((algorithm) => [algorithm, digestHa1(algorithm, user, realm, password)]),
+  ) as Record<DigestAlgorithm, string>;
+}
+
 /** The users of one server. Changes that another process makes to the file are seen at the next look. */
 export class UserFile implements Users {
   readonly path: string;
@@ -50,18 +68,9 @@ export class UserFile implements Users {
 
   /** Adds a user, or gives an existing one a new password. Rejects with UserFileError. */
   async add(user: string, password: string, displayName = ''): Promise<void> {
-    if (!USER_NAME.test(user)) {
-      throw new UserFileError(
-        `"${user}" cannot be a user name: letters, digits, dot, hyphen and underscore only.`,
-      );
-    }
-    if (isReservedName(user)) throw new UserFileError(`"${user}" is reserved for chat rooms.`);
     await this.#read();
-    if (this.#users.size >= IMSERVER_LIMITS.maxUsers)
-      throw new UserFileError('The server has as many users as it can.');
-    const ha1 = Object.fromEntries(
-      DIGEST_ALGORITHMS.map((algorithm) => [algorithm, digestHa1(algorithm, user, this.#realm, password)]),
-    ) as Record<DigestAlgorithm, string>;
+    checkNewUser(user, this.#users.size);
+    const ha1 = hashesOf(user, this.#realm, password);
     this.#users.set(user, { displayName, ha1, disabled: this.#users.get(user)?.disabled ?? false });
     await this.#write();
   }

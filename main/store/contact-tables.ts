@@ -51,8 +51,10 @@ export function contactProcedures(database: Database) {
   const expireAsks = database.prepare<[number]>('DELETE FROM presence_asks WHERE asked_ms <= ?');
 
   return {
-    selectContactRules(): ContactRuleRow[] {
-      return rules.all().map((row) => ({ ...row, blocked: row.blocked === 1 }));
+    /** Of all users, or of one. */
+    selectContactRules(input: { user?: string }): ContactRuleRow[] {
+      const all = rules.all().map((row) => ({ ...row, blocked: row.blocked === 1 }));
+      return input.user === undefined ? all : all.filter(({ user }) => user === input.user);
     },
     /** The rules of a user are these from now on. */
     replaceContactRules: database.transaction(
@@ -64,10 +66,11 @@ export function contactProcedures(database: Database) {
         return null;
       },
     ),
-    /** Those who have asked after `sinceMs`, oldest first; the others are deleted. */
-    selectPresenceAsks(input: { sinceMs: number }): PresenceAsk[] {
+    /** Those who have asked after `sinceMs` (one user, or anybody), oldest first; older questions are deleted. */
+    selectPresenceAsks(input: { sinceMs: number; user?: string }): PresenceAsk[] {
       expireAsks.run(input.sinceMs);
-      return asks.all().map((row) => ({ user: row.user, watcher: row.watcher, askedMs: row.asked_ms }));
+      const all = asks.all().map((row) => ({ user: row.user, watcher: row.watcher, askedMs: row.asked_ms }));
+      return input.user === undefined ? all : all.filter(({ user }) => user === input.user);
     },
     upsertPresenceAsk({ user, watcher, askedMs }: PresenceAsk): null {
       upsertAsk.run(user, watcher, askedMs);

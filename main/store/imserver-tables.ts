@@ -100,10 +100,11 @@ export function imserverProcedures(database: Database) {
       else deleteBinding.run(input.user, input.contact);
       return null;
     },
-    /** All bindings that are still valid at `nowMs`; the others are deleted. */
-    selectBindings(input: { nowMs: number }): Binding[] {
+    /** Bindings of all users, or of one, that are still valid at `nowMs`; the others are deleted. */
+    selectBindings(input: { nowMs: number; user?: string }): Binding[] {
       expireBindings.run(input.nowMs);
-      return bindings.all().map((row) => ({
+      const wanted = bindings.all().filter(({ user }) => input.user === undefined || user === input.user);
+      return wanted.map((row) => ({
         user: row.user,
         contact: row.contact,
         instance: row.instance,

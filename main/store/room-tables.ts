@@ -33,6 +33,8 @@ export interface StoredRoom {
   readonly members: readonly StoredRoomMember[];
   /** Position of the newest message; 0: none. */
   readonly lastPosition: number;
+  /** Grows with each change; a store that nobody shares does not count. */
+  readonly version: number;
 }
 
 /** Something that was said in a room, or a notice of the room itself. */
@@ -66,6 +68,8 @@ export interface RoomPlace {
 /** Everything of a change is on disk, or nothing. */
 export interface RoomChange {
   readonly room: number;
+  /** Of the room that the change was thought out for. */
+  readonly version: number;
   readonly title?: string | undefined;
   readonly members?: readonly StoredRoomMember[];
   readonly removed?: readonly string[];
@@ -218,10 +222,11 @@ export function roomProcedures(database: Database) {
   }
 
   return {
-    /** All rooms with their members. */
-    selectRooms(_input: null): StoredRoom[] {
+    /** All rooms with their members, or one. */
+    selectRooms(input: { room?: number }): StoredRoom[] {
       const byRoom = Map.groupBy(members.all(), ({ room }) => room);
-      return rooms.all().map((row) => ({
+      const wanted = rooms.all().filter(({ key }) => input.room === undefined || key === input.room);
+      return wanted.map((row) => ({
         key: row.key,
         name: row.name,
         title: row.title,
@@ -230,11 +235,12 @@ export function roomProcedures(database: Database) {
         activeMs: row.active_ms,
         members: (byRoom.get(row.key) ?? []).map(toMember),
         lastPosition: row.last_position ?? 0,
+        version: 0,
       }));
     },
     /** Its number; null: there is one of that name. */
     insertRoom: database.transaction(
-      (input: Omit<StoredRoom, 'key' | 'activeMs' | 'lastPosition'>): number | null => {
+      (input: Omit<StoredRoom, 'key' | 'activeMs' | 'lastPosition' | 'version'>): number | null => {
         const { name, title, named, createdMs } = input;
         if (byName.get(name) !== undefined) return null;
         const { lastInsertRowid } = insertRoom.run(name, title, named ? 1 : 0, createdMs, createdMs);
@@ -243,8 +249,8 @@ export function roomProcedures(database: Database) {
         return room;
       },
     ),
-    /** Returns the positions of its notices. */
-    updateRoom: database.transaction((change: RoomChange): number[] => {
+    /** Returns the positions of its notices; null: another node has changed the room meanwhile, and nothing was done. */
+    updateRoom: database.transaction((change: RoomChange): number[] | null => {
       const { room, title, members: changed = [], removed = [], notices = [] } = change;
       if (title !== undefined) setTitle.run(title, room);
       for (const member of changed) putMember(room, member);

@@ -1,6 +1,7 @@
 /**
  * Owns: the one face of what an IM Server keeps, whichever engine lies behind it. Called by: imserver-store.ts and, through
- * it, everything of the IM Server. Calls: nothing. Engines: sqlite-server-store.ts.
+ * it, everything of the IM Server. Calls: nothing. Engines: sqlite-server-store.ts,
+ * postgres/postgres-store.ts.
  */
 import type { ImServerProcedures } from './imserver-tables.ts';
 import type { ProcedureInput, ProcedureOutput } from './store-thread.ts';
@@ -8,7 +9,9 @@ import type { ProcedureInput, ProcedureOutput } from './store-thread.ts';
 /** What another node of the same server has changed. After a gap nobody knows what was missed: `everything`. */
 export type StoreNews =
   | { readonly kind: 'bindings' | 'rules' | 'asks'; readonly user: string }
-  | { readonly kind: 'room' | 'said'; readonly room: number }
+  | { readonly kind: 'room'; readonly room: number }
+  /** Something was said in a room, up to this position. */
+  | { readonly kind: 'said'; readonly room: number; readonly position: number }
   | { readonly kind: 'users' | 'everything' };
 
 /** Everything is on disk when a call has resolved. */
@@ -21,10 +24,18 @@ export interface ServerStore extends AsyncDisposable {
   /** `listen` hears what other nodes have changed, in their order. Returns the release. */
   onNews(listen: (news: StoreNews) => void): () => void;
   /**
-   * Only one node delivers what waits for a recipient. False: another one does. What a node had claimed is free again
+   * Only one node delivers what waits for a recipient. Undefined: another one does. What a node had claimed is free again
    * when the node is dead. Rejects with StoreError.
    */
-  claimQueue(recipient: string): Promise<boolean>;
-  /** Never rejects: a claim that cannot be given back is lost with the connection that holds it. */
-  releaseQueue(recipient: string): Promise<void>;
+  claimQueue(recipient: string): Promise<QueueClaim | undefined>;
+  /** Whether other nodes may use it as well. */
+  readonly isShared: boolean;
+  /** Random, and the same at all nodes. */
+  readonly secret: Buffer;
+}
+
+/** Disposing of it gives it back, and never rejects. */
+export interface QueueClaim extends AsyncDisposable {
+  /** False: the connection that held it is gone, and another node may have it. */
+  isHeld(): boolean;
 }

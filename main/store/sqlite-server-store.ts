@@ -2,13 +2,18 @@
  * Owns: an IM Server's store in one file of its own, for a server of one node. Called by: imserver-store.ts.
  * Calls: store-thread.ts.
  */
+import { randomBytes } from 'node:crypto';
 import type { Log } from '../base/log.ts';
 import type { ImServerProcedures } from './imserver-tables.ts';
-import type { ServerStore } from './server-store.ts';
+import type { QueueClaim, ServerStore } from './server-store.ts';
 import { StoreThread, type ProcedureInput, type ProcedureOutput } from './store-thread.ts';
+
+const SECRET_BYTES = 32;
 
 /** Nobody else uses the file: there is no news, and every claim is granted. */
 export class SqliteServerStore implements ServerStore {
+  readonly isShared = false;
+  readonly secret = randomBytes(SECRET_BYTES);
   readonly #thread: StoreThread<ImServerProcedures>;
 
   private constructor(thread: StoreThread<ImServerProcedures>) {
@@ -31,12 +36,11 @@ export class SqliteServerStore implements ServerStore {
     return () => undefined;
   }
 
-  claimQueue(): Promise<boolean> {
-    return Promise.resolve(true);
-  }
-
-  releaseQueue(): Promise<void> {
-    return Promise.resolve();
+  claimQueue(): Promise<QueueClaim> {
+    return Promise.resolve({
+      isHeld: () => true,
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,17 +1,18 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DOMAIN, passwordOf, World } from '../support/im-world.ts';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DOMAIN, passwordOf, World, type ServerOptions } from '../support/im-world.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { ENGINES } from '../support/postgres.ts';
 import { answerChallenge, RawDevice } from '../support/raw-device.ts';
 import { newPeerId, type PeerMessage } from '../support/sip-peer.ts';
 
 let world: World;
 let clock: ManualClock;
-beforeEach(async () => {
+async function open(storage: ServerOptions['storage']): Promise<void> {
   clock = new ManualClock();
-  world = await World.open(['tom', 'bob'], { clock });
-});
+  world = await World.open(['tom', 'bob'], { clock, storage });
+}
 afterEach(async () => {
   await world[Symbol.asyncDispose]();
 });
@@ -19,7 +20,10 @@ afterEach(async () => {
 const devices = (user = 'tom') => world.server.registrar.devicesOf(user).map(({ contact }) => contact);
 const contactsOf = (answer: PeerMessage) => answer.headers('Contact').join(', ');
 
-describe('registrations', () => {
+describe.each(ENGINES)('registrations on $name', ({ storage, stop }) => {
+  beforeEach(async () => open(await storage()));
+  afterAll(stop);
+
   it('of several devices, all told to each (RFC 3261 §10.3)', async () => {
     await using one = await RawDevice.join('tom', world.port);
     await using two = await RawDevice.open('tom', world.port);
@@ -124,6 +128,8 @@ describe('registrations', () => {
 });
 
 describe('credentials', () => {
+  beforeEach(() => open(undefined));
+
   const register = (device: RawDevice, callId: string, cseq: number, authorization?: string) =>
     device.transact('REGISTER', {
       uri: `sip:${DOMAIN}`,

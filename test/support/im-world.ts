@@ -59,6 +59,8 @@ export interface ServerOptions {
   readonly drachtio?: { readonly host: string; readonly port: number; readonly secret: string };
   /** Files of a certificate: TLS as well. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Key `storage` of the configuration; kept when the server is started again. */
+  readonly storage?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** A folder with a server and people in it. */
@@ -66,6 +68,7 @@ export class World implements AsyncDisposable {
   readonly folder: string;
   readonly #open: AsyncDisposable[] = [];
   #server: ImServer | undefined;
+  #storage: ServerOptions['storage'];
   /** Bytes that the server's sockets saw. */
   readonly wire: { readonly direction: 'in' | 'out'; readonly text: string }[] = [];
   port = 0;
@@ -98,8 +101,10 @@ export class World implements AsyncDisposable {
     rooms,
     presence,
     drachtio,
+    storage = this.#storage,
     ...options
   }: ServerOptions = {}): Promise<void> {
+    this.#storage = storage;
     this.#server = await ImServer.start({
       config: checkServerConfig(
         {
@@ -110,6 +115,7 @@ export class World implements AsyncDisposable {
           ...(drachtio ? { drachtio } : {}),
           ...(rooms ? { rooms } : {}),
           ...(presence ? { presence } : {}),
+          ...(storage ? { storage } : {}),
           ...(tls ? { tls: { ...tls, port: 0 } } : {}),
         },
         'test',

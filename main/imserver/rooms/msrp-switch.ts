@@ -142,8 +142,9 @@ export class MsrpSwitch {
     }
     if (recipient === null) metrics.messages++;
     else metrics.privateMessages++;
-    room.history.append({ ...entry, position: kept.position });
-    room.wake();
+    await room.receiveStored([{ ...entry, position: kept.position }]).catch((error: unknown) => {
+      log.warn('room.history.unreadable', { error });
+    });
   }
 
   /** Who is typing: told to those who are there and not behind, and kept by nobody. */

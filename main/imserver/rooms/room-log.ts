@@ -27,6 +27,9 @@ export class RoomLog {
   #recentBytes = 0;
   #coveredFrom: number;
   #last: number;
+  /** Something is on disk up to here. */
+  #wanted = 0;
+  #reading: Promise<void> | undefined;
   /** Something was said since the room's share of the disk was looked at. */
   grown = false;
 
@@ -48,8 +51,40 @@ export class RoomLog {
     return this.#coveredFrom;
   }
 
-  /** It is on disk; entries come in the order of their positions. */
-  append(entry: RoomEntry): void {
+  /** These are on disk. Others may have spoken in between at another node: then what is new is read, in its order. */
+  async receiveStored(entries: readonly RoomEntry[], isHeard: boolean): Promise<void> {
+    if (this.#store.isShared) await this.receiveElsewhere(entries.at(-1)?.position ?? 0, isHeard);
+    else for (const entry of entries) this.#append(entry);
+  }
+
+  /** What was said up to `position` is on disk; it is read when somebody hears it. Rejects with StoreError. */
+  async receiveElsewhere(position: number, isHeard: boolean): Promise<void> {
+    this.#wanted = Math.max(this.#wanted, position);
+    if (isHeard) {
+      this.#reading ??= this.#readOn().finally(() => {
+        this.#reading = undefined;
+      });
+      await this.#reading;
+    } else if (this.#reading === undefined) this.#skip();
+  }
+
+  async #readOn(): Promise<void> {
+    while (this.#last < this.#wanted) {
+      const page = await this.page(this.#last);
+      for (const entry of page) this.#append(entry);
+      // What was trimmed away meanwhile is nowhere any more.
+      if (page.length === 0) this.#skip();
+    }
+  }
+
+  #skip(): void {
+    if (this.#wanted <= this.#last) return;
+    this.#last = this.#wanted;
+    this.grown = true;
+    this.rest();
+  }
+
+  #append(entry: RoomEntry): void {
     if (entry.position <= this.#last) return;
     this.#recent.push(entry);
     this.#recentBytes += entry.body.length;

@@ -3,7 +3,7 @@
  * one after the other. Called by: rooms.ts and everything beside it. Calls: room-log.ts.
  */
 import type { RoomMemberState, RoomRole, StoredRoomMember } from '../../store/room-tables.ts';
-import type { RoomLog } from './room-log.ts';
+import type { RoomEntry, RoomLog } from './room-log.ts';
 import type { RoomParticipant } from './room-participant.ts';
 
 /** A member with what he calls himself at the server. */
@@ -18,7 +18,13 @@ export interface RoomParts {
   readonly title: string;
   readonly named: boolean;
   readonly createdMs: number;
+  readonly version: number;
   readonly history: RoomLog;
+}
+
+/** Another node was quicker: what was to be done has to be thought out again. */
+export class RoomChangedError extends Error {
+  override readonly name = 'RoomChangedError';
 }
 
 /** One chat room. */
@@ -34,6 +40,8 @@ export class Room {
   /** Devices that are there. */
   readonly participants = new Set<RoomParticipant>();
   title: string;
+  /** Of the change that was made last, at whichever node. */
+  version: number;
   /** Ended: nothing is taken from anybody any more. */
   isOver = false;
   #turn: Promise<unknown> = Promise.resolve();
@@ -44,6 +52,7 @@ export class Room {
     this.title = parts.title;
     this.named = parts.named;
     this.createdMs = parts.createdMs;
+    this.version = parts.version;
     this.history = parts.history;
   }
 
@@ -75,8 +84,35 @@ export class Room {
     return this.members.get(user)?.role;
   }
 
+  /** These are on disk now: those who are there hear them. Rejects with StoreError: then they hear them with the next ones. */
+  async receiveStored(entries: readonly RoomEntry[]): Promise<void> {
+    await this.history.receiveStored(entries, this.participants.size > 0);
+    this.wake();
+  }
+
+  /** Something was said at another node, up to this position. Rejects with StoreError. */
+  async receiveElsewhere(position: number): Promise<void> {
+    await this.history.receiveElsewhere(position, this.participants.size > 0);
+    this.wake();
+  }
+
   /** Something new is in the history. */
   wake(): void {
     for (const participant of this.participants) participant.wake();
   }
+}
+
+/** Somebody who was invited just now. `since`: what was said up to here was said before his time. */
+export function newMember(user: string, invitedBy: string, since: number): Omit<RoomMember, 'displayName'> {
+  return { user, role: 'member', state: 'invited', nickname: '', invitedBy, since };
+}
+
+export function isOwner({ role }: RoomMember): boolean {
+  return role === 'owner';
+}
+
+/** Who owns the room after `user`: who has been there longest; the invited only when nobody else is left. */
+export function heirOf(room: Room, user: string): RoomMember | undefined {
+  const others = [...room.members.values()].filter((other) => other.user !== user);
+  return others.find(({ state }) => state === 'joined') ?? others[0];
 }

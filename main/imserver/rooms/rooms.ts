@@ -8,13 +8,14 @@ import { ProtocolError } from '../../base/protocol-error.ts';
 import { ROOM_LIMITS, type RoomLimits } from '../../base/room-limits.ts';
 import { createSecretRoomName, isRoomName, isSecretRoomName } from '../../base/room-names.ts';
 import type { StoredRoom } from '../../store/room-tables.ts';
+import type { StoreNews } from '../../store/server-store.ts';
 import type { ImServerStore } from '../imserver-store.ts';
 import type { Users } from '../users.ts';
 import { judgeNickname } from './nicknames.ts';
 import { RoomLog } from './room-log.ts';
 import { buildNotice, type RoomNotice } from './room-notice.ts';
 import { RoomPlaces } from './room-places.ts';
-import { Room, type RoomMember } from './room.ts';
+import { heirOf, isOwner, newMember, Room, RoomChangedError, type RoomMember } from './room.ts';
 
 export interface RoomsOptions {
   readonly store: ImServerStore;
@@ -32,6 +33,8 @@ export interface RoomNews {
   readonly users: readonly string[];
   readonly over: boolean;
 }
+
+const MAX_ATTEMPTS = 5;
 
 interface Change {
   readonly title?: string;
@@ -53,6 +56,7 @@ export class Rooms implements AsyncDisposable {
   readonly #byUser = new Map<string, Set<Room>>();
   readonly #listeners = new Set<(news: RoomNews) => void>();
   #sweeper: Timer | undefined;
+  #ended = false;
 
   constructor(options: RoomsOptions) {
     this.#options = options;
@@ -63,13 +67,23 @@ export class Rooms implements AsyncDisposable {
 
   /** Reads what the last run of the server knew. Rejects with StoreError. */
   async load(): Promise<void> {
-    for (const stored of await this.#options.store.call('selectRooms', null)) {
-      const room = this.#build(stored);
-      for (const member of stored.members) {
-        this.#put(room, { ...member, displayName: await this.#displayName(member.user) });
-      }
-    }
+    for (const stored of await this.#options.store.call('selectRooms', {})) await this.#add(stored);
     this.#sweepLater();
+  }
+
+  /** Another node has changed something. */
+  receiveNews(news: StoreNews): void {
+    const done =
+      news.kind === 'everything'
+        ? this.#renewAll()
+        : news.kind === 'room'
+          ? this.#renew(news.room)
+          : news.kind === 'said'
+            ? this.#byKey(news.room)?.receiveElsewhere(news.position)
+            : undefined;
+    done?.catch((error: unknown) => {
+      this.#options.log.warn('rooms.not-renewed', { error });
+    });
   }
 
   /** `listen` hears of every change. Returns the release. */
@@ -112,7 +126,7 @@ export class Rooms implements AsyncDisposable {
     const members: RoomMember[] = [];
     if (owner !== undefined) {
       members.push({
-        ...member(owner, owner, 0),
+        ...newMember(owner, owner, 0),
         role: 'owner',
         state: 'joined',
         ...(await this.#named(owner)),
@@ -122,7 +136,7 @@ export class Rooms implements AsyncDisposable {
     const plain = { name, title, named, createdMs, members };
     const key = await this.#options.store.call('insertRoom', plain);
     if (key === null) throw refusal('ROOM_NAME_TAKEN', 409, 'Somebody has this address already');
-    const room = this.#build({ ...plain, key, lastPosition: 0 });
+    const room = this.#build({ ...plain, key, version: 0, lastPosition: 0 });
     for (const one of members) this.#put(room, one);
     this.#options.log.info('room.created', { room: room.key, named: room.named });
     return room;
@@ -130,14 +144,14 @@ export class Rooms implements AsyncDisposable {
 
   /** Any member invites. Rejects with ProtocolError: 403, 404 (no such user), 486. */
   invite(room: Room, by: string, user: string): Promise<void> {
-    return room.inTurn(async () => {
+    return this.#inTurn(room, async () => {
       this.#requireMember(room, by);
       if ((await this.#options.users.find(user)) === undefined) {
         throw refusal('ROOM_NO_USER', 404, 'There is no such user');
       }
       if (room.members.has(user)) return;
       this.#admitToRoom(room, user);
-      const invited = { ...member(user, by, room.history.last), ...(await this.#named(user)) };
+      const invited = { ...newMember(user, by, room.history.last), ...(await this.#named(user)) };
       await this.#change(room, { members: [invited], notices: [{ kind: 'invited', by, user }] });
     });
   }
@@ -153,13 +167,13 @@ export class Rooms implements AsyncDisposable {
 
   /** A device of the user has come. Rejects with ProtocolError. */
   join(room: Room, user: string): Promise<void> {
-    return room.inTurn(async () => {
+    return this.#inTurn(room, async () => {
       const status = this.judgeJoin(room, user);
       if (status !== 200) throw refusal('ROOM_NOT_ADMITTED', status, 'You are not a member of this room');
       const before = room.members.get(user);
       if (before?.state === 'joined') return;
       // What was said since he was invited is for him as well.
-      const fresh = before ?? member(user, '', room.history.last);
+      const fresh = before ?? newMember(user, '', room.history.last);
       const isFirst = room.countOf('joined') === 0 && ![...room.members.values()].some(isOwner);
       const role = isFirst && !room.named ? 'owner' : fresh.role;
       const joined = { ...fresh, role, state: 'joined', ...(await this.#named(user)) } as const;
@@ -169,7 +183,7 @@ export class Rooms implements AsyncDisposable {
 
   /** Somebody leaves for good, declines, or is removed by an owner. Rejects with ProtocolError: 403, 404. */
   remove(room: Room, by: string, user: string): Promise<void> {
-    return room.inTurn(async () => {
+    return this.#inTurn(room, async () => {
       if (by !== user) this.#requireOwner(room, by);
       const gone = room.members.get(user);
       if (gone === undefined) throw refusal('ROOM_NO_MEMBER', 404, 'Nobody of that name is in the room');
@@ -189,7 +203,7 @@ export class Rooms implements AsyncDisposable {
 
   /** Rejects with ProtocolError: 400, 403. */
   rename(room: Room, by: string, wish: string): Promise<void> {
-    return room.inTurn(async () => {
+    return this.#inTurn(room, async () => {
       this.#requireOwner(room, by);
       const title = this.#titleOf(wish);
       if (title === '') throw refusal('ROOM_BAD_TITLE', 400, 'A room needs a name');
@@ -200,7 +214,7 @@ export class Rooms implements AsyncDisposable {
 
   /** The owner hands the room over. Rejects with ProtocolError: 403, 404. */
   setOwner(room: Room, by: string, user: string): Promise<void> {
-    return room.inTurn(async () => {
+    return this.#inTurn(room, async () => {
       this.#requireOwner(room, by);
       const before = room.members.get(by);
       const next = room.members.get(user);
@@ -220,7 +234,7 @@ export class Rooms implements AsyncDisposable {
 
   /** Resolves with the status of the answer (RFC 7701 §7). */
   setNickname(room: Room, user: string, nickname: string): Promise<number> {
-    return room.inTurn(async () => {
+    return this.#inTurn(room, async () => {
       const before = room.members.get(user);
       if (before === undefined || room.isOver) return 403;
       const status = judgeNickname(nickname, user, room.members.values(), this.limits.maxNicknameChars);
@@ -232,7 +246,7 @@ export class Rooms implements AsyncDisposable {
 
   /** Who runs the server closes a room. */
   close(room: Room): Promise<void> {
-    return room.inTurn(() => this.#finish(room));
+    return this.#inTurn(room, () => this.#finish(room));
   }
 
   /** A user is no user any more: he leaves his rooms. */
@@ -246,6 +260,7 @@ export class Rooms implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
     this.#sweeper?.[Symbol.dispose]();
     await this.places[Symbol.asyncDispose]();
   }
@@ -278,14 +293,14 @@ export class Rooms implements AsyncDisposable {
     const built = notices.map((notice) => buildNotice(room, notice, this.#options.domain, storedMs));
     const positions = await this.#options.store.call('updateRoom', {
       room: room.key,
+      version: room.version,
       ...(title === undefined ? {} : { title }),
       members: members.map(({ displayName: _displayName, ...stored }) => stored),
       removed,
       notices: built,
     });
-    built.forEach((notice, index) => {
-      room.history.append({ ...notice, position: positions[index] ?? 0 });
-    });
+    if (positions === null) throw new RoomChangedError();
+    room.version++;
     if (title !== undefined) room.title = title;
     for (const one of members) this.#put(room, one);
     for (const user of removed) {
@@ -293,7 +308,10 @@ export class Rooms implements AsyncDisposable {
       // Whoever was removed hears nothing more, whatever his socket says.
       for (const participant of room.participants) if (participant.user === user) void participant.end('cut');
     }
-    room.wake();
+    const entries = built.map((notice, index) => ({ ...notice, position: positions[index] ?? 0 }));
+    await room.receiveStored(entries).catch((error: unknown) => {
+      this.#options.log.warn('room.history.unreadable', { error });
+    });
     this.#tell({ room, users: [...members.map(({ user }) => user), ...removed], over: false });
   }
 
@@ -309,13 +327,91 @@ export class Rooms implements AsyncDisposable {
       late.promise,
       Promise.all([...room.participants].map((participant) => participant.heardAll())),
     ]);
+    try {
+      await this.#options.store.call('deleteRoom', { room: room.key });
+    } catch (error) {
+      room.isOver = false;
+      throw error;
+    }
+    this.#vanish(room);
+  }
+
+  #vanish(room: Room): void {
+    room.isOver = true;
     this.#byName.delete(room.name);
     const users = [...room.members.keys()];
     for (const user of users) this.#byUser.get(user)?.delete(room);
-    await this.#options.store.call('deleteRoom', { room: room.key });
     this.#tell({ room, users, over: true });
     this.#options.log.info('room.ended', { room: room.key });
     for (const participant of room.participants) void participant.end();
+  }
+
+  /** Thought out again when another node has changed the room meanwhile. */
+  #inTurn<T>(room: Room, run: () => Promise<T>): Promise<T> {
+    return room.inTurn(async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await run();
+        } catch (error) {
+          if (!(error instanceof RoomChangedError) || attempt === MAX_ATTEMPTS) throw error;
+          await this.#read(room);
+        }
+      }
+    });
+  }
+
+  #byKey(key: number): Room | undefined {
+    return [...this.#byName.values()].find((room) => room.key === key);
+  }
+
+  async #renewAll(): Promise<void> {
+    const found = await this.#options.store.call('selectRooms', {});
+    const keys = new Set([
+      ...found.map(({ key }) => key),
+      ...[...this.#byName.values()].map(({ key }) => key),
+    ]);
+    for (const key of keys) await this.#renew(key);
+  }
+
+  async #renew(key: number): Promise<void> {
+    const room = this.#byKey(key);
+    if (room !== undefined) {
+      await room.inTurn(() => this.#read(room));
+      return;
+    }
+    const [stored] = await this.#options.store.call('selectRooms', { room: key });
+    if (stored !== undefined && this.#byKey(key) === undefined) await this.#add(stored);
+  }
+
+  async #add(stored: StoredRoom): Promise<void> {
+    const members = await Promise.all(
+      stored.members.map(async (one) => ({ ...one, ...(await this.#named(one.user)) })),
+    );
+    const room = this.#build(stored);
+    for (const one of members) this.#put(room, one);
+  }
+
+  /** Brings a room to what the store has. */
+  async #read(room: Room): Promise<void> {
+    const [stored] = await this.#options.store.call('selectRooms', { room: room.key });
+    if (room.isOver) return;
+    if (stored === undefined) {
+      this.#vanish(room);
+      return;
+    }
+    const left = new Set(room.members.keys());
+    for (const one of stored.members) {
+      left.delete(one.user);
+      this.#put(room, { ...one, ...(await this.#named(one.user)) });
+    }
+    for (const user of left) {
+      this.#take(room, user);
+      for (const participant of room.participants) if (participant.user === user) void participant.end('cut');
+    }
+    room.title = stored.title;
+    room.version = stored.version;
+    await room.receiveElsewhere(stored.lastPosition);
+    this.#tell({ room, users: [...room.members.keys(), ...left], over: false });
   }
 
   #tell(news: RoomNews): void {
@@ -388,24 +484,13 @@ export class Rooms implements AsyncDisposable {
 
   #sweepLater(): void {
     this.#sweeper = this.#clock.startTimer(this.limits.sweepMs, () => {
-      this.#sweepLater();
-      this.sweep().catch((error: unknown) => this.#options.log.error('rooms.sweep.failed', { error }));
+      this.sweep()
+        .catch((error: unknown) => this.#options.log.error('rooms.sweep.failed', { error }))
+        .finally(() => {
+          if (!this.#ended) this.#sweepLater();
+        });
     });
   }
-}
-
-function member(user: string, invitedBy: string, since: number): Omit<RoomMember, 'displayName'> {
-  return { user, role: 'member', state: 'invited', nickname: '', invitedBy, since };
-}
-
-function isOwner({ role }: RoomMember): boolean {
-  return role === 'owner';
-}
-
-/** Who has been there longest; the invited only when nobody else is left. */
-function heirOf(room: Room, user: string): RoomMember | undefined {
-  const others = [...room.members.values()].filter((other) => other.user !== user);
-  return others.find(({ state }) => state === 'joined') ?? others[0];
 }
 
 function refusal(code: string, status: number, text: string): ProtocolError {
