@@ -47,6 +47,13 @@ export const settingSpecs = {
     lockable: true,
     strictest: false,
   }),
+  'privacy.tellOwnDevices': setting({
+    schema: v.boolean(),
+    initial: true,
+    description: 'Messages, and what is read, come to your other devices by way of your server.',
+    lockable: true,
+    strictest: false,
+  }),
   'presence.choice': setting({
     schema: v.picklist(presenceChoices),
     initial: 'available',

@@ -1,19 +1,18 @@
 /**
  * Owns: SIP MESSAGE through the server: passed on to the present, kept on disk for the absent, delivered on return.
- * Called by: imserver.ts with each MESSAGE and each registration. Calls: registrar.ts, sip/agent/pager-message.ts, store.
+ * Called by: imserver.ts with each MESSAGE and each registration. Calls: registrar.ts, device-way.ts, device-copies.ts, store.
  */
 import { systemClock, type Clock, type Timer } from '../base/clock.ts';
 import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
-import type { AgentResponse } from '../sip/agent/agent-request.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
-import { sendPagerMessage } from '../sip/agent/pager-message.ts';
-import type { Binding } from '../store/imserver-tables.ts';
+import { readCopyRequest } from '../sip/agent/copy-request.ts';
 import type { QueueClaim } from '../store/server-store.ts';
 import type { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
-import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
+import { sendByWays } from './device-way.ts';
+import type { DeviceCopies } from './device-copies.ts';
 import type { ImServerStore } from './imserver-store.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Registrar } from './registrar.ts';
@@ -26,6 +25,7 @@ export interface DeferredMessagesOptions {
   readonly users: Users;
   readonly rules: ContactRulesBook;
   readonly store: ImServerStore;
+  readonly copies: DeviceCopies;
   readonly domain: string;
   readonly metrics: ServerMetrics;
   readonly log: Log;
@@ -79,6 +79,11 @@ export class DeferredMessages implements Disposable {
       credentials.userOfUri(request.message.uri) ?? credentials.userOf(request.message.headers.get('to'));
     if (recipient === undefined || (await users.find(recipient)) === undefined) {
       await request.respond(404);
+      return;
+    }
+    const copy = sender === recipient ? readCopyRequest(request.message.headers) : undefined;
+    if (copy !== undefined) {
+      await this.#options.copies.receiveCopy(request, sender, copy.from);
       return;
     }
     if (this.#isBlocked({ sender, recipient })) {
@@ -265,8 +270,15 @@ export class DeferredMessages implements Disposable {
     const devices = this.#options.registrar.waysTo(parcel.recipient);
     if (devices.length === 0) return 'later';
     const taken = Promise.withResolvers<'taken'>();
+    const { agent, domain, log } = this.#options;
+    const message = {
+      from: `<sip:${parcel.sender}@${domain}>`,
+      to: `<sip:${parcel.recipient}@${domain}>`,
+      contentType: parcel.contentType,
+      body: parcel.body.toString('utf8'),
+    };
     const sent = devices.map(async (ways) => {
-      const status = await this.#sendByWays(ways, parcel);
+      const status = await sendByWays(agent, ways, message, log);
       if (status >= 200 && status < 300) taken.resolve('taken');
       return status;
     });
@@ -274,39 +286,5 @@ export class DeferredMessages implements Disposable {
       statuses.every((status) => status === 400 || status === 415) ? 'useless' : 'later',
     );
     return Promise.race([taken.promise, all]);
-  }
-
-  /** By one flow of the device; by the next when that one has failed (RFC 5626 §5.3). */
-  async #sendByWays(ways: readonly Binding[], parcel: Parcel): Promise<number> {
-    let status = 503;
-    for (const way of ways) {
-      const response = await this.#sendTo(way, parcel);
-      if (response === undefined) continue;
-      ({ status } = response);
-      if (!isFlowFailed(response)) break;
-    }
-    return status;
-  }
-
-  /** Undefined when it could not be sent. */
-  async #sendTo(device: Binding, parcel: Parcel): Promise<AgentResponse | undefined> {
-    const { agent, domain, log } = this.#options;
-    const send = (way: string) =>
-      sendPagerMessage(agent, {
-        uri: device.contact,
-        ...wayTo(way),
-        from: `<sip:${parcel.sender}@${domain}>`,
-        to: `<sip:${parcel.recipient}@${domain}>`,
-        contentType: parcel.contentType,
-        body: parcel.body.toString('utf8'),
-      });
-    try {
-      const response = await send(device.source);
-      const again = isWayLost(response, device);
-      return again ? await send(device.contact) : response;
-    } catch (error) {
-      log.info('deferred.not-sent', { error });
-      return undefined;
-    }
   }
 }

@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { systemClock, type Clock } from '../base/clock.ts';
 import type { EventLimits } from '../base/event-limits.ts';
 import { Lifetime } from '../base/lifetime.ts';
+import type { CopyLimits } from '../base/copy-limits.ts';
 import { IMSERVER_LIMITS, type ImServerLimits, type RelayLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { PresenceLimits } from '../base/presence-limits.ts';
@@ -22,6 +23,7 @@ import { B2bua } from './b2bua.ts';
 import { ContactRulesBook } from './contact-rules-book.ts';
 import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
+import { DeviceCopies } from './device-copies.ts';
 import { openStorage, type ImServerStore } from './imserver-store.ts';
 import type { MsrpRelay } from './msrp-relay.ts';
 import { PresenceServer } from './presence-server.ts';
@@ -44,6 +46,7 @@ export interface ImServerOptions {
   readonly relayLimits?: Partial<RelayLimits>;
   readonly roomLimits?: Partial<RoomLimits>;
   readonly presenceLimits?: Partial<PresenceLimits>;
+  readonly copyLimits?: Partial<CopyLimits>;
   readonly eventLimits?: Partial<EventLimits>;
   /** Time of registrations, nonces and messages that wait; sockets have the system's. */
   readonly clock?: Clock;
@@ -104,7 +107,8 @@ export class ImServer implements AsyncDisposable {
   static async start(options: ImServerOptions): Promise<ImServer> {
     const { config, log } = options;
     const limits = { ...IMSERVER_LIMITS, ...options.limits };
-    const timing = { limits, ...(options.clock ? { clock: options.clock } : {}) };
+    const clocked = options.clock ? { clock: options.clock } : {};
+    const timing = { limits, ...clocked };
     const lifetime = new Lifetime();
     try {
       await mkdir(config.data, { recursive: true, mode: 0o700 });
@@ -129,8 +133,10 @@ export class ImServer implements AsyncDisposable {
         store,
         log,
         ...timing,
+        receiveDevice: (user, contact) => copies.receiveDevice(user, contact),
         receivePresent: (user) => {
           deferred.receivePresent(user);
+          copies.receivePresent(user);
           rooms?.calls.receivePresent(user);
         },
         receiveGone: (contact) => {
@@ -160,7 +166,15 @@ export class ImServer implements AsyncDisposable {
       const { domain } = config;
       const rules = new ContactRulesBook({ store, log, ...(options.clock ? { clock: options.clock } : {}) });
       const shared = { agent, credentials, registrar, users, rules, domain, metrics, log, ...timing };
-      const deferred = lifetime.own(new DeferredMessages({ ...shared, store }));
+      const waysTo = (user: string) => registrar.waysTo(user);
+      const copies: DeviceCopies = lifetime.own(
+        new DeviceCopies({
+          ...{ agent, store, domain, log, waysTo },
+          limits: options.copyLimits,
+          ...clocked,
+        }),
+      );
+      const deferred = lifetime.own(new DeferredMessages({ ...shared, store, copies }));
       const b2bua = lifetime.own(new B2bua({ ...shared, deferred }));
       const presence = lifetime.own(
         new PresenceServer({
@@ -178,7 +192,7 @@ export class ImServer implements AsyncDisposable {
               addressToward: (remote) => network.addressToward(remote),
               limits: options.roomLimits,
               tap: options.tap,
-              ...(options.clock ? { clock: options.clock } : {}),
+              ...clocked,
             }),
           )
         : undefined;
@@ -213,6 +227,7 @@ export class ImServer implements AsyncDisposable {
       // Whoever was there before a restart need not say so again.
       for (const user of registrar.usersOnline()) {
         deferred.receivePresent(user);
+        copies.receivePresent(user);
         rooms?.calls.receivePresent(user);
       }
       log.info('imserver.started', { domain, host: config.host, port, relayPort: relay?.port });

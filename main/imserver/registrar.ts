@@ -7,6 +7,7 @@ import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
+import { OTHER_DEVICES_HEADER } from '../sip/agent/copy-request.ts';
 import { FACTORY_HEADER, RELAY_HEADER, RETURN_WINDOW_HEADER } from '../sip/agent/registration-answer.ts';
 import { formatNameAddr, parseNameAddr, type NameAddr } from '../sip/headers.ts';
 import { cseqOf } from '../sip/message.ts';
@@ -29,6 +30,8 @@ export interface RegistrarOptions {
   readonly clock?: Clock;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
+  /** A device registers. Resolves with how many others of its user it may tell something; undefined: it does not do so. */
+  readonly receiveDevice?: (user: string, contact: NameAddr) => Promise<number | undefined>;
   /** A device of this user has come, or has said that it is still there. */
   readonly receivePresent: (user: string) => void;
   /** This device is not there any more: it has signed off, or was started again and has another Contact. */
@@ -174,6 +177,7 @@ export class Registrar implements Disposable {
       }
     }
     const devices = this.devicesOf(user);
+    const others = await this.#othersOf(user, contacts);
     const relay = this.#options.relay?.();
     const factory = this.#options.roomFactory?.();
     await request.respond(200, {
@@ -184,10 +188,17 @@ export class Registrar implements Disposable {
         Date: new Date(this.#clock.now()).toUTCString(),
         ...(relay === undefined ? {} : { [RELAY_HEADER]: relay }),
         ...(factory === undefined ? {} : { [FACTORY_HEADER]: `<${factory}>` }),
+        ...(others === undefined ? {} : { [OTHER_DEVICES_HEADER]: String(others) }),
         [RETURN_WINDOW_HEADER]: String(this.#crowd.windowS(this.#bindings.size)),
       },
     });
     if (devices.length > 0) this.#options.receivePresent(user);
+  }
+
+  /** Other devices of the one that registers, when it wants to know of them. */
+  async #othersOf(user: string, contacts: readonly string[]): Promise<number | undefined> {
+    const contact = contacts.map(readContact).find((one) => one?.params.get('expires') !== '0');
+    return contact && this.#options.receiveDevice?.(user, contact);
   }
 
   #sweepLater(): void {

@@ -2,9 +2,9 @@
  * Owns: one account while the program runs: its registration, its conversations, what they need of the network.
  * Called by: messenger.ts, commands.ts. Calls: sip/agent/registration.ts, conversation-link.ts.
  */
-import type { Account, AccountReasonCode, AccountStatus } from '../../shared/domain/account.ts';
+import type { Account, AccountStatus } from '../../shared/domain/account.ts';
 import type { Conversation } from '../../shared/domain/conversation.ts';
-import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { AccountId, ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { SettingKey, Settings } from '../../shared/settings.ts';
 import { setNewest } from '../base/bounded-map.ts';
@@ -13,6 +13,7 @@ import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { announcedRelay } from '../msrp/relay-servers.ts';
 import type { RegistrationStatus, ServerWay } from '../sip/agent/registration-flow.ts';
+import { COPIES_FEATURE } from '../sip/agent/copy-request.ts';
 import { Registration } from '../sip/agent/registration.ts';
 import type { SubscriptionRoute } from '../sip/agent/subscription.ts';
 import type { GroupHost } from './groups/group-link.ts';
@@ -23,6 +24,7 @@ import type { Store } from '../store/store.ts';
 import { mediaOf, type AccountMedia } from './account-media.ts';
 import { AccountRelay } from './account-relay.ts';
 import { toNameAddr, userOf } from '../sip/address.ts';
+import { REASON_OF_STATUS, refusalInWords, shownAccount } from './account-status.ts';
 import type { Chat, ChatContext } from './chat.ts';
 import { chatEnd, type ChatEnd } from './chat-end.ts';
 import type { MediaWays } from './chat-media.ts';
@@ -30,6 +32,7 @@ import { Composing } from './composing-state.ts';
 import { ConversationLink, type ConversationHost } from './conversation-link.ts';
 import { AccountGroups } from './groups/account-groups.ts';
 import { RoomRequests } from './groups/room-requests.ts';
+import { AccountCopies } from './devices/account-copies.ts';
 import type { Delivery, KeptReport, SentMessage } from './delivery.ts';
 import type { Feed } from './feed.ts';
 import type { Inbox } from './inbox.ts';
@@ -46,7 +49,11 @@ export interface AccountHost {
   readonly delivery: Delivery;
   readonly log: Log;
   readonly limits: MessengerLimits;
+  /** What this device calls itself toward others of its user. */
+  readonly deviceName: string;
   settings(): Settings;
+  openConversation(accountId: AccountId, peerAddress: string, theirName: string): Promise<Conversation>;
+  setStanding(id: ConversationId, standing: 'accepted'): Promise<Conversation>;
   /** A policy has decided this setting. */
   isLocked(key: SettingKey): boolean;
   receiveSession(chat: Chat): void;
@@ -71,6 +78,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   readonly #encrypting = new Map<string, true>();
   readonly #conversations = new Map<ConversationId, ConversationLink>();
   readonly groups: AccountGroups;
+  readonly copies: AccountCopies;
   readonly requests = new RoomRequests(() => this.pagerRoute());
   /** The groups have been read. */
   #groupsKnown: Promise<void> | undefined;
@@ -109,6 +117,10 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       keepsAlive: !host.network.watchesFlows,
       digest: this.#digest,
       instanceId: stored.id,
+      features: () => (host.settings()['privacy.tellOwnDevices'] ? COPIES_FEATURE : ''),
+      onOtherDevices: (count) => {
+        this.copies.receiveOthers(count);
+      },
       limits: host.limits,
       log: host.log,
       onChange: (status) => {
@@ -116,6 +128,12 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       },
     });
     this.groups = new AccountGroups(this.#groupHost(), stored.id);
+    this.copies = new AccountCopies(host, stored, {
+      route: () => this.pagerRoute(),
+      receiveTakesChanges: (conversation) => {
+        this.receiveTakesChanges(conversation, true);
+      },
+    });
   }
 
   get stored(): StoredAccount {
@@ -174,6 +192,11 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   /** A connection of the engine is gone: if it was ours, we register anew. */
   receiveFlowLost(flow: { remoteAddress: string; remotePort: number; reason: string }): void {
     this.#registration.receiveFlowLost(flow);
+  }
+
+  /** What this device says of itself has changed: the server hears of it at once. */
+  announceAgain(): void {
+    this.#registration.check();
   }
 
   receiveEngineLost(): void {
@@ -387,6 +410,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
   async [Symbol.asyncDispose](): Promise<void> {
     const links = [...this.#conversations.values()];
     this.#conversations.clear();
+    this.copies[Symbol.dispose]();
     await Promise.all(links.map((link) => link[Symbol.asyncDispose]()));
     await this.groups[Symbol.asyncDispose]();
     await this.#relay[Symbol.asyncDispose]();
@@ -453,38 +477,5 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       const conversation = await this.#host.store.call('selectConversation', { id });
       if (conversation?.accountId === this.stored.id) this.link(conversation).send();
     }
-  }
-}
-
-/** An account with its connection, without its secret. */
-export function shownAccount(stored: StoredAccount, connection: AccountStatus): Account {
-  const { id, address, displayName, server, transport = 'auto', proxies = [], kind } = stored;
-  const { mediaPath = 'settings', relays = [] } = stored;
-  const own = { transport, proxies: [...proxies], mediaPath, relays: [...relays] };
-  return { id, address, displayName, server, ...own, kind, connection };
-}
-
-const REASON_OF_STATUS: Readonly<Record<number, AccountReasonCode>> = {
-  0: 'certificate',
-  401: 'wrong-password',
-  403: 'forbidden',
-  404: 'unknown-address',
-  407: 'wrong-password',
-  429: 'try-later',
-};
-
-function refusalInWords(code: number, reason: string, address: string): string {
-  switch (code) {
-    case 401:
-    case 407:
-      return `The password for ${address} is not right. Sign in again with the right one.`;
-    case 403:
-      return `The server does not let ${address} sign in. Ask whoever runs it.`;
-    case 404:
-      return `The server does not know ${address}. Check the address.`;
-    case 429:
-      return 'The server asks to wait before the next attempt. Sign in again later.';
-    default:
-      return `The server refused to sign ${address} in (${code} ${reason}).`;
   }
 }

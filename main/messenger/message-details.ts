@@ -19,19 +19,21 @@ export async function messageDetails(
   const [stored] = await store.call('selectExportPage', { conversationId, after: position - 1, limit: 1 });
   if (stored?.id !== id) throw new CallError('not-found', 'This message does not exist any more.');
   const { storedAtMs, wireId } = stored;
+  const device = await store.call('selectMessageDevice', { id });
   // What others say about the time is by their clock; when it came is by ours.
   const atMs = direction === 'in' ? storedAtMs : sentAtMs;
   const past = await store.call('selectExportSessions', { conversationId });
   const session = past.findLast(
     ({ startedMs, endedMs }) => startedMs <= atMs && (endedMs === null || atMs <= endedMs),
   );
-  if (session === undefined) return { storedAtMs, wireId, session: null };
+  if (session === undefined) return { storedAtMs, wireId, device, session: null };
   const known = messenger
     .sessions()
     .find((each) => each.conversationId === conversationId && each.startedMs === session.startedMs);
   return {
     storedAtMs,
     wireId,
+    device,
     session: {
       id: known?.id ?? null,
       startedMs: session.startedMs,

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Account } from '../../shared/domain/account.ts';
 import type { Conversation, Session } from '../../shared/domain/conversation.ts';
@@ -20,7 +21,8 @@ import type { WireTap } from '../base/wire-tap.ts';
 import { Store } from '../store/store.ts';
 import type { StoredAccount } from '../store/accounts.ts';
 import type { AccountMedia } from './account-media.ts';
-import { AccountLink, shownAccount, type AccountHost } from './account-link.ts';
+import { AccountLink, type AccountHost } from './account-link.ts';
+import { shownAccount } from './account-status.ts';
 import type { Chat } from './chat.ts';
 import { testConnection } from './connection-test.ts';
 import { Delivery } from './delivery.ts';
@@ -62,6 +64,8 @@ export interface MessengerOptions {
   readonly ca?: readonly string[];
   /** Who is asked for the passphrase of the history instead of the window. */
   readonly passphrase?: PassphraseSource;
+  /** What this device calls itself toward others of its user. Default: the name of the computer. */
+  readonly deviceName?: string;
   /** Where a window hears of the opening before there is a messenger. Default: nobody does. */
   readonly door?: { readonly feed: Feed; readonly opening: Opening };
 }
@@ -132,9 +136,7 @@ export class Messenger implements AsyncDisposable {
       receiveChange: (lock) => this.feed.publish('lock.changed', { lock }),
     });
     this.retention = new Retention({
-      store,
-      feed: this.feed,
-      log: options.log,
+      ...{ store, feed: this.feed, log: options.log },
       settings: () => this.settings,
       publishConversation: (id) => this.publishConversation(id),
     });
@@ -302,6 +304,8 @@ export class Messenger implements AsyncDisposable {
   async #receiveSettings(keys: readonly SettingKey[]): Promise<void> {
     this.feed.publish('settings.changed', { settings: this.settings });
     if (keys.some((key) => key.startsWith('history.'))) this.retention.receiveChange();
+    if (keys.includes('privacy.tellOwnDevices'))
+      this.accounts().forEach((account) => account.announceAgain());
     if (keys.some((key) => key.startsWith('network.')))
       await this.startNetwork(await this.store.call('selectAccounts', null));
   }
@@ -458,15 +462,13 @@ export class Messenger implements AsyncDisposable {
   }
 
   #accountHost(network: Network): AccountHost {
+    const { store, feed, inbox, delivery, log, limits } = this;
     return {
-      store: this.store,
-      feed: this.feed,
-      network,
-      inbox: this.inbox,
-      delivery: this.delivery,
-      log: this.log,
-      limits: this.limits,
+      ...{ store, feed, network, inbox, delivery, log, limits },
+      deviceName: this.#options.deviceName ?? hostname(),
       settings: () => this.settings,
+      openConversation: (...person) => this.openConversation(...person),
+      setStanding: (...standing) => this.setStanding(...standing),
       isLocked: (key) => this.#settingBook.isLocked(key),
       receiveSession: (chat) => this.#receiveSession(chat),
       receiveMessageChange: (message) => this.#publishMessage(message),

@@ -35,6 +35,13 @@ export interface RoutingHost {
   openConversation(accountId: AccountId, peerAddress: string, theirName: string): Promise<Conversation>;
 }
 
+/** Whom a request is for, and who sends it. */
+interface Addressee {
+  readonly account: AccountLink;
+  readonly from: NameAddr;
+  readonly peer: string;
+}
+
 /** The requests of one messenger's network. */
 export class RequestRouting {
   readonly #messenger: RoutingHost;
@@ -55,9 +62,7 @@ export class RequestRouting {
   }
 
   /** The account that a request is for, and who sends it; answered with an error when it is for nobody. */
-  async #addressee(
-    request: AgentServerRequest,
-  ): Promise<{ account: AccountLink; from: NameAddr; peer: string } | undefined> {
+  async #addressee(request: AgentServerRequest): Promise<Addressee | undefined> {
     const to = toAddress(parseNameAddr(request.message.headers.get('to') ?? '').uri);
     const from = parseNameAddr(request.message.headers.get('from') ?? '');
     const peer = toAddress(from.uri);
@@ -132,18 +137,8 @@ export class RequestRouting {
   async #receivePager(request: AgentServerRequest): Promise<void> {
     const addressee = await this.#addressee(request);
     if (addressee === undefined) return;
-    const { account, from, peer } = addressee;
-    const conversation = await this.#messenger.openConversation(
-      account.stored.id,
-      peer,
-      from.displayName ?? userOf(peer),
-    );
     try {
-      await this.#messenger.inbox.receivePagerMessage(conversation, {
-        contentType: request.message.headers.get('content-type') ?? 'text/plain',
-        body: request.message.body,
-        fallbackId: request.message.headers.get('call-id') ?? randomUUID(),
-      });
+      if (!(await isCopy(addressee, request))) await this.#keepPager(addressee, request);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       // Not stored: 500 keeps it at the server, anything else would say that it is of no use to us.
@@ -156,4 +151,27 @@ export class RequestRouting {
     }
     await request.respond(200);
   }
+
+  async #keepPager({ account, from, peer }: Addressee, { message }: AgentServerRequest): Promise<void> {
+    const conversation = await this.#messenger.openConversation(
+      account.stored.id,
+      peer,
+      from.displayName ?? userOf(peer),
+    );
+    await this.#messenger.inbox.receivePagerMessage(conversation, {
+      contentType: message.headers.get('content-type') ?? 'text/plain',
+      body: message.body,
+      fallbackId: message.headers.get('call-id') ?? randomUUID(),
+    });
+  }
+}
+
+/**
+ * True: another device of our user has told us something, and it has happened here. What anybody else says of himself is
+ * a message as any other: only who has our user's password may speak for him, and the server has made sure of that.
+ */
+async function isCopy({ account, peer }: Addressee, { message }: AgentServerRequest): Promise<boolean> {
+  if (peer !== account.stored.address || !account.copies.isServed) return false;
+  const isWrapped = /^\s*message\/cpim\b/i.test(message.headers.get('content-type') ?? '');
+  return isWrapped && account.copies.receive(message.body);
 }

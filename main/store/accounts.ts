@@ -20,6 +20,8 @@ export interface StoredAccount extends Omit<
   readonly secretBackend: string;
   /** The transport over which the server was reached last; absent: not yet. */
   readonly lastTransport?: string;
+  /** Other devices of the user that want to know what happens here; absent: none. */
+  readonly otherDevices?: number;
 }
 
 interface AccountRow {
@@ -35,6 +37,7 @@ interface AccountRow {
   kind: string;
   secret: Uint8Array;
   secret_backend: string;
+  other_devices: number;
 }
 
 interface ContactRow {
@@ -73,6 +76,7 @@ function toAccount(row: AccountRow): StoredAccount {
     kind: row.kind as Account['kind'],
     secret: row.secret,
     secretBackend: row.secret_backend,
+    ...(row.other_devices > 0 ? { otherDevices: row.other_devices } : {}),
   };
 }
 

@@ -1,10 +1,11 @@
 /**
  * Owns: statements of an IM Server's store: registrations and deferred messages. Called by: worker.ts.
- * Calls: room-tables.ts, contact-tables.ts, SQLite.
+ * Calls: room-tables.ts, contact-tables.ts, user-devices.ts, SQLite.
  */
 import { contactProcedures } from './contact-tables.ts';
 import type { Database } from './database.ts';
 import { roomProcedures } from './room-tables.ts';
+import { userDeviceProcedures } from './user-devices.ts';
 
 /** One contact of a registered user. */
 export interface Binding {
@@ -89,6 +90,7 @@ export function imserverProcedures(database: Database) {
 
   return {
     ...roomProcedures(database),
+    ...userDeviceProcedures(database),
     ...contactProcedures(database),
     upsertBinding(binding: Binding): null {
       const { user, contact, instance, callId, cseq, source, description, expiresMs } = binding;

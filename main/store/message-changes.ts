@@ -13,6 +13,7 @@ import {
   TAKE_BACK,
   type ExportedChange,
 } from './change-columns.ts';
+import { copyKeeper } from './copy-keeper.ts';
 import type { Database } from './database.ts';
 import { groupPeople } from './groups.ts';
 import { messagePositions, packId, unpackId, wireKey, type PackedId } from './message-keys.ts';
@@ -124,6 +125,7 @@ export function messageChangeProcedures(database: Database, index: Pick<SearchIn
   const positionOf = messagePositions(database);
   const find = targetFinder(database);
   const personKey = groupPeople(database);
+  const copies = copyKeeper(database);
   const keyOf = database.prepare<[string], { key: number }>('SELECT key FROM conversations WHERE id = ?');
   const byPosition = database.prepare<[number], { wire_id: PackedId; id: string; text: string }>(
     'SELECT m.wire_id, m.text, c.id FROM messages m JOIN conversations c ON c.key = m.conversation WHERE m.position = ?',
@@ -220,6 +222,8 @@ export function messageChangeProcedures(database: Database, index: Pick<SearchIn
         /** Ours waits to be sent; one that a room gives back to us has left. */
         waits: boolean;
         keepsText: boolean;
+        /** Another device of our user has told us. */
+        isCopy?: boolean | undefined;
       }): ChangeOutcome => {
         const conversation = keyOf.get(input.conversationId)?.key;
         const target = conversation === undefined ? undefined : find(conversation, input.targetWireId);
@@ -245,7 +249,10 @@ export function messageChangeProcedures(database: Database, index: Pick<SearchIn
         const state = direction === OUT ? (input.waits ? WAITS : HAS_LEFT) : null;
         const live = change.kind === 'no-reaction' ? 0 : 1;
         const kind = CHANGE_KINDS.indexOf(change.kind);
-        insert.run(position, kind, direction, person, kept, input.atMs, input.wireId, live, state);
+        const { lastInsertRowid } = insert.run(
+          ...([position, kind, direction, person, kept, input.atMs, input.wireId, live, state] as const),
+        );
+        if (input.isCopy !== true) copies.receiveChange(Number(lastInsertRowid), conversation);
         forgetOldest.run(position, position);
         if (change.kind === 'edit') putText(target, change.text);
         else if (change.kind === 'takeBack') putText(target, '');
@@ -289,7 +296,7 @@ export function messageChangeProcedures(database: Database, index: Pick<SearchIn
 }
 
 /** Of several edits that wait the last one says it all: the message has its text now. */
-function toChange(kind: number, text: string, nowText: string): MessageChange {
+export function toChange(kind: number, text: string, nowText: string): MessageChange {
   if (kind === REACTION) return { kind: 'reaction', emoji: text };
   if (kind === NO_REACTION) return { kind: 'no-reaction' };
   return kind === EDIT ? { kind: 'edit', text: nowText } : { kind: 'takeBack' };

@@ -4,6 +4,7 @@
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { MessageGroup } from '../../shared/domain/group.ts';
 import type { Message, MessageState } from '../../shared/domain/message.ts';
+import { copyKeeper } from './copy-keeper.ts';
 import type { Database } from './database.ts';
 import {
   messagePositions,
@@ -60,6 +61,8 @@ export interface NewMessage {
   readonly group?: MessageGroup | undefined;
   /** The message is a file. */
   readonly file?: Omit<StoredTransfer, 'messageId'>;
+  /** Another device of our user has told us: the others know it. */
+  readonly isCopy?: boolean | undefined;
 }
 
 /**
@@ -85,6 +88,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   const keepHeaders = headerKeeper(database).keep;
   const putGroup = groupMessages(database);
   const keepReply = replyKeeper(database);
+  const copies = copyKeeper(database);
   const insert = database.prepare(
     `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms,
        headers)
@@ -127,6 +131,9 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   const setRead = database.prepare<[string, number]>(
     `UPDATE messages INDEXED BY messages_unread SET state = ${READ} WHERE conversation = ${CONVERSATION_KEY} AND state >= ${UNREAD} AND position <= ?`,
   );
+  const endReadAhead = database.prepare<[number, string], { id: string }>(
+    'UPDATE conversations SET read_ahead = NULL WHERE key = ? AND read_ahead = ? RETURNING id',
+  );
   const setReadPosition = database.prepare<[number, string]>(
     'UPDATE conversations SET read_position = max(read_position, ?) WHERE id = ?',
   );
@@ -142,6 +149,14 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     if (id === undefined || positionOfPlaceId(id) !== undefined || positionOf(id) !== undefined) return null;
     // A plain number would be stored as a fraction, in eight bytes.
     return id === wireId ? BigInt(SAME_AS_WIRE) : packId(id);
+  }
+
+  /** It was read on another device before it came here, and with it all that is older. */
+  function readAhead({ wireId }: NewMessage, position: number, conversation: number): void {
+    const ended = endReadAhead.get(conversation, wireId);
+    if (ended === undefined) return;
+    setRead.run(ended.id, position);
+    setReadPosition.run(position, ended.id);
   }
 
   /** Where it lies, and whether it is new. */
@@ -175,6 +190,8 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
       batch.insert({ ...input, conversation, position, person, isFile: input.file !== undefined });
     }
     if (input.file !== undefined) transfers.insertTransfer({ position, transfer: input.file });
+    if (input.isCopy !== true) copies.receiveMessage(position, conversation);
+    if (input.direction === 'in') readAhead(input, position, conversation);
     return { position, isNew: true };
   }
 
@@ -249,6 +266,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
         failure?: { code: string; message: string } | undefined;
         /** What it has gone out with. */
         headers?: string | null | undefined;
+        isCopy?: boolean | undefined;
       }): Message | null => {
         const row = select(input.id);
         if (row?.direction !== OUT) return null;
@@ -265,6 +283,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
           failure: formatFailure(input.failure),
         };
         setState.run(changed.state, changed.failure, headers, row.position);
+        if (input.isCopy !== true) copies.receiveState(row.position, row.conversation, row.state);
         return toMessage(changed);
       },
     ),
@@ -274,10 +293,13 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
       (input: {
         conversationId: ConversationId;
         position: number;
+        isCopy?: boolean | undefined;
       }): { messages: Message[]; reportWireIds: string[] } => {
         const rows = unread.all(input.conversationId, input.position);
         setRead.run(input.conversationId, input.position);
         setReadPosition.run(input.position, input.conversationId);
+        const last = rows.at(-1);
+        if (last !== undefined && input.isCopy !== true) copies.receiveRead(last.position, last.conversation);
         return {
           messages: rows.map((row) => ({ ...toMessage(row), state: 'read' })),
           reportWireIds: rows

@@ -7,6 +7,7 @@ import { archiveReadingProcedures } from './archive-reading.ts';
 import { browseProcedures } from './browse.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
+import { deviceCopyProcedures } from './device-copies.ts';
 import { deletionProcedures } from './deletion.ts';
 import { groupProcedures } from './groups.ts';
 import { exportProcedures } from './export-rows.ts';
@@ -33,6 +34,7 @@ export function messengerProcedures(
     ...messageProcedures(database, index),
     ...importProcedures(database, index),
     ...messageChangeProcedures(database, index),
+    ...deviceCopyProcedures(database),
     ...deletionProcedures(database, index),
     ...groupProcedures(database),
     ...exportProcedures(database),

@@ -322,6 +322,7 @@ export const ar: Catalogue = {
   'settings.privacy': 'الخصوصية',
   'settings.sendDisplayed': 'إعلام الآخرين عندما تقرأ رسائلهم',
   'settings.sendComposing': 'إعلام الآخرين بأنك تكتب',
+  'settings.tellOwnDevices': 'مشاركة الرسائل مع أجهزتك الأخرى عبر خادمك',
   'settings.sessions': 'الجلسات',
   'settings.acceptContacts': 'قبول الجلسات من جهات الاتصال دون سؤال',
   'settings.idleMinutes': 'دقائق بلا رسائل حتى تنتهي الجلسة',

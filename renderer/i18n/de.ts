@@ -301,6 +301,7 @@ export const de: Catalogue = {
   'settings.privacy': 'Privatsphäre',
   'settings.sendDisplayed': 'Anderen mitteilen, wenn Sie ihre Nachrichten gelesen haben',
   'settings.sendComposing': 'Anderen mitteilen, dass Sie schreiben',
+  'settings.tellOwnDevices': 'Nachrichten mit Ihren anderen Geräten teilen, über Ihren Server',
   'settings.sessions': 'Sitzungen',
   'settings.acceptContacts': 'Sitzungen von Kontakten ohne Rückfrage annehmen',
   'settings.idleMinutes': 'Minuten ohne Nachricht, bis eine Sitzung endet',

@@ -291,6 +291,7 @@ export const en = {
   'settings.privacy': 'Privacy',
   'settings.sendDisplayed': 'Tell people when you have read their messages',
   'settings.sendComposing': 'Tell people that you are typing',
+  'settings.tellOwnDevices': 'Share messages with your other devices, by way of your server',
   'settings.sessions': 'Sessions',
   'settings.acceptContacts': 'Accept sessions from contacts without asking',
   'settings.idleMinutes': 'Minutes without a message until a session ends',

@@ -287,6 +287,7 @@ export const zh: Catalogue = {
   'settings.privacy': '隐私',
   'settings.sendDisplayed': '告知对方您已阅读消息',
   'settings.sendComposing': '告知对方您正在输入',
+  'settings.tellOwnDevices': '通过您的服务器与您的其他设备同步消息',
   'settings.sessions': '连接',
   'settings.acceptContacts': '自动接受联系人的连接',
   'settings.idleMinutes': '无消息多少分钟后结束连接',

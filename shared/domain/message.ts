@@ -78,6 +78,8 @@ export interface MessageDetails {
   readonly storedAtMs: number;
   /** Its id between the two messengers: in CPIM, MSRP and IMDN. */
   readonly wireId: string;
+  /** The other device of our user that has sent it; null: this one has, or it came from others. */
+  readonly device: string | null;
   /** The session of that time; null when there was none. `id`: as long as its ladder can be asked for. */
   readonly session: {
     readonly id: SessionId | null;

@@ -74,6 +74,7 @@ it('a message knows when it was stored, what it is called, and the session of th
   expect(await details('first')).toEqual({
     storedAtMs: 1_500,
     wireId: 'wire-first',
+    device: null,
     session: { id: null, startedMs: 1_000, endedMs: 2_000, mediaPath: null, encrypted: null },
   });
   expect((await details('between')).session).toBeNull();

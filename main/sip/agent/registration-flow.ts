@@ -12,6 +12,7 @@ import { addressOfHost, tryParseSipUri } from '../uri.ts';
 import type { AgentResponse } from './agent-request.ts';
 import type { SipAgent } from './agent.ts';
 import { newCallIdentity, sendAuthenticated } from './authenticated-request.ts';
+import { otherDevicesOf } from './copy-request.ts';
 import { contactAt, seenAt, type SeenAt } from './learned-contact.ts';
 import {
   grantedSeconds,
@@ -56,6 +57,8 @@ export interface FlowOptions {
   readonly digest: DigestClient;
   readonly instance: string;
   readonly regId: number;
+  readonly features?: () => string;
+  readonly onOtherDevices?: (count: number | undefined) => void;
   /** Ways to the same server, the preferred one first: the next is tried when nobody is there at all. */
   readonly ways: readonly ServerWay[];
   readonly limits: MessengerLimits;
@@ -270,12 +273,13 @@ export class RegistrationFlow {
   }
 
   #send(expiresS: number): Promise<AgentResponse> {
-    const { agent, address, displayName, digest, instance, regId } = this.#options;
+    const { agent, address, displayName, digest, instance, regId, features } = this.#options;
     const name =
       displayName === undefined || displayName === '' ? '' : `"${displayName.replace(/["\\\r\n]/g, '')}" `;
     const aor = `${name}<sip:${address}>`;
     const outbound = this.#outbound ? `;reg-id=${regId}` : '';
-    const contact = `${this.contact};expires=${expiresS};+sip.instance="<${instance}>"${outbound}`;
+    const feature = features?.() ?? '';
+    const contact = `${this.contact};expires=${expiresS};+sip.instance="<${instance}>"${outbound}${feature === '' ? '' : `;${feature}`}`;
     const outdated = this.#outdated;
     return sendAuthenticated(
       agent,
@@ -343,6 +347,7 @@ export class RegistrationFlow {
     // Refresh at half of the time, so that one lost refresh costs nothing.
     this.#again(Math.max(1_000, Math.min(expiresS * 500, this.#keepAliveMs(headers))));
     this.#change({ status: 'registered', expiresS });
+    this.#options.onOtherDevices?.(otherDevicesOf(headers));
     if (this.#learn(message)) void this.#register();
   }
 

@@ -33,6 +33,10 @@ export interface RegistrationOptions {
   /** Uniform in [0, 1). */
   readonly random?: Random;
   readonly log?: Log;
+  /** What our Contact says of this device beside who it is (RFC 3840): `+u.example.feature`; empty: nothing. */
+  readonly features?: () => string;
+  /** The server has said how many other devices of the user understand copies; undefined: it keeps none. */
+  readonly onOtherDevices?: (count: number | undefined) => void;
   /** The engine sends no keep-alives: the registration does (RFC 5626 §4.4). */
   readonly keepsAlive?: boolean;
   readonly onChange: (status: RegistrationStatus) => void;

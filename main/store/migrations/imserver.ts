@@ -108,4 +108,26 @@ CREATE INDEX presence_asks_by_age ON presence_asks (asked_ms);
 ALTER TABLE bindings ADD COLUMN description TEXT NOT NULL DEFAULT '';
 `,
   },
+  {
+    // The devices of each user that understand copies, and what waits for them.
+    version: 5,
+    sql: `
+CREATE TABLE user_devices (
+  user TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  seen_ms INTEGER NOT NULL,
+  PRIMARY KEY (user, instance)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE device_copies (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  user TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  body BLOB NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  FOREIGN KEY (user, instance) REFERENCES user_devices(user, instance) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX device_copies_by_device ON device_copies (user, instance, id);
+`,
+  },
 ];

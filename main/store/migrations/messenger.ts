@@ -14,6 +14,7 @@ import { headersMigration } from './0009-headers.ts';
 import { groupsMigration } from './0010-groups.ts';
 import { leanIndexMigration } from './0011-lean-index.ts';
 import { messageChangesMigration } from './0012-message-changes.ts';
+import { deviceCopiesMigration } from './0013-device-copies.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -29,4 +30,5 @@ export const messengerMigrations: readonly Migration[] = [
   groupsMigration,
   leanIndexMigration,
   messageChangesMigration,
+  deviceCopiesMigration,
 ];

@@ -112,6 +112,25 @@ CREATE TABLE presence_asks (
 );
 CREATE INDEX presence_asks_by_age ON presence_asks (asked_ms);
 `,
+  // The devices of each user that understand copies, and what waits for them.
+  `
+CREATE TABLE user_devices (
+  username text NOT NULL,
+  instance text NOT NULL,
+  seen_ms bigint NOT NULL,
+  PRIMARY KEY (username, instance)
+);
+
+CREATE TABLE device_copies (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  username text NOT NULL,
+  instance text NOT NULL,
+  body bytea NOT NULL,
+  expires_ms bigint NOT NULL,
+  FOREIGN KEY (username, instance) REFERENCES user_devices ON DELETE CASCADE
+);
+CREATE INDEX device_copies_by_device ON device_copies (username, instance, id);
+`,
 ];
 
 /** Brings the schema up to date. Rejects with StoreError when it is newer than this program; then nothing was touched. */

@@ -7,6 +7,7 @@ import type { ProcedureInput, ProcedureOutput } from '../store-thread.ts';
 import { bindingStatements } from './binding-statements.ts';
 import { contactStatements } from './contact-statements.ts';
 import { deferredStatements } from './deferred-statements.ts';
+import { deviceStatements } from './device-statements.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 import { roomHistoryStatements, roomStatements } from './room-statements.ts';
 
@@ -21,6 +22,7 @@ export function postgresProcedures(pool: PostgresPool): PostgresProcedures {
     ...bindingStatements(pool),
     ...deferredStatements(pool),
     ...contactStatements(pool),
+    ...deviceStatements(pool),
     ...roomStatements(pool),
     ...roomHistoryStatements(pool),
   };

@@ -158,6 +158,7 @@ export const historyAr: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'message.state': 'الحالة',
   'message.received': 'مستلمة',
   'message.read': 'قرأتَها',
+  'message.device': 'أُرسلت من',
   'message.inSession': 'الجلسة',
   'message.noSession': 'لا جلسة في ذلك الوقت',
   'message.period': '{from} إلى {until}',

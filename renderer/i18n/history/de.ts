@@ -115,6 +115,7 @@ export const historyDe: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'message.state': 'Zustand',
   'message.received': 'Empfangen',
   'message.read': 'Von Ihnen gelesen',
+  'message.device': 'Gesendet von',
   'message.inSession': 'Sitzung',
   'message.noSession': 'Keine zu dieser Zeit',
   'message.period': '{from} bis {until}',

@@ -109,6 +109,7 @@ export const historyEn = {
   'message.state': 'State',
   'message.received': 'Received',
   'message.read': 'Read by you',
+  'message.device': 'Sent from',
   'message.inSession': 'Session',
   'message.noSession': 'None at that time',
   'message.period': '{from} to {until}',

@@ -102,6 +102,7 @@ export const historyZh: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'message.state': '状态',
   'message.received': '已收到',
   'message.read': '您已读',
+  'message.device': '发送设备',
   'message.inSession': '会话连接',
   'message.noSession': '当时没有',
   'message.period': '{from} 至 {until}',

@@ -125,6 +125,7 @@ export function noteHandlers(
       return {
         storedAtMs: message?.sentAtMs ?? 0,
         wireId: `wire-${messageId}`,
+        device: message?.direction === 'out' ? 'Laptop' : null,
         session: session ?? null,
       };
     },

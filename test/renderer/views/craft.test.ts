@@ -83,6 +83,7 @@ it('the menu of a message leads to its details and to its session', async () => 
   };
   const details = show(app, DetailsPane, { conversation: app.conversations.open });
   expect(details.textContent).toContain(`wire-${messageId}`);
+  expect(details.textContent).toMatch(/Sent from\s*Laptop/);
   buttonNamed(details, 'Show its session').click();
   expect([app.details.shown, app.inspector.shown, app.inspector.sessionId]).toEqual([
     false,

@@ -1,0 +1,54 @@
+/**
+ * Owns: writing down what a user's other devices have to be told, in the transaction in which it happens.
+ * Called by: messages.ts, message-changes.ts. Calls: SQLite.
+ */
+import type { Database } from './database.ts';
+import { QUEUED } from './message-rows.ts';
+
+/** What a row of `device_copies` is about. */
+export const [MESSAGE, STATE, CHANGE, READ_UP_TO] = [0, 1, 2, 3] as const;
+
+/** By the numbers of conversations, and the positions of messages. */
+export interface CopyKeeper {
+  receiveMessage(position: number, conversation: number): void;
+  receiveState(position: number, conversation: number, before: number): void;
+  receiveChange(key: number, conversation: number): void;
+  receiveRead(position: number, conversation: number): void;
+}
+
+/** Of accounts with one device nothing is written down; of groups only what was read: the room tells every device the rest. */
+export function copyKeeper(database: Database): CopyKeeper {
+  const wanted = database.prepare<[number], { in_group: number }>(
+    `SELECT EXISTS (SELECT 1 FROM groups g WHERE g.conversation = c.key) AS in_group
+     FROM conversations c JOIN accounts a ON a.id = c.account_id WHERE c.key = ? AND a.other_devices > 0`,
+  );
+  const insert = database.prepare<[number, number, number]>(
+    'INSERT INTO device_copies (conversation, kind, target) VALUES (?, ?, ?)',
+  );
+  const forgetState = database.prepare<[number, number]>(
+    `DELETE FROM device_copies WHERE conversation = ? AND kind = ${STATE} AND target = ?`,
+  );
+  const forgetRead = database.prepare<[number]>(
+    `DELETE FROM device_copies WHERE conversation = ? AND kind = ${READ_UP_TO}`,
+  );
+  const isWanted = (conversation: number) => wanted.get(conversation)?.in_group === 0;
+  return {
+    receiveMessage(position, conversation) {
+      if (isWanted(conversation)) insert.run(conversation, MESSAGE, position);
+    },
+    receiveState(position, conversation, before) {
+      // It goes out when it has left, with the state that it has by then.
+      if (before === QUEUED || !isWanted(conversation)) return;
+      forgetState.run(conversation, position);
+      insert.run(conversation, STATE, position);
+    },
+    receiveChange(key, conversation) {
+      if (isWanted(conversation)) insert.run(conversation, CHANGE, key);
+    },
+    receiveRead(position, conversation) {
+      if (wanted.get(conversation) === undefined) return;
+      forgetRead.run(conversation);
+      insert.run(conversation, READ_UP_TO, position);
+    },
+  };
+}

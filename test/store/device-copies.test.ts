@@ -1,0 +1,141 @@
+/** What the other devices of a user have to be told, as it lies on the disk. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openDatabase } from '../../main/store/database.ts';
+import type { DeviceCopy } from '../../main/store/device-copies.ts';
+import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
+import { Store } from '../../main/store/store.ts';
+import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
+
+const accountId = 'account' as AccountId;
+const conversationId = 'a-1' as ConversationId;
+
+let folder: string;
+let store: Store;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'parley-copies-'));
+  store = await Store.open(join(folder, 'history.sqlite'));
+  await store.call('insertAccount', {
+    id: accountId,
+    address: 'bob@example.org',
+    displayName: '',
+    server: '',
+    kind: 'server',
+    secret: new Uint8Array(),
+    secretBackend: 'none',
+    createdMs: 1,
+  });
+  await store.call('openConversation', {
+    id: conversationId,
+    accountId,
+    peerAddress: 'tom@example.org',
+    peerName: 'Tom',
+    standing: 'accepted',
+    nowMs: 1,
+  });
+});
+afterEach(async () => {
+  await store[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function put(direction: 'in' | 'out', wireId: string, isCopy = false) {
+  return store.insertMessage({
+    ...(direction === 'out' ? { id: wireId as MessageId } : {}),
+    conversationId,
+    direction,
+    wireId,
+    text: `text of ${wireId}`,
+    sentAtMs: 1,
+    storedAtMs: 1,
+    state: direction === 'out' ? 'queued' : 'received',
+    displayReportWanted: false,
+    isCopy,
+  });
+}
+
+async function waiting(): Promise<string[]> {
+  const copies = await store.call('selectDeviceCopies', { accountId, limit: 100 });
+  return copies.map((copy: DeviceCopy) =>
+    `${copy.kind} ${copy.wireId} ${'state' in copy ? copy.state : ''}`.trim(),
+  );
+}
+
+function move(id: string, state: 'waiting' | 'delivered' | 'displayed') {
+  return store.call('updateMessageState', { id: id as MessageId, state });
+}
+
+it('nothing is written down for nobody, nor what another device has told us', async () => {
+  await put('in', 'w1');
+  expect(await waiting()).toEqual([]);
+  await store.call('updateOtherDevices', { id: accountId, count: 1 });
+  await put('in', 'w2', true);
+  expect(await waiting()).toEqual([]);
+});
+
+it('a message waits until it has left, and is told with the state that it has by then; later ones are told once', async () => {
+  await store.call('updateOtherDevices', { id: accountId, count: 1 });
+  await put('out', 'm1');
+  await put('in', 'w1');
+  expect(await waiting()).toEqual(['message w1 received']);
+  await move('m1', 'waiting');
+  expect(await waiting()).toEqual(['message m1 waiting', 'message w1 received']);
+  for (const { key } of await store.call('selectDeviceCopies', { accountId, limit: 9 })) {
+    await store.call('deleteDeviceCopy', { key });
+  }
+  await move('m1', 'delivered');
+  await move('m1', 'displayed');
+  expect(await waiting()).toEqual(['state m1 displayed']);
+  await store.call('updateOtherDevices', { id: accountId, count: 0 });
+  expect(await waiting()).toEqual([]);
+});
+
+it('of what was read only the newest is told; what was deleted meanwhile is not', async () => {
+  await store.call('updateOtherDevices', { id: accountId, count: 1 });
+  const first = await put('in', 'w1');
+  const second = await put('in', 'w2');
+  await store.call('markRead', { conversationId, position: first.message.position });
+  await store.call('markRead', { conversationId, position: second.message.position });
+  await store.call('deleteMessages', { conversationId, ids: [first.message.id] });
+  expect(await waiting()).toEqual(['message w2 read', 'read w2']);
+});
+
+it('what was read elsewhere before it came here is read when it comes, with all that is older', async () => {
+  await put('in', 'w1');
+  expect(await store.call('selectReadPosition', { conversationId, wireId: 'w2' })).toBeNull();
+  const late = await put('in', 'w2');
+  expect(late.message.state).toBe('read');
+  const next = await put('in', 'w3');
+  expect(next.message.state).toBe('received');
+  const conversation = await store.call('selectConversation', { id: conversationId });
+  expect(conversation).toMatchObject({ unreadCount: 1, readPosition: late.message.position });
+});
+
+it('a text in pieces is whole when all are here, in whatever order', async () => {
+  const piece = (part: number, text: string) =>
+    store.call('insertCopyPart', { accountId, wireId: 'w1', part, total: 3, content: Buffer.from(text) });
+  expect(await piece(3, 'c')).toBeNull();
+  expect(await piece(1, 'a')).toBeNull();
+  expect(await piece(1, 'a')).toBeNull();
+  expect(Buffer.from((await piece(2, 'b')) ?? []).toString()).toBe('abc');
+  expect(await piece(2, 'b')).toBeNull();
+});
+
+it('0013: a history of before tells nobody, and what waits is found by an index', async () => {
+  const path = join(folder, 'before.sqlite');
+  const before = await openDatabase(path, messengerMigrations, 12);
+  before.exec(`INSERT INTO conversations (id, account_id, peer_address, peer_name, standing, last_activity_ms)
+    VALUES ('a-1', 'account', 'tom@example.org', 'Tom', 'accepted', 1)`);
+  before.close();
+  const after = await openDatabase(path, messengerMigrations);
+  expect(after.prepare('SELECT read_ahead FROM conversations').all()).toEqual([{ read_ahead: null }]);
+  const plan = after
+    .prepare(
+      'EXPLAIN QUERY PLAN DELETE FROM device_copies WHERE conversation = 1 AND kind = 1 AND target = 9',
+    )
+    .all() as { detail: string }[];
+  expect(plan.map(({ detail }) => detail).join()).toMatch(/device_copies_by_target/);
+  after.close();
+});
