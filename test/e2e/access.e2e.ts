@@ -5,7 +5,8 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { ScenarioName } from '../renderer/support/scenarios.ts';
 import { ScriptedBackend } from '../support/scripted-backend.ts';
-import { buildWindow, launchBrowser } from '../support/window-desk.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
+import { buildWindow } from '../support/window-desk.ts';
 
 /** Every view as axe-core sees it, in both themes; reduced motion; 200 % zoom. One browser, one page for each world. */
 let browser: Browser;

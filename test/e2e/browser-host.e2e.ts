@@ -1,11 +1,11 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { WireRecord } from '../../main/base/wire-tap.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
 import {
   buildWindow,
   Desk,
   domain,
-  launchBrowser,
   Office,
   passwordOf,
   temporaryFolder,

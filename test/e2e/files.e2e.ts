@@ -2,7 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { buildWindow, Desk, launchBrowser, Office, temporaryFolder } from '../support/window-desk.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
+import { buildWindow, Desk, Office, temporaryFolder } from '../support/window-desk.ts';
 
 /** Files in the window over the real program: chosen, dropped, pasted, received, shown and saved. */
 let browser: Browser;

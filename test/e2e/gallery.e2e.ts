@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { comparePictures, lookNames } from '../gallery/photographer.ts';
 import { serveGallery, type Site } from '../gallery/site.ts';
-import { launchBrowser } from '../support/window-desk.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
 
 let browser: Browser;
 let site: Site;
@@ -36,5 +37,9 @@ describe('the gallery', () => {
     await page.locator('html[data-specimen]').waitFor();
     expect(await page.locator('#app').innerText()).toBe('');
     expect(complaints).toEqual([]);
+  });
+
+  it.concurrent.each(lookNames)('has all views look as in the pictures that are kept: %s', async (look) => {
+    expect((await comparePictures(browser, site.address, look)).join('\n')).toBe('');
   });
 });

@@ -3,14 +3,8 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { verifyExport } from '../../main/messenger/history/verify.ts';
-import {
-  addressOf,
-  buildWindow,
-  Desk,
-  launchBrowser,
-  Office,
-  temporaryFolder,
-} from '../support/window-desk.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
+import { addressOf, buildWindow, Desk, Office, temporaryFolder } from '../support/window-desk.ts';
 
 /** The window over the real program, by keys alone, and a history that leaves one program and comes into another. */
 let browser: Browser;

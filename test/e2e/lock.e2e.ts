@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openPage, Program } from '../support/browser-program.ts';
-import { buildWindow, launchBrowser, temporaryFolder } from '../support/window-desk.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
+import { buildWindow, temporaryFolder } from '../support/window-desk.ts';
 
 const FIRST = 'correct horse battery';
 const SECOND = 'staple and rain';

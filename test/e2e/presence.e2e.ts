@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { addressOf, buildWindow, Desk, launchBrowser, Office } from '../support/window-desk.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
+import { addressOf, buildWindow, Desk, Office } from '../support/window-desk.ts';
 
 /** Two people at their windows, with a real server between them. */
 let browser: Browser;

@@ -12,7 +12,8 @@ import { openHistoryKey } from '../../main/messenger/history/history-key.ts';
 import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
 import { openFilledHistory } from '../support/filled-history.ts';
 import { openPage, Program } from '../support/browser-program.ts';
-import { buildWindow, launchBrowser, temporaryFolder } from '../support/window-desk.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
+import { buildWindow, temporaryFolder } from '../support/window-desk.ts';
 
 const PASSPHRASE = 'correct horse';
 

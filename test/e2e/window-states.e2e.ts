@@ -2,7 +2,8 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { scenarios, type ScenarioName } from '../renderer/support/scenarios.ts';
 import { ScriptedBackend } from '../support/scripted-backend.ts';
-import { buildWindow, launchBrowser } from '../support/window-desk.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
+import { buildWindow } from '../support/window-desk.ts';
 
 /** The window over a scripted backend, in a browser: what only a real layout and a real CSP can show. */
 let browser: Browser;

@@ -1,11 +1,24 @@
 /**
- * Owns: `npm run gallery`: every component in every state, in a browser. `--build` only writes it into out/gallery.
- * Called by: package.json, gallery.e2e.ts. Calls: site.ts.
+ * Owns: `npm run gallery`: every component in every state, in a browser. `--build` only writes it into out/gallery;
+ * `--accept` keeps pictures of how the views look now. Called by: package.json, gallery.e2e.ts. Calls: site, photographer.
  */
+import { launchBrowser } from '../support/launch-browser.ts';
+import { acceptPictures } from './photographer.ts';
 import { buildGallery, serveGallery, watchGallery } from './site.ts';
+
+async function accept(): Promise<void> {
+  await buildGallery();
+  const site = await serveGallery();
+  const browser = await launchBrowser();
+  await acceptPictures(browser, site.address);
+  await browser.close();
+  await site.close();
+}
 
 if (process.argv.includes('--build')) {
   await buildGallery();
+} else if (process.argv.includes('--accept')) {
+  await accept();
 } else {
   await watchGallery();
   const { address } = await serveGallery();

@@ -1,6 +1,7 @@
 /**
  * Owns: the page of one specimen: ?component=…&state=…&theme=…&language=…; with ?every one after the other, which says
- * what is wrong with them. Called by: gallery.ts in a frame, gallery.e2e.ts. Calls: the catalogue.
+ * what is wrong with them; with ?views the views, one after the other as `showView` is called.
+ * Called by: gallery.ts in a frame, gallery.e2e.ts, photographer.ts. Calls: the catalogue.
  * Tells how it is in <html data-specimen>: ready, or failed.
  */
 import '../../renderer/styles/tokens.css';
@@ -9,7 +10,7 @@ import '../../renderer/styles/controls.css';
 import './fonts.css';
 import './specimen.css';
 import { componentNames, entries, componentNamed } from './catalogue.ts';
-import { openSpecimen, type Look } from './specimen.ts';
+import { openSpecimen, type Look, type OpenSpecimen } from './specimen.ts';
 
 async function show(target: HTMLElement, wanted: URLSearchParams): Promise<void> {
   const name = wanted.get('component') ?? 'App.svelte';
@@ -19,7 +20,35 @@ async function show(target: HTMLElement, wanted: URLSearchParams): Promise<void>
   target.dataset['room'] = specimen.room ?? 'own';
   const look = { theme: wanted.get('theme') ?? 'system', language: wanted.get('language') ?? 'en' } as Look;
   await openSpecimen(target, componentNamed(name), specimen, look);
+  await painted();
+}
+
+declare global {
+  /** Shows this view in place of the one before. Resolves when all of it is painted. */
+  var showView: ((state: string, look: Look) => Promise<void>) | undefined;
+  var viewNames: readonly string[] | undefined;
+}
+
+/** Resolves when what is there has been painted. */
+async function painted(): Promise<void> {
   await document.fonts.ready;
+  await Promise.all([...document.images].map((image) => image.decode().catch(() => undefined)));
+  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+}
+
+function offerViews(target: HTMLElement): Promise<void> {
+  let shown: OpenSpecimen | undefined;
+  globalThis.viewNames = Object.keys(entries['App.svelte'] ?? {});
+  globalThis.showView = async (state, look) => {
+    await shown?.close();
+    target.replaceChildren();
+    const specimen = entries['App.svelte']?.[state];
+    if (specimen === undefined) throw new Error(`there is no view ${state}`);
+    target.dataset['room'] = 'page';
+    shown = await openSpecimen(target, componentNamed('App.svelte'), specimen, look);
+    await painted();
+  };
+  return Promise.resolve();
 }
 
 /** States in which there is nothing to be seen, as is right. */
@@ -70,7 +99,12 @@ const target = document.getElementById('app');
 if (target === null) throw new Error('specimen.html has no #app');
 const { dataset } = document.documentElement;
 const wanted = new URLSearchParams(location.search);
-(wanted.has('every') ? checkEvery(target) : show(target, wanted)).then(
+const task = wanted.has('every')
+  ? checkEvery(target)
+  : wanted.has('views')
+    ? offerViews(target)
+    : show(target, wanted);
+task.then(
   () => {
     dataset['specimen'] = 'ready';
     parent.postMessage({ specimen: 'ready' }, '*');

@@ -7,7 +7,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { chromium, type Browser, type BrowserContext, type Locator, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 import type { CallInput, CallName, CallOutput } from '../../shared/ipc/contract.ts';
 import { silentLog } from '../../main/base/log.ts';
@@ -46,19 +46,6 @@ export async function buildWindow(): Promise<void> {
     [resolve(root, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'error'],
     { cwd: root, env: { ...process.env, NODE_ENV: 'production' }, timeout: 60_000 },
   );
-}
-
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--no-first-run',
-    ],
-  });
 }
 
 /** A folder that goes away with the test. */
