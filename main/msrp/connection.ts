@@ -10,9 +10,13 @@ import type { WireTap } from '../base/wire-tap.ts';
 import type { MsrpFlag, MsrpHead } from './message.ts';
 import { MsrpOutput } from './output.ts';
 import { MsrpParser, type MsrpParserEvent } from './parser.ts';
+import type { MsrpReads } from './reads.ts';
 import type { MsrpEndReason } from './session-error.ts';
 
-/** Takes the rest of a frame after its head. Body pieces are views; they stay valid. */
+/**
+ * Takes the rest of a frame after its head. Body pieces are views; they stay valid when the connection was accepted, and
+ * else until the call returns.
+ */
 export interface MsrpFrameSink {
   receiveBody(bytes: Buffer): void;
   receiveEnd(flag: MsrpFlag): void;
@@ -52,6 +56,8 @@ export interface MsrpConnectionOptions {
   readonly inbound: boolean;
   /** Over TLS: the certificate that the other side has shown, as DER. */
   readonly security?: MsrpConnectionSecurity | undefined;
+  /** Where the socket reads to, if we have told it. */
+  readonly reads?: MsrpReads | undefined;
 }
 
 /** What TLS has shown of the other side. */
@@ -107,11 +113,16 @@ export class MsrpConnection implements AsyncDisposable {
       () => this.#watchOutput(),
     );
     socket.setNoDelay(true);
-    socket.on('data', (bytes: Buffer) => this.receiveBytes(bytes));
     socket.on('drain', () => this.#receiveDrain());
     socket.on('end', () => this.#receiveFin());
     socket.on('error', (error) => this.#end('MSRP_CONNECTION_LOST', error.message));
     socket.on('close', () => this.#receiveClose());
+    if (options.reads === undefined) socket.on('data', (bytes: Buffer) => this.receiveBytes(bytes));
+    else {
+      options.reads.attach((bytes) => this.receiveBytes(bytes));
+      // It flows for its end only.
+      socket.resume();
+    }
     if (options.inbound) {
       this.#firstFrameTimer = options.clock.startTimer(options.limits.firstFrameMs, () => {
         this.#end('MSRP_FRAME_TIMEOUT', 'no frame that names a session');
@@ -162,6 +173,7 @@ export class MsrpConnection implements AsyncDisposable {
       this.#nextEvent = 0;
     }
     this.#dispatch();
+    if (this.#options.reads !== undefined && this.#nextEvent < this.#events.length) this.#keepEvents();
     if (this.#parser.midFrame) this.#watchFrame();
   }
 
@@ -244,6 +256,14 @@ export class MsrpConnection implements AsyncDisposable {
       this.#dispatching = false;
     }
     if (this.#nextEvent >= this.#events.length && this.#finReceived) this.#finish();
+  }
+
+  /** What waits is copied out of the block that the next read goes into. */
+  #keepEvents(): void {
+    this.#events = this.#events
+      .slice(this.#nextEvent)
+      .map((event) => (event.kind === 'body' ? { kind: 'body', bytes: Buffer.from(event.bytes) } : event));
+    this.#nextEvent = 0;
   }
 
   #receiveEvent(event: MsrpParserEvent): boolean {

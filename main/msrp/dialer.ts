@@ -4,10 +4,11 @@
  */
 import net from 'node:net';
 import os from 'node:os';
-import type { SecureContext, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
+import type { MsrpReads } from './reads.ts';
 import { MsrpSessionError, type MsrpFailureCode } from './session-error.ts';
-import { shakeHands, type MsrpTrust } from './tls-client.ts';
+import { connectSecurely, shakeHands, type MsrpTlsOptions } from './tls-client.ts';
 import type { MsrpUri } from './uri.ts';
 
 /** How to dial. `preferredLocalHost`: some peers match our source address with our path. */
@@ -17,7 +18,9 @@ export interface MsrpDialOptions {
   readonly preferredLocalHost: string;
   readonly signal: AbortSignal | undefined;
   /** For `msrps`: what we show, and whom we expect. */
-  readonly tls?: { readonly context: SecureContext; readonly trust: MsrpTrust };
+  readonly tls?: MsrpTlsOptions;
+  /** Where the socket reads to; without it Node allocates for each read. */
+  readonly reads?: MsrpReads;
 }
 
 /** The part of a URI that is dialled; with CEMA it comes from c= and m= (RFC 6714 §4). */
@@ -39,21 +42,21 @@ export async function dialMsrpPeer(
   uri: MsrpDialTarget,
   options: MsrpDialOptions,
 ): Promise<net.Socket | TLSSocket> {
-  const socket = await openSocket(uri, options);
-  return uri.scheme === 'msrps' ? secureSocket(socket, uri.host, options) : socket;
+  const { tls } = options;
+  if (uri.scheme !== 'msrps') return openSocket(uri, options, (place) => net.connect(place));
+  if (tls === undefined) throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', 'there is no TLS here');
+  const socket = await openSocket(uri, options, (place) => connectSecurely(place, tls));
+  return secured(socket, uri.host, tls, options);
 }
 
-async function secureSocket(
-  socket: net.Socket,
+async function secured(
+  socket: TLSSocket,
   host: string,
-  { tls, clock, timeoutMs, signal }: MsrpDialOptions,
+  { trust }: MsrpTlsOptions,
+  { clock, timeoutMs, signal }: MsrpDialOptions,
 ): Promise<TLSSocket> {
-  if (tls === undefined) {
-    socket.destroy();
-    throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', 'there is no TLS here');
-  }
   const late = Promise.withResolvers<never>();
-  const handshake = shakeHands(socket, { host, ...tls });
+  const handshake = shakeHands(socket, host, trust);
   const stop = (code: MsrpFailureCode, message: string) => {
     late.reject(new MsrpSessionError(code, message));
     handshake.destroy();
@@ -73,7 +76,14 @@ async function secureSocket(
   }
 }
 
-async function openSocket(uri: MsrpDialTarget, options: MsrpDialOptions): Promise<net.Socket> {
+/** Connects a socket, which may have more to do afterwards. */
+type Connect<S extends net.Socket> = (place: net.TcpNetConnectOpts) => S;
+
+async function openSocket<S extends net.Socket>(
+  uri: MsrpDialTarget,
+  options: MsrpDialOptions,
+  connect: Connect<S>,
+): Promise<S> {
   if (uri.transport !== 'tcp') {
     throw new MsrpSessionError('MSRP_UNSUPPORTED_URI', `${uri.text}: only tcp is supported`);
   }
@@ -84,14 +94,14 @@ async function openSocket(uri: MsrpDialTarget, options: MsrpDialOptions): Promis
   const localAddress = usableLocalAddress(options.preferredLocalHost, uri.host);
   if (localAddress !== undefined) {
     try {
-      return await dial({ ...target, localAddress }, options);
+      return await dial({ ...target, localAddress }, options, connect);
     } catch (error) {
       const code =
         error instanceof MsrpSessionError ? (error.cause as NodeJS.ErrnoException | undefined)?.code : '';
       if (!LOCAL_ADDRESS_FAULTS.has(code ?? '')) throw error;
     }
   }
-  return dial(target, options);
+  return dial(target, options, connect);
 }
 
 function usableLocalAddress(preferred: string, target: string): string | undefined {
@@ -108,17 +118,19 @@ function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === '::1';
 }
 
-function dial(
+function dial<S extends net.Socket>(
   target: { host: string; port: number; localAddress?: string },
   options: MsrpDialOptions,
-): Promise<net.Socket> {
+  connect: Connect<S>,
+): Promise<S> {
   const where = `${target.host}:${target.port}`;
-  const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
+  const { promise, resolve, reject } = Promise.withResolvers<S>();
   if (options.signal?.aborted === true) {
     reject(new MsrpSessionError('MSRP_ABORTED', `connecting to ${where} was given up`));
     return promise;
   }
-  const socket = net.connect({ ...target, allowHalfOpen: true, noDelay: true });
+  const reads = options.reads === undefined ? {} : { onread: options.reads.onread };
+  const socket = connect({ ...target, ...reads, allowHalfOpen: true, noDelay: true });
   const timer = options.clock.startTimer(options.timeoutMs, () => {
     fail('MSRP_CONNECT_TIMEOUT', `no connection to ${where} within ${options.timeoutMs} ms`);
   });

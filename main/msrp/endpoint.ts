@@ -28,6 +28,7 @@ import {
 } from './session.ts';
 import { MsrpRelayChunks } from './relay-chunks.ts';
 import { MsrpSessionError } from './session-error.ts';
+import { MsrpReads } from './reads.ts';
 import { trustText, type MsrpTrust } from './tls-client.ts';
 import { MsrpTls } from './tls-context.ts';
 import type { MsrpIdentity } from './tls-identity.ts';
@@ -184,14 +185,16 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
         : trust.kind === 'authority'
           ? this.#tls.authorities()
           : await this.#tls.direct();
+    const reads = new MsrpReads();
     const socket = await dialMsrpPeer(target, {
+      reads,
       clock: this.clock,
       timeoutMs: this.limits.connectTimeoutMs,
       preferredLocalHost: localHost,
       signal: signal === undefined ? ours : AbortSignal.any([signal, ours]),
       ...(context === undefined ? {} : { tls: { context, trust } }),
     });
-    return this.#openConnection(socket, false);
+    return this.#openConnection(socket, reads);
   }
 
   forget(session: MsrpSession): void {
@@ -264,10 +267,11 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
 
   #receiveSocket(socket: Socket | TLSSocket): void {
     if (this.#lifetime.ended) socket.destroy();
-    else this.#openConnection(socket, true);
+    else this.#openConnection(socket);
   }
 
-  #openConnection(socket: Socket | TLSSocket, inbound: boolean): MsrpConnection {
+  /** `reads` are those of a socket that we opened. */
+  #openConnection(socket: Socket | TLSSocket, reads?: MsrpReads): MsrpConnection {
     const { clock, limits } = this;
     const security =
       'getPeerX509Certificate' in socket ? { certificate: socket.getPeerX509Certificate()?.raw } : undefined;
@@ -276,8 +280,9 @@ export class MsrpEndpoint implements MsrpFrameReceiver, MsrpSessionHost, AsyncDi
       clock,
       limits,
       tap: this.#tap,
-      inbound,
+      inbound: reads === undefined,
       security,
+      reads,
     });
     this.#connections.add(connection);
     void connection.closed.then(() => this.#connections.delete(connection));

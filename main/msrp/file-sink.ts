@@ -10,8 +10,13 @@ import type { MsrpBodySink } from './streams.ts';
 /** Above this nothing more is read from the connection, below `LOW_BYTES` it goes on. */
 const HIGH_BYTES = 2 * 1024 * 1024;
 const LOW_BYTES = 512 * 1024;
-/** Pieces of one write. */
-const MAX_PIECES = 256;
+/** What comes is gathered in blocks, which are used again: what it came in is not ours. */
+const BLOCK_BYTES = 128 * 1024;
+/** Blocks of one write. */
+const MAX_BLOCKS = 16;
+/** Blocks that no sink holds any more. */
+const MAX_SPARE_BLOCKS = 32;
+const spareBlocks: Buffer[] = [];
 
 /** What is written where, and what is expected of the whole. */
 export interface FileSinkOptions {
@@ -52,15 +57,17 @@ export class FileDigests {
   }
 }
 
-interface Piece {
+/** Bytes that belong one behind the other. */
+interface Gathered {
   readonly at: number;
-  readonly bytes: Buffer;
+  readonly block: Buffer;
+  length: number;
 }
 
 /** Writes one message into a file. */
 export class FileSink implements MsrpBodySink {
   readonly #options: FileSinkOptions;
-  #queue: Piece[] = [];
+  #queue: Gathered[] = [];
   #queuedBytes = 0;
   #full = false;
   #writing = false;
@@ -92,11 +99,25 @@ export class FileSink implements MsrpBodySink {
       this.#failure = new ProtocolError('FILE_TOO_LONG', 413, 'more bytes than the file was said to have');
       throw this.#failure;
     }
-    this.#queue.push({ at, bytes });
+    this.#gather(at, bytes);
     this.#queuedBytes += bytes.length;
     this.#writeNext();
     this.#full ||= this.#queuedBytes > HIGH_BYTES;
     return !this.#full;
+  }
+
+  #gather(at: number, bytes: Buffer): void {
+    for (let taken = 0; taken < bytes.length;) {
+      let last = this.#queue.at(-1);
+      if (last?.at !== at + taken - (last?.length ?? 0) || last.length === BLOCK_BYTES) {
+        last = { at: at + taken, block: spareBlocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES), length: 0 };
+        this.#queue.push(last);
+      }
+      const size = Math.min(bytes.length - taken, BLOCK_BYTES - last.length);
+      bytes.copy(last.block, last.length, taken, taken + size);
+      last.length += size;
+      taken += size;
+    }
   }
 
   async end(size: number): Promise<void> {
@@ -133,18 +154,19 @@ export class FileSink implements MsrpBodySink {
     if (this.#writing || first === undefined || this.#failure !== undefined) return;
     const buffers: Buffer[] = [];
     let end = first.at;
-    for (const { at, bytes } of this.#queue) {
-      if (at !== end || buffers.length >= MAX_PIECES) break;
-      buffers.push(bytes);
-      end += bytes.length;
+    for (const { at, block, length } of this.#queue) {
+      if (at !== end || buffers.length >= MAX_BLOCKS) break;
+      buffers.push(block.subarray(0, length));
+      end += length;
     }
-    this.#queue.splice(0, buffers.length);
+    const blocks = this.#queue.splice(0, buffers.length);
     this.#writing = true;
     this.#writeAll(buffers, first.at, (error) => {
       this.#writing = false;
       this.#queuedBytes -= end - first.at;
       if (error === undefined) this.#receiveWritten(first.at, end, buffers);
       else this.#fail(error);
+      giveBack(blocks);
       if (this.#full && (this.#queuedBytes < LOW_BYTES || this.#failure !== undefined)) {
         this.#full = false;
         this.#options.resume();
@@ -186,9 +208,14 @@ export class FileSink implements MsrpBodySink {
 
   #fail(error: NodeJS.ErrnoException): void {
     this.#failure = fileError(error);
+    giveBack(this.#queue);
     this.#queue = [];
     this.#queuedBytes = 0;
   }
+}
+
+function giveBack(gathered: readonly Gathered[]): void {
+  for (const { block } of gathered) if (spareBlocks.length < MAX_SPARE_BLOCKS) spareBlocks.push(block);
 }
 
 /** What a failure of the disk means for the sender: stop (RFC 4975 §10.5). */

@@ -63,8 +63,6 @@ class OpenMessage {
   lastChunkUs = 0;
   timer: Timer | undefined;
   dropped = false;
-  /** The only piece so far, uncopied; it began the message. */
-  #piece: Buffer = EMPTY;
   #data: Buffer = EMPTY;
   readonly #spans = new ByteSpans();
 
@@ -82,12 +80,8 @@ class OpenMessage {
   /** The later of two overlapping chunks wins (RFC 4975 §7.3.1). False: the sink is full. */
   write(offset: number, bytes: Buffer): boolean {
     let room = true;
-    if (this.sink !== undefined) {
-      room = this.sink.write(offset, bytes);
-    } else if (this.extent === 0 && offset === 0) {
-      this.#piece = bytes;
-    } else {
-      this.own();
+    if (this.sink !== undefined) room = this.sink.write(offset, bytes);
+    else {
       this.#reserve(offset + bytes.length);
       bytes.copy(this.#data, offset);
     }
@@ -97,15 +91,6 @@ class OpenMessage {
     return room;
   }
 
-  /** Copies the first piece, so that the read that it came with can be freed. */
-  own(): void {
-    if (this.#piece.length === 0) return;
-    const piece = this.#piece;
-    this.#piece = EMPTY;
-    this.#reserve(piece.length);
-    piece.copy(this.#data, 0);
-  }
-
   isWhole(): boolean {
     if (this.size === undefined) return false;
     if (this.extent > this.size) throw refusal('MSRP_BEYOND_END', 400, 'bytes beyond the end of the message');
@@ -113,7 +98,7 @@ class OpenMessage {
   }
 
   body(): Buffer {
-    return this.#piece.length > 0 ? this.#piece : this.#data.subarray(0, this.size ?? 0);
+    return this.#data.subarray(0, this.size ?? 0);
   }
 
   /** Doubles; the announced total is believed once a part of it has come, or when it is small. */
@@ -121,8 +106,10 @@ class OpenMessage {
     if (length <= this.#data.length) return;
     const total = this.total ?? 0;
     const believed = total <= TRUSTED_TOTAL || length >= PROVEN_BYTES ? total : 0;
-    const capacity = Math.max(length, believed >= length ? believed : this.#data.length * 2, FIRST_CAPACITY);
-    const larger = Buffer.allocUnsafeSlow(capacity);
+    const larger =
+      believed >= length
+        ? Buffer.allocUnsafe(believed)
+        : Buffer.allocUnsafeSlow(Math.max(length, this.#data.length * 2, FIRST_CAPACITY));
     this.#data.copy(larger);
     this.#data = larger;
   }
@@ -316,7 +303,6 @@ export class MsrpReassembly implements Disposable {
   }
 
   #keepOpen(message: OpenMessage): void {
-    message.own();
     message.lastChunkUs = this.#clock.monotonicUs();
     if (this.#open.has(message.messageId)) return;
     if (this.#open.size >= this.#limits.maxOpenMessages) {

@@ -31,7 +31,7 @@ export interface MsrpMessageHead {
 /** The place of a large incoming message. */
 export interface MsrpBodySink {
   /**
-   * Bytes at their offset, counted from 0; they stay as they are. False: full; the connection is not read until
+   * Bytes at their offset, counted from 0; they are gone when the call returns. False: full; the connection is not read until
    * `resume` is called. Throws ProtocolError to refuse the message.
    */
   write(offset: number, bytes: Buffer): boolean;

@@ -2,7 +2,6 @@
  * Owns: TLS on a connection that we opened: the handshake, and whether the other side is who it has to be.
  * Called by: dialer.ts. Calls: node:tls, fingerprint.ts.
  */
-import type { Socket } from 'node:net';
 import net from 'node:net';
 import tls from 'node:tls';
 import { isAnnounced, type MsrpFingerprint } from './fingerprint.ts';
@@ -22,23 +21,37 @@ export function trustText(trust: MsrpTrust | undefined): string {
   return trust.announced.map(({ hash, digest }) => `${hash} ${digest.toString('hex')}`).join(', ');
 }
 
-/** Shakes hands. Rejects with MsrpSessionError; the socket is then gone. Nothing of MSRP has been sent by then. */
-export function shakeHands(
-  socket: Socket,
-  options: { readonly host: string; readonly trust: MsrpTrust; readonly context: tls.SecureContext },
-): { readonly done: Promise<tls.TLSSocket>; readonly destroy: () => void } {
-  const { host, trust, context } = options;
-  const { promise, resolve, reject } = Promise.withResolvers<tls.TLSSocket>();
-  const place = `${host}:${socket.remotePort ?? 0}`;
+/** What TLS needs besides a place to connect to. */
+export interface MsrpTlsOptions {
+  readonly context: tls.SecureContext;
+  readonly trust: MsrpTrust;
+}
+
+/** Connects to `place` and goes on with the handshake, which {@link shakeHands} follows. */
+export function connectSecurely(
+  place: net.TcpNetConnectOpts,
+  { context, trust }: MsrpTlsOptions,
+): tls.TLSSocket {
   const byAuthority = trust.kind === 'authority';
-  const name = byAuthority ? (trust.name ?? host) : host;
-  const secure = tls.connect({
-    socket,
-    host: name,
+  const name = byAuthority ? (trust.name ?? place.host ?? '') : (place.host ?? '');
+  return tls.connect({
+    ...place,
     secureContext: context,
     rejectUnauthorized: byAuthority,
+    checkServerIdentity: (_, certificate) => tls.checkServerIdentity(name, certificate),
     ...(net.isIP(name) === 0 ? { servername: name } : {}),
   });
+}
+
+/** Waits for the handshake. Rejects with MsrpSessionError; the socket is then gone. Nothing of MSRP has been sent by then. */
+export function shakeHands(
+  secure: tls.TLSSocket,
+  host: string,
+  trust: MsrpTrust,
+): { readonly done: Promise<tls.TLSSocket>; readonly destroy: () => void } {
+  const { promise, resolve, reject } = Promise.withResolvers<tls.TLSSocket>();
+  const place = `${host}:${secure.remotePort ?? 0}`;
+  const byAuthority = trust.kind === 'authority';
   const fail = (error: MsrpSessionError) => {
     secure.off('error', receiveError);
     secure.on('error', () => undefined);

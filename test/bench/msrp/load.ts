@@ -173,6 +173,11 @@ async function measureActive(
   };
 }
 
+/** When they are closed the peer knows it, and visits by none of their connections any more. */
+async function closeAll(sessions: readonly MsrpSession[]): Promise<void> {
+  await Promise.all(sessions.map((session) => session.close()));
+}
+
 function measureParsing(): ParsingFigures {
   const script = fileURLToPath(new URL('parsing.ts', import.meta.url));
   const args = ['--expose-gc', '--max-semi-space-size=128', script];
@@ -188,7 +193,7 @@ export async function measureMsrp(): Promise<MsrpFigures> {
   const parsing = measureParsing();
   await using stand = await Stand.start();
   // What a process allocates once is no matter of the sessions.
-  for (const session of await stand.openSessions(WARM_UP)) session.destroy();
+  await closeAll(await stand.openSessions(WARM_UP));
   const memoryBefore = await stand.ask('memory', { ask: 'memory' });
   const many = await stand.openSessions(IDLE);
   const memory = await stand.ask('memory', { ask: 'memory' });
@@ -198,10 +203,10 @@ export async function measureMsrp(): Promise<MsrpFigures> {
   };
   note(`${IDLE} idle sessions: ${idle.bytes.toFixed(0)} bytes each`);
   const active = await measureActive(stand, many.slice(0, ACTIVE), WARM_UP);
-  for (const session of many) session.destroy();
+  await closeAll(many);
 
-  const [session] = await stand.openSessions(1);
-  const [secret] = await stand.openSessions(1, true);
+  const [session] = await stand.openSessions(1, { encrypted: false, files: true });
+  const [secret] = await stand.openSessions(1, { encrypted: true, files: true });
   if (session === undefined || secret === undefined) throw new Error('no session');
   await pour(session, BULK_BYTES / 4);
   await pour(secret, TLS_BYTES / 4);

@@ -4,11 +4,17 @@
  */
 import type { MsrpLimits } from '../../../main/base/limits.ts';
 
-/** `paths`: those of our sessions; the peer makes one for each and waits to be visited. */
+/** `paths`: those of our sessions; the peer makes one for each and visits, as who is invited does. `files`: it takes files. */
 export type PeerRequest =
-  | { readonly ask: 'sessions'; readonly paths: readonly string[]; readonly encrypted: boolean }
+  | ({ readonly ask: 'sessions'; readonly paths: readonly string[] } & SessionKind)
   | { readonly ask: 'memory' }
   | { readonly ask: 'received' };
+
+/** A session that takes files has a connection of its own, as in the product. */
+export interface SessionKind {
+  readonly encrypted: boolean;
+  readonly files: boolean;
+}
 
 export type PeerReply =
   | { readonly raw: number; readonly echo: number; readonly tls: number }

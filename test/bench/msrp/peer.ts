@@ -7,7 +7,13 @@ import { createServer as createTlsServer } from 'node:tls';
 import { MsrpEndpoint } from '../../../main/msrp/endpoint.ts';
 import { parseMsrpPath } from '../../../main/msrp/uri.ts';
 import type { MsrpBodySink } from '../../../main/msrp/streams.ts';
-import { BENCH_LIMITS, FILE_TYPE, type PeerReply, type PeerRequest } from './peer-protocol.ts';
+import {
+  BENCH_LIMITS,
+  FILE_TYPE,
+  type PeerReply,
+  type PeerRequest,
+  type SessionKind,
+} from './peer-protocol.ts';
 
 const received: number[] = [];
 
@@ -49,14 +55,16 @@ function countingSink(index: number): MsrpBodySink {
   };
 }
 
-function createSession(remote: string, encrypted: boolean): string {
+async function openSession(remote: string, { encrypted, files }: SessionKind): Promise<string> {
   const index = received.push(0) - 1;
   const session = endpoint.createSession({
     advertisedHost: '127.0.0.1',
     acceptTypes: ['*'],
     ...(encrypted ? { encrypted, unprovenAllowed: true } : {}),
     delegate: {
-      sinkFor: ({ contentType }) => (contentType === FILE_TYPE ? countingSink(index) : undefined),
+      ...(files
+        ? { sinkFor: ({ contentType }) => (contentType === FILE_TYPE ? countingSink(index) : undefined) }
+        : {}),
       receiveMessage: ({ body }) => {
         received[index] = (received[index] ?? 0) + body.length;
         return Promise.resolve();
@@ -66,9 +74,15 @@ function createSession(remote: string, encrypted: boolean): string {
       receiveClose: () => undefined,
     },
   });
-  const path = parseMsrpPath(remote, 16);
-  void session.acceptAnswer(path, { connectToAnswerer: false }).catch(() => undefined);
+  const { status } = await session.visit(parseMsrpPath(remote, 16));
+  if (status !== 200) throw new Error(`a visit was answered with ${status}`);
   return session.localPath[0]?.text ?? '';
+}
+
+async function inTurn<T>(paths: readonly string[], open: (path: string) => Promise<T>): Promise<T[]> {
+  const opened: T[] = [];
+  for (const path of paths) opened.push(await open(path));
+  return opened;
 }
 
 /** What is left when everything that can be freed is. */
@@ -78,10 +92,10 @@ function measureMemory(): { bytes: number; rss: number } {
   return { bytes: heapUsed + external, rss };
 }
 
-function answer(request: PeerRequest): PeerReply {
+async function answer(request: PeerRequest): Promise<PeerReply> {
   switch (request.ask) {
     case 'sessions':
-      return { paths: request.paths.map((path) => createSession(path, request.encrypted)) };
+      return { paths: await inTurn(request.paths, (path) => openSession(path, request)) };
     case 'memory':
       return measureMemory();
     case 'received':
@@ -89,7 +103,9 @@ function answer(request: PeerRequest): PeerReply {
   }
 }
 
-process.on('message', (request: PeerRequest) => process.send?.(answer(request)));
+process.on('message', (request: PeerRequest) => {
+  void answer(request).then((reply) => process.send?.(reply));
+});
 process.on('disconnect', () => process.exit(0));
 process.send?.({
   raw: await portOf(createRawServer({ allowHalfOpen: true }, sink)),

@@ -9,7 +9,10 @@ import { MsrpEndpoint } from '../../../main/msrp/endpoint.ts';
 import type { MsrpSession } from '../../../main/msrp/session.ts';
 import { parseMsrpPath } from '../../../main/msrp/uri.ts';
 import { selfSigned, type Certificate } from '../../support/certificates.ts';
-import { BENCH_LIMITS, type PeerReply, type PeerRequest } from './peer-protocol.ts';
+import { BENCH_LIMITS, type PeerReply, type PeerRequest, type SessionKind } from './peer-protocol.ts';
+
+const AT_ONCE = 500;
+const ONE_OF_MANY: SessionKind = { encrypted: false, files: false };
 
 type ReplyTo<Ask> = Ask extends 'sessions'
   ? Extract<PeerReply, { paths: unknown }>
@@ -48,13 +51,22 @@ export class Stand implements AsyncDisposable {
     return stand;
   }
 
-  /** Sessions that are bound to one of the peer each; ten share a connection. */
-  async openSessions(count: number, encrypted = false): Promise<MsrpSession[]> {
+  /** Sessions that are bound to one of the peer each, which has visited; ten share a connection. */
+  async openSessions(count: number, kind: SessionKind = ONE_OF_MANY): Promise<MsrpSession[]> {
+    const opened: MsrpSession[] = [];
+    // Who has visited is not kept waiting for the answer.
+    while (opened.length < count) {
+      opened.push(...(await this.#openSome(Math.min(count - opened.length, AT_ONCE), kind)));
+    }
+    return opened;
+  }
+
+  async #openSome(count: number, kind: SessionKind): Promise<MsrpSession[]> {
     const ours = Array.from({ length: count }, () =>
       this.endpoint.createSession({
         advertisedHost: '127.0.0.1',
         acceptTypes: ['*'],
-        ...(encrypted ? { encrypted, unprovenAllowed: true } : {}),
+        ...(kind.encrypted ? { encrypted: true, unprovenAllowed: true } : {}),
         delegate: {
           receiveMessage: () => Promise.resolve(),
           receiveReport: () => undefined,
@@ -65,12 +77,11 @@ export class Stand implements AsyncDisposable {
     );
     const { paths } = await this.ask('sessions', {
       ask: 'sessions',
-      encrypted,
+      ...kind,
       paths: ours.map(({ localPath }) => localPath[0]?.text ?? ''),
     });
     for (const [index, session] of ours.entries()) {
-      const { status } = await session.visit(parseMsrpPath(paths[index] ?? '', 16));
-      if (status !== 200) throw new Error(`a session was answered with ${status}`);
+      await session.acceptAnswer(parseMsrpPath(paths[index] ?? '', 16), { connectToAnswerer: false });
     }
     return ours;
   }
