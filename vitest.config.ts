@@ -14,6 +14,7 @@ export default defineConfig({
           exclude: ['test/renderer/**', 'test/e2e/**'],
           setupFiles: ['test/support/lifetime-check.ts'],
           testTimeout: 30_000,
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {
@@ -23,6 +24,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.e2e.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // As patient as the test is: a busy machine is no failure.
+          expect: { poll: { timeout: 60_000 } },
           fileParallelism: false,
         },
       },

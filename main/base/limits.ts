@@ -292,6 +292,8 @@ export const MESSENGER_LIMITS = {
   /** Wire messages kept for the ladder of one session, and bytes of each. */
   ladderMessages: 400,
   ladderMessageBytes: 4_096,
+  /** Of the bodies of one session: who exports them whole has this much of them. */
+  ladderTextBytes: 256 * 1_024,
   /** Registration lifetime that we ask for: a server that has come back knows us again after half of it. */
   registrationExpiresS: 120,
   /** The longest `Min-Expires` of a server that we go along with. */

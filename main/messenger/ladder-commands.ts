@@ -52,13 +52,13 @@ export function ladderCommands(
   };
   return {
     'session.ladder': async ({ sessionId }) => messenger.ladder.ladderOf(await recorded(sessionId)),
-    'session.save': async ({ sessionId, format }) => {
+    'session.save': async ({ sessionId, format, isWhole }) => {
       const session = await recorded(sessionId);
       const epochUs = Date.now() * 1_000 - systemClock.monotonicUs();
       const bytes =
         format === 'pcap'
-          ? formatPcap(messenger.ladder.captureOf(session), epochUs)
-          : Buffer.from(ladderText(messenger.ladder.ladderOf(session)), 'utf8');
+          ? formatPcap(messenger.ladder.captureOf(session, isWhole), epochUs)
+          : Buffer.from(ladderText(messenger.ladder.ladderOf(session, isWhole)), 'utf8');
       return saveOrReturn(desktop, `parley-session.${format === 'pcap' ? 'pcap' : 'txt'}`, bytes);
     },
   };

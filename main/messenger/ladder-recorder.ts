@@ -7,7 +7,7 @@ import { MESSENGER_LIMITS } from '../base/limits.ts';
 import type { WireRecord, WireTap } from '../base/wire-tap.ts';
 import { toLadder, type LadderMessage } from './ladder.ts';
 import type { CapturedMessage } from './pcap.ts';
-import { WireReader, type WireMessage } from './wire-reader.ts';
+import { WireReader, type ReadMessage, type WholeMessage, type WireMessage } from './wire-reader.ts';
 
 /** Dialogs and MSRP sessions remembered; the oldest is forgotten. */
 const MAX_KEYS = 128;
@@ -27,13 +27,22 @@ export interface RecordedSession {
 
 interface Seen {
   readonly message: WireMessage;
+  /** Undefined: over the ceiling of what is kept of texts. */
+  readonly whole: WholeMessage | undefined;
   readonly outgoing: boolean;
+}
+
+/** What was seen of one dialog or MSRP session. */
+interface Strand {
+  readonly seen: Seen[];
+  /** Of bodies that are kept. */
+  wholeBytes: number;
 }
 
 /** Keeps what belongs to INVITE dialogs and MSRP sessions, up to a ceiling of each. */
 export class LadderRecorder {
   readonly #reader = new WireReader();
-  readonly #byKey = new Map<string, Seen[]>();
+  readonly #byKey = new Map<string, Strand>();
   readonly #recent: WireMessage[] = [];
 
   /** To be handed to the SIP engine and the MSRP endpoint. */
@@ -41,25 +50,32 @@ export class LadderRecorder {
     this.#receive(record);
   };
 
-  /** The ladder of one session as seen from this side: what the server and the peer do between them is not ours. */
-  ladderOf(session: RecordedSession): Ladder {
+  /**
+   * The ladder of one session as seen from this side: what the server and the peer do between them is not ours.
+   * `isWhole`: with credentials and texts, as far as they are kept.
+   */
+  ladderOf(session: RecordedSession, isWhole = false): Ladder {
     const us: LadderParty = session.outgoing ? 'bob' : 'tom';
     const peer: LadderParty = session.outgoing ? 'tom' : 'bob';
-    const messages = this.#seenOf(session).map(({ message, outgoing }): LadderMessage => {
+    const messages = this.#seenOf(session).map(({ message, whole, outgoing }): LadderMessage => {
       const other = message.protocol === 'sip' ? 'server' : peer;
-      return { ...message, fromParty: outgoing ? us : other, toParty: outgoing ? other : us };
+      const parties: Pick<LadderMessage, 'fromParty' | 'toParty'> = {
+        fromParty: outgoing ? us : other,
+        toParty: outgoing ? other : us,
+      };
+      const text = isWhole && whole !== undefined ? wholeText(whole, message.bodyBytes) : message.text;
+      return { ...message, ...parties, text };
     });
     return toLadder(messages, session.names);
   }
 
-  /** The same as bytes, in the order of their time. What is redacted is as long as it was. */
-  captureOf(session: RecordedSession): CapturedMessage[] {
+  /** The same as bytes, in the order of their time. What is redacted, or not kept, is as long as it was. */
+  captureOf(session: RecordedSession, isWhole = false): CapturedMessage[] {
     return this.#seenOf(session)
-      .map(({ message }) => {
-        const text = message.text.replace(REDACTED_BYTES, (_, count) => 'x'.repeat(Number(count)));
-        const end = message.protocol === 'msrp' ? '\r\n' : '';
-        return { ...message, bytes: Buffer.from(`${text}${end}`, 'utf8') };
-      })
+      .map(({ message, whole }) => ({
+        ...message,
+        bytes: isWhole && whole !== undefined ? wholeBytes(whole, message.bodyBytes) : redactedBytes(message),
+      }))
       .sort((a, b) => a.timeUs - b.timeUs);
   }
 
@@ -69,7 +85,7 @@ export class LadderRecorder {
   }
 
   #seenOf({ callId, msrpSessionId }: RecordedSession): Seen[] {
-    return [...(this.#byKey.get(callId ?? '') ?? []), ...(this.#byKey.get(msrpSessionId) ?? [])];
+    return [callId ?? '', msrpSessionId].flatMap((key) => this.#byKey.get(key)?.seen ?? []);
   }
 
   #receive(record: WireRecord): void {
@@ -85,23 +101,45 @@ export class LadderRecorder {
     for (const message of messages) this.#keep(message, outgoing);
   }
 
-  #keep(message: WireMessage, outgoing: boolean): void {
-    const text = message.text.slice(0, MESSENGER_LIMITS.ladderMessageBytes);
-    this.#recent.push({ ...message, text });
+  #keep({ whole, ...message }: ReadMessage, outgoing: boolean): void {
+    const shown = { ...message, text: message.text.slice(0, MESSENGER_LIMITS.ladderMessageBytes) };
+    this.#recent.push(shown);
     if (this.#recent.length > MAX_RECENT) this.#recent.shift();
     for (const key of new Set(message.keys)) {
-      if (key === '') continue;
-      let list = this.#byKey.get(key);
-      if (list === undefined) {
-        // Only an INVITE opens a SIP record: registrations and the like have no ladder.
-        if (message.protocol === 'sip' && message.method !== 'INVITE') continue;
-        list = [];
-        const oldest = this.#byKey.keys().next().value;
-        if (this.#byKey.size >= MAX_KEYS && oldest !== undefined) this.#byKey.delete(oldest);
-        this.#byKey.set(key, list);
-      }
-      if (list.length < MESSENGER_LIMITS.ladderMessages)
-        list.push({ message: { ...message, text }, outgoing });
+      const strand = this.#strandOf(key, message);
+      if (strand === undefined || strand.seen.length >= MESSENGER_LIMITS.ladderMessages) continue;
+      const isKept = strand.wholeBytes < MESSENGER_LIMITS.ladderTextBytes;
+      const seen = { message: shown, whole: isKept ? whole() : undefined, outgoing };
+      strand.wholeBytes += seen.whole?.body.length ?? 0;
+      strand.seen.push(seen);
     }
   }
+
+  /** Undefined: it belongs to nothing that has a ladder. */
+  #strandOf(key: string, { protocol, method }: WireMessage): Strand | undefined {
+    const known = this.#byKey.get(key);
+    // Only an INVITE opens a SIP record: registrations and the like have no ladder.
+    if (known !== undefined || key === '' || (protocol === 'sip' && method !== 'INVITE')) return known;
+    const oldest = this.#byKey.keys().next().value;
+    if (this.#byKey.size >= MAX_KEYS && oldest !== undefined) this.#byKey.delete(oldest);
+    const strand: Strand = { seen: [], wholeBytes: 0 };
+    this.#byKey.set(key, strand);
+    return strand;
+  }
+}
+
+function redactedBytes({ protocol, text }: WireMessage): Buffer {
+  const filled = text.replace(REDACTED_BYTES, (_, count) => 'x'.repeat(Number(count)));
+  return Buffer.from(`${filled}${protocol === 'msrp' ? '\r\n' : ''}`, 'utf8');
+}
+
+function wholeBytes({ head, body, tail }: WholeMessage, bodyBytes: number): Buffer {
+  const missing = Buffer.alloc(Math.max(0, bodyBytes - body.length), 'x');
+  return Buffer.concat([Buffer.from(head, 'utf8'), body, missing, Buffer.from(tail, 'utf8')]);
+}
+
+function wholeText({ head, body, tail }: WholeMessage, bodyBytes: number): string {
+  const missing = bodyBytes - body.length;
+  const more = missing > 0 ? `(${missing} bytes more)` : '';
+  return `${head}${body.toString('utf8')}${more}${tail}`;
 }

@@ -2,6 +2,7 @@
  * Owns: reading SIP and MSRP messages back out of bytes seen on sockets or in a capture.
  * Called by: ladder-recorder.ts, hosts/headless/flow.ts. Calls: sip and msrp parsers.
  */
+import { MESSENGER_LIMITS } from '../base/limits.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import { MsrpParser } from '../msrp/parser.ts';
 import type { MsrpHead } from '../msrp/message.ts';
@@ -42,6 +43,18 @@ export interface WireMessage {
   readonly sdp: string;
 }
 
+export interface ReadMessage extends WireMessage {
+  /** With credentials and what people wrote: for whoever asks for just that. */
+  readonly whole: () => WholeMessage;
+}
+
+/** A message as it was on the wire; of a long body only the beginning. */
+export interface WholeMessage {
+  readonly head: string;
+  readonly body: Buffer;
+  readonly tail: string;
+}
+
 /** Streams remembered at once; the oldest is forgotten. */
 const MAX_STREAMS = 512;
 
@@ -50,6 +63,8 @@ interface MsrpStream {
   head: MsrpHead | undefined;
   timeUs: number;
   bodyBytes: number;
+  /** The beginning of the body. */
+  body: Buffer[];
 }
 
 /** Puts pieces together. Bytes that are neither protocol are passed over. */
@@ -58,7 +73,7 @@ export class WireReader {
   readonly #msrp = new Map<string, MsrpStream>();
 
   /** The messages that this piece completes. */
-  receive(piece: WirePiece): WireMessage[] {
+  receive(piece: WirePiece): ReadMessage[] {
     const bytes = Buffer.from(piece.bytes.buffer, piece.bytes.byteOffset, piece.bytes.byteLength);
     try {
       if (piece.protocol === 'msrp') return this.#receiveMsrp(piece, bytes);
@@ -71,38 +86,47 @@ export class WireReader {
     }
   }
 
-  #receiveSipStream(piece: WirePiece, bytes: Buffer): WireMessage[] {
+  #receiveSipStream(piece: WirePiece, bytes: Buffer): ReadMessage[] {
     const framer = remember(this.#sip, `${piece.from}>${piece.to}`, () => new SipStreamFramer());
-    const messages: WireMessage[] = [];
+    const messages: ReadMessage[] = [];
     for (const item of framer.push(Buffer.from(bytes))) {
       if (typeof item !== 'string') messages.push(toSipWireMessage(piece, item.message));
     }
     return messages;
   }
 
-  #receiveMsrp(piece: WirePiece, bytes: Buffer): WireMessage[] {
+  #receiveMsrp(piece: WirePiece, bytes: Buffer): ReadMessage[] {
     const stream = remember(this.#msrp, `${piece.from}>${piece.to}`, () => ({
       parser: new MsrpParser(),
       head: undefined,
       timeUs: 0,
       bodyBytes: 0,
+      body: [],
     }));
-    const messages: WireMessage[] = [];
+    const messages: ReadMessage[] = [];
     for (const event of stream.parser.push(bytes)) {
       if (event.kind === 'head') {
         stream.head = event.head;
         stream.timeUs = piece.timeUs;
         stream.bodyBytes = 0;
-      } else if (event.kind === 'body') stream.bodyBytes += event.bytes.length;
+        stream.body = [];
+      } else if (event.kind === 'body') receiveBody(stream, event.bytes);
       else if (event.kind === 'end' && stream.head !== undefined) {
         messages.push(
-          toMsrpWireMessage({ ...piece, timeUs: stream.timeUs }, stream.head, stream.bodyBytes, event.flag),
+          toMsrpWireMessage({ ...piece, timeUs: stream.timeUs }, stream.head, stream, event.flag),
         );
         stream.head = undefined;
       }
     }
     return messages;
   }
+}
+
+/** What is over the ceiling is only counted. */
+function receiveBody(stream: MsrpStream, bytes: Uint8Array): void {
+  const room = MESSENGER_LIMITS.ladderMessageBytes - stream.bodyBytes;
+  if (room > 0) stream.body.push(Buffer.from(bytes.subarray(0, room)));
+  stream.bodyBytes += bytes.length;
 }
 
 function remember<T>(streams: Map<string, T>, key: string, create: () => T): T {
@@ -117,7 +141,7 @@ function remember<T>(streams: Map<string, T>, key: string, create: () => T): T {
 
 const CREDENTIAL_HEADERS = new Set(['authorization', 'proxy-authorization', 'authentication-info']);
 
-function toSipWireMessage(piece: WirePiece, message: SipMessage): WireMessage {
+function toSipWireMessage(piece: WirePiece, message: SipMessage): ReadMessage {
   const firstLine =
     message.kind === 'request'
       ? `${message.method} ${message.uri} SIP/2.0`
@@ -143,31 +167,32 @@ function toSipWireMessage(piece: WirePiece, message: SipMessage): WireMessage {
     contentType,
     text: lines.join('\r\n'),
     sdp: body,
+    whole: () => ({
+      head: [firstLine, ...[...message.headers].map(({ name, value }) => `${name}: ${value}`), '', ''].join(
+        '\r\n',
+      ),
+      body: message.body.subarray(0, MESSENGER_LIMITS.ladderMessageBytes),
+      tail: '',
+    }),
   };
 }
 
-function toMsrpWireMessage(piece: WirePiece, head: MsrpHead, bodyBytes: number, flag: string): WireMessage {
+function toMsrpWireMessage(
+  piece: WirePiece,
+  head: MsrpHead,
+  { bodyBytes, body }: Pick<MsrpStream, 'bodyBytes' | 'body'>,
+  flag: string,
+): ReadMessage {
   const response = head.status !== 0;
   const firstLine = response
     ? `MSRP ${head.transactionId} ${head.status} ${head.comment}`.trimEnd()
     : `MSRP ${head.transactionId} ${head.method}`;
-  const lines = [firstLine];
-  const add = (name: string, value: string | undefined) => {
-    if (value !== undefined) lines.push(`${name}: ${value}`);
-  };
-  add('To-Path', head.toPath);
-  add('From-Path', head.fromPath);
-  add('Message-ID', head.messageId);
-  add('Byte-Range', head.byteRange);
-  add('Success-Report', head.successReport);
-  add('Failure-Report', head.failureReport);
-  add('Status', head.reportStatus);
-  for (const { name, value } of head.others) {
-    add(name, CREDENTIAL_HEADERS.has(name.toLowerCase()) ? '(credentials redacted)' : value);
-  }
-  add('Content-Type', head.contentType);
+  const lines = headOf(firstLine, head, (name, value) =>
+    CREDENTIAL_HEADERS.has(name.toLowerCase()) ? '(credentials redacted)' : value,
+  );
   if (bodyBytes > 0) lines.push('', `(${bodyBytes} bytes redacted)`);
-  lines.push(`-------${head.transactionId}${flag}`);
+  const end = `-------${head.transactionId}${flag}`;
+  lines.push(end);
   return {
     ...wherefrom(piece),
     protocol: 'msrp',
@@ -180,7 +205,31 @@ function toMsrpWireMessage(piece: WirePiece, head: MsrpHead, bodyBytes: number, 
     contentType: head.contentType ?? '',
     text: lines.join('\r\n'),
     sdp: '',
+    whole: () => ({
+      head: `${headOf(firstLine, head, (_, value) => value).join('\r\n')}\r\n${bodyBytes > 0 ? '\r\n' : ''}`,
+      body: Buffer.concat(body),
+      tail: `${bodyBytes > 0 ? '\r\n' : ''}${end}\r\n`,
+    }),
   };
+}
+
+/** The lines above the body. `show`: what stands behind the name of a header that is none of MSRP's own. */
+function headOf(firstLine: string, head: MsrpHead, show: (name: string, value: string) => string): string[] {
+  const fields: readonly (readonly [name: string, value: string | undefined])[] = [
+    ['To-Path', head.toPath],
+    ['From-Path', head.fromPath],
+    ['Message-ID', head.messageId],
+    ['Byte-Range', head.byteRange],
+    ['Success-Report', head.successReport],
+    ['Failure-Report', head.failureReport],
+    ['Status', head.reportStatus],
+    ...head.others.map(({ name, value }) => [name, show(name, value)] as const),
+    ['Content-Type', head.contentType],
+  ];
+  return [
+    firstLine,
+    ...fields.flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`])),
+  ];
 }
 
 function wherefrom({

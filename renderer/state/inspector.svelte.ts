@@ -14,6 +14,8 @@ export class Inspector {
   problem = $state.raw<unknown>(null);
   /** Only messages with this in them are shown. */
   filter = $state('');
+  /** The next file is to have credentials and texts in it. */
+  isWhole = $state(false);
   #conversationId: ConversationId | null = null;
   #reading = false;
   #readAgain = false;
@@ -29,6 +31,7 @@ export class Inspector {
 
   close(): void {
     this.shown = false;
+    this.isWhole = false;
   }
 
   /** Shows another session while the panel is open: the conversation or its session has changed. */
@@ -54,7 +57,10 @@ export class Inspector {
     if (sessionId === null) return null;
     try {
       this.problem = null;
-      return await this.#client.call('session.save', { sessionId, format });
+      const { isWhole } = this;
+      // It is asked for each time.
+      this.isWhole = false;
+      return await this.#client.call('session.save', { sessionId, format, isWhole });
     } catch (error) {
       this.problem = error;
       return null;

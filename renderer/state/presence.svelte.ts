@@ -67,8 +67,12 @@ export class Presence {
 
   /** Of the person of a conversation; undefined: we do not know. */
   of({ kind, accountId, peerAddress }: Conversation): PresenceState | undefined {
-    if (kind === 'group') return undefined;
-    return this.#seen.get(keyOf(accountId, peerAddress))?.state ?? undefined;
+    return kind === 'group' ? undefined : this.ofPerson(accountId, peerAddress);
+  }
+
+  /** Undefined: we do not know. */
+  ofPerson(accountId: AccountId, address: string): PresenceState | undefined {
+    return this.#seen.get(keyOf(accountId, address))?.state ?? undefined;
   }
 
   rule(accountId: AccountId, address: string): ContactRule {

@@ -15,6 +15,8 @@ export class SettingsState {
   constructor(client: Client, locale: Locale) {
     this.#client = client;
     this.#locale = locale;
+    // Until the settings are there, that of the system: a passphrase is asked for before.
+    this.#speak('system');
   }
 
   async load(): Promise<void> {
@@ -46,9 +48,12 @@ export class SettingsState {
 
   #apply(settings: Settings): void {
     this.values = settings;
-    const language = settings['appearance.language'];
-    this.#locale.language = language === 'system' ? preferredLanguage(navigator.languages) : language;
     document.documentElement.dataset['theme'] = settings['appearance.theme'];
+    this.#speak(settings['appearance.language']);
+  }
+
+  #speak(language: Settings['appearance.language']): void {
+    this.#locale.language = language === 'system' ? preferredLanguage(navigator.languages) : language;
     document.documentElement.lang = this.#locale.language;
     document.documentElement.dir = this.#locale.direction;
   }

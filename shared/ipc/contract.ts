@@ -211,7 +211,12 @@ export const callInputs = {
    * What the session had on the wire, without passwords and texts: as text, or as a capture for Wireshark. A host with
    * dialogs asks where and saves it: null. Else the file itself.
    */
-  'session.save': v.object({ sessionId: sessionIdSchema, format: v.picklist(['text', 'pcap']) }),
+  'session.save': v.object({
+    sessionId: sessionIdSchema,
+    format: v.picklist(['text', 'pcap']),
+    /** With credentials and what people wrote, which are left out otherwise. */
+    isWhole: v.optional(v.boolean(), false),
+  }),
   'search.query': v.object({
     text: v.pipe(v.string(), v.maxLength(500)),
     conversationId: v.optional(conversationIdSchema),

@@ -8,13 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CONTENT_SECURITY_POLICY } from '../../main/hosts/window-files.ts';
-import {
-  callInPage as call,
-  electronHosts,
-  ROOT,
-  SOON,
-  type ElectronDriver,
-} from '../support/electron-driver.ts';
+import { callInPage as call, electronHosts, ROOT, type ElectronDriver } from '../support/electron-driver.ts';
 
 /** Long enough for a navigation to begin. */
 const pause = () => new Promise((done) => setTimeout(done, 300));
@@ -54,16 +48,14 @@ for (const { name, missing, launch } of electronHosts) {
       }, null);
 
     it('shows the window with its page', async () => {
-      await expect
-        .poll(() => driver.page('document.querySelector("#app").childElementCount > 0'), SOON)
-        .toBe(true);
+      await expect.poll(() => driver.page('document.querySelector("#app").childElementCount > 0')).toBe(true);
       const visible = () =>
         driver.main(
           ({ BrowserWindow }) => BrowserWindow.getAllWindows().map((window) => window.isVisible()),
           null,
         );
       // It is shown when it is ready to be, a moment after its page is there.
-      await expect.poll(visible, SOON).toEqual([true]);
+      await expect.poll(visible).toEqual([true]);
     });
 
     it('carries calls of the contract and refuses what is none', async () => {
@@ -125,7 +117,7 @@ for (const { name, missing, launch } of electronHosts) {
           const { notices } = globalThis as unknown as { notices: Electron.Notification[] };
           return notices.map(({ title }) => title);
         }, null);
-      await expect.poll(async () => (await notices())[0], { timeout: 20_000 }).toContain('Tom');
+      await expect.poll(async () => (await notices())[0]).toContain('Tom');
       await expect.poll(() => driver.main(({ app }) => app.getBadgeCount(), null)).toBeGreaterThan(0);
       await driver.main(() => {
         const { notices } = globalThis as unknown as { notices: Electron.Notification[] };

@@ -10,7 +10,7 @@ import { exportArchive } from '../../main/messenger/history/archive-export.ts';
 import { openHistoryKey } from '../../main/messenger/history/history-key.ts';
 import { HistoryLock } from '../../main/messenger/history-lock.ts';
 import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
-import { callInPage as call, electronHosts, SOON, type ElectronDriver } from '../support/electron-driver.ts';
+import { callInPage as call, electronHosts, type ElectronDriver } from '../support/electron-driver.ts';
 import { openFilledHistory } from '../support/filled-history.ts';
 
 for (const { name, missing, launch } of electronHosts) {
@@ -58,9 +58,9 @@ for (const { name, missing, launch } of electronHosts) {
     const [first, second] = ['app://reading-1/index.html', 'app://reading-2/index.html'] as const;
 
     it('a file on the command line opens one, and nothing of the profile', async () => {
-      await expect.poll(addresses, SOON).toEqual([first]);
+      await expect.poll(addresses).toEqual([first]);
       await expect
-        .poll(() => inWindow(first, call('reading.status')), SOON)
+        .poll(() => inWindow(first, call('reading.status')))
         .toMatchObject({ ok: true, value: { name: 'one.parley', check: { state: 'whole' } } });
       expect(await inWindow(first, call('settings.set', { key: 'history.hold', value: true }))).toMatchObject(
         {
@@ -73,10 +73,10 @@ for (const { name, missing, launch } of electronHosts) {
 
     it('a second start with a file opens another, with the same one none', async () => {
       await start(join(folder, 'two.parley'));
-      await expect.poll(addresses, SOON).toEqual([first, second]);
+      await expect.poll(addresses).toEqual([first, second]);
       await start('--flag', join(folder, 'one.parley'));
       await expect
-        .poll(() => inWindow(second, call('reading.status')), SOON)
+        .poll(() => inWindow(second, call('reading.status')))
         .toMatchObject({ value: { name: 'two.parley' } });
       expect(await addresses()).toEqual([first, second]);
     });
@@ -91,9 +91,9 @@ for (const { name, missing, launch } of electronHosts) {
 
     it('a start without a file opens the messenger beside them', async () => {
       await start();
-      await expect.poll(addresses, SOON).toEqual([first, second, 'app://parley/index.html']);
+      await expect.poll(addresses).toEqual([first, second, 'app://parley/index.html']);
       await expect
-        .poll(() => inWindow('app://parley/index.html', call('reading.status')), SOON)
+        .poll(() => inWindow('app://parley/index.html', call('reading.status')))
         .toMatchObject({ ok: true, value: null });
       expect(existsSync(join(folder, 'profile', 'history.sqlite'))).toBe(true);
     });
@@ -104,16 +104,14 @@ for (const { name, missing, launch } of electronHosts) {
           .find(({ webContents }) => webContents.getURL() === wanted)
           ?.close();
       }, second);
-      await expect.poll(addresses, SOON).toEqual([first, 'app://parley/index.html']);
+      await expect.poll(addresses).toEqual([first, 'app://parley/index.html']);
       await driver.main(
         ({ app }, file) => {
           app.emit('open-file', { preventDefault: () => undefined }, file);
         },
         join(folder, 'two.parley'),
       );
-      await expect
-        .poll(addresses, SOON)
-        .toEqual([first, 'app://parley/index.html', 'app://reading-3/index.html']);
+      await expect.poll(addresses).toEqual([first, 'app://parley/index.html', 'app://reading-3/index.html']);
     });
   });
 }
@@ -135,7 +133,7 @@ for (const { name, missing, launch } of electronHosts) {
       const driver = await launch(profile);
       try {
         await expect
-          .poll(() => driver.page(call('opening.status')), SOON)
+          .poll(() => driver.page(call('opening.status')))
           .toMatchObject({ ok: true, value: { state: 'locked', what: 'profile' } });
         expect(await driver.page(call('conversation.list'))).toMatchObject({ ok: false, code: 'not-open' });
         expect(await driver.page(call('opening.unlock', { passphrase: 'wrong' }))).toMatchObject({
@@ -148,12 +146,10 @@ for (const { name, missing, launch } of electronHosts) {
           ok: true,
         });
         await expect
-          .poll(() => driver.page(call('conversation.list')), SOON)
+          .poll(() => driver.page(call('conversation.list')))
           .toMatchObject({ ok: true, value: { length: 3 } });
         // The page has noticed it by itself.
-        await expect
-          .poll(() => driver.page("document.querySelectorAll('nav li button').length"), SOON)
-          .toBe(3);
+        await expect.poll(() => driver.page("document.querySelectorAll('nav li button').length")).toBe(3);
       } finally {
         expect(await driver.quit()).toBe(0);
         await rm(folder, { recursive: true, force: true });

@@ -47,7 +47,8 @@ async function* photograph(
     viewport: { width, height },
     reducedMotion: 'reduce',
     colorScheme: look.theme,
-    locale: 'en-GB',
+    // Of the system, for what is said before the settings are there.
+    locale: look.language === 'en' ? 'en-GB' : look.language,
     timezoneId: 'UTC',
   });
   context.setDefaultTimeout(0);

@@ -31,11 +31,11 @@ async function read(bytes: Buffer, ...args: readonly string[]): Promise<string[]
 }
 
 /** A session with one message, and its files. */
-async function save(format: 'text' | 'pcap'): Promise<Buffer> {
+async function save(format: 'text' | 'pcap', isWhole = false): Promise<Buffer> {
   const { bob, ofBob } = await openPair(world);
   await bob.becomes(await bob.send(ofBob, 'a word that nobody else shall read'), 'delivered', 'displayed');
   const session = await bob.session(ofBob, 'open');
-  const file = await bob.commands['session.save']({ sessionId: session.id, format });
+  const file = await bob.commands['session.save']({ sessionId: session.id, format, isWhole });
   if (file === null) throw new Error('the host has saved it');
   return Buffer.from(file.base64, 'base64');
 }
@@ -65,6 +65,17 @@ describe.skipIf(missing)('the capture of a session', () => {
     ).toEqual([]);
     // In one stream nothing is missing and nothing comes twice.
     expect(await read(bytes, '-Y', 'tcp.analysis.lost_segment || tcp.analysis.retransmission')).toEqual([]);
+  });
+
+  it('has the texts when they are asked for, and is as sound', async () => {
+    const bytes = await save('pcap', true);
+    expect(bytes.includes('a word that nobody else shall read')).toBe(true);
+    const bad = '_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0';
+    expect(
+      await read(bytes, '-Y', `${bad} || tcp.analysis.lost_segment || tcp.analysis.retransmission`),
+    ).toEqual([]);
+    const frames = await read(bytes, '-Y', 'msrp.method == "SEND"', '-T', 'fields', '-e', 'msrp.method');
+    expect(frames.length).toBeGreaterThanOrEqual(2);
   });
 
   it('holds for IPv6, UDP and bodies over several packets', async () => {
@@ -111,5 +122,13 @@ describe('the text of a session', () => {
     expect(text).toMatch(/^0\.0 ms {2}bob@\S+ -> IM Server \(step 2\)\nINVITE sip:tom@/);
     expect(text).toMatch(/\(step 11\)\nMSRP \S+ SEND\n/);
     expect(text).not.toContain('a word that nobody');
+    expect(text).toContain('(credentials redacted)');
+  });
+
+  it('has texts and credentials when they are asked for', async () => {
+    const text = (await save('text', true)).toString('utf8');
+    expect(text).toContain('a word that nobody else shall read');
+    expect(text).toMatch(/^(Proxy-)?Authorization: Digest /im);
+    expect(text).not.toContain('redacted');
   });
 });

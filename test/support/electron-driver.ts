@@ -127,9 +127,6 @@ async function waitForPage(driver: ElectronDriver): Promise<void> {
 export const callInPage = (name: string, input: unknown = {}) =>
   `window.parley.invoke(${JSON.stringify(name)}, ${JSON.stringify(input)}).catch((error) => 'refused: ' + error.message)`;
 
-/** A machine that has much to do takes longer. */
-export const SOON = { timeout: 20_000 };
-
 const binary = findElectronBinary();
 
 /** The stand-in, and the real one where it is. */

@@ -23,6 +23,9 @@ export const desktopAr = {
   },
   'inspector.exportText': 'كنص',
   'inspector.exportPcap': 'لبرنامج Wireshark',
+  'inspector.whole': 'مع النصوص وبيانات الدخول',
+  'inspector.wholeHint':
+    'سيحتوي الملف عندئذ على ما كُتب وعلى ما يتحقق به الخادم من كلمات المرور. لا تعطه إلا لمن يجوز له قراءة كل ما فيه.',
   'inspector.filter': 'تصفية الرسائل',
   'inspector.filterNone': 'لا توجد رسالة فيها هذا.',
   'settings.report': 'تقرير لمن يساعدك',

@@ -17,6 +17,9 @@ export const desktopDe = {
   'notice.many': { one: '{count} neue Nachricht', other: '{count} neue Nachrichten' },
   'inspector.exportText': 'Als Text',
   'inspector.exportPcap': 'Für Wireshark',
+  'inspector.whole': 'Mit Texten und Anmeldedaten',
+  'inspector.wholeHint':
+    'Die Datei enthält dann, was geschrieben wurde, und womit der Server Kennwörter prüft. Geben Sie sie nur jemandem, der alles davon lesen darf.',
   'inspector.filter': 'Nachrichten filtern',
   'inspector.filterNone': 'Keine Nachricht enthält das.',
   'settings.report': 'Bericht für Helfer',

@@ -17,6 +17,9 @@ export const desktopEn = {
   'notice.many': { one: '{count} new message', other: '{count} new messages' },
   'inspector.exportText': 'As text',
   'inspector.exportPcap': 'For Wireshark',
+  'inspector.whole': 'Include texts and credentials',
+  'inspector.wholeHint':
+    'The file will then hold what was written, and what the server checks passwords with. Give it only to somebody who may read all of it.',
   'inspector.filter': 'Filter messages',
   'inspector.filterNone': 'No message has this in it.',
   'settings.report': 'Report for whoever helps you',

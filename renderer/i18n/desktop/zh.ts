@@ -16,6 +16,8 @@ export const desktopZh = {
   'notice.many': { other: '{count} 条新消息' },
   'inspector.exportText': '文本',
   'inspector.exportPcap': '供 Wireshark 使用',
+  'inspector.whole': '包含正文和登录凭据',
+  'inspector.wholeHint': '文件将包含所写的内容以及服务器用来验证密码的数据。只交给可以阅读全部内容的人。',
   'inspector.filter': '筛选消息',
   'inspector.filterNone': '没有包含此内容的消息。',
   'settings.report': '供支持人员使用的报告',

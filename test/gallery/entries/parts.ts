@@ -54,6 +54,18 @@ export const parts: Entries = {
     'two letters, one letter, an address': { props: () => people },
     small: { props: () => people.map((person) => ({ ...person, size: 'small' })) },
   },
+  'components/PersonAvatar.svelte': {
+    'there, away, not known': {
+      props: () => [{ ...tom, show: 'available' }, { ...tom, show: 'away', size: 'small' }, { ...tom }],
+    },
+  },
+  'components/DropHint.svelte': {
+    plain: { props: () => ({ icon: 'eye', text: 'Drop it to read it' }), room: 'page' },
+    'with a hint': {
+      props: () => ({ icon: 'paperclip', text: 'Drop files to send them', hint: 'An archive is opened.' }),
+      room: 'page',
+    },
+  },
   'components/GroupAvatar.svelte': {
     medium: { props: () => [{ address: 'a@x' }, { address: 'b@x' }] },
     small: { props: () => ({ address: 'a@x', size: 'small' }) },

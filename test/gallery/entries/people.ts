@@ -247,7 +247,7 @@ export const people: Entries = {
           member,
           isUs: nth === 0,
           actions: [],
-          accountId: app.accounts.current?.id,
+          seen: nth === 1 ? { show: 'available', note: '' } : undefined,
         })),
     },
     'with actions': {
@@ -256,7 +256,7 @@ export const people: Entries = {
         member: app.groups.get(conversationOf(app, 'with-trip').id)?.members[1],
         isUs: false,
         actions: [{ text: 'Write privately', run: nothing }],
-        accountId: app.accounts.current?.id,
+        seen: { show: 'away', note: '' },
       }),
       act: (frame) => click(frame, 'button.member'),
     },
@@ -332,6 +332,7 @@ export const people: Entries = {
   },
   'views/inspector/InspectorFiles.svelte': {
     'no filter': { ...inspector },
+    'with texts and credentials': { ...inspector, act: (frame) => click(frame, '.whole input') },
     'a filter': { ...inspector, prepare: (app) => (app.inspector.filter = 'INVITE') },
   },
   'views/inspector/InspectorSummary.svelte': summaries,

@@ -31,12 +31,14 @@ const {
 } = scenarios;
 const hohenlohe = 'with-maximiliana.alexandrovna.von-und-zu-hohenlohe';
 
+type SectionTitle = 'settings.accounts' | 'settings.privacy' | 'history.title' | 'settings.network';
+
 function page(specimen: Specimen): Specimen {
   return { room: 'page', ...specimen };
 }
 
-/** One section of the settings at the top of the page. */
-function section(nth: number): Specimen {
+/** The settings, scrolled to the section with this title. */
+function section(title: SectionTitle): Specimen {
   return page({
     world: changed(presence, {
       lock: { passphrase: false, keyring: true, required: false },
@@ -48,7 +50,10 @@ function section(nth: number): Specimen {
       },
     }),
     prepare: (app) => app.shell.showMain('settings'),
-    act: (frame) => frame.querySelectorAll('.sections > section')[nth]?.scrollIntoView(),
+    act: (frame, app) => {
+      const titles = [...frame.querySelectorAll('h2')];
+      titles.find(({ textContent }) => textContent === app.locale.t(title))?.scrollIntoView();
+    },
   });
 }
 
@@ -114,10 +119,10 @@ export const views: Entry = {
   'search-help': page({
     prepare: (app) => app.search.begin(conversationOf(app, 'with-tom')),
   }),
-  'settings-account': section(0),
-  'settings-privacy': section(3),
-  'settings-history': section(8),
-  'settings-network': section(11),
+  'settings-account': section('settings.accounts'),
+  'settings-privacy': section('settings.privacy'),
+  'settings-history': section('history.title'),
+  'settings-network': section('settings.network'),
   help: page({ prepare: (app) => app.shell.showMain('help') }),
   reading: page({ world: reading, open: 'with-tom' }),
   'export-runs': page({

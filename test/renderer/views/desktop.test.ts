@@ -2,7 +2,7 @@ import { expect, it, vi } from 'vitest';
 import Inspector from '../../../renderer/views/inspector/Inspector.svelte';
 import NotificationSettings from '../../../renderer/views/settings/NotificationSettings.svelte';
 import { talkingWorld } from '../support/scenarios.ts';
-import { openWindow, settle, show } from '../support/window.ts';
+import { buttonNamed, openWindow, settle, show } from '../support/window.ts';
 
 it('what the desktop has is offered in the desktop program only', async () => {
   const world = talkingWorld();
@@ -65,4 +65,29 @@ it('a file of the session is downloaded where the host has no dialogs', async ()
   } finally {
     vi.unstubAllGlobals();
   }
+});
+
+it('texts and credentials are in the next file only, and what that means is said before', async () => {
+  const { app, backend } = await openWindow(talkingWorld());
+  app.inspector.toggle(app.sessions.latest(app.conversations.sorted[0]!.id));
+  await settle();
+  const view = show(app, Inspector);
+  await settle();
+  const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => undefined);
+  const createObjectURL = () => 'blob:x';
+  vi.stubGlobal('URL', Object.assign(URL, { createObjectURL, revokeObjectURL: () => undefined }));
+  const box = view.querySelector<HTMLInputElement>('input[type=checkbox]')!;
+  expect(box.checked).toBe(false);
+  box.click();
+  await settle();
+  expect(view.textContent).toContain('Give it only to somebody who may read all of it.');
+  for (const format of ['As text', 'As text']) {
+    buttonNamed(view, format).click();
+    await settle();
+  }
+  const asked = backend.calls.filter(({ call }) => call === 'session.save');
+  expect(asked.map(({ input }) => (input as { isWhole: boolean }).isWhole)).toEqual([true, false]);
+  expect(view.textContent).not.toContain('Give it only');
+  click.mockRestore();
+  vi.unstubAllGlobals();
 });
