@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import HelpView from '../../../renderer/views/help/HelpView.svelte';
 import { parseInline, parseMarkdown } from '../../../renderer/views/help/markdown.ts';
-import { isPage, pageNames, pictureOf, sourceOf, titleOf } from '../../../renderer/views/help/pages.ts';
+import { pageIn, pageNames, pictureOf } from '../../../renderer/views/help/pages.ts';
 import { talkingWorld } from '../support/scenarios.ts';
 import { openWindow, settle, show } from '../support/window.ts';
 
@@ -52,20 +52,49 @@ describe('the text of a page', () => {
   });
 });
 
+const docs = join(import.meta.dirname, '../../../docs');
+const languages = ['en', 'de', 'zh', 'ar'];
+
 describe('the pages', () => {
-  it.each(pageNames)('%s is there, with a title, and leads nowhere that is not there', (page) => {
-    expect(titleOf(page)).not.toBe(page);
-    const files = readdirSync(join(import.meta.dirname, '../../../docs'));
-    for (const [, picture, href = ''] of sourceOf(page).matchAll(/(!?)\[[^\]]*\]\(([^)\s#]+)[^)]*\)/g)) {
-      if (href.startsWith('https://')) continue;
-      if (picture === '!') expect(pictureOf(href), href).toBeDefined();
-      else expect(isPage(href) || files.includes(href) || href.startsWith('../'), href).toBe(true);
-    }
+  it.each(languages.flatMap((language) => pageNames.map((page) => [language, page] as const)))(
+    'in %s: %s is there, with a title, and leads nowhere that is not there',
+    (language, name) => {
+      const { lang, source, title } = pageIn(language, name);
+      expect(title).not.toBe(name);
+      for (const [, picture, href = ''] of source.matchAll(/(!?)\[[^\]]*\]\(([^)\s#]+)[^)]*\)/g)) {
+        if (href.startsWith('https://')) continue;
+        expect(existsSync(join(docs, lang === 'en' ? '' : lang, href)), href).toBe(true);
+        if (picture === '!') expect(pictureOf(href), href).toBeDefined();
+      }
+    },
+  );
+
+  it.each(['de', 'zh', 'ar'])(
+    'begin in %s, and go on in English where nobody has translated them',
+    (language) => {
+      expect(pageIn(language, 'getting-started.md').lang).toBe(language);
+      expect(pageIn(language, 'keyboard-shortcuts.md').lang).toBe(language);
+      expect(pageIn(language, 'imserver.md')).toEqual(pageIn('en', 'imserver.md'));
+    },
+  );
+
+  it('is shown in the language of the window, and turns with it', async () => {
+    const { app } = await openWindow(talkingWorld());
+    const view = show(app, HelpView);
+    await app.settings.set('appearance.language', 'ar');
+    await settle();
+    expect(view.querySelector('article h2')?.textContent.trim()).toBe('البدء');
+    expect(view.querySelector('[role=region]')?.getAttribute('dir')).toBe('rtl');
+    const english = [...view.querySelectorAll<HTMLButtonElement>('article button')].at(-1);
+    english?.click();
+    await settle();
+    expect(view.querySelector('[role=region]')?.getAttribute('lang')).toBe('en');
+    expect(view.querySelector('[role=region]')?.getAttribute('dir')).toBe('ltr');
   });
 
   it('say what the files say', () => {
-    const file = readFileSync(join(import.meta.dirname, '../../../docs/window.md'), 'utf8');
-    expect(sourceOf('window.md')).toBe(file);
+    const file = readFileSync(join(docs, 'window.md'), 'utf8');
+    expect(pageIn('en', 'window.md').source).toBe(file);
   });
 
   it('are shown, and lead to each other', async () => {
