@@ -142,7 +142,12 @@ export async function comparePictures(browser: Browser, address: string, look: L
   const problems: string[] = [];
   const left = new Set(await readdir(join(picturesFolder, look)).catch(() => []));
   const { chromium, hashes } = await readMadeWith();
+  const views = new Map<string, string>();
   for await (const { view, shot } of photograph(browser, address, look)) {
+    const alike = views.get(hashOf(shot));
+    views.set(hashOf(shot), view);
+    // What was to be brought about is not on the picture.
+    if (alike !== undefined) problems.push(`${view}: it looks like ${alike}`);
     const isKept = left.delete(`${view}.png`);
     if (isKept && hashes[`${look}/${view}`] === hashOf(shot)) continue;
     problems.push(await compare(look, view, shot));

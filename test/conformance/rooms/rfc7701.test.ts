@@ -2,7 +2,7 @@
  * Chat rooms rule by rule: RFC 7701 (messages, nicknames), RFC 4579 (the focus), RFC 4575 (who is there), against a peer
  * of bytes.
  */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DOMAIN, World } from '../../support/im-world.ts';
 import { requestText } from '../../support/msrp-peer.ts';
 import { RawDevice } from '../../support/raw-device.ts';
@@ -57,7 +57,8 @@ describe('RFC 7701 §5.2: joining', () => {
     const answer = await RoomPeer.call(bob, FACTORY, { to: `<${KITCHEN}>`, sdp });
     expect(answer.status).toBe(488);
     expect(answer.header('Warning')).toMatch(/^302 parley "/);
-    expect(await world.server.rooms?.overview()).toEqual([]);
+    // It is taken from the store after the answer.
+    await vi.waitFor(async () => expect(await world.server.rooms?.overview()).toEqual([]));
   });
 
   it('who is no member of a room by invitation gets 403, for one that is not there 404', async () => {
