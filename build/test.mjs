@@ -26,6 +26,7 @@ const PEERS = [
   [`${KAMAILIO_MODULES}/tls.so`, 'kamailio-tls-modules'],
   [`${KAMAILIO_MODULES}/outbound.so`, 'kamailio-outbound-modules'],
   ['/usr/lib/postgresql', 'postgresql'],
+  [`${KAMAILIO_MODULES}/db_postgres.so`, 'kamailio-postgres-modules'],
   ['baresip', 'baresip-core'],
   ['Xvfb', 'xvfb'],
   ['strace', 'strace'],

@@ -9,7 +9,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { freePort } from './free-port.ts';
+import { keptPort } from './free-port.ts';
 
 const VERSIONS = '/usr/lib/postgresql';
 const version = existsSync(VERSIONS)
@@ -51,7 +51,7 @@ export class Postgres implements AsyncDisposable {
     const folder = await mkdtemp('/tmp/parley-pg-');
     const { uid, gid } = ownIds();
     if (uid !== undefined && gid !== undefined) await chown(folder, uid, gid);
-    const postgres = new Postgres(folder, await freePort());
+    const postgres = new Postgres(folder, await keptPort());
     postgres.#run('initdb', [
       ...['-D', join(folder, 'data'), '-U', USER, '--auth=trust', '--no-sync'],
       ...['--encoding=UTF8', '--locale=C.UTF-8'],

@@ -135,6 +135,8 @@ export async function runKamailio(
   port: number,
   certificate: KamailioOptions['certificate'],
   write: (folder: string) => string,
+  /** Further files that it reads. */
+  prepare: (folder: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<Pick<Kamailio, 'log'> & AsyncDisposable> {
   // Its sockets for control commands have a short limit of their names.
   const folder = await mkdtemp('/tmp/kam-');
@@ -143,7 +145,8 @@ export async function runKamailio(
     await writeFile(join(folder, 'cert.pem'), certificate.cert);
     await writeFile(join(folder, 'key.pem'), certificate.key);
   }
-  const file = join(folder, 'kamailio.cfg');
+  const file = join(folder, 'main.cfg');
+  await prepare(folder);
   await writeFile(file, write(folder));
   let log = '';
   const child = spawn(PROGRAM, ['-f', file, '-DD', '-E', '-Y', folder, '-w', folder, '-m', '64'], {

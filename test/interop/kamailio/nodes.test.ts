@@ -1,0 +1,143 @@
+import { randomInt } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World, type Person } from '../../support/im-world.ts';
+import { postgresMissing } from '../../support/postgres.ts';
+import { Cluster } from './cluster.ts';
+import { kamailioMissing } from './kamailio.ts';
+
+const missing = kamailioMissing ?? postgresMissing;
+if (missing !== undefined) console.log(`skipped: ${missing}`);
+
+/** Two nodes, PostgreSQL and Kamailio. */
+const START_MS = 60_000;
+/** Messages under way while nodes are killed, and how long all of it may take. */
+const LOAD = 30;
+const AUDIT_MS = 60_000;
+/** What a client may take until it is back. */
+const BACK_MS = 20_000;
+
+describe.skipIf(missing !== undefined)('two nodes behind Kamailio, as build/deploy sets them up', () => {
+  let cluster: Cluster;
+  let world: World;
+  let serial = 0;
+  beforeAll(async () => {
+    cluster = await Cluster.start(['bob', 'tom', 'eve', 'ann']);
+    // People only; its own server serves nobody.
+    world = await World.open([]);
+  }, START_MS);
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  const person = (user: string, name = `${user}-${++serial}`): Promise<Person> =>
+    world.openPerson(user, { name, ca: [cluster.authority.cert] });
+
+  async function join(user: string, uri = cluster.uri): Promise<Person> {
+    const joined = await person(user);
+    await joined.signIn(uri);
+    return joined;
+  }
+
+  /** One message each way, each read by the other. */
+  async function talk(bob: Person, tom: Person, text: string): Promise<void> {
+    const ofBob = await bob.open(tom.user);
+    const ofTom = await tom.open(bob.user);
+    const sent = await bob.send(ofBob, `${text}, ${tom.user}?`);
+    await bob.becomes(sent, 'delivered', 'displayed');
+    const answer = await tom.send(ofTom, `${text}, ${bob.user}!`);
+    await tom.becomes(answer, 'delivered', 'displayed');
+  }
+
+  it('people over TLS and TCP talk, and who is away gets his messages when he comes', async () => {
+    await using bob = await join('bob', cluster.tlsUri);
+    await using ann = await join('ann');
+    const early = await bob.send(await bob.meet('tom'), 'are you there?');
+    await bob.becomes(early, 'waiting');
+    await using tom = await join('tom', cluster.tlsUri);
+    const ofTom = await tom.meet('bob');
+    expect(await tom.received(ofTom, 1)).toEqual(['are you there?']);
+    await talk(bob, tom, 'here');
+    await ann.meet('tom');
+    await tom.meet('ann');
+    await talk(ann, tom, 'and you');
+  });
+
+  it.each([0, 1])(
+    'node %i is killed in mid-conversation: everybody is back within 20 s, nothing is lost',
+    async (index) => {
+      await using bob = await join('bob', cluster.tlsUri);
+      await using tom = await join('tom');
+      const ofBob = await bob.meet('tom');
+      const ofTom = await tom.meet('bob');
+      await talk(bob, tom, 'before');
+      const waiting = await bob.send(await bob.meet('eve'), 'for later');
+      await bob.becomes(waiting, 'waiting');
+      await cluster.nodes[index]?.kill();
+      const began = performance.now();
+      await talk(bob, tom, 'during');
+      // Anew as well: the way by the server, which has lost the dialogs of the node that is gone.
+      const { id } = await bob.session(ofBob, 'open');
+      await bob.commands['session.end']({ sessionId: id });
+      await talk(bob, tom, 'after');
+      await using eve = await join('eve');
+      expect(await eve.received(await eve.meet('bob'), 1)).toContain('for later');
+      await talk(eve, tom, 'hello');
+      expect(performance.now() - began).toBeLessThan(BACK_MS);
+      expect(await tom.texts(ofTom, 'in')).toEqual(['before, tom?', 'during, tom?', 'after, tom?']);
+      await cluster.nodes[index]?.start();
+    },
+  );
+
+  it(
+    'nodes are killed at random under load: each message that was accepted arrives once, and in its order',
+    async () => {
+      await using bob = await join('bob');
+      const ofBob = await bob.meet('ann');
+      let killing = true;
+      const killer = (async () => {
+        for (let round = 0; killing; round++) {
+          const node = cluster.nodes[randomInt(cluster.nodes.length)];
+          await node?.kill();
+          await node?.start();
+        }
+      })();
+      const sent = [];
+      for (let number = 0; number < LOAD; number++) {
+        const message = await bob.send(ofBob, `number ${number}`);
+        // Accepted: 202, by a node that may be dead a moment later.
+        sent.push(
+          await bob.until(
+            `${message.text} accepted`,
+            async () => {
+              const now = await bob.message(message);
+              return now.state === 'waiting' || now.state === 'delivered' ? now : undefined;
+            },
+            AUDIT_MS,
+          ),
+        );
+      }
+      // She comes while it goes on.
+      await using ann = await join('ann');
+      const ofAnn = await ann.meet('bob');
+      const texts = await ann.until(
+        'all of them',
+        async () => {
+          const now = await ann.texts(ofAnn, 'in');
+          return now.length >= LOAD ? now : undefined;
+        },
+        AUDIT_MS,
+      );
+      killing = false;
+      await killer;
+      expect(texts).toEqual(sent.map(({ text }) => text));
+      await expect
+        .poll(() => cluster.postgres.ask(cluster.url, 'SELECT count(*)::int AS n FROM deferred_messages'), {
+          timeout: BACK_MS,
+        })
+        .toEqual([{ n: 0 }]);
+      expect(await ann.texts(ofAnn, 'in')).toEqual(texts);
+    },
+    3 * AUDIT_MS,
+  );
+});
