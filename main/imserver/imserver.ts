@@ -156,6 +156,7 @@ export class ImServer implements AsyncDisposable {
         // Its own node calls it into its rooms; what waits may have been stored here a moment ago.
         receiveElsewhere: (user) => {
           deferred.receivePresent(user);
+          copies.receivePresent(user);
         },
       });
       lifetime.own(registrar);
