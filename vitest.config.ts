@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     reporters: ['default'],
+    // One less by default: on two processors that is one file at a time, and most tests wait more than they work.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
