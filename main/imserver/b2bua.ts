@@ -15,6 +15,7 @@ import { BridgedSession } from './bridged-session.ts';
 import type { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
 import type { DeferredMessages } from './deferred-messages.ts';
+import type { KeptFiles } from './kept-files.ts';
 import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Registrar } from './registrar.ts';
@@ -25,6 +26,8 @@ export interface B2buaOptions {
   readonly credentials: Credentials;
   readonly registrar: Registrar;
   readonly deferred: Pick<DeferredMessages, 'settled'>;
+  /** Undefined: the server keeps none. */
+  readonly files: () => Pick<KeptFiles, 'receiveInvite'> | undefined;
   readonly users: Users;
   readonly rules: ContactRulesBook;
   readonly domain: string;
@@ -94,6 +97,8 @@ export class B2bua implements AsyncDisposable {
       await request.respond(503, { reason: 'The server is about to stop', headers: later });
       return;
     }
+    const parties = { caller, called };
+    if (await this.#options.files()?.receiveInvite(request, parties, !registrar.isOnline(called))) return;
     await this.#options.deferred.settled([caller, called]);
     const devices = registrar.waysTo(called);
     if (devices.length === 0) {

@@ -37,7 +37,7 @@ export interface DeferredMessagesOptions {
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const DELIVERY_BATCH = 20;
 
-interface Parcel {
+export interface Parcel {
   readonly sender: string;
   readonly recipient: string;
   readonly contentType: string;
@@ -110,6 +110,16 @@ export class DeferredMessages implements Disposable {
       messages.refused++;
       await request.respond(415);
     } else await this.#keep(request, parcel);
+  }
+
+  /** What the server says for one user to another, as if his program had said it. Never rejects. */
+  async pass(parcel: Parcel): Promise<void> {
+    try {
+      const outcome = (await this.#hasWaiting(parcel.recipient)) ? 'later' : await this.#deliver(parcel);
+      if (outcome === 'later') await this.#insert(parcel);
+    } catch (error) {
+      this.#options.log.error('deferred.failed', { user: parcel.recipient, error });
+    }
   }
 
   /**
@@ -215,19 +225,23 @@ export class DeferredMessages implements Disposable {
   }
 
   async #keep(request: AgentServerRequest, parcel: Parcel): Promise<void> {
+    const outcome = await this.#insert(parcel);
+    this.#options.metrics.messages[outcome === 'full' ? 'refused' : 'deferred']++;
+    if (outcome === 'full') await request.respond(480, { reason: 'Too many messages wait for this user' });
+    else await request.respond(202);
+    if (outcome === 'stored' && this.#options.registrar.isOnline(parcel.recipient))
+      this.receivePresent(parcel.recipient);
+  }
+
+  async #insert(parcel: Parcel): Promise<'stored' | 'full'> {
     const receivedMs = this.#clock.now();
-    const outcome = await this.#options.store.call('insertDeferred', {
+    return this.#options.store.call('insertDeferred', {
       ...parcel,
       receivedMs,
       expiresMs: receivedMs + this.#limits.deferredDays * DAY_MS,
       maxPerRecipient: this.#limits.maxDeferredPerUser,
       maxPerSender: this.#limits.maxDeferredPerSender,
     });
-    this.#options.metrics.messages[outcome === 'full' ? 'refused' : 'deferred']++;
-    if (outcome === 'full') await request.respond(480, { reason: 'Too many messages wait for this user' });
-    else await request.respond(202);
-    if (outcome === 'stored' && this.#options.registrar.isOnline(parcel.recipient))
-      this.receivePresent(parcel.recipient);
   }
 
   async #deliverAll(user: string, { arrived }: Delivery): Promise<'done' | 'later'> {

@@ -7,6 +7,7 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import type { EventLimits } from '../base/event-limits.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import type { CopyLimits } from '../base/copy-limits.ts';
+import type { KeptFileLimits } from '../base/file-limits.ts';
 import { IMSERVER_LIMITS, type ImServerLimits, type RelayLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { PresenceLimits } from '../base/presence-limits.ts';
@@ -25,6 +26,7 @@ import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
 import { DeviceCopies } from './device-copies.ts';
 import { openStorage, type ImServerStore } from './imserver-store.ts';
+import { KeptFiles } from './kept-files.ts';
 import type { MsrpRelay } from './msrp-relay.ts';
 import { PresenceServer } from './presence-server.ts';
 import { Registrar } from './registrar.ts';
@@ -47,6 +49,7 @@ export interface ImServerOptions {
   readonly roomLimits?: Partial<RoomLimits>;
   readonly presenceLimits?: Partial<PresenceLimits>;
   readonly copyLimits?: Partial<CopyLimits>;
+  readonly fileLimits?: Partial<KeptFileLimits>;
   readonly eventLimits?: Partial<EventLimits>;
   /** Time of registrations, nonces and messages that wait; sockets have the system's. */
   readonly clock?: Clock;
@@ -176,7 +179,7 @@ export class ImServer implements AsyncDisposable {
         }),
       );
       const deferred = lifetime.own(new DeferredMessages({ ...shared, store, copies }));
-      const b2bua = lifetime.own(new B2bua({ ...shared, deferred }));
+      const b2bua = lifetime.own(new B2bua({ ...shared, deferred, files: () => files }));
       const presence = lifetime.own(
         new PresenceServer({
           ...shared,
@@ -193,6 +196,20 @@ export class ImServer implements AsyncDisposable {
               addressToward: (remote) => network.addressToward(remote),
               limits: options.roomLimits,
               tap: options.tap,
+              ...clocked,
+            }),
+          )
+        : undefined;
+      const files: KeptFiles | undefined = mayKeepFiles(config)
+        ? lifetime.own(
+            await KeptFiles.open({
+              ...{ agent, config, store, log, limits: options.fileLimits },
+              addressToward: (remote) => network.addressToward(remote),
+              receiveKept: (user) => {
+                if (registrar.isOnline(user)) deferred.receivePresent(user);
+              },
+              sendReport: (report) => void deferred.pass(report),
+              deviceCount: (user) => registrar.waysTo(user).length,
               ...clocked,
             }),
           )
@@ -408,6 +425,11 @@ function serve(
       },
     });
   });
+}
+
+/** A file that one node keeps has to be there for the others. */
+function mayKeepFiles({ files, storage }: ServerConfig): boolean {
+  return files.enabled && (storage.engine === 'sqlite' || files.folder !== undefined);
 }
 
 /** Nobody else is referred anywhere. */

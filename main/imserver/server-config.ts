@@ -102,6 +102,30 @@ export const serverConfigSchema = v.strictObject({
     }),
     {},
   ),
+  /** Files for people who are away. */
+  files: v.optional(
+    v.strictObject({
+      enabled: v.optional(v.boolean(), true),
+      /** Where they lie; default: `files` in `data`. Several nodes need one that they share, else they keep none. */
+      folder: v.optional(file),
+      /** Address to listen on for them; default: `host`. */
+      host: v.optional(address),
+      /** 0: a free one. */
+      port: v.optional(port, 0),
+      /** The name or address that others reach it at; default: the one at which a client has come. */
+      name: v.optional(hostName),
+      /** Clients may come without TLS as well. */
+      plain: v.optional(v.boolean(), false),
+      /** One file; a larger one waits at its sender. */
+      fileBytes: v.optional(count(1, 1024 ** 3), 10 * 1024 ** 2),
+      /** All that wait for one user, and all together. */
+      userBytes: v.optional(count(1, 1024 ** 4), 200 * 1024 ** 2),
+      totalBytes: v.optional(count(1, 1024 ** 5), 10 * 1024 ** 3),
+      /** Days until a file that nobody fetches is deleted. */
+      days: v.optional(count(1, 3_650), 30),
+    }),
+    {},
+  ),
   presence: v.optional(
     v.strictObject({
       /** Whether somebody sees the presence of a user who has decided nothing about him: only when he asks, or always. */

@@ -20,7 +20,7 @@ import { buildComposing, COMPOSING_TYPE } from './composing.ts';
 import { cpimHead, CPIM_TYPE, formatCpim, type CpimExtensionHeader } from '../base/cpim.ts';
 import { createMessageId } from './message-id.ts';
 import { changeInWords, referenceHeaders, withQuote, type MessageReference } from './message-reference.ts';
-import { buildImdnReport, IMDN_TYPE, imdnRequestHeaders, type ImdnReport } from './imdn.ts';
+import { buildImdnReport, IMDN_TYPE, imdnRequestHeaders, type ImdnReport } from '../base/imdn.ts';
 
 export interface DeliveryOptions {
   readonly store: Store;

@@ -4,7 +4,7 @@
  */
 import { systemClock, type Clock } from '../base/clock.ts';
 import { MESSENGER_LIMITS, type MessengerLimits } from '../base/limits.ts';
-import { parseFile, fileAttributes, type FileDescription } from '../msrp/file-sdp.ts';
+import { fileAttributes, KEPT_ATTRIBUTE, parseFile, type FileDescription } from '../msrp/file-sdp.ts';
 import { parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
 import { MsrpSessionError } from '../msrp/session-error.ts';
 import type { MsrpOutgoingMessage } from '../msrp/session.ts';
@@ -16,15 +16,15 @@ import { EngineError } from '../sip/agent/outgoing.ts';
 import { toNameAddr } from '../sip/address.ts';
 import type { ChatContext } from './chat.ts';
 import { ChatMedia, MediaError } from './chat-media.ts';
-import { buildInviteBody, type FileIcon } from './file-body.ts';
+import { buildInviteBody, type FileIcon } from '../msrp/file-body.ts';
 
 /** What a file's call needs of its account and conversation. */
 export type FileCallContext = Omit<ChatContext, 'delegate' | 'idleMs'>;
 
 /** How an attempt began. */
 export type FileCallStart =
-  /** Bytes may flow. `theirs`: what the other side says about the file. */
-  | { readonly kind: 'open'; readonly theirs: FileDescription | undefined }
+  /** Bytes may flow. `theirs`: what the other side says about the file; `isKept`: it is the server, which keeps it for him. */
+  | { readonly kind: 'open'; readonly theirs: FileDescription | undefined; readonly isKept: boolean }
   /** The other side has answered no, by this SIP status; 0: nothing could be sent, or no connection came about. */
   | { readonly kind: 'refused'; readonly status: number }
   | { readonly kind: 'no-answer' }
@@ -132,7 +132,11 @@ export class FileCall {
     }
     const answer = parseMsrpDescription(outcome.sdp);
     if (this.#isOver()) return { kind: 'ended' };
-    return { kind: 'open', theirs: answer === undefined ? undefined : parseFile(answer) };
+    return {
+      kind: 'open',
+      theirs: answer === undefined ? undefined : parseFile(answer),
+      isKept: answer?.attributes.some(({ name }) => name === KEPT_ATTRIBUTE) === true,
+    };
   }
 
   /** Steps 4 to 10, as the answering side. Never rejects. */
@@ -170,7 +174,7 @@ export class FileCall {
         return { kind: 'ended' };
       }
       await media.complete(visited, offer);
-      return this.#isOver() ? { kind: 'ended' } : { kind: 'open', theirs: parseFile(offer) };
+      return this.#isOver() ? { kind: 'ended' } : { kind: 'open', theirs: parseFile(offer), isKept: false };
     } catch (error) {
       if (!invite.request.answered) {
         await invite.reject(488, error instanceof MediaError ? { headers: { Warning: error.warning } } : {});

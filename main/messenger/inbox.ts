@@ -19,7 +19,7 @@ import type { Chat } from './chat.ts';
 import type { Composing } from './composing-state.ts';
 import { COMPOSING_TYPE, parseComposing } from './composing.ts';
 import type { Delivery } from './delivery.ts';
-import { IMDN_TYPE, parseImdnReport } from './imdn.ts';
+import { IMDN_TYPE, parseImdnReport } from '../base/imdn.ts';
 import { readMessageText, unwrapMessage, type MessageContent } from './message-content.ts';
 import { changeOf, type MessageReference } from './message-reference.ts';
 import { keepStrangeContent } from './strange-content.ts';
@@ -81,10 +81,18 @@ export class Inbox {
   /** By SIP MESSAGE. Resolves when it is on disk; rejects with ProtocolError (a MSRP status: 413, 415, 400). */
   async receivePagerMessage(
     conversation: Conversation,
-    message: { contentType: string; body: Buffer; fallbackId: string },
+    message: {
+      contentType: string;
+      body: Buffer;
+      fallbackId: string;
+      /** The server may tell of a file that it keeps; false: it is none. */
+      receiveOffer: (content: MessageContent) => Promise<boolean>;
+    },
   ): Promise<void> {
     const content = unwrapMessage(message.contentType, message.body, message.fallbackId);
     if (content.type === COMPOSING_TYPE) return;
+    const isOffer = content.type === 'application/sdp' || content.type === 'multipart/related';
+    if (isOffer && (await message.receiveOffer(content))) return;
     await this.#receiveContent(conversation, undefined, content);
   }
 

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { cpimHead, CPIM_TYPE, parseCpim } from '../base/cpim.ts';
-import { readImdnRequest, type ImdnRequest } from './imdn.ts';
+import { readImdnRequest, type ImdnRequest } from '../base/imdn.ts';
 import { readReference, type MessageReference } from './message-reference.ts';
 import { decodeText, htmlToText } from './text-content.ts';
 

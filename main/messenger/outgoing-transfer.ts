@@ -7,8 +7,8 @@ import { stat } from 'node:fs/promises';
 import { MsrpSessionError } from '../msrp/session-error.ts';
 import type { FileDescription } from '../msrp/file-sdp.ts';
 import { FileSource } from '../msrp/file-source.ts';
-import type { FileIcon } from './file-body.ts';
-import { pictureType } from './file-body.ts';
+import type { FileIcon } from '../msrp/file-body.ts';
+import { pictureType } from '../msrp/file-body.ts';
 import { FileCall, type FileCallContext, type FileCallStart } from './file-call.ts';
 import { digestFile } from './file-digest.ts';
 import { createMessageId } from './message-id.ts';
@@ -38,8 +38,9 @@ export async function offerFile(
   const call = new FileCall(context, () => undefined);
   record.call = call;
   await record.update({ state: 'offered', failure: null });
-  const start = await call.invite(describe(record, 0), iconOf(record));
-  if (start.kind === 'open') await sendFrom(host, record, call, start.theirs?.start ?? 0);
+  const message = await host.store.call('selectMessage', { id: record.id });
+  const start = await call.invite({ ...describe(record, 0), sentMs: message?.sentAtMs }, iconOf(record));
+  if (start.kind === 'open') await sendFrom(host, record, call, start.theirs?.start ?? 0, start.isKept);
   else await receiveRefusal(record, start);
 }
 
@@ -78,6 +79,7 @@ async function sendFrom(
   record: TransferRecord,
   call: FileCall,
   wanted: number,
+  isKept = false,
 ): Promise<void> {
   const { path, type } = record.stored;
   const size = record.stored.size ?? 0;
@@ -94,7 +96,7 @@ async function sendFrom(
     record.receiveProgress(start + bytes);
   });
   source.close();
-  await settle(host, record, status, { size, start });
+  await settle(host, record, status, { size, start, isKept });
   if (status !== undefined) await call.end();
 }
 
@@ -117,14 +119,15 @@ async function settle(
   host: TransferHost,
   record: TransferRecord,
   status: number | 'not-read' | undefined,
-  { size, start }: { readonly size: number; readonly start: number },
+  { size, start, isKept }: { readonly size: number; readonly start: number; readonly isKept: boolean },
 ): Promise<void> {
   // Our user has paused or cancelled it meanwhile.
   if (record.state !== 'transferring') return;
   switch (status) {
     case 200:
       await record.update({ state: 'done', bytesDone: size });
-      await host.moveMessage(record.id, 'delivered');
+      // What the server keeps waits for him, as a text does; his report says when he has it.
+      await host.moveMessage(record.id, isKept ? 'waiting' : 'delivered');
       return;
     case 'not-read':
       await record.fail('not-read', 'The rest of the file could not be read.');

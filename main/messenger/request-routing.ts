@@ -19,7 +19,8 @@ import type { Feed } from './feed.ts';
 import { isRoomCall, receiveRoomCall } from './groups/room-invitation.ts';
 import type { Inbox } from './inbox.ts';
 import type { PresenceBook } from './presence/presence-book.ts';
-import { Transfers } from './transfers.ts';
+import { readOffer } from './file-offer.ts';
+import type { Transfers } from './transfers.ts';
 
 /** What routing needs of the messenger. */
 export interface RoutingHost {
@@ -120,7 +121,7 @@ export class RequestRouting {
     }
     const known = contact !== null || conversation.standing === 'accepted';
     const invite = new IncomingInvite(account.agent, request);
-    const offered = Transfers.read(invite, limits.maxPreviewBytes);
+    const offered = readOffer(invite.contentType, invite.sdp, limits.maxPreviewBytes);
     if (offered !== undefined) {
       await messenger.transfers.receiveInvite(conversation, invite, offered, known);
       return;
@@ -162,6 +163,15 @@ export class RequestRouting {
       contentType: message.headers.get('content-type') ?? 'text/plain',
       body: message.body,
       fallbackId: message.headers.get('call-id') ?? randomUUID(),
+      receiveOffer: async (content) => {
+        const { transfers, store } = this.#messenger;
+        const contact = await store.call('selectContact', { accountId: account.stored.id, address: peer });
+        return transfers.receiveKept(
+          conversation,
+          content,
+          contact !== null || conversation.standing === 'accepted',
+        );
+      },
     });
   }
 }

@@ -25,10 +25,10 @@ export interface TransferHost {
   readonly folder: string;
   /** Undefined while the account of the conversation cannot reach its server. */
   contextOf(conversationId: ConversationId, called?: 'called'): Promise<FileCallContext | undefined>;
-  /** The message has moved on: `delivered`, `failed`, or `queued` again. */
+  /** The message has moved on: `waiting`, `delivered`, `failed`, or `queued` again. */
   moveMessage(
     id: MessageId,
-    state: 'queued' | 'delivered' | 'failed',
+    state: 'queued' | 'waiting' | 'delivered' | 'failed',
     failure?: StoredTransfer['failure'],
   ): Promise<void>;
 }

@@ -9,11 +9,11 @@ import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Transfer } from '../../shared/domain/transfer.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
-import { parseFile, type FileDescription } from '../msrp/file-sdp.ts';
-import { parseMsrpDescription } from '../msrp/sdp.ts';
+import type { FileDescription } from '../msrp/file-sdp.ts';
 import type { IncomingInvite } from '../sip/agent/invite.ts';
 import { shownTransfer, type PlacedTransfer, type StoredTransfer } from '../store/transfers.ts';
-import { pictureType, readInviteBody, type FileIcon } from './file-body.ts';
+import { pictureType, type FileIcon } from '../msrp/file-body.ts';
+import { readOffer, type OfferedFile } from './file-offer.ts';
 import { safeFileName } from './file-name.ts';
 import { confirmFile, receiveFile } from './incoming-transfer.ts';
 import { ChosenFiles, type ChosenFile } from './chosen-files.ts';
@@ -140,9 +140,41 @@ export class Transfers implements AsyncDisposable {
   /** The other side has declined a file of ours some time after it had rung there. */
   async receiveDeclined(messageId: MessageId): Promise<void> {
     const record = await this.#recordOf(messageId);
-    if (record.stored.direction !== 'out' || record.isSettled) return;
+    const message = await this.#host.store.call('selectMessage', { id: messageId });
+    // What the server keeps for him has left, and may still be declined.
+    const isOpen = !record.isSettled || (record.state === 'done' && message?.state === 'waiting');
+    if (record.stored.direction !== 'out' || !isOpen) return;
     await record.update({ state: 'declined' });
     await record.stop();
+  }
+
+  /** The server tells of a file that it keeps for us: its offer, as it was made. False: it is no offer of a file. */
+  async receiveKept(
+    { id, standing }: Conversation,
+    kept: { contentType: string; bytes: Buffer; wireId: string; sentAtMs: number | undefined },
+    known: boolean,
+  ): Promise<boolean> {
+    const offered = readOffer(
+      kept.contentType,
+      kept.bytes.toString('utf8'),
+      this.#host.limits.maxPreviewBytes,
+    );
+    if (offered === undefined || offered.file.direction !== 'sendonly' || standing === 'declined')
+      return false;
+    const { file, icon } = offered;
+    const record = await this.#recordOfOffer(
+      id,
+      { ...file, sentMs: file.sentMs ?? kept.sentAtMs },
+      kept.wireId,
+      icon,
+    );
+    const { size, accepted } = record.stored;
+    if (record.state !== 'offered' || record.busy) return true;
+    if (accepted || (known && size !== null && size <= this.#host.autoAcceptBytes())) {
+      await record.update({ accepted: true, state: 'waiting' });
+      this.#goOn(id);
+    }
+    return true;
   }
 
   async pause(messageId: MessageId): Promise<Transfer> {
@@ -189,14 +221,6 @@ export class Transfers implements AsyncDisposable {
     return { path, name: stored.name, type: stored.type, size: found.size };
   }
 
-  /** Whether an invitation is about a file, and about which. */
-  static read(invite: IncomingInvite, maxPreviewBytes: number): OfferedFile | undefined {
-    const { sdp, icon } = readInviteBody(invite.contentType, invite.sdp, maxPreviewBytes);
-    const offer = parseMsrpDescription(sdp);
-    const file = offer && parseFile(offer);
-    return offer && file && { offer, file, icon: icon(file.iconId) };
-  }
-
   /** Somebody offers a file, or asks for one. Answered when it resolves, or it rings. */
   async receiveInvite(
     conversation: Conversation,
@@ -237,7 +261,8 @@ export class Transfers implements AsyncDisposable {
     { file, icon }: OfferedFile,
     known: boolean,
   ): Promise<void> {
-    const record = await this.#recordOfOffer(conversationId, asked.invite, file, icon);
+    const callId = asked.invite.request.message.headers.get('call-id') ?? randomUUID();
+    const record = await this.#recordOfOffer(conversationId, file, callId, icon);
     const { state } = record;
     if (state === 'done') {
       this.#run(record, () => confirmFile(record, asked));
@@ -301,14 +326,12 @@ export class Transfers implements AsyncDisposable {
 
   async #recordOfOffer(
     conversationId: ConversationId,
-    invite: IncomingInvite,
     file: FileDescription,
+    fallbackId: string,
     icon: FileIcon | undefined,
   ): Promise<TransferRecord> {
     // Who gives no id offers a new file each time.
-    const wireId = boundedId(
-      file.transferId ?? invite.request.message.headers.get('call-id') ?? randomUUID(),
-    );
+    const wireId = boundedId(file.transferId ?? fallbackId);
     const id = randomUUID() as MessageId;
     const nowMs = Date.now();
     const name = safeFileName(file.name ?? '');
@@ -330,7 +353,7 @@ export class Transfers implements AsyncDisposable {
       direction: 'in',
       wireId,
       text: name,
-      sentAtMs: nowMs,
+      sentAtMs: Math.min(file.sentMs ?? nowMs, nowMs),
       storedAtMs: nowMs,
       state: 'received',
       displayReportWanted: false,
@@ -453,13 +476,6 @@ export class Transfers implements AsyncDisposable {
     const isPicture = pictureType(bytes) !== undefined;
     return isPicture && bytes.length <= this.#host.limits.maxPreviewBytes ? bytes : null;
   }
-}
-
-/** What an invitation says about a file. */
-export interface OfferedFile {
-  readonly offer: AskedFile['offer'];
-  readonly file: FileDescription;
-  readonly icon: FileIcon | undefined;
 }
 
 const unsent = {

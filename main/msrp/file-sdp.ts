@@ -23,10 +23,16 @@ export interface FileDescription {
   readonly modifiedMs: number | undefined;
   /** First byte that is sent or wanted, counted from 0. */
   readonly start: number;
+  /** When its sender has sent it; undefined: he does not say. */
+  readonly sentMs?: number | undefined;
   /** Content-ID of the part that has the thumbnail. */
   readonly iconId: string | undefined;
 }
 
+/** In an answer: who is called is away, and his server keeps the file for him. Our own addition. */
+export const KEPT_ATTRIBUTE = 'x-parley-kept';
+/** When its sender has sent it, which may be long before it leaves (RFC 3339). Our own addition. */
+const SENT_ATTRIBUTE = 'x-parley-sent';
 const SHA256_ATTRIBUTE = 'x-parley-sha-256';
 const ID = /^[\x21-\x7e]{1,200}$/;
 const TYPE = /^[\w!#$&.+^-]{1,64}\/[\w!#$&.+^-]{1,64}(?:;[\x20-\x7e]{1,200})?$/;
@@ -49,6 +55,7 @@ export function fileAttributes(file: FileDescription): SdpAttribute[] {
       'file-date',
       file.modifiedMs === undefined ? undefined : `modification:"${toDate(file.modifiedMs)}"`,
     ),
+    ...attribute(SENT_ATTRIBUTE, file.sentMs === undefined ? undefined : new Date(file.sentMs).toISOString()),
     ...attribute('file-icon', file.iconId === undefined ? undefined : `cid:${file.iconId}`),
     // Bytes count from 1 here (RFC 5547 §6).
     ...attribute('file-range', file.start === 0 ? undefined : `${file.start + 1}-${file.size ?? '*'}`),
@@ -65,6 +72,7 @@ export function parseFile({ attributes }: MsrpDescription): FileDescription | un
   const transferId = value('file-transfer-id');
   const date = /modification:"([^"]{1,64})"/.exec(value('file-date') ?? '')?.[1];
   const modifiedMs = Date.parse(date ?? '');
+  const sentMs = Date.parse((value(SENT_ATTRIBUTE) ?? '').slice(0, 40));
   const iconId = /^cid:(.{1,200})$/.exec(value('file-icon') ?? '')?.[1];
   const start = /^(\d{1,15})-(?:\d{1,15}|\*)$/.exec(value('file-range') ?? '')?.[1];
   return {
@@ -75,6 +83,7 @@ export function parseFile({ attributes }: MsrpDescription): FileDescription | un
     disposition: value('file-disposition') === 'render' ? 'render' : 'attachment',
     modifiedMs: Number.isNaN(modifiedMs) ? undefined : modifiedMs,
     start: Math.max(0, Number(start ?? 1) - 1),
+    sentMs: Number.isNaN(sentMs) ? undefined : sentMs,
     iconId,
   };
 }

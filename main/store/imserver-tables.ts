@@ -4,6 +4,7 @@
  */
 import { contactProcedures } from './contact-tables.ts';
 import type { Database } from './database.ts';
+import { keptFileProcedures } from './kept-files.ts';
 import { roomProcedures } from './room-tables.ts';
 import { userDeviceProcedures } from './user-devices.ts';
 
@@ -91,6 +92,7 @@ export function imserverProcedures(database: Database) {
   return {
     ...roomProcedures(database),
     ...userDeviceProcedures(database),
+    ...keptFileProcedures(database),
     ...contactProcedures(database),
     upsertBinding(binding: Binding): null {
       const { user, contact, instance, callId, cseq, source, description, expiresMs } = binding;

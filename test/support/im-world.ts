@@ -56,6 +56,8 @@ export interface ServerOptions {
   readonly digest?: readonly string[];
   /** Keys of `rooms` in the configuration. */
   readonly rooms?: Readonly<Record<string, unknown>>;
+  /** Keys of `files` in the configuration. */
+  readonly files?: Readonly<Record<string, unknown>>;
   readonly roomLimits?: Partial<RoomLimits>;
   /** A drachtio server that speaks SIP for it. */
   readonly drachtio?: { readonly host: string; readonly port: number; readonly secret: string };
@@ -101,6 +103,7 @@ export class World implements AsyncDisposable {
     digest,
     tls,
     rooms,
+    files,
     presence,
     drachtio,
     storage = this.#storage,
@@ -116,6 +119,7 @@ export class World implements AsyncDisposable {
           ...(digest ? { digest } : {}),
           ...(drachtio ? { drachtio } : {}),
           ...(rooms ? { rooms } : {}),
+          ...(files ? { files } : {}),
           ...(presence ? { presence } : {}),
           ...(storage ? { storage } : {}),
           ...(tls ? { tls: { ...tls, port: 0 } } : {}),

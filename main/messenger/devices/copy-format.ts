@@ -11,7 +11,7 @@ import { COPY_LIMITS } from '../../base/copy-limits.ts';
 import { ProtocolError } from '../../base/protocol-error.ts';
 import { toAddress } from '../../sip/address.ts';
 import type { DeviceCopy } from '../../store/device-copies.ts';
-import { imdnRequestHeaders, readImdnRequest } from '../imdn.ts';
+import { imdnRequestHeaders, readImdnRequest } from '../../base/imdn.ts';
 import {
   changeInWords,
   readReference,

@@ -20,7 +20,7 @@ import { toAddress, userOf } from '../../sip/address.ts';
 import { parseComposing, COMPOSING_TYPE } from '../composing.ts';
 import type { Composing } from '../composing-state.ts';
 import type { Delivery } from '../delivery.ts';
-import { IMDN_TYPE, parseImdnReport } from '../imdn.ts';
+import { IMDN_TYPE, parseImdnReport } from '../../base/imdn.ts';
 import type { Inbox } from '../inbox.ts';
 import { unwrapMessage, type MessageContent } from '../message-content.ts';
 

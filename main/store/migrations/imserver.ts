@@ -130,4 +130,24 @@ CREATE TABLE device_copies (
 CREATE INDEX device_copies_by_device ON device_copies (user, instance, id);
 `,
   },
+  {
+    // Files that wait for their recipients; their bytes lie beside the database.
+    version: 6,
+    sql: `
+CREATE TABLE kept_files (
+  id TEXT PRIMARY KEY,
+  sender TEXT NOT NULL,
+  recipient TEXT NOT NULL,
+  transfer_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  sha1 TEXT,
+  sha256 TEXT,
+  expires_ms INTEGER NOT NULL,
+  UNIQUE (recipient, sender, transfer_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX kept_files_by_expiry ON kept_files (expires_ms);
+`,
+  },
 ];

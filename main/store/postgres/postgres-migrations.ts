@@ -131,6 +131,23 @@ CREATE TABLE device_copies (
 );
 CREATE INDEX device_copies_by_device ON device_copies (username, instance, id);
 `,
+  // Files that wait for their recipients; their bytes lie in a folder.
+  `
+CREATE TABLE kept_files (
+  id text PRIMARY KEY,
+  sender text NOT NULL,
+  recipient text NOT NULL,
+  transfer_id text NOT NULL,
+  name text NOT NULL,
+  type text NOT NULL,
+  size bigint NOT NULL,
+  sha1 text,
+  sha256 text,
+  expires_ms bigint NOT NULL,
+  UNIQUE (recipient, sender, transfer_id)
+);
+CREATE INDEX kept_files_by_expiry ON kept_files (expires_ms);
+`,
 ];
 
 /** Brings the schema up to date. Rejects with StoreError when it is newer than this program; then nothing was touched. */

@@ -8,6 +8,7 @@ import { bindingStatements } from './binding-statements.ts';
 import { contactStatements } from './contact-statements.ts';
 import { deferredStatements } from './deferred-statements.ts';
 import { deviceStatements } from './device-statements.ts';
+import { fileStatements } from './file-statements.ts';
 import type { PostgresPool } from './postgres-pool.ts';
 import { roomHistoryStatements, roomStatements } from './room-statements.ts';
 
@@ -23,6 +24,7 @@ export function postgresProcedures(pool: PostgresPool): PostgresProcedures {
     ...deferredStatements(pool),
     ...contactStatements(pool),
     ...deviceStatements(pool),
+    ...fileStatements(pool),
     ...roomStatements(pool),
     ...roomHistoryStatements(pool),
   };

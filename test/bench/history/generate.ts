@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { formatCpim } from '../../../main/base/cpim.ts';
-import { imdnRequestHeaders } from '../../../main/messenger/imdn.ts';
+import { imdnRequestHeaders } from '../../../main/base/imdn.ts';
 import { openDatabase, type Database } from '../../../main/store/database.ts';
 import { indexMerger } from '../../../main/store/index-merging.ts';
 import type { NewMessage } from '../../../main/store/messages.ts';

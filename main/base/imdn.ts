@@ -1,10 +1,10 @@
 /**
  * Owns: asking for, and reporting, the delivery and display of a message (IMDN, RFC 5438).
- * Called by: delivery.ts, inbox.ts, outbox.ts. Calls: cpim.ts, base/xml.ts.
+ * Called by: messenger/delivery.ts, messenger/inbox.ts, imserver/kept-files.ts. Calls: cpim.ts, xml.ts.
  */
-import { ProtocolError } from '../base/protocol-error.ts';
-import { cpimExtension, type CpimExtensionHeader, type CpimMessage } from '../base/cpim.ts';
-import { escapeXml, parseXml, xmlChild } from '../base/xml.ts';
+import { ProtocolError } from './protocol-error.ts';
+import { cpimExtension, type CpimExtensionHeader, type CpimMessage } from './cpim.ts';
+import { escapeXml, parseXml, xmlChild } from './xml.ts';
 
 /** The CPIM namespace of the request headers (RFC 5438 §6). */
 export const IMDN_NAMESPACE = 'urn:ietf:params:imdn';

@@ -7,7 +7,7 @@ import {
   parseImdnReport,
   readImdnRequest,
   type ImdnReport,
-} from '../../main/messenger/imdn.ts';
+} from '../../main/base/imdn.ts';
 import { escapeXml, parseXml } from '../../main/base/xml.ts';
 
 describe('IMDN requests (RFC 5438 §6)', () => {

@@ -1,6 +1,6 @@
 /**
  * Owns: the body of an invitation to a file: SDP alone, or with a thumbnail beside it (RFC 5547 §6, multipart/related).
- * Called by: file-call.ts, request-routing.ts. Calls: nothing.
+ * Called by: messenger/file-call.ts, messenger/transfers.ts, imserver/kept-files.ts. Calls: nothing.
  */
 import { randomBytes } from 'node:crypto';
 

@@ -1,0 +1,146 @@
+/**
+ * Owns: statements of an IM Server on files that wait for their recipients: which there are, and whose share they use up.
+ * The bytes lie beside the database. Called by: imserver-tables.ts. Calls: SQLite.
+ */
+import type { Database } from './database.ts';
+
+/** A whole file that waits, and how it is announced. */
+export interface KeptFile {
+  /** Of its place on the disk: made by the server. */
+  readonly id: string;
+  readonly sender: string;
+  readonly recipient: string;
+  /** What both sides call it (RFC 5547 `file-transfer-id`). */
+  readonly transferId: string;
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  readonly sha1: string | null;
+  readonly sha256: string | null;
+  readonly expiresMs: number;
+}
+
+/** Bytes of all files, of those for one recipient, and messages that wait for him. */
+export interface KeptFileCeilings {
+  readonly maxBytes: number;
+  readonly maxBytesPerRecipient: number;
+  readonly maxPerRecipient: number;
+  readonly maxPerSender: number;
+}
+
+/** A file that is whole on the disk, and the message by which its recipient hears of it. */
+export interface NewKeptFile {
+  readonly file: KeptFile;
+  readonly ceilings: KeptFileCeilings;
+  readonly notice: { readonly contentType: string; readonly body: Uint8Array };
+  readonly nowMs: number;
+}
+
+interface KeptFileRow {
+  id: string;
+  sender: string;
+  recipient: string;
+  transfer_id: string;
+  name: string;
+  type: string;
+  size: number;
+  sha1: string | null;
+  sha256: string | null;
+  expires_ms: number;
+}
+
+function toFile({ transfer_id: transferId, expires_ms: expiresMs, ...row }: KeptFileRow): KeptFile {
+  return { ...row, transferId, expiresMs };
+}
+
+export function keptFileProcedures(database: Database) {
+  const find = database.prepare<[string, string, string, number], KeptFileRow>(
+    'SELECT * FROM kept_files WHERE sender = ? AND recipient = ? AND transfer_id = ? AND expires_ms > ?',
+  );
+  const insert = database.prepare(
+    `INSERT OR REPLACE INTO kept_files (id, sender, recipient, transfer_id, name, type, size, sha1, sha256, expires_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const notice = database.prepare<[string, string, string, Uint8Array, number, number]>(
+    `INSERT INTO deferred_messages (recipient, sender, content_type, body, received_ms, expires_ms)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+  );
+  const bytes = database.prepare<[], { n: number }>('SELECT coalesce(sum(size), 0) AS n FROM kept_files');
+  const bytesFor = database.prepare<[string], { n: number }>(
+    'SELECT coalesce(sum(size), 0) AS n FROM kept_files WHERE recipient = ?',
+  );
+  const waitingFor = database.prepare<[string], { n: number }>(
+    'SELECT count(*) AS n FROM deferred_messages WHERE recipient = ?',
+  );
+  const waitingFrom = database.prepare<[string, string], { n: number }>(
+    'SELECT count(*) AS n FROM deferred_messages WHERE recipient = ? AND sender = ?',
+  );
+  const all = database.prepare<[], { id: string }>('SELECT id FROM kept_files');
+  const remove = database.prepare<[string]>('DELETE FROM kept_files WHERE id = ?');
+  const shorten = database.prepare<[number, string]>(
+    'UPDATE kept_files SET expires_ms = min(expires_ms, ?) WHERE id = ?',
+  );
+  const expire = database.prepare<[number], { id: string }>(
+    'DELETE FROM kept_files WHERE expires_ms <= ? RETURNING id',
+  );
+
+  function hasRoom(
+    { sender, recipient, size }: Pick<KeptFile, 'sender' | 'recipient' | 'size'>,
+    ceilings: KeptFileCeilings,
+  ): boolean {
+    return (
+      (bytes.get()?.n ?? 0) + size <= ceilings.maxBytes &&
+      (bytesFor.get(recipient)?.n ?? 0) + size <= ceilings.maxBytesPerRecipient &&
+      (waitingFor.get(recipient)?.n ?? 0) < ceilings.maxPerRecipient &&
+      (waitingFrom.get(recipient, sender)?.n ?? 0) < ceilings.maxPerSender
+    );
+  }
+
+  return {
+    /** Whether a file of this size may still come. */
+    hasRoomForFile(input: {
+      file: Pick<KeptFile, 'sender' | 'recipient' | 'size'>;
+      ceilings: KeptFileCeilings;
+    }): boolean {
+      return hasRoom(input.file, input.ceilings);
+    },
+    /** The file is whole on the disk: it counts from now on, and its recipient is told of it in the order of messages. */
+    insertKeptFile: database.transaction((input: NewKeptFile): 'stored' | 'full' => {
+      const { file, nowMs } = input;
+      if (!hasRoom(file, input.ceilings)) return 'full';
+      insert.run(
+        ...([file.id, file.sender, file.recipient, file.transferId, file.name] as const),
+        ...([file.type, file.size, file.sha1, file.sha256, file.expiresMs] as const),
+      );
+      const { contentType, body } = input.notice;
+      notice.run(file.recipient, file.sender, contentType, body, nowMs, file.expiresMs);
+      return 'stored';
+    }),
+    selectKeptFile(input: {
+      sender: string;
+      recipient: string;
+      transferId: string;
+      nowMs: number;
+    }): KeptFile | null {
+      const row = find.get(input.sender, input.recipient, input.transferId, input.nowMs);
+      return row === undefined ? null : toFile(row);
+    },
+    /** What lies on the disk by right. */
+    selectKeptFileIds(_input: null): string[] {
+      return all.all().map(({ id }) => id);
+    },
+    /** It does not stay longer than that. */
+    shortenKeptFile(input: { id: string; expiresMs: number }): null {
+      shorten.run(input.expiresMs, input.id);
+      return null;
+    },
+    deleteKeptFile(input: { id: string }): null {
+      remove.run(input.id);
+      return null;
+    },
+    /** Those whose time is over: their ids. */
+    expireKeptFiles(input: { nowMs: number }): string[] {
+      return expire.all(input.nowMs).map(({ id }) => id);
+    },
+  };
+}
