@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, type Person } from '../../support/im-world.ts';
 import { postgresMissing } from '../../support/postgres.ts';
 import { Cluster } from './cluster.ts';
-import { kamailioMissing } from './kamailio.ts';
+import { kamailioMissing, MODULES } from './kamailio.ts';
 
 const missing = kamailioMissing ?? postgresMissing;
 if (missing !== undefined) console.log(`skipped: ${missing}`);
@@ -141,3 +142,41 @@ describe.skipIf(missing !== undefined)('two nodes behind Kamailio, as build/depl
     3 * AUDIT_MS,
   );
 });
+
+describe.skipIf(missing !== undefined || !existsSync(`${MODULES}/db_postgres.so`))(
+  'Kamailio registers users itself and is their MSRP relay, with the passwords of the nodes (local.cfg)',
+  () => {
+    it(
+      'two people talk through it; a wrong password is refused',
+      async () => {
+        await using cluster = await Cluster.start(['bob', 'tom'], {
+          nodes: 1,
+          define: ['WITH_REGISTRAR', 'WITH_MSRP_RELAY'],
+        });
+        await using world = await World.open([]);
+        const join = async (user: string, password?: string): Promise<Person> => {
+          const person = await world.openPerson(user, { ca: [cluster.authority.cert] });
+          const relays = [`msrps://127.0.0.1:${cluster.relayPort};tcp`];
+          await person.commands['settings.set']({ key: 'messages.relays', value: relays });
+          await person.commands['settings.set']({ key: 'messages.path', value: 'relay' });
+          await person.addAccount(cluster.uri, password);
+          return person;
+        };
+        const bob = await join('bob');
+        const tom = await join('tom');
+        await bob.online();
+        await tom.online();
+        const ofBob = await bob.meet('tom');
+        const ofTom = await tom.meet('bob');
+        await bob.becomes(await bob.send(ofBob, 'by way of its relay'), 'delivered', 'displayed');
+        await tom.becomes(await tom.send(ofTom, 'and back'), 'delivered', 'displayed');
+        expect(await bob.session(ofBob, 'open')).toMatchObject({ mediaPath: 'relay', encrypted: true });
+        expect(await tom.texts(ofTom, 'in')).toEqual(['by way of its relay']);
+        const eve = await world.openPerson('bob', { name: 'eve', ca: [cluster.authority.cert] });
+        await eve.addAccount(cluster.uri, 'wrong');
+        await eve.until('refused', async () => (await eve.account()).connection.status === 'refused');
+      },
+      START_MS,
+    );
+  },
+);
