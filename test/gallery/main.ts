@@ -1,16 +1,16 @@
 /**
  * Owns: `npm run gallery`: every component in every state, in a browser. `--build` only writes it into out/gallery;
- * `--accept` keeps pictures of how the views look now. Called by: package.json, gallery.e2e.ts. Calls: site, photographer.
+ * `--accept` keeps pictures of how the views look now, `--docs` makes those of docs/pictures anew. Called by: package.json, gallery.e2e.ts. Calls: site, photographer.
  */
 import { launchBrowser } from '../support/launch-browser.ts';
-import { acceptPictures } from './photographer.ts';
+import { acceptPictures, writeDocsPictures } from './photographer.ts';
 import { buildGallery, serveGallery, watchGallery } from './site.ts';
 
-async function accept(): Promise<void> {
+async function withGallery(task: typeof acceptPictures): Promise<void> {
   await buildGallery();
   const site = await serveGallery();
   const browser = await launchBrowser();
-  await acceptPictures(browser, site.address);
+  await task(browser, site.address);
   await browser.close();
   await site.close();
 }
@@ -18,7 +18,9 @@ async function accept(): Promise<void> {
 if (process.argv.includes('--build')) {
   await buildGallery();
 } else if (process.argv.includes('--accept')) {
-  await accept();
+  await withGallery(acceptPictures);
+} else if (process.argv.includes('--docs')) {
+  await withGallery(writeDocsPictures);
 } else {
   await watchGallery();
   const { address } = await serveGallery();

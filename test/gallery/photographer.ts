@@ -17,6 +17,7 @@ import type { Look } from './specimen.ts';
 
 const picturesFolder = join(import.meta.dirname, 'pictures');
 const artifacts = resolve(import.meta.dirname, '../.artifacts/views');
+const docsFolder = resolve(import.meta.dirname, '../../docs/pictures');
 const madeWith = join(picturesFolder, 'made-with.json');
 
 /** All that is said in the views is about this moment, and some days before. */
@@ -35,6 +36,16 @@ export const looks = {
 } as const satisfies Record<string, Look & { width: number; height: number }>;
 export type LookName = keyof typeof looks;
 export const lookNames = Object.keys(looks) as LookName[];
+
+/** Pictures in docs/ by their names, each a view in a look. */
+const docsPictures: Readonly<Record<string, readonly [LookName, string]>> = {
+  'conversation-light': ['light', 'thread'],
+  'conversation-dark': ['dark', 'thread'],
+  welcome: ['light', 'welcome'],
+  group: ['light', 'details-group'],
+  inspector: ['light', 'inspector'],
+  search: ['light', 'search'],
+};
 
 /** Takes a picture of each view in this look. `address`: of the site. */
 async function* photograph(
@@ -97,6 +108,19 @@ interface MadeWith {
 
 async function readMadeWith(): Promise<MadeWith> {
   return JSON.parse(await readFile(madeWith, 'utf8')) as MadeWith;
+}
+
+/** The pictures of the documentation, anew. */
+export async function writeDocsPictures(browser: Browser, address: string): Promise<void> {
+  for (const look of lookNames) {
+    const wanted = Object.entries(docsPictures).filter(([, [name]]) => name === look);
+    if (wanted.length === 0) continue;
+    for await (const { view, shot } of photograph(browser, address, look)) {
+      for (const [name] of wanted.filter(([, [, one]]) => one === view)) {
+        await write(join(docsFolder, `${name}.png`), encodeIndexed(reduceColours(PNG.sync.read(shot))));
+      }
+    }
+  }
 }
 
 async function readPicture(path: string): Promise<PNG | undefined> {
