@@ -1,7 +1,7 @@
 /**
  * Owns: `npm run bench`: how fast the flow, a message, the start and the SIP engine are, beside the raw limits of the
  * machine. Called by: the command line; `--json` prints one object, `--only flow`, `sip`, `msrp`,
- * `relay`, `files`, `history`, `window` or (only so) `endurance` a part.
+ * `relay`, `imserver`, `files`, `history`, `window` or (only so) `endurance` a part.
  * Calls: the programs as processes, raw-limits.ts, sip/load.ts, msrp/figures.ts.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -18,6 +18,7 @@ import {
 } from '../../main/hosts/headless/flow-conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { measureEcho, measureSync } from './raw-limits.ts';
+import { measureImServer } from './imserver/figures.ts';
 import { measureFiles } from './files/transfer.ts';
 import { growthTable } from './history/growth.ts';
 import { measureHistory } from './history/measure.ts';
@@ -248,6 +249,7 @@ try {
     ...(wants('window') ? await measureTheWindow(folder) : []),
     ...(wants('msrp') ? await measureMsrpFigures() : []),
     ...(wants('relay') ? await measureRelayFigures() : []),
+    ...(wants('imserver') ? await measureImServer() : []),
     ...(wants('files') ? await measureFiles() : []),
   ];
   const histories = wants('history') ? await measureHistories(folder) : new Map<number, Figure[]>();
