@@ -60,6 +60,8 @@ interface Parties {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
+/** The CPIM head around an offer that waits. */
+const HEAD_BYTES = 2 * 1024;
 const FILE_LINE = /^a=file-selector\b/m;
 /** What we put there ourselves: nothing else in a folder that somebody has chosen is ours. */
 const OWN_NAME = /^[0-9a-f]{32}(?:\.part)?$/;
@@ -120,7 +122,9 @@ export class KeptFiles implements AsyncDisposable {
       return false;
     const { caller, called } = parties;
     const isWish = file.direction === 'recvonly';
-    if (!isWish && !isAbsent) return false;
+    // The offer waits as a message does, so it may be as large as one.
+    const isSmall = request.message.body.length + HEAD_BYTES <= IMSERVER_LIMITS.maxDeferredBytes;
+    if (!isWish && (!isAbsent || !isSmall)) return false;
     const names = isWish ? { sender: called, recipient: caller } : { sender: caller, recipient: called };
     const known = await this.#options.store.call('selectKeptFile', {
       ...names,
