@@ -1,13 +1,14 @@
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../main/store/database.ts';
 import { imserverMigrations } from '../../main/store/migrations/imserver.ts';
 import { DOMAIN, World } from '../support/im-world.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { ENGINES } from '../support/postgres.ts';
+import { ENGINES, ENGINE_START_MS } from '../support/postgres.ts';
 import { RawDevice } from '../support/raw-device.ts';
 
-describe.each(ENGINES)('on $name', ({ storage, stop }) => {
+describe.each(ENGINES)('on $name', ({ start, storage, stop }) => {
+  beforeAll(start, ENGINE_START_MS);
   afterAll(stop);
   let world: World;
   let clock: ManualClock;

@@ -4,7 +4,7 @@ import { ImServer } from '../../main/imserver/imserver.ts';
 import { checkServerConfig } from '../../main/imserver/server-config.ts';
 import { StoreError } from '../../main/store/database.ts';
 import { DOMAIN, passwordOf, World } from '../support/im-world.ts';
-import { Postgres, postgresMissing } from '../support/postgres.ts';
+import { ENGINE_START_MS, Postgres, postgresMissing } from '../support/postgres.ts';
 import { answerChallenge, RawDevice } from '../support/raw-device.ts';
 import { FACTORY, RoomPeer } from '../support/room-peer.ts';
 import { newPeerId } from '../support/sip-peer.ts';
@@ -34,7 +34,7 @@ describe.skipIf(postgresMissing !== undefined)('two nodes on one PostgreSQL', ()
   let two: World;
   beforeAll(async () => {
     postgres = await Postgres.start();
-  });
+  }, ENGINE_START_MS);
   afterAll(async () => {
     await postgres[Symbol.asyncDispose]();
   });

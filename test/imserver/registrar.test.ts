@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DOMAIN, passwordOf, World, type ServerOptions } from '../support/im-world.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { ENGINES } from '../support/postgres.ts';
+import { ENGINES, ENGINE_START_MS } from '../support/postgres.ts';
 import { answerChallenge, RawDevice } from '../support/raw-device.ts';
 import { newPeerId, type PeerMessage } from '../support/sip-peer.ts';
 
@@ -20,8 +20,9 @@ afterEach(async () => {
 const devices = (user = 'tom') => world.server.registrar.devicesOf(user).map(({ contact }) => contact);
 const contactsOf = (answer: PeerMessage) => answer.headers('Contact').join(', ');
 
-describe.each(ENGINES)('registrations on $name', ({ storage, stop }) => {
+describe.each(ENGINES)('registrations on $name', ({ start, storage, stop }) => {
   beforeEach(async () => open(await storage()));
+  beforeAll(start, ENGINE_START_MS);
   afterAll(stop);
 
   it('of several devices, all told to each (RFC 3261 §10.3)', async () => {

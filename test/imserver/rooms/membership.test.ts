@@ -1,12 +1,13 @@
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { DOMAIN, World, type ServerOptions } from '../../support/im-world.ts';
 import { MsrpPeer, requestText } from '../../support/msrp-peer.ts';
-import { ENGINES } from '../../support/postgres.ts';
+import { ENGINES, ENGINE_START_MS } from '../../support/postgres.ts';
 import { RawDevice } from '../../support/raw-device.ts';
 import { FACTORY, RoomPeer } from '../../support/room-peer.ts';
 
-describe.each(ENGINES)('on $name', ({ storage, stop }) => {
+describe.each(ENGINES)('on $name', ({ start, storage, stop }) => {
+  beforeAll(start, ENGINE_START_MS);
   afterAll(stop);
   let world: World;
   const KITCHEN = `sip:kitchen@${DOMAIN}`;
