@@ -1,9 +1,9 @@
 /** What the devices of one user tell each other, at the server: kept for each that understands it, within ceilings. */
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PeerMessage } from '../support/sip-peer.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { DOMAIN, World, type ServerOptions } from '../support/im-world.ts';
-import { ENGINES } from '../support/postgres.ts';
+import { ENGINES, ENGINE_START_MS } from '../support/postgres.ts';
 import { RawDevice } from '../support/raw-device.ts';
 
 const AOR = `sip:bob@${DOMAIN}`;
@@ -60,7 +60,8 @@ class CopyDevice {
   }
 }
 
-describe.each(ENGINES)('on $name', ({ storage, stop }) => {
+describe.each(ENGINES)('on $name', ({ start, storage, stop }) => {
+  beforeAll(start, ENGINE_START_MS);
   afterAll(() => stop());
 
   async function open(options: ServerOptions = {}): Promise<void> {

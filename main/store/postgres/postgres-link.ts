@@ -27,6 +27,8 @@ export class PostgresLink implements AsyncDisposable {
   #client: pg.Client | undefined;
   #timer: Timer | undefined;
   #claims = 0;
+  /** The connection does one thing at a time. */
+  #last: Promise<unknown> = Promise.resolve();
   #closed = false;
   #waitMs: number;
 
@@ -72,13 +74,12 @@ export class PostgresLink implements AsyncDisposable {
     const lock = [QUEUE_LOCK, recipient];
     const free = async (): Promise<void> => {
       this.#claims--;
-      await client.query('SELECT pg_advisory_unlock($1, hashtext($2))', lock).catch(() => undefined);
+      await this.#ask(client, 'SELECT pg_advisory_unlock($1, hashtext($2)) AS got', lock).catch(
+        () => undefined,
+      );
     };
     try {
-      const { rows } = await client.query<{ got: boolean }>(
-        'SELECT pg_try_advisory_lock($1, hashtext($2)) AS got',
-        lock,
-      );
+      const { rows } = await this.#ask(client, 'SELECT pg_try_advisory_lock($1, hashtext($2)) AS got', lock);
       if (rows[0]?.got === true) {
         const isHeld = (): boolean => this.#client === client;
         return { isHeld, [Symbol.asyncDispose]: free };
@@ -99,6 +100,12 @@ export class PostgresLink implements AsyncDisposable {
     await client?.end().catch(() => undefined);
   }
 
+  #ask(client: pg.Client, sql: string, values: unknown[] = []): Promise<pg.QueryResult<{ got: boolean }>> {
+    const answer = this.#last.then(() => client.query<{ got: boolean }>(sql, values));
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+
   #receiveLetter(payload: string): void {
     const { node, ...news } = JSON.parse(payload) as StoreNews & { node: string };
     if (node !== this.#options.node) this.#options.receiveNews(news);
@@ -107,7 +114,7 @@ export class PostgresLink implements AsyncDisposable {
   /** A connection whose other end is gone without a word looks like one on which nothing happens. */
   #checkLater(client: pg.Client): void {
     this.#timer = systemClock.startTimer(this.#limits.aliveMs, () => {
-      client.query('SELECT 1').then(
+      this.#ask(client, 'SELECT true AS got').then(
         () => {
           if (this.#client === client) this.#checkLater(client);
         },

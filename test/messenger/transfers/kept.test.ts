@@ -2,11 +2,11 @@
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createHash } from 'node:crypto';
 import { openPair, World, type Person, type ServerOptions } from '../../support/im-world.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { ENGINES } from '../../support/postgres.ts';
+import { ENGINES, ENGINE_START_MS } from '../../support/postgres.ts';
 import { arrived, becomes, received, sendFile, writeRandom } from './desk.ts';
 
 const KB = 1024;
@@ -39,7 +39,8 @@ function digestOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-describe.each(ENGINES)('a file for somebody who is away, on $name', ({ storage, stop }) => {
+describe.each(ENGINES)('a file for somebody who is away, on $name', ({ start, storage, stop }) => {
+  beforeAll(start, ENGINE_START_MS);
   afterAll(stop);
 
   it('waits at the server, comes in its order with its time, and its sender hears of it, whoever is there when', async () => {
