@@ -35,7 +35,8 @@ export interface DeferredMessage {
   readonly expiresMs: number;
 }
 
-interface BindingRow {
+/** Rows as both engines have them. */
+export interface BindingRow {
   user: string;
   contact: string;
   instance: string;
@@ -46,7 +47,7 @@ interface BindingRow {
   expires_ms: number;
 }
 
-interface DeferredRow {
+export interface DeferredRow {
   id: number;
   recipient: string;
   sender: string;
@@ -54,6 +55,31 @@ interface DeferredRow {
   body: Uint8Array;
   received_ms: number;
   expires_ms: number;
+}
+
+export function toBinding(row: BindingRow): Binding {
+  return {
+    user: row.user,
+    contact: row.contact,
+    instance: row.instance,
+    callId: row.call_id,
+    cseq: row.cseq,
+    source: row.source,
+    description: row.description,
+    expiresMs: row.expires_ms,
+  };
+}
+
+export function toDeferred(row: DeferredRow): DeferredMessage {
+  return {
+    id: row.id,
+    recipient: row.recipient,
+    sender: row.sender,
+    contentType: row.content_type,
+    body: row.body,
+    receivedMs: row.received_ms,
+    expiresMs: row.expires_ms,
+  };
 }
 
 export function imserverProcedures(database: Database) {
@@ -68,7 +94,9 @@ export function imserverProcedures(database: Database) {
   );
   const deleteUserBindings = database.prepare<[string]>('DELETE FROM bindings WHERE user = ?');
   const expireBindings = database.prepare<[number]>('DELETE FROM bindings WHERE expires_ms <= ?');
-  const bindings = database.prepare<[], BindingRow>('SELECT * FROM bindings');
+  const bindings = database.prepare<[{ user: string | null }], BindingRow>(
+    'SELECT * FROM bindings WHERE @user IS NULL OR user = @user',
+  );
   const insertDeferred = database.prepare<[string, string, string, Uint8Array, number, number]>(
     `INSERT INTO deferred_messages (recipient, sender, content_type, body, received_ms, expires_ms)
      VALUES (?, ?, ?, ?, ?, ?)`,
@@ -107,17 +135,7 @@ export function imserverProcedures(database: Database) {
     /** Bindings of all users, or of one, that are still valid at `nowMs`; the others are deleted. */
     selectBindings(input: { nowMs: number; user?: string }): Binding[] {
       expireBindings.run(input.nowMs);
-      const wanted = bindings.all().filter(({ user }) => input.user === undefined || user === input.user);
-      return wanted.map((row) => ({
-        user: row.user,
-        contact: row.contact,
-        instance: row.instance,
-        callId: row.call_id,
-        cseq: row.cseq,
-        source: row.source,
-        description: row.description,
-        expiresMs: row.expires_ms,
-      }));
+      return bindings.all({ user: input.user ?? null }).map(toBinding);
     },
     /** Keeps a message, unless the recipient's or the sender's share is used up. */
     insertDeferred: database.transaction(
@@ -136,15 +154,7 @@ export function imserverProcedures(database: Database) {
     /** The oldest that wait for a recipient, in order. Expired ones are deleted first. */
     selectDeferred(input: { recipient: string; limit: number; nowMs: number }): DeferredMessage[] {
       expireDeferred.run(input.nowMs);
-      return deferredFor.all(input.recipient, input.limit).map((row) => ({
-        id: row.id,
-        recipient: row.recipient,
-        sender: row.sender,
-        contentType: row.content_type,
-        body: row.body,
-        receivedMs: row.received_ms,
-        expiresMs: row.expires_ms,
-      }));
+      return deferredFor.all(input.recipient, input.limit).map(toDeferred);
     },
     /** Whether anything waits for a recipient. */
     hasDeferred(input: { recipient: string; nowMs: number }): boolean {

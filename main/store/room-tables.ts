@@ -86,7 +86,8 @@ interface RoomRow {
   last_position: number | null;
 }
 
-interface MemberRow {
+/** Rows as both engines have them. */
+export interface RoomMemberRow {
   room: number;
   user: string;
   role: string;
@@ -96,7 +97,7 @@ interface MemberRow {
   since: number;
 }
 
-interface MessageRow {
+export interface RoomMessageRow {
   position: number;
   kind: number;
   sender: string;
@@ -107,11 +108,12 @@ interface MessageRow {
   stored_ms: number;
 }
 
-const NOTICE = 1;
+/** The kind of a message in its row; 0: what somebody has said. */
+export const NOTICE = 1;
 /** Messages that are looked at together. */
-const EXPIRE_STEP = 500;
+export const EXPIRE_STEP = 500;
 
-function toMember(row: MemberRow): StoredRoomMember {
+export function toRoomMember(row: RoomMemberRow): StoredRoomMember {
   return {
     user: row.user,
     role: row.role as RoomRole,
@@ -122,7 +124,7 @@ function toMember(row: MemberRow): StoredRoomMember {
   };
 }
 
-function toMessage(row: MessageRow): StoredRoomMessage {
+export function toRoomMessage(row: RoomMessageRow): StoredRoomMessage {
   return {
     position: row.position,
     kind: row.kind === NOTICE ? 'notice' : 'message',
@@ -139,7 +141,7 @@ export function roomProcedures(database: Database) {
   const rooms = database.prepare<[], RoomRow>(
     `SELECT r.*, (SELECT max(position) FROM room_messages m WHERE m.room = r.key) AS last_position FROM rooms r`,
   );
-  const members = database.prepare<[], MemberRow>('SELECT * FROM room_members');
+  const members = database.prepare<[], RoomMemberRow>('SELECT * FROM room_members');
   const insertRoom = database.prepare<[string, string, number, number, number]>(
     'INSERT INTO rooms (name, title, named, created_ms, active_ms) VALUES (?, ?, ?, ?, ?)',
   );
@@ -161,7 +163,7 @@ export function roomProcedures(database: Database) {
   const known = database.prepare<[number, string, string], { position: number }>(
     'SELECT position FROM room_messages WHERE room = ? AND sender = ? AND message_id = ?',
   );
-  const page = database.prepare<[number, number, number], MessageRow>(
+  const page = database.prepare<[number, number, number], RoomMessageRow>(
     'SELECT * FROM room_messages WHERE room = ? AND position > ? ORDER BY position LIMIT ?',
   );
   const place = database.prepare<[number, string, string], { position: number }>(
@@ -233,7 +235,7 @@ export function roomProcedures(database: Database) {
         named: row.named === 1,
         createdMs: row.created_ms,
         activeMs: row.active_ms,
-        members: (byRoom.get(row.key) ?? []).map(toMember),
+        members: (byRoom.get(row.key) ?? []).map(toRoomMember),
         lastPosition: row.last_position ?? 0,
         version: 0,
       }));
@@ -288,7 +290,7 @@ export function roomProcedures(database: Database) {
       for (const row of page.iterate(input.room, input.after, input.limit)) {
         bytes += row.body.length;
         if (found.length > 0 && bytes > input.maxBytes) break;
-        found.push(toMessage(row));
+        found.push(toRoomMessage(row));
       }
       return found;
     },

@@ -1,19 +1,8 @@
 /**
  * Owns: statements on registrations in PostgreSQL. Called by: postgres-procedures.ts. Calls: postgres-pool.ts.
  */
-import type { Binding } from '../imserver-tables.ts';
+import { toBinding, type Binding, type BindingRow } from '../imserver-tables.ts';
 import type { PostgresPool } from './postgres-pool.ts';
-
-interface BindingRow {
-  username: string;
-  contact: string;
-  instance: string;
-  call_id: string;
-  cseq: number;
-  source: string;
-  description: string;
-  expires_ms: number;
-}
 
 export function bindingStatements(pool: PostgresPool) {
   return {
@@ -41,20 +30,11 @@ export function bindingStatements(pool: PostgresPool) {
     async selectBindings({ nowMs, user }: { nowMs: number; user?: string }): Promise<Binding[]> {
       if (user === undefined) await pool.run('DELETE FROM bindings WHERE expires_ms <= $1', [nowMs]);
       const rows = await pool.run<BindingRow>(
-        `SELECT * FROM bindings WHERE expires_ms > $1 AND ($2::text IS NULL OR username = $2)
+        `SELECT *, username AS "user" FROM bindings WHERE expires_ms > $1 AND ($2::text IS NULL OR username = $2)
          ORDER BY username, expires_ms`,
         [nowMs, user ?? null],
       );
-      return rows.map((row) => ({
-        user: row.username,
-        contact: row.contact,
-        instance: row.instance,
-        callId: row.call_id,
-        cseq: row.cseq,
-        source: row.source,
-        description: row.description,
-        expiresMs: row.expires_ms,
-      }));
+      return rows.map(toBinding);
     },
   };
 }

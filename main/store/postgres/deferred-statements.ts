@@ -1,18 +1,8 @@
 /**
  * Owns: statements on messages for the absent in PostgreSQL. Called by: postgres-procedures.ts. Calls: postgres-pool.ts.
  */
-import type { DeferredMessage } from '../imserver-tables.ts';
+import { toDeferred, type DeferredMessage, type DeferredRow } from '../imserver-tables.ts';
 import type { PostgresPool } from './postgres-pool.ts';
-
-interface DeferredRow {
-  id: number;
-  recipient: string;
-  sender: string;
-  content_type: string;
-  body: Buffer;
-  received_ms: number;
-  expires_ms: number;
-}
 
 export function deferredStatements(pool: PostgresPool) {
   return {
@@ -51,15 +41,7 @@ export function deferredStatements(pool: PostgresPool) {
         'SELECT * FROM deferred_messages WHERE recipient = $1 ORDER BY id LIMIT $2',
         [input.recipient, input.limit],
       );
-      return rows.map((row) => ({
-        id: row.id,
-        recipient: row.recipient,
-        sender: row.sender,
-        contentType: row.content_type,
-        body: row.body,
-        receivedMs: row.received_ms,
-        expiresMs: row.expires_ms,
-      }));
+      return rows.map(toDeferred);
     },
     async hasDeferred(input: { recipient: string; nowMs: number }): Promise<boolean> {
       const rows = await pool.run(

@@ -3,13 +3,19 @@
  * positions become visible in their order, at whichever node it is said.
  * Called by: postgres-procedures.ts. Calls: postgres-pool.ts.
  */
-import type {
-  NewRoomMessage,
-  RoomChange,
-  RoomPlace,
-  StoredRoom,
-  StoredRoomMember,
-  StoredRoomMessage,
+import {
+  EXPIRE_STEP,
+  NOTICE,
+  toRoomMember,
+  toRoomMessage,
+  type NewRoomMessage,
+  type RoomChange,
+  type RoomMemberRow,
+  type RoomMessageRow,
+  type RoomPlace,
+  type StoredRoom,
+  type StoredRoomMember,
+  type StoredRoomMessage,
 } from '../room-tables.ts';
 import { NEWS_CHANNEL, type PostgresPool, type Run } from './postgres-pool.ts';
 
@@ -22,49 +28,6 @@ interface RoomRow {
   active_ms: number;
   version: number;
   last_position: number | null;
-}
-
-interface MemberRow {
-  room: number;
-  username: string;
-  role: StoredRoomMember['role'];
-  state: StoredRoomMember['state'];
-  nickname: string;
-  invited_by: string;
-  since: number;
-}
-
-interface MessageRow {
-  position: number;
-  kind: number;
-  sender: string;
-  device: string;
-  recipient: string | null;
-  message_id: string;
-  body: Buffer;
-  stored_ms: number;
-}
-
-const NOTICE = 1;
-/** Messages that are looked at together. */
-const EXPIRE_STEP = 500;
-
-function toMember(row: MemberRow): StoredRoomMember {
-  const { username, role, state, nickname, invited_by, since } = row;
-  return { user: username, role, state, nickname, invitedBy: invited_by, since };
-}
-
-function toMessage(row: MessageRow): StoredRoomMessage {
-  return {
-    position: row.position,
-    kind: row.kind === NOTICE ? 'notice' : 'message',
-    sender: row.sender,
-    device: row.device,
-    recipient: row.recipient,
-    messageId: row.message_id,
-    body: row.body,
-    storedMs: row.stored_ms,
-  };
 }
 
 async function putMember(run: Run, room: number, member: StoredRoomMember): Promise<void> {
@@ -112,8 +75,8 @@ export function roomStatements(pool: PostgresPool) {
   return {
     async selectRooms({ room }: { room?: number }): Promise<StoredRoom[]> {
       // Members first: what joins in between comes with the next news.
-      const members = await run<MemberRow>(
-        'SELECT * FROM room_members WHERE $1::bigint IS NULL OR room = $1',
+      const members = await run<RoomMemberRow>(
+        'SELECT *, username AS "user" FROM room_members WHERE $1::bigint IS NULL OR room = $1',
         [room ?? null],
       );
       const byRoom = Map.groupBy(members, (member) => member.room);
@@ -126,7 +89,7 @@ export function roomStatements(pool: PostgresPool) {
         ...row,
         createdMs: created_ms,
         activeMs: active_ms,
-        members: (byRoom.get(row.key) ?? []).map(toMember),
+        members: (byRoom.get(row.key) ?? []).map(toRoomMember),
         lastPosition: last_position ?? 0,
       }));
     },
@@ -200,14 +163,14 @@ export function roomHistoryStatements(pool: PostgresPool) {
       limit: number;
       maxBytes: number;
     }): Promise<StoredRoomMessage[]> {
-      const rows = await run<MessageRow>(
+      const rows = await run<RoomMessageRow>(
         `SELECT * FROM (
            SELECT *, sum(length(body)) OVER (ORDER BY position) AS bytes, row_number() OVER (ORDER BY position) AS nth
            FROM (SELECT * FROM room_messages WHERE room = $1 AND position > $2 ORDER BY position LIMIT $3) AS page
          ) AS counted WHERE nth = 1 OR bytes <= $4 ORDER BY position`,
         [input.room, input.after, input.limit, input.maxBytes],
       );
-      return rows.map(toMessage);
+      return rows.map(toRoomMessage);
     },
     async selectRoomPlace(input: { room: number; user: string; device: string }): Promise<number | null> {
       const [row] = await run<{ position: number }>(
