@@ -13,7 +13,7 @@ import {
   type SipRequest,
   type SipResponse,
 } from '../message.ts';
-import type { TransactionSet } from './transaction-set.ts';
+import type { SetMember, TransactionSet } from './transaction-set.ts';
 import type { Flow, SipTransport } from './transport.ts';
 import { placeOf, socketSentence, Unreachable } from './unreachable.ts';
 
@@ -67,11 +67,17 @@ function asRequest(bytes: Buffer): SipRequest {
 }
 
 /** One request on its way. */
-export class ClientTransaction implements Disposable {
+export class ClientTransaction implements SetMember {
   readonly flow: Flow;
+  readonly key: string;
+  overAtMs = 0;
   readonly #isInvite: boolean;
   readonly #reliable: boolean;
-  readonly #options: Omit<ClientTransactionOptions, 'request'>;
+  readonly #transport: SipTransport;
+  readonly #clock: Clock;
+  readonly #among: TransactionSet<ClientTransaction>;
+  /** None any more when nothing can come for it. */
+  #user: ClientTransactionUser | undefined;
   /** The request and its bytes as long as it may be sent again. */
   #sending: { readonly request: SipRequest; readonly bytes: Buffer } | undefined;
   /** Its bytes afterwards, one character each: many wait out their time, and hardly one is looked at again. */
@@ -80,18 +86,22 @@ export class ClientTransaction implements Disposable {
   #intervalMs: number = SIP_LIMITS.t1Ms;
   /** Timers A and E. */
   #resendTimer: Timer | undefined;
-  /** Timers B, F, then D, K, M. */
-  #stateTimer: Timer | undefined;
+  /** Timers B, F. */
+  #endTimer: Timer | undefined;
   /** The ACK of a 300-699, byte by byte. */
   #ack: string | undefined;
   #ignoreClose: (() => void) | undefined;
 
-  constructor({ request, ...options }: ClientTransactionOptions) {
-    this.#options = options;
-    this.flow = options.flow;
+  constructor({ request, flow, transport, clock, user, among, key }: ClientTransactionOptions) {
+    this.#transport = transport;
+    this.#clock = clock;
+    this.#among = among;
+    this.key = key;
+    this.#user = user;
+    this.flow = flow;
     this.#sending = { request, bytes: keptBytes(serialiseSipMessage(request)) };
     this.#isInvite = request.method === 'INVITE';
-    this.#reliable = options.flow.transport !== 'udp';
+    this.#reliable = flow.transport !== 'udp';
     this.#state = this.#isInvite ? 'calling' : 'trying';
   }
 
@@ -114,12 +124,12 @@ export class ClientTransaction implements Disposable {
     );
     this.#send();
     if (!this.#reliable) this.#armResend();
-    this.#arm(SIP_LIMITS.transactionTimeoutMs, () => {
+    this.#endTimer = this.#clock.startTimer(SIP_LIMITS.transactionTimeoutMs, () => {
       this.#become('terminated');
       const { remoteAddress, remotePort } = this.flow;
       const waitedS = SIP_LIMITS.transactionTimeoutMs / 1_000;
       const place = placeOf(remoteAddress, remotePort);
-      this.#options.user.receiveTimeout(
+      this.#user?.receiveTimeout(
         new Unreachable('connection', `${place} did not answer within ${waitedS} seconds`),
       );
     });
@@ -131,13 +141,18 @@ export class ClientTransaction implements Disposable {
     else this.#receiveOtherResponse(response, flow, bytes);
   }
 
+  /** From now on `user` hears what comes, instead of who heard it until now. */
+  handTo(user: ClientTransactionUser): void {
+    if (this.#user !== undefined) this.#user = user;
+  }
+
   /** Ends the transaction without a word to its user. */
   [Symbol.dispose](): void {
     if (this.#state !== 'terminated') this.#become('terminated');
   }
 
   #receiveInviteResponse(response: SipResponse, flow: Flow, bytes: number): void {
-    const { user } = this.#options;
+    const user = this.#user;
     const waiting = this.#state === 'calling' || this.#state === 'proceeding';
     if (response.status < 200) {
       if (!waiting) return;
@@ -145,57 +160,59 @@ export class ClientTransaction implements Disposable {
         this.#become('proceeding');
         this.#disarm();
       }
-      user.receiveResponse(response, flow, bytes);
+      user?.receiveResponse(response, flow, bytes);
     } else if (response.status < 300) {
       // RFC 6026 §7.2: a 2xx leads to Accepted, where each further 2xx is passed up until timer M.
       if (waiting) {
         this.#become('accepted');
-        this.#arm(SIP_LIMITS.transactionTimeoutMs, () => this.#become('terminated'));
+        this.#waitOut(SIP_LIMITS.transactionTimeoutMs);
       }
-      if (this.#state === 'accepted') user.receiveResponse(response, flow, bytes);
+      if (this.#state === 'accepted') user?.receiveResponse(response, flow, bytes);
     } else if (waiting) {
       const ack = serialiseSipMessage(this.#buildAck(response));
       this.#become('completed');
       this.#ack = ack.toString('latin1');
-      this.#options.transport.send(this.flow, ack);
-      this.#arm(this.#reliable ? 0 : SIP_LIMITS.timerDMs, () => this.#become('terminated'));
-      user.receiveResponse(response, flow, bytes);
+      this.#transport.send(this.flow, ack);
+      this.#waitOut(this.#reliable ? 0 : SIP_LIMITS.timerDMs);
+      user?.receiveResponse(response, flow, bytes);
     } else if (this.#state === 'completed' && this.#ack !== undefined) {
-      this.#options.transport.send(this.flow, Buffer.from(this.#ack, 'latin1'));
+      this.#transport.send(this.flow, Buffer.from(this.#ack, 'latin1'));
     }
   }
 
   #receiveOtherResponse(response: SipResponse, flow: Flow, bytes: number): void {
     if (this.#state !== 'trying' && this.#state !== 'proceeding') return;
+    const user = this.#user;
     if (response.status < 200) {
       if (this.#state === 'trying') this.#become('proceeding');
       // RFC 3261 §17.1.2.2: in Proceeding timer E is reset with T2.
       this.#intervalMs = SIP_LIMITS.t2Ms;
     } else {
       this.#become('completed');
-      this.#arm(this.#reliable ? 0 : SIP_LIMITS.t4Ms, () => this.#become('terminated'));
+      this.#waitOut(this.#reliable ? 0 : SIP_LIMITS.t4Ms);
+      this.#user = undefined;
     }
-    this.#options.user.receiveResponse(response, flow, bytes);
+    user?.receiveResponse(response, flow, bytes);
   }
 
   /** The flow is gone. Whoever has answered may do so on another one; else nothing more will come. */
   receiveFlowLost(reason: string): void {
     if (this.#state !== 'calling' && this.#state !== 'trying') return;
     this.#become('terminated');
-    this.#options.user.receiveTransportError(new Unreachable('connection', reason));
+    this.#user?.receiveTransportError(new Unreachable('connection', reason));
   }
 
   #send(): void {
-    this.#options.transport.send(this.flow, this.bytes, (error) => {
+    this.#transport.send(this.flow, this.bytes, (error) => {
       if (this.#state !== 'calling' && this.#state !== 'trying') return;
       this.#become('terminated');
       const place = placeOf(this.flow.remoteAddress, this.flow.remotePort);
-      this.#options.user.receiveTransportError(new Unreachable('connection', socketSentence(error, place)));
+      this.#user?.receiveTransportError(new Unreachable('connection', socketSentence(error, place)));
     });
   }
 
   #armResend(): void {
-    this.#resendTimer = this.#options.clock.startTimer(this.#intervalMs, () => {
+    this.#resendTimer = this.#clock.startTimer(this.#intervalMs, () => {
       if (this.#state === 'proceeding' && this.#isInvite) return;
       this.#send();
       this.#intervalMs = this.#isInvite
@@ -206,15 +223,16 @@ export class ClientTransaction implements Disposable {
     });
   }
 
-  #arm(delayMs: number, run: () => void): void {
-    this.#stateTimer?.[Symbol.dispose]();
-    if (delayMs === 0) run();
-    else this.#stateTimer = this.#options.clock.startTimer(delayMs, run);
+  /** Timers D, K, M. */
+  #waitOut(forMs: number): void {
+    if (forMs === 0) this.#become('terminated');
+    else this.#among.finish(this, forMs);
   }
 
   #disarm(): void {
     this.#resendTimer?.[Symbol.dispose]();
-    this.#stateTimer?.[Symbol.dispose]();
+    this.#endTimer?.[Symbol.dispose]();
+    this.#resendTimer = this.#endTimer = undefined;
   }
 
   #become(state: ClientState): void {
@@ -223,16 +241,14 @@ export class ClientTransaction implements Disposable {
       throw new Error(`client transaction: ${this.#state} to ${state}`);
     this.#state = state;
     if (state === 'accepted' || state === 'completed') {
-      this.#resendTimer?.[Symbol.dispose]();
-      this.#resendTimer = undefined;
+      this.#disarm();
       this.#kept = this.bytes.toString('latin1');
       this.#sending = undefined;
-      this.#options.among.finish(this.#options.key);
     }
     if (state !== 'terminated') return;
     this.#disarm();
     this.#ignoreClose?.();
-    this.#options.among.remove(this.#options.key);
+    this.#among.remove(this);
   }
 
   /** The ACK for a 300-699 (RFC 3261 §17.1.1.3): same branch, To of the response, Route of the request. */

@@ -46,8 +46,6 @@ export class InboundRequests implements Disposable {
   readonly #context: EngineContext;
   /** Requests that an application has to answer, by transaction id. */
   readonly #pending = new Map<string, InboundRequest>();
-  /** Who answers an INVITE, for its CANCEL. */
-  readonly #ofTransaction = new WeakMap<ServerTransaction, InboundRequest>();
 
   constructor(context: EngineContext) {
     this.#context = context;
@@ -306,7 +304,7 @@ export class InboundRequests implements Disposable {
     const { request, via, flow, bytes } = arrival;
     const invite = this.#context.transactions.server(serverKey(request, via, 'INVITE'));
     const transaction = this.#open(arrival);
-    const pending = invite === undefined ? undefined : this.#ofTransaction.get(invite);
+    const pending = invite?.answeredBy;
     const answer = (status: number, reason: string): void => {
       const toTag = status === 200 && pending !== undefined ? pending.toTag : newTag();
       const response = this.#refusalOf(request, flow, { status, reason }, toTag);
@@ -350,11 +348,11 @@ export class InboundRequests implements Disposable {
       done: (done) => {
         this.#pending.delete(done.id);
         // A CANCEL comes too late then (RFC 3261 §9.2); the request need not be kept for it.
-        if (transaction.state === 'accepted') this.#ofTransaction.delete(transaction);
+        if (transaction.state === 'accepted') transaction.answeredBy = undefined;
       },
     });
     this.#pending.set(inbound.id, inbound);
-    if (request.method === 'INVITE') this.#ofTransaction.set(transaction, inbound);
+    if (request.method === 'INVITE') transaction.answeredBy = inbound;
     inbound.handUp();
   }
 

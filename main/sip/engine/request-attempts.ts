@@ -58,8 +58,7 @@ function rebuild(request: SipRequest, flow: Flow, contact: string | undefined): 
 /** A request of the application on its way. */
 export class RequestAttempts implements ClientTransactionUser {
   readonly #options: Omit<RequestAttemptsOptions, 'ways'>;
-  /** None any more when there is an answer that counts. */
-  #ways: OtherWays | undefined;
+  readonly #ways: OtherWays | undefined;
   #transaction: ClientTransaction | undefined;
   #answered = false;
   #fallback: Flow | undefined;
@@ -94,7 +93,8 @@ export class RequestAttempts implements ClientTransactionUser {
     const { dead } = this.#options.context;
     if (response.status !== SERVICE_UNAVAILABLE) {
       dead.remove(sentOn.transport, sentOn.remoteAddress, sentOn.remotePort);
-      if (response.status >= 200) this.#ways = this.#fallback = undefined;
+      // That is the answer that counts: whatever comes after it is for the user alone.
+      if (response.status >= 200) this.#transaction?.handTo(this.#options.user);
       pass();
       return;
     }

@@ -40,8 +40,12 @@ function orRejection(find: () => Soon<Flow>): Soon<Flow> {
 /** Makes the sender of the responses to one request. What it holds is held until the transaction is over. */
 export function responseSender(transport: SipTransport, via: Via, flow: Flow): (bytes: Buffer) => void {
   return flow.transport === 'udp'
-    ? datagramSender(transport, { ...flow, remotePort: responsePort(via, flow) })
+    ? datagramSender(transport, flowToPort(flow, responsePort(via, flow)))
     : streamSender(transport, via, flow);
+}
+
+function flowToPort(flow: Flow, remotePort: number): Flow {
+  return remotePort === flow.remotePort ? flow : { ...flow, remotePort };
 }
 
 function datagramSender(transport: SipTransport, flow: Flow): (bytes: Buffer) => void {

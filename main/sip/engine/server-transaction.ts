@@ -4,7 +4,8 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
-import type { TransactionSet } from './transaction-set.ts';
+import type { InboundRequest } from './inbound-request.ts';
+import type { SetMember, TransactionSet } from './transaction-set.ts';
 
 export type ServerState = 'trying' | 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated';
 
@@ -39,23 +40,30 @@ export interface ServerTransactionOptions {
 }
 
 /** One request that arrived. It holds no more than its last response: many of them wait out their 32 s. */
-export class ServerTransaction implements Disposable {
+export class ServerTransaction implements SetMember {
+  readonly key: string;
+  overAtMs = 0;
+  /** Who answers an INVITE, for its CANCEL. */
+  answeredBy: InboundRequest | undefined;
   readonly #isInvite: boolean;
   readonly #reliable: boolean;
-  readonly #options: ServerTransactionOptions;
+  readonly #clock: Clock;
+  readonly #send: (bytes: Buffer) => void;
+  readonly #among: TransactionSet<ServerTransaction>;
   #state: ServerState;
   /** The last response, byte by byte: a buffer would keep the block alive that it was cut from. */
   #last: string | undefined;
   #intervalMs: number = SIP_LIMITS.t1Ms;
   /** Timer G. */
   #resendTimer: Timer | undefined;
-  /** Timers H, I, J, L. */
-  #stateTimer: Timer | undefined;
 
-  constructor(options: ServerTransactionOptions) {
-    this.#options = options;
-    this.#isInvite = options.method === 'INVITE';
-    this.#reliable = options.reliable;
+  constructor({ method, reliable, clock, send, among, key }: ServerTransactionOptions) {
+    this.#isInvite = method === 'INVITE';
+    this.#reliable = reliable;
+    this.#clock = clock;
+    this.#send = send;
+    this.#among = among;
+    this.key = key;
     this.#state = this.#isInvite ? 'proceeding' : 'trying';
   }
 
@@ -71,27 +79,30 @@ export class ServerTransaction implements Disposable {
   /** Sends a response. Only while {@link answerable}, and a 2xx to INVITE again while Accepted (RFC 6026 §7.1). */
   sendResponse(status: number, bytes: Buffer): void {
     if (this.#state === 'accepted' && status >= 200 && status < 300) {
-      this.#options.send(bytes);
+      this.#send(bytes);
       return;
     }
-    this.#last = bytes.toString('latin1');
+    this.#last = this.#isInvite && status >= 200 && status < 300 ? undefined : bytes.toString('latin1');
     if (status < 200) {
       if (this.#state === 'trying') this.#become('proceeding');
       else if (this.#state !== 'proceeding')
         throw new Error(`server transaction: ${status} in ${this.#state}`);
-      this.#options.send(bytes);
+      this.#send(bytes);
     } else if (!this.#isInvite) this.#completeOther(bytes);
     else if (status < 300) {
       this.#become('accepted');
-      this.#options.send(bytes);
-      this.#arm(SIP_LIMITS.transactionTimeoutMs);
+      this.#send(bytes);
+      this.#waitOut(SIP_LIMITS.transactionTimeoutMs);
     } else this.#completeInvite(bytes);
   }
 
-  /** The request again: the last response is repeated (RFC 3261 §17.2.1, §17.2.2). */
+  /**
+   * The request again: the last response is repeated (RFC 3261 §17.2.1, §17.2.2), but not a 2xx to INVITE: that is
+   * repeated by its own timer until the ACK (RFC 6026 §7.1).
+   */
   receiveRepeat(): void {
     if (this.#state === 'confirmed' || this.#state === 'terminated' || this.#last === undefined) return;
-    this.#options.send(Buffer.from(this.#last, 'latin1'));
+    this.#send(Buffer.from(this.#last, 'latin1'));
   }
 
   /** An ACK with our branch. */
@@ -99,7 +110,8 @@ export class ServerTransaction implements Disposable {
     if (this.#state !== 'completed') return;
     this.#become('confirmed');
     this.#resendTimer?.[Symbol.dispose]();
-    this.#arm(this.#reliable ? 0 : SIP_LIMITS.t4Ms);
+    this.#resendTimer = undefined;
+    this.#waitOut(this.#reliable ? 0 : SIP_LIMITS.t4Ms);
   }
 
   /** Ends the transaction without sending anything. */
@@ -109,29 +121,29 @@ export class ServerTransaction implements Disposable {
 
   #completeOther(bytes: Buffer): void {
     this.#become('completed');
-    this.#options.send(bytes);
-    this.#arm(this.#reliable ? 0 : SIP_LIMITS.transactionTimeoutMs);
+    this.#send(bytes);
+    this.#waitOut(this.#reliable ? 0 : SIP_LIMITS.transactionTimeoutMs);
   }
 
   #completeInvite(bytes: Buffer): void {
     this.#become('completed');
-    this.#options.send(bytes);
+    this.#send(bytes);
     if (!this.#reliable) this.#armResend();
-    this.#arm(SIP_LIMITS.transactionTimeoutMs);
+    this.#waitOut(SIP_LIMITS.transactionTimeoutMs);
   }
 
   #armResend(): void {
-    this.#resendTimer = this.#options.clock.startTimer(this.#intervalMs, () => {
+    this.#resendTimer = this.#clock.startTimer(this.#intervalMs, () => {
       this.receiveRepeat();
       this.#intervalMs = Math.min(this.#intervalMs * 2, SIP_LIMITS.t2Ms);
       this.#armResend();
     });
   }
 
-  #arm(delayMs: number): void {
-    this.#stateTimer?.[Symbol.dispose]();
-    if (delayMs === 0) this.#become('terminated');
-    else this.#stateTimer = this.#options.clock.startTimer(delayMs, () => this.#become('terminated'));
+  /** Timers H, I, J, L. */
+  #waitOut(forMs: number): void {
+    if (forMs === 0) this.#become('terminated');
+    else this.#among.finish(this, forMs);
   }
 
   #become(state: ServerState): void {
@@ -139,10 +151,8 @@ export class ServerTransaction implements Disposable {
     if (!table[this.#state].includes(state))
       throw new Error(`server transaction: ${this.#state} to ${state}`);
     this.#state = state;
-    if (state === 'accepted' || state === 'completed') this.#options.among.finish(this.#options.key);
     if (state !== 'terminated') return;
     this.#resendTimer?.[Symbol.dispose]();
-    this.#stateTimer?.[Symbol.dispose]();
-    this.#options.among.remove(this.#options.key);
+    this.#among.remove(this);
   }
 }

@@ -44,11 +44,13 @@ export function serverKey(request: SipRequest, via: Via, method: string = reques
 /** All transactions. */
 export class TransactionTable implements Disposable {
   readonly #clock: Clock;
-  readonly #clients = new TransactionSet<ClientTransaction>();
-  readonly #servers = new TransactionSet<ServerTransaction>();
+  readonly #clients: TransactionSet<ClientTransaction>;
+  readonly #servers: TransactionSet<ServerTransaction>;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#clients = new TransactionSet(clock);
+    this.#servers = new TransactionSet(clock);
   }
 
   get clientsFull(): boolean {
@@ -74,7 +76,7 @@ export class TransactionTable implements Disposable {
     const key = keptText(clientKey(request));
     const options = { request, flow, transport, user, clock: this.#clock, key, among: this.#clients };
     const transaction = new ClientTransaction(options);
-    this.#clients.add(key, transaction);
+    this.#clients.add(transaction);
     transaction.start();
     return transaction;
   }
@@ -106,7 +108,7 @@ export class TransactionTable implements Disposable {
       key: own,
       among: this.#servers,
     });
-    this.#servers.add(own, transaction);
+    this.#servers.add(transaction);
     return transaction;
   }
 

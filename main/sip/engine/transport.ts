@@ -19,6 +19,7 @@ import type { StreamFault } from './stream-framing.ts';
 import type { StreamListener } from './stream-listener.ts';
 import type { StunMessage } from './stun.ts';
 import type { SipTlsOptions } from './tls-identity.ts';
+import { UdpFlows } from './udp-flows.ts';
 import { UdpSocket } from './udp-socket.ts';
 
 export type TransportName = 'udp' | 'tcp' | 'tls';
@@ -80,6 +81,7 @@ export class SipTransport implements AsyncDisposable {
   readonly #lifetime = new Lifetime();
   readonly #addresses: LocalAddresses;
   readonly #udp: UdpSocket[] = [];
+  readonly #udpFlows = new UdpFlows();
   readonly #streams: StreamFlows;
 
   constructor(options: {
@@ -239,17 +241,9 @@ export class SipTransport implements AsyncDisposable {
     const toward = (address: string): Soon<Flow> => {
       const socket = this.#listenerToward('udp', address);
       if (!(socket instanceof UdpSocket)) noSocket('udp', address);
-      const flow = {
-        transport: 'udp' as const,
-        remoteAddress: address,
-        remotePort: port,
-        localPort: socket.port,
-        socket,
-      };
+      const from = (local: string): Flow => this.#udpFlows.flow(socket, address, port, local);
       const local = this.#addresses.toward(address, socket.host);
-      return local instanceof Promise
-        ? local.then((localAddress) => ({ ...flow, localAddress }))
-        : { ...flow, localAddress: local };
+      return local instanceof Promise ? local.then(from) : from(local);
     };
     if (addresses.length === 1) return toward(first);
     return this.#firstWithRoute(addresses, first).then(toward);
@@ -263,14 +257,7 @@ export class SipTransport implements AsyncDisposable {
   #receiveDatagram(socket: UdpSocket, bytes: Buffer, remoteAddress: string, remotePort: number): void {
     const local = this.#addresses.toward(remoteAddress, socket.host);
     const receive = (localAddress: string): void => {
-      const flow: Flow = {
-        transport: 'udp',
-        remoteAddress,
-        remotePort,
-        localAddress,
-        localPort: socket.port,
-        socket,
-      };
+      const flow = this.#udpFlows.flow(socket, remoteAddress, remotePort, localAddress);
       this.#show('in', flow, bytes);
       if (!this.#lifetime.ended) this.#receivePacket(flow, bytes);
     };
