@@ -172,6 +172,24 @@ describe('an INVITE from the network (RFC 3261 §13.3)', () => {
     expect(peer.log.filter(({ status, method }) => status === 200 && method === 'INVITE')).toHaveLength(5);
   });
 
+  it('accepted: the INVITE again is absorbed, only the timer repeats the 200 (RFC 6026 §7.1)', async () => {
+    const { app, peer, port, clock } = bench;
+    const invite = peer.build('INVITE', { callId: 'absorbed', fromTag: 'caller', body: SDP });
+    await peer.send(invite, port);
+    await peer.response(100, 'INVITE');
+    const frame = await app.sip('INVITE');
+    await app.respond(frame.transactionId, 200, 'OK', [], SDP);
+    const ok = await peer.response(200, 'INVITE');
+    await peer.send(invite, port);
+    await peer.fence(port);
+    const answers = peer.log.filter(({ method }) => method === 'INVITE').map(({ status }) => status);
+    expect(answers).toEqual([100, 200]);
+    clock.advance(500);
+    expect((await peer.response(200, 'INVITE')).text).toBe(ok.text);
+    await app.ask(['ping']);
+    expect(app.log.filter(({ startLine }) => startLine.startsWith('INVITE'))).toHaveLength(1);
+  });
+
   it('accepted and never acknowledged is hung up after 32 s, and the application is told (§13.3.1.4)', async () => {
     const { app, peer, clock } = bench;
     const call = await acceptInbound(bench);
