@@ -33,6 +33,12 @@ export const settingSpecs = {
     description: 'Language of the window.',
     lockable: true,
   }),
+  'appearance.listWidth': setting({
+    schema: v.pipe(v.number(), v.integer(), v.minValue(72), v.maxValue(360)),
+    initial: 320,
+    description: 'Width of the list of conversations in pixels, 280 to 360; below that only its pictures.',
+    lockable: false,
+  }),
   'privacy.sendDisplayed': setting({
     schema: v.boolean(),
     initial: true,

@@ -70,6 +70,9 @@ export const ar: Catalogue = {
     other: '{count} رسالة غير مقروءة',
   },
   'list.resize': 'عرض القائمة',
+  'list.resizeHint': 'نقر مزدوج: الصور فقط',
+  'list.widen': 'إظهار الأسماء في القائمة',
+  'list.widenAsked': 'إظهار الأسماء في القائمة: هناك ما ينتظر ردًّا',
   'list.yesterday': 'أمس',
 
   'new.title': 'محادثة جديدة',

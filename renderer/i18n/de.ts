@@ -69,6 +69,9 @@ export const de: Catalogue = {
   'list.noMessages': 'Noch keine Nachrichten',
   'list.unread': { one: '{count} ungelesene Nachricht', other: '{count} ungelesene Nachrichten' },
   'list.resize': 'Breite der Liste',
+  'list.resizeHint': 'Doppelklick: nur Bilder',
+  'list.widen': 'Namen in der Liste zeigen',
+  'list.widenAsked': 'Namen in der Liste zeigen: es gibt etwas zu beantworten',
   'list.yesterday': 'Gestern',
 
   'new.title': 'Neue Unterhaltung',

@@ -64,6 +64,9 @@ export const en = {
   'list.noMessages': 'No messages yet',
   'list.unread': { one: '{count} unread message', other: '{count} unread messages' },
   'list.resize': 'Width of the list',
+  'list.resizeHint': 'Double click: pictures only',
+  'list.widen': 'Show names in the list',
+  'list.widenAsked': 'Show names in the list: there is something to answer',
   'list.yesterday': 'Yesterday',
 
   'new.title': 'New conversation',

@@ -63,6 +63,9 @@ export const zh: Catalogue = {
   'list.noMessages': '还没有消息',
   'list.unread': { other: '{count} 条未读消息' },
   'list.resize': '列表宽度',
+  'list.resizeHint': '双击：仅显示头像',
+  'list.widen': '在列表中显示名称',
+  'list.widenAsked': '在列表中显示名称：有待处理的事项',
   'list.yesterday': '昨天',
 
   'new.title': '新会话',

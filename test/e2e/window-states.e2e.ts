@@ -152,6 +152,69 @@ describe('the window', () => {
     expect(await page.locator('textarea').isVisible()).toBe(false);
   });
 
+  it('has a list that is drawn, keyed and clicked down to its pictures, and stays so; a search has room', async () => {
+    const { page, server } = await open('talking', { width: 1000 });
+    await openFirst(page);
+    const list = page.getByRole('complementary', { name: 'Search and conversations' });
+    const widthOf = async (): Promise<number> => (await list.boundingBox())?.width ?? 0;
+    const handle = page.getByRole('separator', { name: 'Width of the list' });
+    const draw = async (to: number): Promise<void> => {
+      const { x, width } = (await handle.boundingBox())!;
+      await page.mouse.move(x + width / 2, 400);
+      await page.mouse.down();
+      await page.mouse.move(to, 400, { steps: 3 });
+      await page.mouse.up();
+    };
+    await draw(345);
+    expect(await widthOf()).toBe(345);
+    await draw(120);
+    expect(await widthOf()).toBe(72);
+    const kept = (): unknown => server.backend.world.settings['appearance.listWidth'];
+    await expect.poll(kept).toBe(72);
+    // Names are said still, and the count of unread messages is seen.
+    await page.getByRole('button', { name: /^Tom Weber/ }).waitFor();
+    expect(await page.locator('nav .badge').first().isVisible()).toBe(true);
+    expect(
+      await page
+        .locator('nav .name')
+        .first()
+        .evaluate((name) => name.getBoundingClientRect().width),
+    ).toBeLessThan(2);
+
+    await page.keyboard.press('Control+k');
+    await page.getByText('What you can type').waitFor();
+    expect(await widthOf()).toBe(280);
+    await page.keyboard.press('Escape');
+    await page.getByText('What you can type').waitFor({ state: 'detached' });
+    expect(await widthOf()).toBe(72);
+
+    await page.reload();
+    await page.locator('nav li button').first().waitFor();
+    expect(await widthOf()).toBe(72);
+    await handle.focus();
+    await page.keyboard.press('ArrowRight');
+    expect(await widthOf()).toBe(280);
+    await page.keyboard.press('ArrowLeft');
+    expect(await widthOf()).toBe(72);
+    await page.getByRole('button', { name: 'Show names in the list' }).click();
+    expect(await widthOf()).toBe(280);
+    await handle.dblclick();
+    await expect.poll(kept).toBe(72);
+
+    // Where list and thread take turns there is room for words.
+    await page.setViewportSize({ width: 720, height: 480 });
+    await page.getByRole('button', { name: 'Back' }).or(page.locator('nav')).first().waitFor();
+    if (await page.getByRole('button', { name: 'Back' }).isVisible())
+      await page.getByRole('button', { name: 'Back' }).click();
+    expect(await widthOf()).toBe(720);
+    expect(
+      await page
+        .locator('nav .name')
+        .first()
+        .evaluate((name) => name.getBoundingClientRect().width),
+    ).toBeGreaterThan(40);
+  });
+
   const languages = ['de', 'ar'] as const;
   const names = Object.keys(scenarios) as ScenarioName[];
   it.each(names.flatMap((scenario) => languages.map((language) => ({ scenario, language }))))(

@@ -70,6 +70,12 @@ export const views: Entry = {
     prepare: (app) => (app.lock.recoveryKey = '3F7K-9QXM-2TVB-8HNC-5RWD-1GJZ-6PSE-4YAK-Q0MT'),
   }),
   list: page({}),
+  'list-avatars': page({
+    world: changed(asked, (world) => {
+      world.settings = { ...world.settings, 'appearance.listWidth': 72 };
+    }),
+    open: 'with-tom',
+  }),
   'list-empty': page({ world: changed(talking, { conversations: [], sessions: [], messages: [] }) }),
   'list-menu': page({ act: (frame) => openMenu(frame, 'nav li button', 1) }),
   'account-menu': page({ world: presence, act: (frame) => click(frame, '.account') }),
