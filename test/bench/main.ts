@@ -224,13 +224,13 @@ function option(name: string): string | undefined {
   return at < 0 ? undefined : process.argv[at + 1];
 }
 
-/** Over a history of `--messages` (100,000 when nothing is said). */
+/** Over a history of `--messages` (100,000 when nothing is said); `--keep FOLDER`: it stays there for the next run. */
 async function measureTheWindow(folder: string): Promise<Figure[]> {
   if (windowMissing !== undefined) {
     process.stderr.write(`${windowMissing}\n`);
     return [];
   }
-  return measureWindow(join(folder, 'window'), Number(option('--messages') ?? 100_000));
+  return measureWindow(join(folder, 'window'), Number(option('--messages') ?? 100_000), option('--keep'));
 }
 
 /** Histories of each length in `--messages 100000,1000000`; `--keep FOLDER`: they stay there for the next run. */

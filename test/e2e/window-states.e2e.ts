@@ -110,6 +110,32 @@ describe('a thread of 10 000 messages', () => {
   });
 });
 
+it('has of a thousand conversations in the DOM what can be seen, and keys reach all of them', async () => {
+  const { page, server } = await open('talking');
+  const { world } = server.backend;
+  const first = world.conversations[0]!;
+  const many = Array.from({ length: 1_000 }, (_, nth) => ({
+    ...first,
+    id: `many-${nth}` as typeof first.id,
+    peerName: `Person ${nth}`,
+    lastActivityMs: 1_000_000 - nth,
+  }));
+  world.conversations.splice(0, world.conversations.length, ...many);
+  await page.reload();
+  const row = (name: string) => page.getByRole('button', { name: new RegExp(`^${name}\\b`) });
+  await row('Person 0').focus();
+  expect(await page.locator('nav li').count()).toBeLessThan(60);
+  await page.keyboard.press('End');
+  await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toContain('Person 999');
+  await page.keyboard.press('ArrowUp');
+  await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toContain('Person 998');
+  // The focus stays where it is when the list is moved away under it.
+  await page.locator('nav').evaluate((list) => (list.scrollTop = 0));
+  await row('Person 3').waitFor();
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toContain('Person 998');
+  expect(await page.locator('nav li').count()).toBeLessThan(60);
+});
+
 describe('the window', () => {
   it('finds a message far back, shows it in its context and flashes it', async () => {
     const { page } = await open('long');

@@ -6,8 +6,15 @@
 /** Clicks the nth row of the list; ms until a message of its conversation has been painted. */
 export async function openConversation(nth: number): Promise<number> {
   const painted = () => new Promise<void>((done) => requestAnimationFrame(() => setTimeout(done)));
-  const row = document.querySelectorAll<HTMLElement>('nav li button')[nth];
-  if (row === undefined) return NaN;
+  const place = `nav li[aria-posinset="${nth + 1}"]`;
+  const list = document.querySelector<HTMLElement>('nav');
+  if (list === null) return NaN;
+  // Rows that cannot be seen are not there.
+  if (document.querySelector(place) === null)
+    list.scrollTop = nth * (document.querySelector('nav li')?.clientHeight ?? 0);
+  await painted();
+  const row = document.querySelector<HTMLElement>(`${place} button`);
+  if (row === null) return NaN;
   row.scrollIntoView({ block: 'nearest' });
   await painted();
   const before = document.querySelector('[data-id]')?.getAttribute('data-id');
@@ -36,6 +43,10 @@ export async function scrollUp(frames: number): Promise<number[]> {
   }
   return times;
 }
+
+/** A field and nothing else: what a key costs in this browser before anything of ours has happened. */
+export const emptyPage =
+  '<!doctype html><title>raw</title><textarea aria-label="Message to nobody"></textarea>';
 
 /** Begins to note how long it takes from each key to the frame that shows it. */
 export function watchKeys(): void {

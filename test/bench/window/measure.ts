@@ -6,7 +6,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -19,8 +19,8 @@ import { filePermissionSecrets } from '../../../main/messenger/secrets.ts';
 import { openDatabase } from '../../../main/store/database.ts';
 import { messengerMigrations } from '../../../main/store/migrations/messenger.ts';
 import { generate } from '../history/generate.ts';
-import { summarise, type Figure } from '../summary.ts';
-import { keyTimes, openConversation, scrollUp, watchKeys } from './in-page.ts';
+import { summarise, type Figure, type Summary } from '../summary.ts';
+import { emptyPage, keyTimes, openConversation, scrollUp, watchKeys } from './in-page.ts';
 
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const HOST = fileURLToPath(new URL('../../../main/hosts/browser/main.ts', import.meta.url));
@@ -30,7 +30,7 @@ const OPENED = 200;
 const FRAMES = 300;
 const KEYS = 60;
 const KEY_MS = 40;
-const FILE_BYTES = 2 * 1024 ** 3;
+const FILE_BYTES = 2560 * 1024 ** 2;
 
 /** Why this part cannot be measured here, or `undefined`. */
 export const windowMissing = !existsSync(CHROMIUM)
@@ -78,14 +78,29 @@ class Host implements AsyncDisposable {
   }
 }
 
+/** A profile with so many messages. `keep`: where one lies, or is put, that is not to be made again. */
+async function fillProfile(profile: string, messages: number, keep: string | undefined): Promise<void> {
+  const kept = keep === undefined ? undefined : join(keep, `window-${messages}`);
+  const place = kept ?? profile;
+  if (!existsSync(join(place, 'made'))) {
+    await rm(place, { recursive: true, force: true });
+    await mkdir(place, { recursive: true });
+    await generate(historyOf(place), messages, await openHistoryKey(place, filePermissionSecrets));
+    await writeFile(join(place, 'made'), '');
+  }
+  if (kept !== undefined) await cp(kept, profile, { recursive: true });
+}
+
 /** Bob's profile with so many messages, and Tom as one of his contacts, at a server that runs. */
-async function prepare(folder: string, profile: string, messages: number) {
-  await mkdir(profile, { recursive: true });
+async function prepare(folder: string, profile: string, messages: number, keep: string | undefined) {
+  await fillProfile(profile, messages, keep);
   const key = await openHistoryKey(profile, filePermissionSecrets);
-  await generate(historyOf(profile), messages, key);
   const { program, sip } = await startServer(folder, { bob: 'bench-bob', tom: 'bench-tom' });
   const uri = sip.find((one) => one.endsWith('transport=tcp')) ?? '';
-  const tom = await startPlayer(folder, 'tom', 'bench-tom', uri, ['--set', 'files.acceptContactsMb=4096']);
+  const tom = await startPlayer(folder, 'tom', 'bench-tom', uri, [
+    '--set',
+    `files.autoAcceptBytes=${FILE_BYTES}`,
+  ]);
   let account: string;
   {
     await using bob = await startPlayer(folder, 'bob', 'bench-bob', uri);
@@ -118,11 +133,23 @@ async function heapBytes(page: Page): Promise<number> {
   return metrics.find(({ name }) => name === 'JSHeapUsedSize')?.value ?? NaN;
 }
 
+/** Types into the field of a page; ms from each key to the frame that shows it. */
+async function typeInto(page: Page): Promise<Summary> {
+  await page.bringToFront();
+  await page.evaluate(watchKeys);
+  await page.getByRole('textbox', { name: /^Message to/ }).focus();
+  for (let key = 0; key < KEYS; key += 1) {
+    await page.keyboard.press('abcdefgh '.charAt(key % 9));
+    await page.waitForTimeout(KEY_MS);
+  }
+  return summarise(await page.evaluate(keyTimes));
+}
+
 /** All figures of the window over a history of so many messages. */
-export async function measureWindow(folder: string, messages: number): Promise<Figure[]> {
+export async function measureWindow(folder: string, messages: number, keep?: string): Promise<Figure[]> {
   // The players' profiles lie beside each other, by their names.
   const profile = join(folder, 'bob');
-  const { program, tom } = await prepare(folder, profile, messages);
+  const { program, tom } = await prepare(folder, profile, messages, keep);
   await using _server = program;
   await using _tom = tom;
   const browser = await chromium.launch({
@@ -155,19 +182,29 @@ export async function measureWindow(folder: string, messages: number): Promise<F
     await page.locator('nav li button', { hasText: 'Tom' }).first().click();
     await page.getByRole('textbox', { name: /^Message to/ }).waitFor();
     await page.locator('input[type=file]').setInputFiles(file);
-    await page.locator('progress, [role=progressbar]').first().waitFor();
-    await page.evaluate(watchKeys);
-    await page.getByRole('textbox', { name: /^Message to/ }).focus();
+    const field = await browser.newPage({ viewport: { width: 1240, height: 780 } });
+    await field.setContent(emptyPage);
+    await page.bringToFront();
+    // Only then it moves: before, it is handed in and read for its hashes.
+    await page
+      .getByText(/ left$/)
+      .first()
+      .waitFor({ timeout: 200_000 });
     await host.delays();
-    for (let key = 0; key < KEYS; key += 1) {
-      await page.keyboard.press('abcdefgh '.charAt(key % 9));
-      await page.waitForTimeout(KEY_MS);
-    }
-    const isRunning = (await page.locator('progress, [role=progressbar]').count()) > 0;
-    const keys = summarise(await page.evaluate(keyTimes));
+    const keys = await typeInto(page);
     const carrying = await host.delays();
+    const raw = await typeInto(field);
+    const isRunning = (await page.locator('progress, [role=progressbar]').count()) > 0;
     if (!isRunning) process.stderr.write('  The file was through before the typing was.\n');
-    return figuresOf({ start: shown - began, window: shown - linked, opened, heap, frames, keys }).concat([
+    return figuresOf({
+      start: shown - began,
+      window: shown - linked,
+      opened,
+      heap,
+      frames,
+      keys,
+      raw,
+    }).concat([
       { name: 'program held up, browsing', unit: 'ms', p50: browsing.p50, p99: browsing.p99 },
       { name: 'program held up, beside a file', unit: 'ms', p50: carrying.p50, p99: carrying.p99 },
       { name: 'code of the window, gzip', unit: 'bytes', p50: await bundleBytes() },
@@ -183,7 +220,9 @@ function figuresOf(all: {
   readonly opened: readonly number[];
   readonly heap: number;
   readonly frames: readonly number[];
-  readonly keys: { readonly p50: number; readonly p95: number };
+  readonly keys: Summary;
+  /** Of a page with a field and nothing else, beside the same file. */
+  readonly raw: Summary;
 }): Figure[] {
   const opened = summarise(all.opened.filter((ms) => !Number.isNaN(ms)));
   const frames = summarise(all.frames);
@@ -198,7 +237,9 @@ function figuresOf(all: {
       unit: 'ms',
       p50: all.keys.p50,
       p99: all.keys.p95,
+      ratio: { of: 'a bare field, p95', value: all.keys.p95 / all.raw.p95 },
     },
+    { name: 'raw: key to paint in a bare field (p50, p95)', unit: 'ms', p50: all.raw.p50, p99: all.raw.p95 },
     { name: `window: heap after ${OPENED} conversations`, unit: 'bytes', p50: all.heap },
   ];
 }

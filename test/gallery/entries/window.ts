@@ -74,7 +74,6 @@ export const views: Entry = {
     world: changed(asked, (world) => {
       world.settings = { ...world.settings, 'appearance.listWidth': 72 };
     }),
-    open: 'with-tom',
   }),
   'list-empty': page({ world: changed(talking, { conversations: [], sessions: [], messages: [] }) }),
   'list-menu': page({ act: (frame) => openMenu(frame, 'nav li button', 1) }),
