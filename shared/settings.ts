@@ -221,6 +221,32 @@ export const settingSpecs = {
     lockable: true,
     strictest: true,
   }),
+  'updates.mode': setting({
+    schema: v.picklist(['off', 'tell', 'install']),
+    initial: 'off',
+    description:
+      'Newer versions of the desktop program. off: nobody looks; tell: looked for at updates.url and told in About; install: fetched, and installed when the program ends, where it may replace itself.',
+    lockable: true,
+    strictest: 'off',
+  }),
+  'updates.url': setting({
+    schema: v.pipe(v.string(), v.maxLength(1_000), v.regex(/^(?:https?:\/\/[^\s?#]+)?$/)),
+    initial: '',
+    description: 'Where the feed of newer versions lies (https); empty: nobody looks.',
+    lockable: true,
+  }),
+  'updates.channel': setting({
+    schema: v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,32}$/)),
+    initial: 'stable',
+    description: 'Which feed at updates.url is read: its name without ".json".',
+    lockable: true,
+  }),
+  'updates.key': setting({
+    schema: v.pipe(v.string(), v.regex(/^(?:[A-Za-z0-9+/]{43}=)?$/)),
+    initial: '',
+    description: 'The public key (Ed25519, 32 bytes, base64) that the feed has to be signed with.',
+    lockable: true,
+  }),
   'network.engine': setting({
     schema: v.variant('kind', [
       v.object({ kind: v.literal('embedded') }),

@@ -17,6 +17,7 @@ import { OpenedLink } from '../messenger/opened-link.ts';
 import type { Opening, PassphraseSource } from '../messenger/opening.ts';
 import type { ReaderDesk } from '../messenger/reader/reader-desk.ts';
 import type { SecretBox } from '../messenger/secrets.ts';
+import type { UpdateControl } from '../messenger/update-commands.ts';
 import { StoreError } from '../store/database.ts';
 import { ApiServer } from './api-server.ts';
 import { EmbeddedImServer } from './embedded-imserver.ts';
@@ -42,6 +43,8 @@ export interface AppOptions {
   readonly passphrase?: PassphraseSource;
   /** Windows that only read. Default: there are none. */
   readonly readerDesk?: ReaderDesk;
+  /** Newer versions of the program. Default: it does not update itself. */
+  readonly updates?: UpdateControl;
   /** The border to a window that is there already. Default: one is made. */
   readonly door?: { readonly api: ApiServer; readonly feed: Feed; readonly opening: Opening };
 }
@@ -136,6 +139,7 @@ export class App implements AsyncDisposable {
         secrets,
         app: { version: VERSION, host, platform: process.platform },
         ...(desktop ? { desktop } : {}),
+        ...(options.updates ? { updates: options.updates } : {}),
         ...(options.readerDesk ? { readerDesk: options.readerDesk } : {}),
       });
       const api = door?.api ?? new ApiServer({ commands, feed: messenger.feed, log });

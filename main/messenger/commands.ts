@@ -32,6 +32,7 @@ import { openingCommands } from './opening.ts';
 import { noReaderDesk, readerDeskCommands, type ReaderDesk } from './reader/reader-desk.ts';
 import type { SecretBox } from './secrets.ts';
 import { searchIn } from './search-commands.ts';
+import { noUpdates, updateCommands, type UpdateControl } from './update-commands.ts';
 import { serverFlows, type ServerPlace } from './server-ways.ts';
 
 /** A handler for every call: a missing one does not compile. */
@@ -48,6 +49,8 @@ export interface CommandOptions {
   readonly secrets: SecretBox;
   /** Opens windows that only read. Default: there are none. */
   readonly readerDesk?: ReaderDesk;
+  /** Newer versions of the program. Default: it does not update itself. */
+  readonly updates?: UpdateControl;
   readonly app: Omit<AppInfo, 'profile' | 'firstRun' | 'hasFileDialogs'>;
   /** Opens and saves files on the desktop. Default: there is none. */
   readonly desktop?: FileDesktop;
@@ -72,6 +75,7 @@ export function createCommands(options: CommandOptions): Commands {
     ...openingCommands(options.messenger.opening),
     ...lockCommands(options.messenger.lock),
     ...readerDeskCommands(options.messenger.transfers.chosen, options.readerDesk ?? noReaderDesk),
+    ...updateCommands(options.updates ?? noUpdates),
     ...historyCommands(options),
     ...serverCommands(options),
   };

@@ -429,6 +429,7 @@ export const ar: Catalogue = {
   'error.not-found': 'لم يعد موجودًا.',
   'error.already-exists': 'موجود من قبل.',
   'error.not-signed-in': 'لم تسجّل الدخول إلى خادمك.',
+  'error.busy': 'هناك جلسة مفتوحة أو ملف في الطريق. أنهِها أولًا أو انتظر حتى تُنهي Parley.',
   'error.not-allowed': 'هذا غير مسموح.',
   'error.too-large': 'الحجم كبير جدًا.',
   'error.too-many': 'العدد كبير جدًا.',

@@ -392,6 +392,8 @@ export const de: Catalogue = {
   'error.not-found': 'Es ist nicht mehr da.',
   'error.already-exists': 'Es ist schon vorhanden.',
   'error.not-signed-in': 'Sie sind nicht bei Ihrem Server angemeldet.',
+  'error.busy':
+    'Eine Sitzung ist offen oder eine Datei unterwegs. Beenden Sie sie zuerst, oder warten Sie bis zum Beenden von Parley.',
   'error.not-allowed': 'Das ist nicht erlaubt.',
   'error.too-large': 'Es ist zu groß.',
   'error.too-many': 'Es sind schon zu viele.',

@@ -382,6 +382,7 @@ export const en = {
   'error.not-found': 'It is not there any more.',
   'error.already-exists': 'It exists already.',
   'error.not-signed-in': 'You are not signed in to your server.',
+  'error.busy': 'A session is open, or a file is on its way. End it first, or wait until you quit.',
   'error.not-allowed': 'This is not allowed.',
   'error.too-large': 'It is too large.',
   'error.too-many': 'There are too many already.',

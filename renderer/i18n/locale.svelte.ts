@@ -110,12 +110,17 @@ export class Locale {
     return days < 300 ? this.#shortDate.format(ms) : this.#fullDate.format(ms);
   }
 
-  /** A day and a time that stay right however long ago they were. */
   /** `Bob, Tom, Eve`, as the language has it. */
   list(words: readonly string[]): string {
     return new Intl.ListFormat(this.language, { type: 'conjunction' }).format(words);
   }
 
+  /** A share of 1. */
+  percent(share: number): string {
+    return new Intl.NumberFormat(this.language, { style: 'percent', maximumFractionDigits: 0 }).format(share);
+  }
+
+  /** A day and a time that stay right however long ago they were. */
   dateTime(ms: number): string {
     return `${this.#fullDate.format(ms)}, ${this.time(ms)}`;
   }

@@ -366,6 +366,7 @@ export const zh: Catalogue = {
   'error.not-found': '内容已不存在。',
   'error.already-exists': '已经存在。',
   'error.not-signed-in': '您尚未登录服务器。',
+  'error.busy': '有会话正在进行或文件正在传输。请先结束，或等到退出时。',
   'error.not-allowed': '不允许此操作。',
   'error.too-large': '内容太大。',
   'error.too-many': '数量已达上限。',

@@ -37,6 +37,7 @@ import { SettingsState } from './settings.svelte.ts';
 import { Shell } from './shell.svelte.ts';
 import { Thread } from './thread.svelte.ts';
 import { Transfers } from './transfers.svelte.ts';
+import { UpdatesState } from './updates.svelte.ts';
 
 export class AppState {
   readonly client: Client;
@@ -68,6 +69,7 @@ export class AppState {
   readonly history: History;
   readonly historyJob: HistoryJobState;
   readonly notices: Notices;
+  readonly updates: UpdatesState;
 
   info = $state.raw<AppInfo | null>(null);
   /** Unread messages that the title counts: not those of muted conversations. */
@@ -109,6 +111,7 @@ export class AppState {
     this.imServer = new ImServer(client);
     this.history = new History(client);
     this.historyJob = new HistoryJobState(client);
+    this.updates = new UpdatesState(client);
     this.notices = new Notices(this.locale, (id) => void this.#showWanted(id));
   }
 
@@ -167,6 +170,7 @@ export class AppState {
       client.on('policy.changed', ({ policy }) => this.settings.applyPolicyChanged(policy)),
       client.on('conversation.shown', ({ conversationId }) => void this.#showWanted(conversationId)),
       client.on('link.opened', () => void this.#takeLink()),
+      client.on('update.changed', ({ update }) => this.updates.applyUpdateChanged(update)),
       client.on('imserver.changed', () => void this.imServer.load()),
       client.on('history.changed', ({ status }) => this.history.applyHistoryChanged(status)),
       client.on('job.changed', ({ job }) => {
@@ -348,6 +352,7 @@ export class AppState {
       this.history.load(),
       this.historyJob.load(),
       this.lock.load(),
+      this.updates.load(),
       this.thread.resynchronise(),
     ];
     const [info] = await Promise.all([this.client.call('app.info', {}), ...parts.map(allowMissing)]);

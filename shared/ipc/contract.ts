@@ -46,6 +46,7 @@ import { settingKeys, type Settings } from '../settings.ts';
 import { jobInputs, type JobOutputs } from './job-calls.ts';
 import { openingEvents, openingInputs, type OpeningOutputs } from './opening-calls.ts';
 import { presenceEvents, presenceInputs, type PresenceOutputs } from './presence-calls.ts';
+import { updateEvents, updateInputs, type UpdateOutputs } from './update-calls.ts';
 import { messageChangeInputs, type MessageChangeOutputs } from './message-change-calls.ts';
 
 const nothing = v.object({});
@@ -247,6 +248,7 @@ export const callInputs = {
   'history.dismissNotice': nothing,
   ...jobInputs,
   ...openingInputs,
+  ...updateInputs,
   /** For oneself: the other side keeps what it has. */
   'message.delete': v.object({
     conversationId: conversationIdSchema,
@@ -322,7 +324,8 @@ export interface AppInfo {
 }
 
 /** Output of every call. */
-export interface CallOutputs extends JobOutputs, OpeningOutputs, PresenceOutputs, MessageChangeOutputs {
+export interface CallOutputs
+  extends JobOutputs, OpeningOutputs, UpdateOutputs, PresenceOutputs, MessageChangeOutputs {
   'app.info': AppInfo;
   'account.add': Account;
   'account.update': Account;
@@ -447,6 +450,7 @@ export const eventData = {
   'history.changed': v.object({ status: historyStatusSchema }),
   'job.changed': v.object({ job: v.nullable(historyJobSchema) }),
   ...openingEvents,
+  ...updateEvents,
   'imserver.changed': v.object({ running: v.boolean() }),
   ...presenceEvents,
 } as const;

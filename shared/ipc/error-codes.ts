@@ -10,6 +10,7 @@ export const errorCodes = [
   'not-signed-in',
   'not-allowed',
   'locked',
+  'busy',
   'too-large',
   'too-many',
   'server-unreachable',

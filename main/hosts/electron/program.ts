@@ -1,8 +1,9 @@
 /**
  * Owns: what the desktop program has open: the messenger with its window, once it is wanted, and windows that only read.
- * Called by: main.ts. Calls: app-door.ts, window.ts, reader-windows.ts, desktop.ts, ipc.ts, app-protocol.ts.
+ * Called by: main.ts. Calls: app-door.ts, window.ts, reader-windows.ts, desktop.ts, ipc.ts, app-protocol.ts, updates.ts.
  */
-import { app, dialog, ipcMain, powerMonitor, protocol, safeStorage, shell } from 'electron';
+import { join } from 'node:path';
+import { app, dialog, ipcMain, net, powerMonitor, protocol, safeStorage, shell } from 'electron';
 import { initialSettings } from '../../../shared/settings.ts';
 import { systemClock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/lifetime.ts';
@@ -13,6 +14,9 @@ import { filesAmong } from '../named-files.ts';
 import { plainLook } from '../reading.ts';
 import { takeInstanceLock } from '../single-instance.ts';
 import { readAuthorities } from '../trusted-authorities.ts';
+import { findInstaller } from '../updates/update-installer.ts';
+import { Updates } from '../updates/updates.ts';
+import { VERSION } from '../version.ts';
 import { serveAppProtocol } from './app-protocol.ts';
 import { APP_HOST } from './channels.ts';
 import { Desktop } from './desktop.ts';
@@ -41,6 +45,7 @@ export class Program implements AsyncDisposable {
   readonly #lifetime = new Lifetime();
   readonly #secrets: ReturnType<typeof keyringSecrets>;
   readonly #readers: ReaderWindows;
+  readonly #updates: Updates;
   #talking: Promise<boolean> | undefined;
   #door: AppDoor | undefined;
   #window: MainWindow | undefined;
@@ -61,6 +66,26 @@ export class Program implements AsyncDisposable {
       look: () => this.#door?.app?.messenger ?? plainLook,
     });
     this.#lifetime.own(this.#readers);
+    this.#updates = this.#lifetime.own(
+      new Updates({
+        version: VERSION,
+        platform: process.platform,
+        arch: process.arch,
+        folder: join(profile, 'updates'),
+        fetch: (url, init) => net.fetch(url, init),
+        clock: systemClock,
+        log,
+        findInstaller: () =>
+          findInstaller({
+            platform: process.platform,
+            execPath: process.execPath,
+            appImage: process.env['APPIMAGE'],
+          }),
+        restart: () => {
+          app.quit();
+        },
+      }),
+    );
   }
 
   /** May it go on when its last window is closed? */
@@ -107,6 +132,10 @@ export class Program implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lifetime[Symbol.asyncDispose]();
+    // Only now is nothing of it in use.
+    const { restarts } = await this.#updates.install();
+    const program = process.env['APPIMAGE'];
+    if (restarts) app.relaunch(program === undefined ? {} : { execPath: program });
   }
 
   async #read(files: readonly string[]): Promise<void> {
@@ -154,6 +183,7 @@ export class Program implements AsyncDisposable {
         ca: readAuthorities(undefined),
         desktop: fileDesktop(shell, dialog),
         readerDesk: this.#readers,
+        updates: this.#updates,
       }),
     );
     this.#door = door;
@@ -190,7 +220,24 @@ export class Program implements AsyncDisposable {
     this.#lifetime.defer(() => {
       powerMonitor.off('resume', resumed);
     });
-    const { presence } = parley.messenger;
+    const { messenger } = parley;
+    const moving = new Set<string>();
+    this.#lifetime.defer(
+      messenger.feed.subscribe(({ event, data }) => {
+        if (event === 'settings.changed') this.#updates.receiveSettings();
+        if (event !== 'transfer.changed') return;
+        if (data.transfer.state === 'transferring') moving.add(data.messageId);
+        else moving.delete(data.messageId);
+      }),
+    );
+    this.#updates.start({
+      settings: () => messenger.settings,
+      publish: (update) => {
+        messenger.feed.publish('update.changed', { update });
+      },
+      isBusy: () => moving.size > 0 || messenger.sessions().some(({ state }) => state === 'open'),
+    });
+    const { presence } = messenger;
     const receiveActivity = (idleMs: number) => {
       presence.receiveActivity(idleMs);
     };

@@ -26,6 +26,24 @@ export const desktopDe = {
   'settings.reportHint':
     'Versionen, Einstellungen, das Protokoll und die letzten Nachrichten auf der Leitung, ohne Passwörter und Texte. Lesen Sie ihn, bevor Sie ihn weitergeben.',
   'settings.reportSave': 'Speichern',
+  'update.title': 'Neuere Versionen',
+  'update.off':
+    'Danach wird nicht gesucht: Das ist Sache Ihrer Organisation oder des Systems, mit dem Parley kam.',
+  'update.unknown': 'Noch nicht gesucht.',
+  'update.checking': 'Wird gesucht …',
+  'update.current': 'Das ist die neueste.',
+  'update.available': 'Version {version} ist da. Sie kommt mit dem System oder von Ihrer Organisation.',
+  'update.downloading': 'Version {version} ist unterwegs: {share}.',
+  'update.ready': 'Version {version} wird installiert, wenn Sie Parley beenden.',
+  'update.check': 'Jetzt suchen',
+  'update.restart': 'Jetzt neu starten',
+  'update.failed.unreachable':
+    'Der Ort der neueren Versionen ist nicht erreichbar. Später wird es wieder versucht.',
+  'update.failed.not-trusted':
+    'Was dort liegt, ist nicht mit dem richtigen Schlüssel unterschrieben; nichts davon wurde übernommen. Sagen Sie es Ihrem Administrator.',
+  'update.failed.damaged': 'Was kam, ist nicht vollständig. Es wird später wieder geholt.',
+  'update.failed.not-installed':
+    'Es ließ sich nicht installieren; diese Version bleibt. Das Protokoll sagt, warum.',
   'emoji.title': 'Emoji',
   'emoji.faces': 'Gesichter',
   'emoji.people': 'Menschen und Gesten',

@@ -26,6 +26,23 @@ export const desktopEn = {
   'settings.reportHint':
     'Versions, settings, the log and the last messages on the wire, without passwords and texts. Read it before you send it.',
   'settings.reportSave': 'Save',
+  'update.title': 'Newer versions',
+  'update.off':
+    'Nobody looks for them: that is a matter of your organisation, or of the system that Parley came with.',
+  'update.unknown': 'Not looked for yet.',
+  'update.checking': 'Looking…',
+  'update.current': 'This is the newest one.',
+  'update.available': 'Version {version} is there. It comes with the system or from your organisation.',
+  'update.downloading': 'Version {version} is on its way: {share}.',
+  'update.ready': 'Version {version} is installed when you quit Parley.',
+  'update.check': 'Look now',
+  'update.restart': 'Restart now',
+  'update.failed.unreachable':
+    'The place where newer versions lie cannot be reached. It is tried again later.',
+  'update.failed.not-trusted':
+    'What lies there is not signed with the right key, so nothing was taken from it. Tell your administrator.',
+  'update.failed.damaged': 'What came is not whole. It is fetched again later.',
+  'update.failed.not-installed': 'It could not be installed; this version stays. The log says why.',
   'emoji.title': 'Emoji',
   'emoji.faces': 'Faces',
   'emoji.people': 'People and gestures',

@@ -1,5 +1,6 @@
 /** Owns: the states of the settings and of the forms about servers. Called by: catalogue.ts. */
 import { CallError } from '../../../shared/ipc/error-codes.ts';
+import { noUpdate, type Update } from '../../../shared/domain/update.ts';
 import type { SettingKey } from '../../../shared/settings.ts';
 import { createRawSnippet } from 'svelte';
 import type { AppState } from '../../../renderer/state/app.svelte.ts';
@@ -67,12 +68,31 @@ const faulty = changed(talking, {
 const account = (app: AppState): Record<string, unknown> => ({ account: app.accounts.current });
 const diagnose = { accountId: 'bob' };
 
+/** A newer version, as the window knows of it. */
+function update(status: Partial<Update>): Specimen {
+  return { world: changed(talking, { update: { ...noUpdate, ...status } }) };
+}
+
 export const settings: Entries = {
   'views/settings/SettingsView.svelte': {
     'all of it': { world: server, room: 'page' },
     'decided by a policy': {
       world: decided('appearance.theme', 'privacy.sendDisplayed', 'messages.encryption'),
       room: 'page',
+    },
+  },
+  'views/settings/UpdateRow.svelte': {
+    'nobody looks': {},
+    ...Object.fromEntries(
+      (['unknown', 'checking', 'current', 'available', 'downloading', 'ready'] as const).map((state) => [
+        state,
+        update({ state, version: '0.2.0', share: 0.42 }),
+      ]),
+    ),
+    'not signed': update({ state: 'failed', failure: 'not-trusted' }),
+    'a session is open': {
+      ...update({ state: 'ready', version: '0.2.0' }),
+      act: (frame) => click(frame, '.button'),
     },
   },
   'views/settings/AboutSettings.svelte': {

@@ -9,6 +9,7 @@ import type { Group } from '../../../shared/domain/group.ts';
 import type { ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
 import type { HistoryJob, HistoryLockStatus, HistoryStatus } from '../../../shared/domain/history.ts';
 import type { Ladder } from '../../../shared/domain/ladder.ts';
+import { noUpdate, type Update } from '../../../shared/domain/update.ts';
 import type { Opening } from '../../../shared/domain/opening.ts';
 import type { Reading } from '../../../shared/domain/reading.ts';
 import type { Message, MessageState } from '../../../shared/domain/message.ts';
@@ -55,6 +56,7 @@ export interface World {
   link?: string | null;
   /** What stands before everything else. Absent: it is open. */
   opening?: Opening;
+  update?: Update;
   /** How the key of the history is protected. Absent: by file permissions. */
   lock?: HistoryLockStatus;
   /** What a window reads that only reads. */
@@ -269,6 +271,13 @@ export class MemoryBackend {
         publishAccount: (account) => this.publish('presence.account', account),
       }),
       'app.info': () => world.info,
+      'update.status': () => world.update ?? noUpdate,
+      'update.check': () => world.update ?? noUpdate,
+      'update.restart': () => {
+        if (world.sessions.some(({ state }) => state === 'open'))
+          throw new Refusal('busy', 'A session is open.');
+        return null;
+      },
       ...openingHandlers(world, (event, data) => this.publish(event, data)),
       'account.list': () => world.accounts,
       'account.add': ({ address, displayName, server, ...own }) =>

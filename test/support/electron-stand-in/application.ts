@@ -57,6 +57,11 @@ class Application extends EventEmitter {
     return path;
   }
 
+  /** What would be started when this one has gone. */
+  relaunch({ execPath = process.execPath }: { readonly execPath?: string } = {}): void {
+    process.stdout.write(`Starts again: ${execPath}\n`);
+  }
+
   getLocale(): string {
     return 'en-US';
   }

@@ -175,3 +175,6 @@ export const globalShortcut = {
 };
 
 export const crashReporter = { start: () => undefined };
+
+/** Without the proxies and authorities of a system. */
+export const net = { fetch: (url: string, init?: RequestInit) => fetch(url, init) };
