@@ -1,6 +1,6 @@
 /**
  * Owns: the feed of newer versions: what lies in a folder of packages, with lengths and hashes, and its signature.
- * Called by: whoever publishes: `node build/update-feed.mjs --folder dist --version 0.2.0 --key private.pem [--channel stable]`;
+ * Called by: package.json, for whoever publishes: `npm run update-feed -- --folder dist --version 0.2.0 --key private.pem [--channel stable]`;
  * `--new-key private.pem` makes a key and prints what belongs into the setting `updates.key`. Calls: node:crypto.
  */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
