@@ -16,9 +16,11 @@ import type { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
 import type { DeferredMessages } from './deferred-messages.ts';
 import type { KeptFiles } from './kept-files.ts';
+import { answerOfGuest, wayToGuest } from './guest-way.ts';
 import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Registrar } from './registrar.ts';
+import type { Guest, TalkPolicy } from './talk-policy.ts';
 import type { Users } from './users.ts';
 
 export interface B2buaOptions {
@@ -30,7 +32,7 @@ export interface B2buaOptions {
   readonly files: () => Pick<KeptFiles, 'receiveInvite'> | undefined;
   readonly users: Users;
   readonly rules: ContactRulesBook;
-  readonly domain: string;
+  readonly policy: TalkPolicy;
   readonly metrics: ServerMetrics;
   readonly log: Log;
   /** Default: `IMSERVER_LIMITS`. */
@@ -74,12 +76,17 @@ export class B2bua implements AsyncDisposable {
   }
 
   async receiveInvite(request: AgentServerRequest): Promise<void> {
-    const { credentials, users, registrar, rules, domain } = this.#options;
-    const caller = await credentials.authenticate(request);
+    const { credentials, users, registrar, rules, policy } = this.#options;
+    const caller = await policy.senderOf(request);
     if (caller === undefined) return;
     // RFC 3261 §16.3 and RFC 7332 §4: it would leave with less than nothing.
     if (Number(request.message.headers.get('max-forwards') ?? 70) === 0) {
       await request.respond(483);
+      return;
+    }
+    const guest = policy.guestOf(request.message.uri);
+    if (guest !== undefined) {
+      await this.#receiveOutward(request, caller, guest);
       return;
     }
     const called = credentials.userOfUri(request.message.uri);
@@ -87,24 +94,50 @@ export class B2bua implements AsyncDisposable {
       await request.respond(404);
       return;
     }
-    if (rules.isBlocked(called, `${caller}@${domain}`)) {
+    if (rules.isBlocked(called, policy.addressOf(caller))) {
       // What he hears as well when the called user says no himself.
       await request.respond(603);
       return;
     }
-    if (this.draining) {
-      const later = { 'Retry-After': String(this.#limits.drainRetryAfterS) };
-      await request.respond(503, { reason: 'The server is about to stop', headers: later });
-      return;
-    }
+    if (await this.#isStopping(request)) return;
     const parties = { caller, called };
-    if (await this.#options.files()?.receiveInvite(request, parties, !registrar.isOnline(called))) return;
-    await this.#options.deferred.settled([caller, called]);
+    // What waits for somebody of another domain waits at his server.
+    const isOurs = !caller.includes('@');
+    if (isOurs && (await this.#options.files()?.receiveInvite(request, parties, !registrar.isOnline(called))))
+      return;
+    await this.#options.deferred.settled(isOurs ? [caller, called] : [called]);
     const devices = registrar.waysTo(called);
     if (devices.length === 0) {
       await request.respond(480, { reason: 'Not signed in' });
       return;
     }
+    await this.#receiveCall(request, parties, devices);
+  }
+
+  /** To somebody of another domain: his server is one device for us. */
+  async #receiveOutward(request: AgentServerRequest, caller: string, guest: Guest): Promise<void> {
+    const { policy } = this.#options;
+    if (caller.includes('@') || !policy.allows(guest.domain)) {
+      const refusal = caller.includes('@') ? policy.noTransit : policy.refusal(guest.domain);
+      await request.respond(403, refusal);
+      return;
+    }
+    if (await this.#isStopping(request)) return;
+    await this.#receiveCall(request, { caller, called: guest.address }, [[wayToGuest(guest)]]);
+  }
+
+  async #isStopping(request: AgentServerRequest): Promise<boolean> {
+    if (!this.draining) return false;
+    const later = { 'Retry-After': String(this.#limits.drainRetryAfterS) };
+    await request.respond(503, { reason: 'The server is about to stop', headers: later });
+    return true;
+  }
+
+  async #receiveCall(
+    request: AgentServerRequest,
+    { caller, called }: { readonly caller: string; readonly called: string },
+    devices: readonly (readonly Binding[])[],
+  ): Promise<void> {
     const ofCaller = [...this.#sessions].filter((session) => session.caller === caller).length;
     if (this.#sessions.size >= this.#limits.maxSessions || ofCaller >= this.#limits.maxSessionsPerUser) {
       await request.respond(486, { reason: 'Too many sessions' });
@@ -153,7 +186,7 @@ export class B2bua implements AsyncDisposable {
     if (outcome.kind !== 'accepted') {
       metrics.sessionsRefused++;
       session.over();
-      await this.#refuse(invite, outcome);
+      await this.#refuse(invite, outcome, called);
       return;
     }
     session.callee = outcome.dialog;
@@ -233,7 +266,7 @@ export class B2bua implements AsyncDisposable {
     called: string,
     stop: AbortSignal,
   ): Promise<LegOutcome> {
-    const { agent, domain } = this.#options;
+    const { agent, policy } = this.#options;
     const { headers } = invite.request.message;
     const gone = session.goneWhileRinging(device.contact);
     const send = (way: string) => {
@@ -244,7 +277,7 @@ export class B2bua implements AsyncDisposable {
           uri: device.contact,
           nextHop,
           from: (headers.get('from') ?? '').replace(/;tag=[^;]*/i, ''),
-          to: `<sip:${called}@${domain}>`,
+          to: `<sip:${policy.addressOf(called)}>`,
           sdp: invite.sdp,
           ...(invite.contentType ? { contentType: invite.contentType } : {}),
           headers: {
@@ -275,7 +308,11 @@ export class B2bua implements AsyncDisposable {
   }
 
   /** What the caller hears when nobody accepted. */
-  async #refuse(invite: IncomingInvite, outcome: Exclude<LegOutcome, Accepted>): Promise<void> {
+  async #refuse(
+    invite: IncomingInvite,
+    outcome: Exclude<LegOutcome, Accepted>,
+    called: string,
+  ): Promise<void> {
     if (outcome.kind === 'cancelled') return;
     if (outcome.kind === 'no-answer') {
       await invite.reject(408, { reason: 'No answer' });
@@ -289,6 +326,10 @@ export class B2bua implements AsyncDisposable {
     // 408 and 503 without a source were made by our own engine: the device is gone, its registration is not yet.
     if (response.source.address === '') {
       await invite.reject(480, { reason: 'Not reachable' });
+      return;
+    }
+    if (called.includes('@')) {
+      await invite.reject(...answerOfGuest(outcome));
       return;
     }
     // The user exists: what his device does not know is that he is signed in there.

@@ -7,15 +7,20 @@ import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import { parseNameAddr } from '../sip/headers.ts';
 import { tryParseSipUri } from '../sip/uri.ts';
 import { PasswordCheck, type PasswordCheckOptions } from './password-check.ts';
+import { refusalOf } from '../sip/agent/policy-warning.ts';
+import { clientOf, type ClientAddress } from './trusted-fronts.ts';
 
 /** Checks the Authorization of requests. */
 export class Credentials {
   readonly passwords: PasswordCheck;
   readonly #realm: string;
   readonly #retryAfterS: number;
+  readonly #fronts: () => readonly string[];
 
-  constructor(options: PasswordCheckOptions) {
+  /** `fronts`: addresses of the proxies that are believed. */
+  constructor(options: PasswordCheckOptions & { readonly fronts?: () => readonly string[] }) {
     this.#realm = options.realm;
+    this.#fronts = options.fronts ?? (() => []);
     this.passwords = new PasswordCheck(options);
     this.#retryAfterS = Math.ceil((options.limits ?? IMSERVER_LIMITS).wrongPasswordMs / 1_000);
   }
@@ -29,7 +34,7 @@ export class Credentials {
     const outcome = await this.passwords.check(headers.getAll('authorization'), {
       method: request.method,
       uri: '',
-      address: request.source.address,
+      address: this.clientOf(request).address,
     });
     if (outcome.kind === 'locked') {
       const later = { 'Retry-After': String(this.#retryAfterS) };
@@ -37,6 +42,11 @@ export class Credentials {
       return undefined;
     }
     if (outcome.kind !== 'right') {
+      // No password makes a user of this server of somebody else's.
+      if (!headers.has('authorization') && this.userOf(headers.get('from')) === undefined) {
+        await request.respond(403, refusalOf(`this is for people of ${this.#realm} only`));
+        return undefined;
+      }
       await request.respond(401, {
         headers: { 'WWW-Authenticate': this.passwords.challenges(outcome.kind === 'stale') },
       });
@@ -47,6 +57,11 @@ export class Credentials {
       return undefined;
     }
     return outcome.user;
+  }
+
+  /** Where a request comes from, whatever proxies of ours lie between. */
+  clientOf(request: AgentServerRequest): ClientAddress {
+    return clientOf(request, this.#fronts());
   }
 
   /** The user part of a From, To or Contact value in our domain; undefined for any other domain or form. */

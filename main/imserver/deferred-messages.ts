@@ -11,11 +11,13 @@ import { readCopyRequest } from '../sip/agent/copy-request.ts';
 import type { QueueClaim } from '../store/server-store.ts';
 import type { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
+import { wayToGuest } from './guest-way.ts';
 import { sendByWays } from './device-way.ts';
 import type { DeviceCopies } from './device-copies.ts';
 import type { ImServerStore } from './imserver-store.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Registrar } from './registrar.ts';
+import type { Guest, TalkPolicy } from './talk-policy.ts';
 import type { Users } from './users.ts';
 
 export interface DeferredMessagesOptions {
@@ -24,9 +26,9 @@ export interface DeferredMessagesOptions {
   readonly registrar: Registrar;
   readonly users: Users;
   readonly rules: ContactRulesBook;
+  readonly policy: TalkPolicy;
   readonly store: ImServerStore;
   readonly copies: DeviceCopies;
-  readonly domain: string;
   readonly metrics: ServerMetrics;
   readonly log: Log;
   /** Default: `IMSERVER_LIMITS`. */
@@ -72,9 +74,14 @@ export class DeferredMessages implements Disposable {
   }
 
   async receiveMessage(request: AgentServerRequest): Promise<void> {
-    const { credentials, users } = this.#options;
-    const sender = await credentials.authenticate(request);
+    const { credentials, users, policy } = this.#options;
+    const sender = await policy.senderOf(request);
     if (sender === undefined) return;
+    const guest = policy.guestOf(request.message.uri);
+    if (guest !== undefined) {
+      await this.#passOn(request, sender, guest);
+      return;
+    }
     const recipient =
       credentials.userOfUri(request.message.uri) ?? credentials.userOf(request.message.headers.get('to'));
     if (recipient === undefined || (await users.find(recipient)) === undefined) {
@@ -209,10 +216,44 @@ export class DeferredMessages implements Disposable {
     this.#refused.set(user, timer);
   }
 
+  /** To somebody of another domain: his server keeps it for him, or it is not accepted. */
+  async #passOn(request: AgentServerRequest, sender: string, guest: Guest): Promise<void> {
+    const { agent, policy, metrics, log } = this.#options;
+    if (sender.includes('@') || !policy.allows(guest.domain)) {
+      metrics.messages.refused++;
+      await request.respond(403, sender.includes('@') ? policy.noTransit : policy.refusal(guest.domain));
+      return;
+    }
+    const { body, headers } = request.message;
+    if (body.length > this.#limits.maxDeferredBytes) {
+      await request.respond(413);
+      return;
+    }
+    const status = await sendByWays(
+      agent,
+      [wayToGuest(guest)],
+      {
+        from: `<sip:${policy.addressOf(sender)}>`,
+        to: `<sip:${guest.address}>`,
+        contentType: headers.get('content-type') ?? 'text/plain',
+        body: body.toString('utf8'),
+      },
+      log,
+    );
+    if (status >= 200 && status < 300) metrics.messages.delivered++;
+    else metrics.messages.refused++;
+    // 408 and 5xx: nobody has it, so whoever sent it keeps it and comes again.
+    if (status === 408 || status >= 500) {
+      const later = { 'Retry-After': String(this.#limits.storeRetryAfterS) };
+      await request.respond(503, { reason: `${guest.domain} does not answer`, headers: later });
+    } else if ([401, 403, 407].includes(status)) await request.respond(403, policy.refusal(guest.domain));
+    else await request.respond(status);
+  }
+
   /** The recipient wants nothing of this sender. */
   #isBlocked({ sender, recipient }: Pick<Parcel, 'sender' | 'recipient'>): boolean {
-    const { rules, domain } = this.#options;
-    return rules.isBlocked(recipient, `${sender}@${domain}`);
+    const { rules, policy } = this.#options;
+    return rules.isBlocked(recipient, policy.addressOf(sender));
   }
 
   #waysOf(user: string): string[] {
@@ -284,10 +325,10 @@ export class DeferredMessages implements Disposable {
     const devices = this.#options.registrar.waysTo(parcel.recipient);
     if (devices.length === 0) return 'later';
     const taken = Promise.withResolvers<'taken'>();
-    const { agent, domain, log } = this.#options;
+    const { agent, policy, log } = this.#options;
     const message = {
-      from: `<sip:${parcel.sender}@${domain}>`,
-      to: `<sip:${parcel.recipient}@${domain}>`,
+      from: `<sip:${policy.addressOf(parcel.sender)}>`,
+      to: `<sip:${policy.addressOf(parcel.recipient)}>`,
       contentType: parcel.contentType,
       body: parcel.body.toString('utf8'),
     };

@@ -16,6 +16,8 @@ const LIVE = new Set([
   'log',
   'digest',
   'presence.permission',
+  'policy.domains',
+  'trustedFronts',
   'tls.cert',
   'tls.key',
   'relay.name',

@@ -34,6 +34,7 @@ import { readIdentity, startRelay } from './relay-start.ts';
 import { ServerMetrics } from './metrics.ts';
 import { compareConfigs, type ReloadOutcome } from './imserver-reload.ts';
 import type { PasswordCheck } from './password-check.ts';
+import { TalkPolicy } from './talk-policy.ts';
 import { ConfigError, readCertificate, type ServerConfig } from './server-config.ts';
 import type { Users } from './users.ts';
 
@@ -51,6 +52,8 @@ export interface ImServerOptions {
   readonly copyLimits?: Partial<CopyLimits>;
   readonly fileLimits?: Partial<KeptFileLimits>;
   readonly eventLimits?: Partial<EventLimits>;
+  /** DNS servers, `address:port`; those of the machine unless given. */
+  readonly dnsServers?: readonly string[];
   /** Time of registrations, nonces and messages that wait; sockets have the system's. */
   readonly clock?: Clock;
 }
@@ -117,11 +120,13 @@ export class ImServer implements AsyncDisposable {
       await mkdir(config.data, { recursive: true, mode: 0o700 });
       const { store, users, renewUsers } = await openStorage(config, log);
       lifetime.own(store);
+      const live = { config };
       const credentials = new Credentials({
         users,
         realm: config.domain,
         algorithms: config.digest,
         secret: store.secret,
+        fronts: () => live.config.trustedFronts,
         ...timing,
       });
       const { passwords } = credentials;
@@ -163,13 +168,20 @@ export class ImServer implements AsyncDisposable {
         },
       });
       lifetime.own(registrar);
-      const network = await openServerAgent({ config, certificate, log, tap: options.tap }, lifetime);
+      const network = await openServerAgent(
+        { config, certificate, log, tap: options.tap, dnsServers: options.dnsServers },
+        lifetime,
+      );
       const { agent, port, tlsPort } = network;
-      const live = { config };
       const metrics = new ServerMetrics();
       const { domain } = config;
       const rules = new ContactRulesBook({ store, log, ...(options.clock ? { clock: options.clock } : {}) });
-      const shared = { agent, credentials, registrar, users, rules, domain, metrics, log, ...timing };
+      const policy = new TalkPolicy({
+        ...{ domain, credentials },
+        domains: () => live.config.policy.domains,
+        addressesOf: (name) => network.addressesOf(name),
+      });
+      const shared = { agent, credentials, registrar, users, rules, policy, domain, metrics, log, ...timing };
       const waysTo = (user: string) => registrar.waysTo(user);
       const copies: DeviceCopies = lifetime.own(
         new DeviceCopies({
@@ -347,6 +359,8 @@ export class ImServer implements AsyncDisposable {
       digest: config.digest,
       log: config.log,
       presence: config.presence,
+      policy: config.policy,
+      trustedFronts: config.trustedFronts,
       relay: { ...before.relay, name, plain, cert, key },
       ...(config.tls && before.tls ? { tls: { ...config.tls, port: before.tls.port } } : {}),
     };

@@ -7,6 +7,7 @@ import type { PresenceLimits } from '../base/presence-limits.ts';
 import type { NotifierSubscription } from '../sip/agent/notifier-subscription.ts';
 import type { EventPackage, IncomingSubscribe, SubscribeVerdict } from '../sip/agent/notifier.ts';
 import { formatPidf, PIDF_TYPE } from '../sip/pidf.ts';
+import { tryParseSipUri } from '../sip/uri.ts';
 import type { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
 import type { PresenceAsks } from './presence-asks.ts';
@@ -70,6 +71,9 @@ export class Presence implements EventPackage {
   async receiveSubscribe({ subscriber, resource }: IncomingSubscribe): Promise<SubscribeVerdict> {
     const { credentials, users, asks } = this.#options;
     const watched = credentials.userOfUri(resource);
+    // Of people of other domains nothing is known here, whatever the policy.
+    if (watched === undefined && tryParseSipUri(resource)?.user !== undefined)
+      return { kind: 'refused', status: 403 };
     if (watched === undefined || (await users.find(watched)) === undefined) {
       return { kind: 'refused', status: 404 };
     }

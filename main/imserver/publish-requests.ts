@@ -15,6 +15,8 @@ export interface Publish {
   readonly condition: string | undefined;
   /** Seconds that it is to live; 0: it ends. */
   readonly expiresS: number;
+  /** Where the device is, as a SIP URI. */
+  readonly source: string;
   /** Undefined: a refresh, or an end. */
   readonly body: Buffer | undefined;
 }
@@ -81,7 +83,7 @@ export class PublishRequests {
       return;
     }
     const outcome = await known.receivePublish({
-      ...{ user, request, condition, expiresS },
+      ...{ user, request, condition, expiresS, source: credentials.clientOf(request).uri },
       body: body.length > 0 ? body : undefined,
     });
     if (outcome.kind === 'unmet') await request.respond(412, { reason: 'Conditional Request Failed' });

@@ -12,6 +12,8 @@ import type { WireTap } from '../base/wire-tap.ts';
 import { SipAgent } from '../sip/agent/agent.ts';
 import { openEmbeddedAgent } from '../sip/embedded-agent.ts';
 import { LocalAddresses } from '../sip/engine/local-addresses.ts';
+import { Resolver } from '../sip/engine/resolver.ts';
+import { parseSipUri } from '../sip/uri.ts';
 import { ConfigError, type ServerConfig } from './server-config.ts';
 
 /** What the server has to do with SIP. */
@@ -25,11 +27,16 @@ export interface ServerAgent {
   addressToward(remote: string): Promise<string>;
   /** New certificates, where they are ours to show. @throws Error when certificate and key do not fit */
   renewTls(tls: { cert: string; key: string }): void;
+  /** The addresses that serve a domain over TLS (RFC 3263). Rejects when they cannot be found out. */
+  addressesOf(domain: string): Promise<readonly string[]>;
 }
 
 export interface ServerAgentOptions {
   readonly config: ServerConfig;
-  readonly certificate: { readonly cert: string; readonly key: string } | undefined;
+  readonly certificate:
+    { readonly cert: string; readonly key: string; readonly ca?: readonly string[] } | undefined;
+  /** DNS servers, `address:port`; those of the machine unless given. */
+  readonly dnsServers?: readonly string[] | undefined;
   readonly log: Log;
   readonly tap: WireTap | undefined;
 }
@@ -39,8 +46,22 @@ const CONNECT_MS = 5_000;
 
 /** Opens it, owned by `lifetime`. Rejects when an address cannot be bound, and with ConfigError when no drachtio server lets us in. */
 export async function openServerAgent(options: ServerAgentOptions, lifetime: Lifetime): Promise<ServerAgent> {
-  const { config, certificate, log, tap } = options;
-  if (config.drachtio !== undefined) return openOnDrachtio(config, config.drachtio, log, lifetime);
+  const { config, certificate, log, tap, dnsServers } = options;
+  const dns = dnsServers === undefined ? {} : { dnsServers };
+  const resolver = lifetime.own(
+    new Resolver({
+      clock: systemClock,
+      reaches: () => true,
+      ...(dnsServers === undefined ? {} : { servers: dnsServers }),
+    }),
+  );
+  const addressesOf = async (domain: string): Promise<readonly string[]> =>
+    (await resolver.resolve(parseSipUri(`sip:${domain};transport=tls`))).flatMap(
+      ({ addresses }) => addresses,
+    );
+  if (config.drachtio !== undefined) {
+    return { ...(await openOnDrachtio(config, config.drachtio, log, lifetime)), addressesOf };
+  }
   const { agent, port, tlsPort, network } = await openEmbeddedAgent(
     {
       runFolder: runFolderOf(config.data),
@@ -50,10 +71,12 @@ export async function openServerAgent(options: ServerAgentOptions, lifetime: Lif
       holdsRequests: true,
       ...(config.tls && certificate ? { tls: certificate, tlsPort: config.tls.port } : {}),
       ...(tap ? { tap } : {}),
+      ...dns,
     },
     lifetime,
   );
   return {
+    addressesOf,
     agent,
     port,
     tlsPort,
@@ -67,7 +90,7 @@ async function openOnDrachtio(
   drachtio: NonNullable<ServerConfig['drachtio']>,
   log: Log,
   lifetime: Lifetime,
-): Promise<ServerAgent> {
+): Promise<Omit<ServerAgent, 'addressesOf'>> {
   const place = `${drachtio.host}:${drachtio.port}`;
   const agent = lifetime.own(
     new SipAgent({ link: { kind: 'connect', ...drachtio }, log, holdsRequests: true }),

@@ -32,7 +32,15 @@ export const serverConfigSchema = v.strictObject({
   /** 0: a free one. */
   port: v.optional(port, 0),
   /** SIP over TLS on a port of its own: certificate (with its chain) and key, PEM files. Port 0: a free one. */
-  tls: v.optional(v.strictObject({ cert: file, key: file, port: v.optional(port, 5_061) })),
+  tls: v.optional(
+    v.strictObject({
+      cert: file,
+      key: file,
+      port: v.optional(port, 5_061),
+      /** Authorities that servers of other domains may have their certificates from, besides those of the system. */
+      ca: v.optional(file),
+    }),
+  ),
   /** SIP by a drachtio server instead of the engine inside: `host`, `port` and `tls` are then its own. */
   drachtio: v.optional(
     v.strictObject({
@@ -126,6 +134,15 @@ export const serverConfigSchema = v.strictObject({
     }),
     {},
   ),
+  policy: v.optional(
+    v.strictObject({
+      /** Domains whose people may talk with those of this server. Without any, people of this server talk with each other. */
+      domains: v.optional(v.pipe(v.array(domain), v.maxLength(1_000)), []),
+    }),
+    {},
+  ),
+  /** Addresses of proxies in front of the server, which say where a request comes from (`X-Client-Address`). */
+  trustedFronts: v.optional(v.pipe(v.array(address), v.maxLength(100)), []),
   presence: v.optional(
     v.strictObject({
       /** Whether somebody sees the presence of a user who has decided nothing about him: only when he asks, or always. */
@@ -147,9 +164,9 @@ export type ServerConfig = v.InferOutput<typeof serverConfigSchema>;
 
 /** Reads certificate and key. Throws ConfigError when one of them cannot be read. */
 export async function readCertificate(
-  tls: { readonly cert: string; readonly key: string },
+  tls: { readonly cert: string; readonly key: string; readonly ca?: string | undefined },
   place = 'tls',
-): Promise<{ cert: string; key: string }> {
+): Promise<{ cert: string; key: string; ca?: readonly string[] }> {
   const read = async (path: string): Promise<string> => {
     try {
       return await readFile(path, 'utf8');
@@ -157,7 +174,11 @@ export async function readCertificate(
       throw new ConfigError(`${place}: ${path} cannot be read (${(error as Error).message})`);
     }
   };
-  return { cert: await read(tls.cert), key: await read(tls.key) };
+  return {
+    cert: await read(tls.cert),
+    key: await read(tls.key),
+    ...(tls.ca === undefined ? {} : { ca: [await read(tls.ca)] }),
+  };
 }
 
 /** A configuration that cannot be used; each line names the place and what is wrong there. */
@@ -169,9 +190,13 @@ export class ConfigError extends Error {
 export function checkServerConfig(input: unknown, source: string): ServerConfig {
   const parsed = v.safeParse(serverConfigSchema, input);
   if (parsed.success) {
-    const { engine, url } = parsed.output.storage;
+    const { storage, policy, tls, drachtio } = parsed.output;
+    const { engine, url } = storage;
     if (engine === 'postgresql' && url === undefined) {
       throw new ConfigError(`${source}:\n  storage.url: the engine postgresql needs the URL of a database`);
+    }
+    if (policy.domains.length > 0 && tls === undefined && drachtio === undefined) {
+      throw new ConfigError(`${source}:\n  policy.domains: servers of other domains come over TLS; set tls`);
     }
     return parsed.output;
   }

@@ -3,6 +3,7 @@
  * Calls: nothing.
  */
 import type { SessionEndCode } from '../../shared/domain/conversation.ts';
+import { isPolicyRefusal } from '../sip/agent/policy-warning.ts';
 import type { InviteOutcome } from '../sip/agent/invite.ts';
 
 /** Why a session is over. */
@@ -29,6 +30,7 @@ const VERDICTS: Partial<Record<SessionEndCode, OutboxVerdict>> = {
   declined: 'fail',
   busy: 'fail',
   forbidden: 'fail',
+  'other-domain': 'fail',
   refused: 'fail',
   // What was not to go in the clear does not go by another way behind the user's back either.
   'encryption-refused': 'fail',
@@ -53,6 +55,7 @@ export function chatEnd(code: SessionEndCode, peerName: string, detail = ''): Ch
     'not-registered': `${peerName} is not signed in. The message waits at the server.`,
     'unknown-peer': `The server knows nobody with the address of ${peerName}. Check the address.`,
     forbidden: `The server does not allow a session with ${peerName}.`,
+    'other-domain': `The servers do not let you and ${peerName} talk with each other${more}. Ask whoever runs yours.`,
     'server-unreachable': 'The server cannot be reached. The message goes out by itself when it is back.',
     'not-signed-in': 'You are not signed in. The message goes out by itself when you are.',
     'media-failed': `No direct connection to ${peerName} came about${more}.`,
@@ -77,10 +80,10 @@ export function endOfInvite(
   // The engine makes up 408 and 503 itself when nobody answers or nothing can be sent: they have no source.
   const nobodyAnswered = response.source.address === '' && (status === 408 || status === 503);
   if (nobodyAnswered) return chatEnd('server-unreachable', peerName);
-  const code = CODE_OF_STATUS[status];
+  const warning = response.message.headers.get('warning');
+  const code = isPolicyRefusal(status, warning) ? 'other-domain' : CODE_OF_STATUS[status];
   if (code !== undefined) {
-    const warning = /"([^"]*)"/.exec(response.message.headers.get('warning') ?? '')?.[1];
-    return chatEnd(code, peerName, warning ?? '');
+    return chatEnd(code, peerName, /"([^"]*)"/.exec(warning ?? '')?.[1] ?? '');
   }
   if (status >= 500 && status < 600) return chatEnd('server-unreachable', peerName);
   return chatEnd('refused', peerName, `${status} ${reason}`);

@@ -30,6 +30,8 @@ export interface EmbeddedAgentOptions {
   readonly holdsRequests?: boolean;
   /** Certificates and trust for SIP over TLS; without it servers that the system trusts can be reached. */
   readonly tls?: SipTlsOptions;
+  /** DNS servers, `address` or `address:port`; those of the machine unless given. */
+  readonly dnsServers?: readonly string[];
 }
 
 /** What the application has to do with the network beside requests and responses. */
@@ -73,6 +75,7 @@ export async function openEmbeddedAgent(
       ...(options.tap ? { tap: options.tap } : {}),
       ...(options.clock ? { clock: options.clock } : {}),
       ...(options.tls ? { tls: options.tls } : {}),
+      ...(options.dnsServers ? { dnsServers: options.dnsServers } : {}),
     }),
   );
   await agent.open();

@@ -203,6 +203,7 @@ export const ar: Catalogue = {
   'end.not-registered': '{name} غير مسجّل الدخول.',
   'end.unknown-peer': 'الخادم لا يعرف هذا العنوان.',
   'end.forbidden': 'الخادم لا يسمح بهذه الجلسة.',
+  'end.other-domain': 'لا يسمح الخادمان لك ولـ {name} بالتحدث معًا. اسأل من يدير خادمك.',
   'end.server-unreachable': 'تعذّر الوصول إلى الخادم.',
   'end.not-signed-in': 'لم تسجّل الدخول إلى خادمك.',
   'end.media-failed': 'لم يتم اتصال مباشر مع {name}.',

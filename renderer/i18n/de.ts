@@ -192,6 +192,8 @@ export const de: Catalogue = {
   'end.not-registered': '{name} ist nicht angemeldet.',
   'end.unknown-peer': 'Der Server kennt diese Adresse nicht.',
   'end.forbidden': 'Der Server erlaubt diese Sitzung nicht.',
+  'end.other-domain':
+    'Die Server lassen Sie und {name} nicht miteinander sprechen. Fragen Sie, wer Ihren betreibt.',
   'end.server-unreachable': 'Der Server ist nicht erreichbar.',
   'end.not-signed-in': 'Sie sind nicht bei Ihrem Server angemeldet.',
   'end.media-failed': 'Eine direkte Verbindung zu {name} kam nicht zustande.',

@@ -183,6 +183,7 @@ export const en = {
   'end.not-registered': '{name} is not signed in.',
   'end.unknown-peer': 'The server does not know this address.',
   'end.forbidden': 'The server does not allow this session.',
+  'end.other-domain': 'The servers do not let you and {name} talk with each other. Ask whoever runs yours.',
   'end.server-unreachable': 'The server cannot be reached.',
   'end.not-signed-in': 'You are not signed in to your server.',
   'end.media-failed': 'No direct connection to {name} came about.',

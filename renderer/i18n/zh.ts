@@ -182,6 +182,7 @@ export const zh: Catalogue = {
   'end.not-registered': '{name}未登录。',
   'end.unknown-peer': '服务器不认识此地址。',
   'end.forbidden': '服务器不允许此连接。',
+  'end.other-domain': '服务器不允许你与 {name} 交谈。请询问你的服务器管理员。',
   'end.server-unreachable': '无法连接服务器。',
   'end.not-signed-in': '您尚未登录服务器。',
   'end.media-failed': '无法与{name}建立直连。',

@@ -61,6 +61,8 @@ export const sessionEndCodes = [
   'not-registered',
   'unknown-peer',
   'forbidden',
+  /** People of the two domains may not talk with each other. */
+  'other-domain',
   'server-unreachable',
   'not-signed-in',
   'media-failed',

@@ -62,7 +62,14 @@ export interface ServerOptions {
   /** A drachtio server that speaks SIP for it. */
   readonly drachtio?: { readonly host: string; readonly port: number; readonly secret: string };
   /** Files of a certificate: TLS as well. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
+  /** Instead of `DOMAIN`; kept when the server is started again. */
+  readonly domain?: string;
+  /** Key `policy` of the configuration. */
+  readonly policy?: Readonly<Record<string, unknown>>;
+  /** Addresses whose `X-Client-Address` is believed. */
+  readonly trustedFronts?: readonly string[];
+  readonly dnsServers?: readonly string[];
   /** Key `storage` of the configuration; kept when the server is started again. */
   readonly storage?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -73,6 +80,7 @@ export class World implements AsyncDisposable {
   readonly #open: AsyncDisposable[] = [];
   #server: ImServer | undefined;
   #storage: ServerOptions['storage'];
+  #domain = DOMAIN;
   /** Bytes that the server's sockets saw. */
   readonly wire: { readonly direction: 'in' | 'out'; readonly text: string }[] = [];
   port = 0;
@@ -107,13 +115,17 @@ export class World implements AsyncDisposable {
     presence,
     drachtio,
     storage = this.#storage,
+    domain = this.#domain,
+    policy,
+    trustedFronts,
     ...options
   }: ServerOptions = {}): Promise<void> {
     this.#storage = storage;
+    this.#domain = domain;
     this.#server = await ImServer.start({
       config: checkServerConfig(
         {
-          domain: DOMAIN,
+          domain,
           port: this.port,
           data: join(this.folder, 'imserver'),
           ...(digest ? { digest } : {}),
@@ -121,6 +133,8 @@ export class World implements AsyncDisposable {
           ...(rooms ? { rooms } : {}),
           ...(files ? { files } : {}),
           ...(presence ? { presence } : {}),
+          ...(policy ? { policy } : {}),
+          ...(trustedFronts ? { trustedFronts } : {}),
           ...(storage ? { storage } : {}),
           ...(tls ? { tls: { ...tls, port: 0 } } : {}),
         },
@@ -169,7 +183,7 @@ export class World implements AsyncDisposable {
       ...QUICK,
       ...more,
     });
-    const person = new Person(messenger, user);
+    const person = new Person(messenger, user, this.#domain);
     this.own(person);
     return person;
   }
@@ -196,10 +210,12 @@ export class Person implements AsyncDisposable {
   readonly user: string;
   readonly commands: Commands;
   readonly events: EventEnvelope[] = [];
+  readonly #domain: string;
 
-  constructor(messenger: Messenger, user: string) {
+  constructor(messenger: Messenger, user: string, domain = DOMAIN) {
     this.messenger = messenger;
     this.user = user;
+    this.#domain = domain;
     this.commands = createCommands({
       messenger,
       imServer: noServer,
@@ -218,7 +234,7 @@ export class Person implements AsyncDisposable {
   }
 
   get address(): string {
-    return `${this.user}@${DOMAIN}`;
+    return `${this.user}@${this.#domain}`;
   }
 
   async account(): Promise<Account> {
@@ -249,17 +265,21 @@ export class Person implements AsyncDisposable {
     return this.until('online', async () => (await this.account()).connection.status === 'online');
   }
 
-  /** Makes `other` a contact. Returns the conversation. */
+  /** Makes `other` a contact: a user of the same server, or an address. Returns the conversation. */
   async meet(other: string): Promise<Conversation> {
     const { id } = await this.account();
-    await this.commands['contact.add']({ accountId: id, address: `${other}@${DOMAIN}`, displayName: '' });
+    await this.commands['contact.add']({ accountId: id, address: this.#addressOf(other), displayName: '' });
     return this.open(other);
   }
 
   /** The conversation with `other`, who stays a stranger. */
   async open(other: string): Promise<Conversation> {
     const { id } = await this.account();
-    return this.commands['conversation.open']({ accountId: id, address: `${other}@${DOMAIN}` });
+    return this.commands['conversation.open']({ accountId: id, address: this.#addressOf(other) });
+  }
+
+  #addressOf(other: string): string {
+    return other.includes('@') ? other : `${other}@${this.#domain}`;
   }
 
   /** The conversation with `other` that the other began. */

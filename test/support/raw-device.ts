@@ -39,8 +39,9 @@ export class RawDevice implements AsyncDisposable {
     this.server = server;
   }
 
-  static async open(user: string, server: number): Promise<RawDevice> {
-    return new RawDevice(await SipPeer.udp(), user, server);
+  /** `host`: the address from which it speaks. */
+  static async open(user: string, server: number, host = '127.0.0.1'): Promise<RawDevice> {
+    return new RawDevice(await SipPeer.udp(0, host), user, server);
   }
 
   /** Registered with the server. */

@@ -132,7 +132,7 @@ export class SipPeer implements AsyncDisposable {
     this.transport = transport;
   }
 
-  static async udp(port = 0): Promise<SipPeer> {
+  static async udp(port = 0, host = '127.0.0.1'): Promise<SipPeer> {
     const peer = new SipPeer('udp');
     const socket = createSocket('udp4');
     peer.#udp = socket;
@@ -142,7 +142,7 @@ export class SipPeer implements AsyncDisposable {
       else peer.#receive(new PeerMessage(bytes.toString('utf8'), from.address, from.port));
     });
     const bound = once(socket, 'listening');
-    socket.bind(port, '127.0.0.1');
+    socket.bind(port, host);
     try {
       await bound;
     } catch (error) {

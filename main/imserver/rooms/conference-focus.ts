@@ -94,7 +94,9 @@ export class ConferenceFocus {
       const target = parseNameAddr(request.message.headers.get('refer-to') ?? '').uri;
       const parsed = tryParseSipUri(target);
       const user = credentials.userOfUri(target);
-      if (user === undefined) throw new ProtocolError('ROOM_NO_USER', 404, 'There is no such user here');
+      if (user === undefined) {
+        throw new ProtocolError('ROOM_OTHER_DOMAIN', 403, 'Rooms are for people of this server');
+      }
       const method = (parsed?.params.get('method') ?? 'INVITE').toUpperCase();
       if (method === 'INVITE') {
         await rooms.invite(room, by, user);

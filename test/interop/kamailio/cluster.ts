@@ -104,7 +104,8 @@ export class Cluster implements AsyncDisposable {
       const data = join(folder, `node-${index}`);
       await mkdir(data);
       const storage = { engine: 'postgresql', url };
-      const config = { domain: DOMAIN, port, data, storage, rooms: { plain: true } };
+      const trustedFronts = ['127.0.0.1'];
+      const config = { domain: DOMAIN, port, data, storage, trustedFronts, rooms: { plain: true } };
       await writeFile(file, JSON.stringify(config));
       configs.push(file);
       const node = new ClusterNode(file, port);
