@@ -14,6 +14,8 @@ export const POSTGRES_LIMITS = {
   peerGoneMs: 9_000,
   /** The connection for news: a sign of life this often, and when it is lost, a new one after so long. */
   aliveMs: 5_000,
+  /** Whether another node is dead is looked at this often. */
+  deadNodeMs: 1_000,
   reconnectFirstMs: 200,
   reconnectMaxMs: 2_000,
   /** Queues that one node delivers at the same time: each is a lock in PostgreSQL's shared table. */

@@ -23,6 +23,13 @@ export function wayTo(way: string): DeviceWay {
   return { nextHop: parseNameAddr(first).uri, headers: { Route: route } };
 }
 
+/** The client at the end of a way, as a SIP URI: behind a proxy what its Path says (`received`, RFC 5626 §5.1), else the way. */
+export function clientBehind(way: string): string {
+  const [first = ''] = way.startsWith('<') ? splitHeaderList(way) : [];
+  const received = /;received=([^;>]+)/i.exec(first)?.[1];
+  return received === undefined ? way : decodeURIComponent(received);
+}
+
 /**
  * True when the connection over which a device has registered is gone, so that it has to be called at its Contact: the
  * server was started again, or the connection broke. The engine makes up a 503 then, which has no source.

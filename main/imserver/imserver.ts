@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { systemClock, type Clock } from '../base/clock.ts';
-import type { EventLimits } from '../base/event-limits.ts';
+import { EVENT_LIMITS, type EventLimits } from '../base/event-limits.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import type { CopyLimits } from '../base/copy-limits.ts';
 import type { KeptFileLimits } from '../base/file-limits.ts';
@@ -28,6 +28,7 @@ import { DeviceCopies } from './device-copies.ts';
 import { openStorage, type ImServerStore } from './imserver-store.ts';
 import { KeptFiles } from './kept-files.ts';
 import type { MsrpRelay } from './msrp-relay.ts';
+import { OrphanedSubscriptions } from './orphaned-subscriptions.ts';
 import { PresenceServer } from './presence-server.ts';
 import { Registrar } from './registrar.ts';
 import { readIdentity, startRelay } from './relay-start.ts';
@@ -226,6 +227,12 @@ export class ImServer implements AsyncDisposable {
             }),
           )
         : undefined;
+      if (store.shared !== undefined) {
+        const limits = { ...EVENT_LIMITS, ...options.eventLimits };
+        lifetime.own(
+          new OrphanedSubscriptions({ ...{ agent, log, limits, ...clocked }, things: store.shared.things }),
+        );
+      }
       if (rooms !== undefined) presence.notifier.add(rooms.events);
       const parts = {
         ...{ users, passwords, registrar, b2bua, presence, relay, rooms, metrics },
@@ -382,7 +389,7 @@ export class ImServer implements AsyncDisposable {
         .catch((error: unknown) => log.warn('imserver.users.not-renewed', { error }));
     }
     this.#parts.presence.receiveNews(news);
-    this.rooms?.rooms.receiveNews(news);
+    this.rooms?.receiveNews(news);
   }
 
   #sweepRegularly(clock: Clock, everyMs: number, log: Log): void {

@@ -8,6 +8,8 @@ import type { Log } from '../base/log.ts';
 import { PRESENCE_LIMITS, type PresenceLimits } from '../base/presence-limits.ts';
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { Notifier } from '../sip/agent/notifier.ts';
+import { clientBehind } from './device-way.ts';
+import { subscriptionDialogs } from './orphaned-subscriptions.ts';
 import { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
 import type { StoreNews } from '../store/server-store.ts';
@@ -63,8 +65,8 @@ export class PresenceServer implements Disposable {
       },
     });
     this.publications = new Publications({
-      limits,
-      clock,
+      ...{ limits, clock, log },
+      shared: store.shared,
       receiveChange: (user) => {
         this.presence.receiveChange(user);
       },
@@ -91,8 +93,10 @@ export class PresenceServer implements Disposable {
       rulesPackage.receiveChange(user);
     };
     this.#devices = new RegistrationEvents({ registrar, limits, clock, userOfUri });
+    const { shared } = store;
     this.notifier = new Notifier({
       ...{ agent, clock, log },
+      ...(shared ? { dialogs: subscriptionDialogs(shared.things, log) } : {}),
       limits: { ...EVENT_LIMITS, ...options.eventLimits },
       authenticate: (request) => credentials.authenticate(request),
     });
@@ -106,6 +110,7 @@ export class PresenceServer implements Disposable {
   async load(): Promise<void> {
     await this.rules.load();
     await this.#asks.load();
+    await this.publications.load();
   }
 
   /** Another node has changed something. */
@@ -113,14 +118,16 @@ export class PresenceServer implements Disposable {
     if (news.kind === 'everything') {
       this.rules.receiveNews();
       this.#asks.receiveNews();
+      this.publications.receiveNews();
     } else if (news.kind === 'rules') this.rules.receiveNews(news.user);
     else if (news.kind === 'asks') this.#asks.receiveNews(news.user);
+    else if (news.kind === 'presence') this.publications.receiveNews(news.user);
   }
 
   /** Nobody of this user is registered from there any more: signed off, expired, or come back elsewhere. */
   receiveLeft(source: string, user: string): void {
     this.notifier.receiveLeft(source);
-    this.publications.receiveLeft(user, source);
+    this.publications.receiveLeft(user, clientBehind(source));
   }
 
   /** A user has come, or is gone. */

@@ -13,6 +13,7 @@ const SECRET_BYTES = 32;
 /** Nobody else uses the file: there is no news, and every claim is granted. */
 export class SqliteServerStore implements ServerStore {
   readonly isShared = false;
+  readonly shared = undefined;
   readonly secret = randomBytes(SECRET_BYTES);
   readonly #thread: StoreThread<ImServerProcedures>;
 

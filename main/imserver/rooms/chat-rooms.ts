@@ -17,6 +17,7 @@ import type { ImServerStore } from '../imserver-store.ts';
 import { isInnerAddress } from '../inner-address.ts';
 import type { Registrar } from '../registrar.ts';
 import type { ServerConfig } from '../server-config.ts';
+import type { StoreNews } from '../../store/server-store.ts';
 import type { Users } from '../users.ts';
 import { ConferenceEvents } from './conference-events.ts';
 import { ConferenceFocus } from './conference-focus.ts';
@@ -24,8 +25,10 @@ import { MsrpSwitch } from './msrp-switch.ts';
 import { RoomAdmission } from './room-admission.ts';
 import { RoomCalls } from './room-calls.ts';
 import { RoomMedia } from './room-media.ts';
+import { RoomPresence } from './room-presence.ts';
 import { RoomMetrics } from './room-metrics.ts';
 import type { ParticipantHost, RoomParticipant } from './room-participant.ts';
+import type { Room } from './room.ts';
 import { Rooms } from './rooms.ts';
 
 export interface ChatRoomsOptions {
@@ -64,6 +67,7 @@ export class ChatRooms implements AsyncDisposable {
   readonly calls: RoomCalls;
   readonly events: ConferenceEvents;
   readonly metrics = new RoomMetrics();
+  readonly #elsewhere: RoomPresence | undefined;
   readonly #options: ChatRoomsOptions;
   readonly #endpoint: MsrpEndpoint;
   readonly #lifetime: Lifetime;
@@ -79,6 +83,15 @@ export class ChatRooms implements AsyncDisposable {
     const host = config.rooms.host ?? config.host;
     this.rooms = lifetime.own(new Rooms({ store, users, domain, log, clock, limits }));
     const { rooms, metrics } = this;
+    const { shared } = store;
+    this.#elsewhere = shared && new RoomPresence({ shared, rooms, log });
+    if (shared !== undefined) {
+      lifetime.defer(
+        shared.things.onOrphans((things) => {
+          this.#elsewhere?.receiveOrphans(things);
+        }),
+      );
+    }
     const { maxMessageBytes } = limits;
     const media = new RoomMedia({
       endpoint,
@@ -103,11 +116,17 @@ export class ChatRooms implements AsyncDisposable {
       },
       receiveLeft: ({ room, user }) => {
         if (room.participants.size === 0) room.history.rest();
+        this.#elsewhere?.receiveChange(room, user);
         if (room.members.has(user)) rooms.tellPresence(room, user);
       },
     };
     const parts = { agent, rooms, media, host: participants, metrics, log };
-    const admission = new RoomAdmission({ ...parts, devicesOf: (user) => registrar.devicesOf(user) });
+    const receiveEntered = (room: Room, user: string): void => this.#elsewhere?.receiveChange(room, user);
+    const admission = new RoomAdmission({
+      ...parts,
+      receiveEntered,
+      devicesOf: (user) => registrar.devicesOf(user),
+    });
     this.calls = lifetime.own(
       new RoomCalls({
         ...parts,
@@ -144,6 +163,7 @@ export class ChatRooms implements AsyncDisposable {
       await endpoint.listen({ host: config.rooms.host ?? config.host, port: config.rooms.port });
       const rooms = new ChatRooms(options, endpoint, lifetime);
       await rooms.rooms.load();
+      await rooms.#elsewhere?.look();
       return rooms;
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
@@ -188,6 +208,12 @@ export class ChatRooms implements AsyncDisposable {
       devices: room.participants.size,
       messages: messages.get(room.key) ?? 0,
     }));
+  }
+
+  /** Another node has changed something. */
+  receiveNews(news: StoreNews): void {
+    this.rooms.receiveNews(news);
+    this.#elsewhere?.receiveNews(news);
   }
 
   /** A device is not there any more: its places in rooms are free. */

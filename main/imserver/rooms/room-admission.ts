@@ -21,6 +21,8 @@ export interface RoomAdmissionOptions {
   readonly metrics: RoomMetrics;
   readonly log: Log;
   readonly devicesOf: (user: string) => readonly Binding[];
+  /** A device of a member is there. */
+  readonly receiveEntered: (room: Room, user: string) => void;
 }
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -88,6 +90,7 @@ export class RoomAdmission {
     }
     metrics.joins++;
     participant.start(place ?? member.since);
+    this.#options.receiveEntered(room, user);
     rooms.tellPresence(room, user);
   }
 

@@ -39,6 +39,8 @@ export class Room {
   readonly members = new Map<string, RoomMember>();
   /** Devices that are there. */
   readonly participants = new Set<RoomParticipant>();
+  /** Users who are there by another node. */
+  elsewhere: ReadonlySet<string> = new Set();
   title: string;
   /** Of the change that was made last, at whichever node. */
   version: number;
@@ -70,6 +72,11 @@ export class Room {
   }
 
   isPresent(user: string): boolean {
+    return this.elsewhere.has(user) || this.isHere(user);
+  }
+
+  /** By this node. */
+  isHere(user: string): boolean {
     for (const participant of this.participants) if (participant.user === user) return true;
     return false;
   }

@@ -79,7 +79,7 @@ export class Rooms implements AsyncDisposable {
         : news.kind === 'room'
           ? this.#renew(news.room)
           : news.kind === 'said'
-            ? this.#byKey(news.room)?.receiveElsewhere(news.position)
+            ? this.byKey(news.room)?.receiveElsewhere(news.position)
             : undefined;
     done?.catch((error: unknown) => {
       this.#options.log.warn('rooms.not-renewed', { error });
@@ -360,7 +360,7 @@ export class Rooms implements AsyncDisposable {
     });
   }
 
-  #byKey(key: number): Room | undefined {
+  byKey(key: number): Room | undefined {
     return [...this.#byName.values()].find((room) => room.key === key);
   }
 
@@ -374,13 +374,13 @@ export class Rooms implements AsyncDisposable {
   }
 
   async #renew(key: number): Promise<void> {
-    const room = this.#byKey(key);
+    const room = this.byKey(key);
     if (room !== undefined) {
       await room.inTurn(() => this.#read(room));
       return;
     }
     const [stored] = await this.#options.store.call('selectRooms', { room: key });
-    if (stored !== undefined && this.#byKey(key) === undefined) await this.#add(stored);
+    if (stored !== undefined && this.byKey(key) === undefined) await this.#add(stored);
   }
 
   async #add(stored: StoredRoom): Promise<void> {

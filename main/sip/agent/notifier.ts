@@ -48,7 +48,25 @@ export interface EventPackage {
   stateFor(subscription: NotifierSubscription): string | undefined;
 }
 
+/** What anybody needs to speak in the dialog of a subscription (RFC 6665 §4.4.1). */
+export interface SubscriptionDialog {
+  readonly callId: string;
+  /** Our side and the other one, with their tags. */
+  readonly from: string;
+  readonly to: string;
+  readonly target: string;
+  readonly routes: readonly string[];
+  readonly event: string;
+}
+
+/** Where the dialogs of subscriptions are noted for others, who end them when we cannot. Neither throws nor waits. */
+export interface SubscriptionDialogs {
+  add(id: string, dialog: SubscriptionDialog): void;
+  remove(id: string): void;
+}
+
 export interface NotifierOptions {
+  readonly dialogs?: SubscriptionDialogs;
   readonly agent: SipAgent;
   /** Who has sent this request; undefined: it has been answered. */
   readonly authenticate: (request: AgentServerRequest) => Promise<string | undefined>;
@@ -69,6 +87,7 @@ export class Notifier implements Disposable {
   readonly #bySource = new Map<string, Set<NotifierSubscription>>();
   readonly #perSubscriber = new Map<string, number>();
   readonly #turns: NotifyTurns;
+  #ended = false;
 
   constructor(options: NotifierOptions) {
     this.#options = options;
@@ -136,7 +155,9 @@ export class Notifier implements Disposable {
     for (const subscription of [...(this.#bySource.get(source) ?? [])]) subscription.drop();
   }
 
+  /** What is noted of them stays: others tell the subscribers. */
   [Symbol.dispose](): void {
+    this.#ended = true;
     for (const subscription of this.#subscriptions) subscription.drop();
   }
 
@@ -154,11 +175,12 @@ export class Notifier implements Disposable {
     const { event, contentType, minIntervalMs } = eventPackage;
     let begun = false;
     const fromTag = parseNameAddr(headers.get('from') ?? '').params.get('tag') ?? '';
+    const dialogId = `${headers.get('call-id') ?? ''};from-tag=${fromTag}`;
     const subscription: NotifierSubscription = new NotifierSubscription({
       ...parts,
       agent: this.#options.agent,
       // As the engine will call it: a refresh may come as soon as the 200 has left.
-      dialogId: `${headers.get('call-id') ?? ''};from-tag=${fromTag}`,
+      dialogId,
       event,
       contentType,
       minIntervalMs,
@@ -171,6 +193,7 @@ export class Notifier implements Disposable {
       receiveSubscribe: (again) => this.#refresh(subscription, again),
       receiveEnd: () => {
         this.#forget(subscription);
+        if (!this.#ended) this.#options.dialogs?.remove(dialogId);
         if (begun) eventPackage.receiveEnd(subscription);
       },
     });
@@ -186,6 +209,14 @@ export class Notifier implements Disposable {
       return;
     }
     begun = true;
+    this.#options.dialogs?.add(dialogId, {
+      callId: headers.get('call-id') ?? '',
+      from: sent.message.headers.get('to') ?? '',
+      to: headers.get('from') ?? '',
+      target: parseNameAddr(headers.list('contact')[0] ?? '').uri,
+      routes: headers.list('record-route'),
+      event: eventOf(headers.get('event') ?? ''),
+    });
     eventPackage.receiveStart(subscription);
     subscription.refresh(parts.expiresS);
   }

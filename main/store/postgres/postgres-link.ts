@@ -12,6 +12,8 @@ import { asPostgresError, connectionOptions, NEWS_CHANNEL, type PostgresPlace } 
 
 /** Of the advisory locks on queues: the second number is a hash of the recipient. */
 const QUEUE_LOCK = 0x71756575;
+/** Of the advisory locks by which a node shows that it lives: the second number is a hash of its name. */
+const NODE_LOCK = 0x6e6f6465;
 
 export interface PostgresLinkOptions {
   readonly place: PostgresPlace;
@@ -52,6 +54,7 @@ export class PostgresLink implements AsyncDisposable {
     try {
       await client.connect();
       await client.query(`LISTEN ${NEWS_CHANNEL}`);
+      await client.query('SELECT pg_advisory_lock_shared($1, hashtext($2))', [NODE_LOCK, this.#options.node]);
     } catch (error) {
       await client.end().catch(() => undefined);
       throw asPostgresError(error);
@@ -66,12 +69,21 @@ export class PostgresLink implements AsyncDisposable {
   }
 
   /** Undefined: another node has it, or this one has as many as it may. Rejects with StoreError. */
-  async claim(recipient: string): Promise<QueueClaim | undefined> {
+  claim(recipient: string): Promise<QueueClaim | undefined> {
+    return this.#claim(QUEUE_LOCK, recipient);
+  }
+
+  /** What a dead node has left may be taken while it is held. Undefined: the node lives. Rejects with StoreError. */
+  claimNode(node: string): Promise<QueueClaim | undefined> {
+    return this.#claim(NODE_LOCK, node);
+  }
+
+  async #claim(kind: number, name: string): Promise<QueueClaim | undefined> {
     const client = this.#client;
     if (client === undefined) throw asPostgresError(new Error('there is no connection'));
     if (this.#claims >= this.#limits.maxClaims) return undefined;
     this.#claims++;
-    const lock = [QUEUE_LOCK, recipient];
+    const lock = [kind, name];
     const free = async (): Promise<void> => {
       this.#claims--;
       await this.#ask(client, 'SELECT pg_advisory_unlock($1, hashtext($2)) AS got', lock).catch(

@@ -148,6 +148,29 @@ CREATE TABLE kept_files (
 );
 CREATE INDEX kept_files_by_expiry ON kept_files (expires_ms);
 `,
+  // What nodes tell each other of what they have in memory.
+  `
+CREATE TABLE publications (
+  username text NOT NULL,
+  etag text NOT NULL,
+  show text NOT NULL,
+  note text NOT NULL,
+  source text NOT NULL,
+  changed_ms bigint NOT NULL,
+  expires_ms bigint NOT NULL,
+  PRIMARY KEY (username, etag)
+);
+CREATE INDEX publications_by_expiry ON publications (expires_ms);
+
+CREATE TABLE node_things (
+  node text NOT NULL,
+  kind text NOT NULL,
+  key text NOT NULL,
+  content text NOT NULL,
+  PRIMARY KEY (node, kind, key)
+);
+CREATE INDEX node_things_by_key ON node_things (kind, key);
+`,
 ];
 
 /** Brings the schema up to date. Rejects with StoreError when it is newer than this program; then nothing was touched. */

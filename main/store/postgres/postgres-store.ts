@@ -7,12 +7,14 @@ import pg from 'pg';
 import { Lifetime } from '../../base/lifetime.ts';
 import type { Log } from '../../base/log.ts';
 import type { ImServerProcedures } from '../imserver-tables.ts';
-import type { QueueClaim, ServerStore, StoreNews } from '../server-store.ts';
+import type { QueueClaim, ServerStore, SharedMemory, StoreNews } from '../server-store.ts';
 import type { ProcedureInput, ProcedureOutput } from '../store-thread.ts';
+import { PostgresNodeThings } from './node-things.ts';
 import { PostgresLink } from './postgres-link.ts';
 import { migrate } from './postgres-migrations.ts';
 import { asPostgresError, connectionOptions, PostgresPool, type PostgresPlace } from './postgres-pool.ts';
 import { postgresProcedures, type PostgresProcedures } from './postgres-procedures.ts';
+import { publicationStatements } from './publication-statements.ts';
 import { userStatements, type UserStatements } from './user-statements.ts';
 
 /** News come while it is open; after a gap `everything`. */
@@ -22,6 +24,7 @@ export class PostgresStore implements ServerStore {
   readonly #procedures: PostgresProcedures;
   readonly #lifetime = new Lifetime();
   readonly #listeners = new Set<(news: StoreNews) => void>();
+  readonly shared: SharedMemory;
   readonly #link: PostgresLink;
   /** There was news when nobody listened yet. */
   #hasMissed = false;
@@ -36,11 +39,20 @@ export class PostgresStore implements ServerStore {
       new PostgresLink({
         ...{ place, node, log },
         receiveNews: (news) => {
+          if (news.kind === 'everything') {
+            things.putAgain().catch((error: unknown) => {
+              log.warn('nodes.not-put-again', { error });
+            });
+          }
           this.#hasMissed ||= this.#listeners.size === 0;
           for (const listen of this.#listeners) listen(news);
         },
       }),
     );
+    const things = this.#lifetime.own(
+      new PostgresNodeThings({ pool, link: this.#link, log, limits: place.limits }),
+    );
+    this.shared = { ...publicationStatements(pool), things };
   }
 
   /** Brings the schema up to date. Rejects with StoreError. */
