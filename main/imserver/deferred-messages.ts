@@ -15,6 +15,8 @@ import { wayToGuest } from './guest-way.ts';
 import { sendByWays } from './device-way.ts';
 import type { DeviceCopies } from './device-copies.ts';
 import type { ImServerStore } from './imserver-store.ts';
+import { declinedBy } from './kept-file-reports.ts';
+import type { KeptFiles } from './kept-files.ts';
 import type { ServerMetrics } from './metrics.ts';
 import type { Registrar } from './registrar.ts';
 import type { Guest, TalkPolicy } from './talk-policy.ts';
@@ -29,6 +31,8 @@ export interface DeferredMessagesOptions {
   readonly policy: TalkPolicy;
   readonly store: ImServerStore;
   readonly copies: DeviceCopies;
+  /** Undefined: the server keeps none. */
+  readonly files: () => Pick<KeptFiles, 'receiveDeclined'> | undefined;
   readonly metrics: ServerMetrics;
   readonly log: Log;
   /** Default: `IMSERVER_LIMITS`. */
@@ -104,6 +108,7 @@ export class DeferredMessages implements Disposable {
       return;
     }
     const contentType = request.message.headers.get('content-type') ?? 'text/plain';
+    await this.#receiveDeclined({ sender, recipient, contentType, body });
     const parcel = { sender, recipient, contentType, body };
     // One that comes while the last older ones are going out may still be told how it went itself.
     if (this.#delivering.has(recipient)) await this.#untilDelivered([recipient]);
@@ -248,6 +253,13 @@ export class DeferredMessages implements Disposable {
       await request.respond(503, { reason: `${guest.domain} does not answer`, headers: later });
     } else if ([401, 403, 407].includes(status)) await request.respond(403, policy.refusal(guest.domain));
     else await request.respond(status);
+  }
+
+  /** A file that waits here for the one who says that he does not want it. Rejects with StoreError: then he says it again. */
+  async #receiveDeclined({ sender, recipient, contentType, body }: Parcel): Promise<void> {
+    const transferId = declinedBy(contentType, body);
+    if (transferId === undefined) return;
+    await this.#options.files()?.receiveDeclined({ sender: recipient, recipient: sender, transferId });
   }
 
   /** The recipient wants nothing of this sender. */

@@ -191,7 +191,7 @@ export class ImServer implements AsyncDisposable {
           ...clocked,
         }),
       );
-      const deferred = lifetime.own(new DeferredMessages({ ...shared, store, copies }));
+      const deferred = lifetime.own(new DeferredMessages({ ...shared, store, copies, files: () => files }));
       const b2bua = lifetime.own(new B2bua({ ...shared, deferred, files: () => files }));
       const presence = lifetime.own(
         new PresenceServer({

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { systemClock, type Clock, type Timer } from '../base/clock.ts';
 import { CPIM_TYPE, formatCpim } from '../base/cpim.ts';
 import { KEPT_FILE_LIMITS, type KeptFileLimits } from '../base/file-limits.ts';
-import { buildImdnReport, IMDN_TYPE, imdnRequestHeaders } from '../base/imdn.ts';
+import { imdnRequestHeaders } from '../base/imdn.ts';
 import { IMSERVER_LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
@@ -29,6 +29,7 @@ import { IncomingInvite } from '../sip/agent/invite.ts';
 import type { KeptFile, KeptFileCeilings } from '../store/kept-files.ts';
 import type { ImServerStore } from './imserver-store.ts';
 import { isAnyAddress } from './inner-address.ts';
+import { buildKeptReport, type KeptReport } from './kept-file-reports.ts';
 import { KeptFileCall } from './kept-file-call.ts';
 import type { ServerConfig } from './server-config.ts';
 
@@ -41,12 +42,7 @@ export interface KeptFilesOptions {
   /** Something waits for this user. */
   readonly receiveKept: (user: string) => void;
   /** A report of one user to another, as if his program had sent it. */
-  readonly sendReport: (report: {
-    sender: string;
-    recipient: string;
-    contentType: string;
-    body: Buffer;
-  }) => void;
+  readonly sendReport: (report: KeptReport) => void;
   /** Devices of a user that are there. */
   readonly deviceCount: (user: string) => number;
   readonly limits?: Partial<KeptFileLimits> | undefined;
@@ -322,32 +318,22 @@ export class KeptFiles implements AsyncDisposable {
   /** It has arrived: its sender is told, and it stays for other devices only. */
   async #receiveServed(kept: KeptFile): Promise<void> {
     const { store, deviceCount, sendReport, config } = this.#options;
-    const [sender, recipient] = [kept.sender, kept.recipient];
-    const isWanted = deviceCount(recipient) > 1;
+    const isWanted = deviceCount(kept.recipient) > 1;
     if (isWanted) {
       await store.call('shortenKeptFile', {
         id: kept.id,
         expiresMs: this.#clock.now() + this.#limits.othersMs,
       });
     } else await this.#remove(kept.id);
-    const uri = `sip:${recipient}@${config.domain}`;
-    const body = formatCpim({
-      from: { uri },
-      to: [{ uri: `sip:${sender}@${config.domain}` }],
-      dateTime: new Date(this.#clock.now()).toISOString(),
-      extensions: imdnRequestHeaders({ messageId: randomBytes(16).toString('hex'), dispositions: [] }),
-      contentType: IMDN_TYPE,
-      contentHeaders: [{ name: 'Content-Disposition', value: 'notification' }],
-      content: buildImdnReport({
-        messageId: kept.transferId,
-        dateTime: new Date(this.#clock.now()).toISOString(),
-        recipientUri: uri,
-        originalRecipientUri: uri,
-        kind: 'delivery',
-        status: 'delivered',
-      }),
-    });
-    sendReport({ sender: recipient, recipient: sender, contentType: CPIM_TYPE, body });
+    sendReport(buildKeptReport(kept, 'delivered', { domain: config.domain, nowMs: this.#clock.now() }));
+  }
+
+  /** Its recipient does not want it: it makes room. The sender hears of it from the recipient himself. */
+  async receiveDeclined(file: Pick<KeptFile, 'sender' | 'recipient' | 'transferId'>): Promise<void> {
+    const { sender, recipient, transferId } = file;
+    const nowMs = this.#clock.now();
+    const kept = await this.#options.store.call('selectKeptFile', { sender, recipient, transferId, nowMs });
+    if (kept !== null) await this.#remove(kept.id);
   }
 
   async #remove(id: string): Promise<void> {
@@ -391,8 +377,13 @@ export class KeptFiles implements AsyncDisposable {
   }
 
   async #expire(): Promise<void> {
-    const ids = await this.#options.store.call('expireKeptFiles', { nowMs: this.#clock.now() });
-    for (const id of ids) await rm(join(this.#folder, id), { force: true });
+    const { store, sendReport, config } = this.#options;
+    const nowMs = this.#clock.now();
+    for (const expired of await store.call('expireKeptFiles', { nowMs })) {
+      await rm(join(this.#folder, expired.id), { force: true });
+      // Nobody has come for it: its sender believes that it waits.
+      if (!expired.fetched) sendReport(buildKeptReport(expired, 'failed', { domain: config.domain, nowMs }));
+    }
   }
 
   /** A crash may leave bytes that nobody knows of. */

@@ -20,6 +20,12 @@ export interface KeptFile {
   readonly expiresMs: number;
 }
 
+/** One whose time is over. */
+export type ExpiredFile = Pick<KeptFile, 'id' | 'sender' | 'recipient' | 'transferId'> & {
+  /** One of the recipient's devices has it. */
+  readonly fetched: boolean;
+};
+
 /** Bytes of all files, of those for one recipient, and messages that wait for him. */
 export interface KeptFileCeilings {
   readonly maxBytes: number;
@@ -47,10 +53,12 @@ interface KeptFileRow {
   sha1: string | null;
   sha256: string | null;
   expires_ms: number;
+  fetched: number;
 }
 
-function toFile({ transfer_id: transferId, expires_ms: expiresMs, ...row }: KeptFileRow): KeptFile {
-  return { ...row, transferId, expiresMs };
+function toFile(row: KeptFileRow): KeptFile {
+  const { transfer_id: transferId, expires_ms: expiresMs, fetched: _fetched, ...rest } = row;
+  return { ...rest, transferId, expiresMs };
 }
 
 export function keptFileProcedures(database: Database) {
@@ -78,10 +86,10 @@ export function keptFileProcedures(database: Database) {
   const all = database.prepare<[], { id: string }>('SELECT id FROM kept_files');
   const remove = database.prepare<[string]>('DELETE FROM kept_files WHERE id = ?');
   const shorten = database.prepare<[number, string]>(
-    'UPDATE kept_files SET expires_ms = min(expires_ms, ?) WHERE id = ?',
+    'UPDATE kept_files SET fetched = 1, expires_ms = min(expires_ms, ?) WHERE id = ?',
   );
-  const expire = database.prepare<[number], { id: string }>(
-    'DELETE FROM kept_files WHERE expires_ms <= ? RETURNING id',
+  const expire = database.prepare<[number], KeptFileRow>(
+    'DELETE FROM kept_files WHERE expires_ms <= ? RETURNING *',
   );
 
   function hasRoom(
@@ -129,7 +137,7 @@ export function keptFileProcedures(database: Database) {
     selectKeptFileIds(_input: null): string[] {
       return all.all().map(({ id }) => id);
     },
-    /** It does not stay longer than that. */
+    /** One device of its recipient has it; for others it does not stay longer than that. */
     shortenKeptFile(input: { id: string; expiresMs: number }): null {
       shorten.run(input.expiresMs, input.id);
       return null;
@@ -138,9 +146,12 @@ export function keptFileProcedures(database: Database) {
       remove.run(input.id);
       return null;
     },
-    /** Those whose time is over: their ids. */
-    expireKeptFiles(input: { nowMs: number }): string[] {
-      return expire.all(input.nowMs).map(({ id }) => id);
+    /** Those whose time is over; they are forgotten. */
+    expireKeptFiles(input: { nowMs: number }): ExpiredFile[] {
+      return expire.all(input.nowMs).map(({ id, sender, recipient, transfer_id, fetched }) => ({
+        ...{ id, sender, recipient, transferId: transfer_id },
+        fetched: fetched === 1,
+      }));
     },
   };
 }

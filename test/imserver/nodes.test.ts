@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { silentLog } from '../../main/base/log.ts';
 import { ImServer } from '../../main/imserver/imserver.ts';
 import { checkServerConfig } from '../../main/imserver/server-config.ts';
+import { formatPidf, parsePidf, PIDF_TYPE } from '../../main/sip/pidf.ts';
+import type { PresenceShow } from '../../shared/domain/presence.ts';
 import { StoreError } from '../../main/store/database.ts';
 import { DOMAIN, passwordOf, World } from '../support/im-world.ts';
 import { ENGINE_START_MS, Postgres, postgresMissing } from '../support/postgres.ts';
@@ -40,7 +42,10 @@ describe.skipIf(postgresMissing !== undefined)('two nodes on one PostgreSQL', ()
   });
   beforeEach(async () => {
     url = await postgres.database();
-    const options = { storage: { engine: 'postgresql', url }, rooms: { plain: true } };
+    const options = {
+      ...{ storage: { engine: 'postgresql', url }, rooms: { plain: true } },
+      ...{ presence: { permission: 'allow' as const }, presenceLimits: { notifyMs: 1 } },
+    };
     one = await World.open(USERS, options);
     two = await World.open([], options);
   });
@@ -119,6 +124,49 @@ describe.skipIf(postgresMissing !== undefined)('two nodes on one PostgreSQL', ()
     );
     await expect.poll(() => two.server.rooms?.rooms.find('kitchen')?.members.has('tom')).toBe(false);
     await expect.poll(() => two.server.rooms?.rooms.find('kitchen')?.isPresent('tom')).toBe(false);
+  });
+
+  const aorOf = (user: string) => ({ uri: `sip:${user}@${DOMAIN}`, to: aor(user) });
+  const publish = (device: RawDevice, show: PresenceShow, etag?: string) =>
+    device.ask('PUBLISH', {
+      ...{ ...aorOf(device.user), contact: null, contentType: PIDF_TYPE },
+      body: formatPidf(`sip:${device.user}@${DOMAIN}`, { show, note: '' }),
+      headers: ['Event: presence', 'Expires: 600', ...(etag === undefined ? [] : [`SIP-If-Match: ${etag}`])],
+    });
+  const notified = async (device: RawDevice) => {
+    const notify = await device.next('NOTIFY');
+    await device.peer.answer(notify, 200);
+    return notify;
+  };
+
+  it('what is published at one node is seen at the other, and goes on there when the first is gone', async () => {
+    const tom = await at(one, 'tom');
+    const bob = await at(two, 'bob');
+    const away = await publish(tom, 'away');
+    await online(two, 'tom');
+    await expect.poll(() => two.server.presence.publications.count).toBe(1);
+    const watch = await bob.ask('SUBSCRIBE', { ...aorOf('tom'), headers: ['Event: presence'] });
+    expect(watch.status).toBe(200);
+    expect(parsePidf(Buffer.from((await notified(bob)).body)).show).toBe('away');
+    const dnd = await publish(tom, 'dnd', away.header('SIP-ETag'));
+    expect(dnd.status).toBe(200);
+    expect(parsePidf(Buffer.from((await notified(bob)).body)).show).toBe('dnd');
+    await one.stopServer();
+    const elsewhere = two.own(await RawDevice.open('tom', two.port));
+    const refreshed = await publish(elsewhere, 'dnd', dnd.header('SIP-ETag'));
+    expect(refreshed.status).toBe(200);
+  });
+
+  it('a node that is gone has its subscriptions ended by the other, so that its watchers come again', async () => {
+    const tom = await at(one, 'tom');
+    const bob = await at(one, 'bob');
+    await publish(tom, 'away');
+    const watch = await bob.ask('SUBSCRIBE', { ...aorOf('tom'), headers: ['Event: presence'] });
+    await notified(bob);
+    await one.stopServer();
+    const last = await notified(bob);
+    expect(last.header('Subscription-State')).toBe('terminated;reason=deactivated');
+    expect([last.header('Call-ID'), last.tag('From')]).toEqual([watch.header('Call-ID'), watch.tag('To')]);
   });
 
   it('PostgreSQL is gone: calls go on, what has to be kept is refused with 503 and kept when it is back', async () => {

@@ -307,9 +307,9 @@ describe('who is not', () => {
     expect(parseWatcherInfo(Buffer.from(first?.body ?? ''))).toEqual([]);
   });
 
-  it('of a user that there is not hears 404', async () => {
+  it('of a user that there is not hears 404, of somebody of another domain 403', async () => {
     expect((await watch(bob, `sip:nobody@${DOMAIN}`)).answer.status).toBe(404);
-    expect((await watch(bob, 'sip:tom@example.org')).answer.status).toBe(404);
+    expect((await watch(bob, 'sip:tom@example.org')).answer.status).toBe(403);
   });
 
   it('asks so many as the limit says; the next one waits without being told of', async () => {

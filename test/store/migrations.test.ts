@@ -419,6 +419,19 @@ it('the IM Server store finds what waits for a user by an index', async () => {
   database.close();
 });
 
+it('imserver 0007: files that wait stay, and nobody has fetched them', async () => {
+  const before = await openDatabase(path, imserverMigrations, 6);
+  before.exec(`
+    INSERT INTO kept_files (id, sender, recipient, transfer_id, name, type, size, expires_ms)
+      VALUES ('a', 'bob', 'tom', 't', 'plan.pdf', 'application/pdf', 9, 99)`);
+  before.close();
+  const database = await openDatabase(path, imserverMigrations);
+  expect(database.prepare('SELECT id, name, fetched FROM kept_files').all()).toEqual([
+    { id: 'a', name: 'plan.pdf', fetched: 0 },
+  ]);
+  database.close();
+});
+
 it('imserver 0003: registrations and waiting messages stay; rooms are read by an index', async () => {
   const before = await openDatabase(path, imserverMigrations, 2);
   before.exec(`

@@ -150,4 +150,9 @@ CREATE TABLE kept_files (
 CREATE INDEX kept_files_by_expiry ON kept_files (expires_ms);
 `,
   },
+  {
+    // Whether one of the recipient's devices has fetched a file: of others the sender hears when their time is over.
+    version: 7,
+    sql: `ALTER TABLE kept_files ADD COLUMN fetched INTEGER NOT NULL DEFAULT 0 CHECK (fetched IN (0, 1))`,
+  },
 ];

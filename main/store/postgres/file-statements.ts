@@ -2,12 +2,13 @@
  * Owns: statements on files that wait for their recipients, in PostgreSQL; their bytes lie in a folder. Called by:
  * postgres-procedures.ts. Calls: postgres-pool.ts.
  */
-import type { KeptFile, KeptFileCeilings, NewKeptFile } from '../kept-files.ts';
+import type { ExpiredFile, KeptFile, KeptFileCeilings, NewKeptFile } from '../kept-files.ts';
 import type { PostgresPool, Run } from './postgres-pool.ts';
 
 interface FileRow extends Omit<KeptFile, 'transferId' | 'expiresMs'> {
   transfer_id: string;
   expires_ms: number;
+  fetched: boolean;
 }
 
 async function hasRoom(
@@ -76,29 +77,30 @@ export function fileStatements(pool: PostgresPool) {
         [input.sender, input.recipient, input.transferId, input.nowMs],
       );
       if (row === undefined) return null;
-      const { transfer_id: transferId, expires_ms: expiresMs, ...rest } = row;
+      const { transfer_id: transferId, expires_ms: expiresMs, fetched: _fetched, ...rest } = row;
       return { ...rest, transferId, expiresMs };
     },
     async selectKeptFileIds(_input: null): Promise<string[]> {
       return (await pool.run<{ id: string }>('SELECT id FROM kept_files')).map(({ id }) => id);
     },
     async shortenKeptFile({ id, expiresMs }: { id: string; expiresMs: number }): Promise<null> {
-      await pool.run('UPDATE kept_files SET expires_ms = least(expires_ms, $1) WHERE id = $2', [
-        expiresMs,
-        id,
-      ]);
+      await pool.run(
+        'UPDATE kept_files SET fetched = true, expires_ms = least(expires_ms, $1) WHERE id = $2',
+        [expiresMs, id],
+      );
       return null;
     },
     async deleteKeptFile({ id }: { id: string }): Promise<null> {
       await pool.run('DELETE FROM kept_files WHERE id = $1', [id]);
       return null;
     },
-    async expireKeptFiles({ nowMs }: { nowMs: number }): Promise<string[]> {
-      const rows = await pool.run<{ id: string }>(
-        'DELETE FROM kept_files WHERE expires_ms <= $1 RETURNING id',
-        [nowMs],
-      );
-      return rows.map(({ id }) => id);
+    async expireKeptFiles({ nowMs }: { nowMs: number }): Promise<ExpiredFile[]> {
+      const rows = await pool.run<FileRow>('DELETE FROM kept_files WHERE expires_ms <= $1 RETURNING *', [
+        nowMs,
+      ]);
+      return rows.map(({ id, sender, recipient, transfer_id, fetched }) => ({
+        ...{ id, sender, recipient, transferId: transfer_id, fetched },
+      }));
     },
   };
 }

@@ -148,7 +148,7 @@ CREATE TABLE kept_files (
 );
 CREATE INDEX kept_files_by_expiry ON kept_files (expires_ms);
 `,
-  // What nodes tell each other of what they have in memory.
+  // What nodes tell each other of what they have in memory; and which files one of their recipient's devices has.
   `
 CREATE TABLE publications (
   username text NOT NULL,
@@ -170,6 +170,8 @@ CREATE TABLE node_things (
   PRIMARY KEY (node, kind, key)
 );
 CREATE INDEX node_things_by_key ON node_things (kind, key);
+
+ALTER TABLE kept_files ADD COLUMN fetched boolean NOT NULL DEFAULT false;
 `,
 ];
 

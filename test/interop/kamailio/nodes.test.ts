@@ -1,8 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { IMSERVER_LIMITS } from '../../../main/base/limits.ts';
+import { createGroup, groupOf, linesOf, untilLine, untilMembers } from '../../support/group-people.ts';
 import { World, type Person } from '../../support/im-world.ts';
 import { postgresMissing } from '../../support/postgres.ts';
+import { RawDevice } from '../../support/raw-device.ts';
 import { Cluster } from './cluster.ts';
 import { kamailioMissing, MODULES } from './kamailio.ts';
 
@@ -91,6 +94,86 @@ describe.skipIf(missing !== undefined)('two nodes behind Kamailio, as build/depl
       await cluster.nodes[index]?.start();
     },
   );
+
+  it.each([0, 1])(
+    'presence and a room are those of all nodes, and both are back within 20 s of the death of node %i',
+    async (index) => {
+      await using bob = await join('bob', cluster.tlsUri);
+      await using tom = await join('tom');
+      await using ann = await join('ann');
+      for (const [one, other] of [
+        [bob, 'tom'],
+        [tom, 'bob'],
+        [tom, 'ann'],
+        [ann, 'tom'],
+        [ann, 'bob'],
+      ] as const) {
+        await one.meet(other);
+      }
+      const set = (value: string, note: string) =>
+        Promise.all([
+          tom.commands['settings.set']({ key: 'presence.choice', value }),
+          tom.commands['settings.set']({ key: 'presence.note', value: note }),
+        ]);
+      const see = (show: string, note: string) =>
+        Promise.all(
+          [bob, ann].map((person) =>
+            person.until(
+              `tom is ${show}`,
+              async () => {
+                const { seen } = await person.commands['presence.list']({});
+                const now = seen.find(({ address }) => address === tom.address)?.state;
+                return now?.show === show && now.note === note;
+              },
+              BACK_MS,
+            ),
+          ),
+        );
+      await set('dnd', 'at both nodes');
+      await see('dnd', 'at both nodes');
+      const group = await createGroup(bob, `Both nodes ${index}`, ['tom', 'ann']);
+      const groups = [group];
+      for (const person of [tom, ann]) {
+        groups.push(await groupOf(person, `Both nodes ${index}`));
+      }
+      const people = [bob, tom, ann];
+      const all = ['bob', 'tom', 'ann'];
+      const everybodyIsHere = () =>
+        Promise.all(people.map((person, index) => untilMembers(person, groups[index] ?? group, all)));
+      await everybodyIsHere();
+      await cluster.nodes[index]?.kill();
+      const began = performance.now();
+      await set('away', `without ${index}`);
+      await bob.send(group, `without ${index}`);
+      await see('away', `without ${index}`);
+      await Promise.all(
+        [tom, ann].map((person, which) =>
+          untilLine(person, groups[which + 1] ?? group, `bob: without ${index}`),
+        ),
+      );
+      await everybodyIsHere();
+      expect(performance.now() - began).toBeLessThan(BACK_MS);
+      await cluster.nodes[index]?.start();
+      // Once.
+      for (const [which, person] of [tom, ann].entries()) {
+        const lines = await linesOf(person, groups[which + 1] ?? group);
+        expect(lines.filter((line) => line.startsWith('bob: '))).toEqual([`bob: without ${index}`]);
+      }
+    },
+    AUDIT_MS,
+  );
+
+  it('wrong passwords at one address lock the user out there, not elsewhere', async () => {
+    const register = async (host: string, password?: string): Promise<number> => {
+      await using device = await RawDevice.open('eve', cluster.port, host);
+      return (await device.register(password === undefined ? {} : { password })).status;
+    };
+    for (let attempt = 0; attempt < IMSERVER_LIMITS.maxWrongPasswords; attempt++) {
+      expect(await register('127.0.0.2', 'wrong')).toBe(401);
+    }
+    expect(await register('127.0.0.2')).toBe(403);
+    expect(await register('127.0.0.3')).toBe(200);
+  });
 
   it(
     'nodes are killed at random under load: each message that was accepted arrives once, and in its order',

@@ -100,6 +100,10 @@ describe('a file', () => {
     await eve.becomes(wanted, 'delivered');
     await tom.commands['transfer.decline']({ messageId: second.id });
     await becomes(eve, unwanted, 'declined');
+    // It takes up nobody's room any longer.
+    await vi.waitFor(async () => {
+      expect(await keptFiles()).toEqual([]);
+    }, PATIENCE);
     expect(await tom.messages(ofTom)).toEqual([]);
   });
 
@@ -133,14 +137,18 @@ describe('a file', () => {
     await vi.waitFor(async () => expect(await keptFiles()).toEqual([]), PATIENCE);
   });
 
-  it('is deleted when its time is over', async () => {
+  it('is deleted when its time is over, and its sender hears that it was not fetched', async () => {
     const clock = new ManualClock();
     const { bob, ofBob } = await openDesk({ clock, files: { days: 1 } });
-    await bob.becomes(await sendFile(bob, ofBob, await writeRandom(world, 'old.bin', KB)), 'waiting');
+    const sent = await sendFile(bob, ofBob, await writeRandom(world, 'old.bin', KB));
+    await bob.becomes(sent, 'waiting');
     expect(await keptFiles()).toHaveLength(1);
+    await bob[Symbol.asyncDispose]();
     await vi.waitFor(async () => {
       clock.advance(12 * 60 * 60 * 1_000);
       expect(await keptFiles()).toEqual([]);
     }, PATIENCE);
+    const back = await comeBack('bob');
+    expect((await back.becomes(sent, 'failed')).failure?.code).toBe('imdn-failed');
   });
 });
