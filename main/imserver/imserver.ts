@@ -246,18 +246,25 @@ export class ImServer implements AsyncDisposable {
       );
       await registrar.load();
       await presence.load();
-      const focusOf = ({ message }: AgentServerRequest) =>
-        rooms?.focus.owns(message.uri) === true ? rooms.focus : undefined;
+      const focusOf = async ({ message }: AgentServerRequest) => {
+        await rooms?.seek(message.uri);
+        return rooms?.focus.owns(message.uri) === true ? rooms.focus : undefined;
+      };
       serve(
         agent,
         { metrics, presence, focusOf },
         {
           REGISTER: (request) => registrar.receiveRegister(request),
-          SUBSCRIBE: (request) => presence.notifier.receiveSubscribe(request),
+          SUBSCRIBE: async (request) => {
+            await rooms?.seek(request.message.uri);
+            await presence.notifier.receiveSubscribe(request);
+          },
           PUBLISH: (request) => presence.publish.receivePublish(request),
-          INVITE: (request) => focusOf(request)?.receiveInvite(request) ?? b2bua.receiveInvite(request),
-          MESSAGE: (request) => focusOf(request)?.receiveMessage(request) ?? deferred.receiveMessage(request),
-          REFER: (request) => focusOf(request)?.receiveRefer(request) ?? refuseRefer(request),
+          INVITE: async (request) =>
+            (await focusOf(request))?.receiveInvite(request) ?? b2bua.receiveInvite(request),
+          MESSAGE: async (request) =>
+            (await focusOf(request))?.receiveMessage(request) ?? deferred.receiveMessage(request),
+          REFER: async (request) => (await focusOf(request))?.receiveRefer(request) ?? refuseRefer(request),
         },
       );
       agent.releaseRequests();
@@ -416,7 +423,7 @@ function serve(
     presence,
     focusOf,
   }: Pick<Parts, 'metrics' | 'presence'> & {
-    readonly focusOf: (request: AgentServerRequest) => ChatRooms['focus'] | undefined;
+    readonly focusOf: (request: AgentServerRequest) => Promise<ChatRooms['focus'] | undefined>;
   },
   handlers: Readonly<Record<string, Handler>>,
 ): void {
@@ -436,7 +443,7 @@ function serve(
     });
   }
   agent.handle('OPTIONS', async (request) => {
-    const focus = focusOf(request);
+    const focus = await focusOf(request);
     if (focus !== undefined) return focus.receiveOptions(request);
     await request.respond(200, {
       headers: {

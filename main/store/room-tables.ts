@@ -142,6 +142,7 @@ export function roomProcedures(database: Database) {
     `SELECT r.*, (SELECT max(position) FROM room_messages m WHERE m.room = r.key) AS last_position FROM rooms r`,
   );
   const members = database.prepare<[], RoomMemberRow>('SELECT * FROM room_members');
+  const keyOf = database.prepare<[string], { key: number }>('SELECT key FROM rooms WHERE name = ?');
   const insertRoom = database.prepare<[string, string, number, number, number]>(
     'INSERT INTO rooms (name, title, named, created_ms, active_ms) VALUES (?, ?, ?, ?, ?)',
   );
@@ -268,6 +269,9 @@ export function roomProcedures(database: Database) {
       return null;
     }),
     /** Rooms in which nobody has been since then. */
+    selectRoomKey(input: { name: string }): number | null {
+      return keyOf.get(input.name)?.key ?? null;
+    },
     selectRoomsLeft(input: { beforeMs: number }): number[] {
       return leftRooms.all(input.beforeMs).map(({ key }) => key);
     },

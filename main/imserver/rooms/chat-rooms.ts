@@ -216,6 +216,16 @@ export class ChatRooms implements AsyncDisposable {
     this.#elsewhere?.receiveNews(news);
   }
 
+  /** A room that another node has made a moment ago may be asked for here before the news of it. Rejects with StoreError. */
+  async seek(uri: string): Promise<void> {
+    const { credentials, store, users } = this.#options;
+    const name = credentials.userOfUri(uri);
+    if (!store.isShared || name === undefined || this.focus.owns(uri)) return;
+    if ((await users.find(name)) !== undefined) return;
+    const key = await store.call('selectRoomKey', { name });
+    if (key !== null) await this.rooms.renew(key);
+  }
+
   /** A device is not there any more: its places in rooms are free. */
   receiveGone(contact: string): void {
     for (const room of this.rooms.all()) {

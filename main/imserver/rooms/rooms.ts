@@ -77,7 +77,7 @@ export class Rooms implements AsyncDisposable {
       news.kind === 'everything'
         ? this.#renewAll()
         : news.kind === 'room'
-          ? this.#renew(news.room)
+          ? this.renew(news.room)
           : news.kind === 'said'
             ? this.byKey(news.room)?.receiveElsewhere(news.position)
             : undefined;
@@ -370,10 +370,11 @@ export class Rooms implements AsyncDisposable {
       ...found.map(({ key }) => key),
       ...[...this.#byName.values()].map(({ key }) => key),
     ]);
-    for (const key of keys) await this.#renew(key);
+    for (const key of keys) await this.renew(key);
   }
 
-  async #renew(key: number): Promise<void> {
+  /** Reads a room as the store has it now. Rejects with StoreError. */
+  async renew(key: number): Promise<void> {
     const room = this.byKey(key);
     if (room !== undefined) {
       await room.inTurn(() => this.#read(room));
@@ -387,6 +388,7 @@ export class Rooms implements AsyncDisposable {
     const members = await Promise.all(
       stored.members.map(async (one) => ({ ...one, ...(await this.#named(one.user)) })),
     );
+    if (this.byKey(stored.key) !== undefined) return;
     const room = this.#build(stored);
     for (const one of members) this.#put(room, one);
   }

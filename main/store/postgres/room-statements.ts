@@ -140,6 +140,10 @@ export function roomStatements(pool: PostgresPool) {
       );
       return null;
     },
+    async selectRoomKey({ name }: { name: string }): Promise<number | null> {
+      const [row] = await run<{ key: number }>('SELECT key FROM rooms WHERE name = $1', [name]);
+      return row?.key ?? null;
+    },
     async selectRoomsLeft({ beforeMs }: { beforeMs: number }): Promise<number[]> {
       const rows = await run<{ key: number }>('SELECT key FROM rooms WHERE active_ms < $1', [beforeMs]);
       return rows.map(({ key }) => key);
