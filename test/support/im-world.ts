@@ -63,6 +63,8 @@ export interface ServerOptions {
   readonly drachtio?: { readonly host: string; readonly port: number; readonly secret: string };
   /** Files of a certificate: TLS as well. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
+  /** Instead of a folder in the world's; kept when the server is started again. */
+  readonly data?: string;
   /** Instead of `DOMAIN`; kept when the server is started again. */
   readonly domain?: string;
   /** Key `policy` of the configuration. */
@@ -81,6 +83,7 @@ export class World implements AsyncDisposable {
   #server: ImServer | undefined;
   #storage: ServerOptions['storage'];
   #domain = DOMAIN;
+  #data: string | undefined;
   /** Bytes that the server's sockets saw. */
   readonly wire: { readonly direction: 'in' | 'out'; readonly text: string }[] = [];
   port = 0;
@@ -116,18 +119,20 @@ export class World implements AsyncDisposable {
     drachtio,
     storage = this.#storage,
     domain = this.#domain,
+    data = this.#data ?? join(this.folder, 'imserver'),
     policy,
     trustedFronts,
     ...options
   }: ServerOptions = {}): Promise<void> {
     this.#storage = storage;
     this.#domain = domain;
+    this.#data = data;
     this.#server = await ImServer.start({
       config: checkServerConfig(
         {
           domain,
           port: this.port,
-          data: join(this.folder, 'imserver'),
+          data,
           ...(digest ? { digest } : {}),
           ...(drachtio ? { drachtio } : {}),
           ...(rooms ? { rooms } : {}),

@@ -97,6 +97,20 @@ export class Postgres implements AsyncDisposable {
   async database(): Promise<string> {
     const name = `t${randomBytes(6).toString('hex')}`;
     await this.ask('postgres', `CREATE DATABASE ${name}`);
+    return this.#urlOf(name);
+  }
+
+  /** A database whose tables lie in this folder, which is empty. */
+  async databaseIn(folder: string): Promise<string> {
+    const { uid, gid } = ownIds();
+    if (uid !== undefined && gid !== undefined) await chown(folder, uid, gid);
+    const name = `s${randomBytes(6).toString('hex')}`;
+    await this.ask('postgres', `CREATE TABLESPACE ${name} LOCATION '${folder}'`);
+    await this.ask('postgres', `CREATE DATABASE ${name} TABLESPACE ${name}`);
+    return this.#urlOf(name);
+  }
+
+  #urlOf(name: string): string {
     return `postgresql://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${this.port}/${name}`;
   }
 
