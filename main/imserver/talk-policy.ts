@@ -1,7 +1,7 @@
 /**
  * Owns: who may talk to whom: people of this server with each other, and with those of the domains that the configuration
  * names; and how a request of another server is told from one that only says so. Called by: b2bua.ts,
- * deferred-messages.ts, conference-focus.ts, presence.ts. Calls: credentials.ts, DNS through its owner.
+ * deferred-messages.ts. Calls: credentials.ts, DNS through its owner.
  */
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import { refusalOf, type PolicyRefusal } from '../sip/agent/policy-warning.ts';
@@ -26,6 +26,9 @@ export interface Guest {
   readonly domain: string;
 }
 
+/** He is written into header fields and the database: nothing that means something there. */
+const PLAIN_USER = /^[A-Za-z0-9._~!$&'*+=-]{1,64}$/;
+
 /** The policy of one server. A user of its own is named by the part before the @, everybody else by his address. */
 export class TalkPolicy {
   readonly #options: TalkPolicyOptions;
@@ -43,9 +46,9 @@ export class TalkPolicy {
   guestOf(uri: string): Guest | undefined {
     const parsed = tryParseSipUri(uri);
     const domain = parsed?.host.toLowerCase();
-    if (parsed?.user === undefined || domain === undefined || domain === this.#options.domain)
-      return undefined;
-    return { address: `${parsed.user}@${domain}`, domain };
+    const user = parsed?.user ?? '';
+    if (domain === undefined || domain === this.#options.domain || !PLAIN_USER.test(user)) return undefined;
+    return { address: `${user}@${domain}`, domain };
   }
 
   allows(domain: string): boolean {

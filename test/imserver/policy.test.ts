@@ -46,6 +46,13 @@ describe('without a list of domains people of one server talk with each other', 
     expect([answer.status, answer.header('Warning')]).toEqual([403, expect.stringMatching(POLICY)]);
   });
 
+  it('an address that would be something else in a header field is nobody’s', async () => {
+    const bob = world.own(await RawDevice.join('bob', world.port));
+    const odd = `sip:ann%3E%40${PARTNER}%0d@${PARTNER}`;
+    const answer = await bob.ask('MESSAGE', { uri: odd, to: `<${odd}>`, body: 'hello' });
+    expect([400, 404]).toContain(answer.status);
+  });
+
   it('nobody of another domain comes into a room or sees who is there, and nobody is invited from there', async () => {
     const ann = world.own(await RawDevice.open('ann', world.port));
     const from = `<sip:ann@${PARTNER}>;tag=1`;
