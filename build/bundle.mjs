@@ -19,26 +19,47 @@ const EXTERNAL = [
   /[\\/]store[\\/]postgres[\\/]/,
 ];
 
-/** In the sources the store thread is `./worker.ts` beside store-thread.ts; in the bundle it is a file beside main.js. */
-const storeThread = {
-  name: 'store-thread',
+/**
+ * In the sources a thread is a file beside the one that starts it; in the bundle it is a file beside main.js.
+ * @param {string} starter the file, and the script as it stands there
+ * @param {string} script
+ * @param {string} bundled
+ */
+const thread = (starter, script, bundled) => ({
+  name: bundled,
   transform: {
-    filter: { id: /[\\/]main[\\/]store[\\/]store-thread\.ts$/ },
+    filter: { id: new RegExp(`[\\\\/]main[\\\\/]${starter.replaceAll('/', '[\\\\/]')}$`) },
     handler(/** @type {string} */ code) {
-      const parts = code.split("'./worker.ts'");
-      if (parts.length !== 2) throw new Error("store-thread.ts no longer starts './worker.ts' in one place");
-      return { code: parts.join("'./store-worker.js'"), map: null };
+      const parts = code.split(`'${script}'`);
+      if (parts.length !== 2) throw new Error(`${starter} no longer starts '${script}' in one place`);
+      return { code: parts.join(`'${bundled}'`), map: null };
     },
   },
-};
+});
+const threads = [
+  thread('store/store-thread.ts', './worker.ts', './store-worker.js'),
+  thread('messenger/history/import-reader.ts', './import-thread.ts', './import-thread.js'),
+];
 
 /** @type {{ input: string, folder: string, name: string, format: 'esm' | 'cjs' }[]} */
 const bundles = [
   { input: 'main/hosts/electron/main.ts', folder: 'electron', name: 'main.js', format: 'esm' },
   { input: 'main/store/worker.ts', folder: 'electron', name: 'store-worker.js', format: 'esm' },
+  {
+    input: 'main/messenger/history/import-thread.ts',
+    folder: 'electron',
+    name: 'import-thread.js',
+    format: 'esm',
+  },
   { input: 'main/hosts/electron/preload.ts', folder: 'electron', name: 'preload.cjs', format: 'cjs' },
   { input: 'main/hosts/headless/main.ts', folder: 'headless', name: 'main.js', format: 'esm' },
   { input: 'main/store/worker.ts', folder: 'headless', name: 'store-worker.js', format: 'esm' },
+  {
+    input: 'main/messenger/history/import-thread.ts',
+    folder: 'headless',
+    name: 'import-thread.js',
+    format: 'esm',
+  },
 ];
 
 rmSync(join(ROOT, 'out/hosts'), { recursive: true, force: true });
@@ -49,7 +70,7 @@ for (const { input, folder, name, format } of bundles) {
     input,
     platform: 'node',
     external: EXTERNAL,
-    plugins: [storeThread],
+    plugins: threads,
     logLevel: 'warn',
   });
   await bundle.write({

@@ -6,7 +6,7 @@ import type { Database } from './database.ts';
 import type { WorkerReply, WorkerRequest } from './worker-protocol.ts';
 
 /** Procedures that may wait. */
-const BULK: ReadonlySet<string> = new Set(['importMessages']);
+const BULK: ReadonlySet<string> = new Set(['importMessages', 'importPrepared']);
 /** Requests of one commit: what is asked meanwhile waits for it. */
 const MAX_OPEN = 16;
 

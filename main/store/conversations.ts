@@ -85,6 +85,16 @@ function toConversation(row: ConversationRow): Conversation {
   };
 }
 
+/** A conversation with a person; `id` and what follows count when there is none yet. */
+export interface ConversationToOpen {
+  readonly id: ConversationId;
+  readonly accountId: AccountId;
+  readonly peerAddress: string;
+  readonly peerName: string;
+  readonly standing: Conversation['standing'];
+  readonly nowMs: number;
+}
+
 export function conversationProcedures(database: Database) {
   const byId = database.prepare<[string], ConversationRow>(`${CONVERSATION_SELECT} WHERE c.id = ${VALUE}`);
   const byKey = database.prepare<[number], ConversationRow>(`${CONVERSATION_SELECT} WHERE c.key = ${VALUE}`);
@@ -114,6 +124,16 @@ export function conversationProcedures(database: Database) {
     return row === undefined ? null : toConversation(row);
   }
 
+  function open(input: ConversationToOpen): { conversation: Conversation; created: boolean } {
+    const row = byPeer.get(input.accountId, input.peerAddress);
+    if (row !== undefined) return { conversation: toConversation(row), created: false };
+    insert.run(input.id, input.accountId, input.peerAddress, input.peerName, input.standing, input.nowMs);
+    const conversation = select(input.id);
+    if (conversation === null) throw new Error('the conversation was not inserted');
+    return { conversation, created: true };
+  }
+  const openAlone = database.transaction(open);
+
   return {
     selectConversation(input: { id: ConversationId }): Conversation | null {
       return select(input.id);
@@ -130,23 +150,9 @@ export function conversationProcedures(database: Database) {
       return all.all().map(toConversation);
     },
     /** Finds the conversation with a person or makes it; an existing one keeps its standing and name. */
-    openConversation: database.transaction(
-      (input: {
-        id: ConversationId;
-        accountId: AccountId;
-        peerAddress: string;
-        peerName: string;
-        standing: Conversation['standing'];
-        nowMs: number;
-      }): { conversation: Conversation; created: boolean } => {
-        const row = byPeer.get(input.accountId, input.peerAddress);
-        if (row !== undefined) return { conversation: toConversation(row), created: false };
-        insert.run(input.id, input.accountId, input.peerAddress, input.peerName, input.standing, input.nowMs);
-        const conversation = select(input.id);
-        if (conversation === null) throw new Error('the conversation was not inserted');
-        return { conversation, created: true };
-      },
-    ),
+    openConversation: (input: ConversationToOpen): { conversation: Conversation; created: boolean } =>
+      // A savepoint among many messages would make a piece of index of its own.
+      database.inTransaction ? open(input) : openAlone(input),
     updateStanding(input: { id: ConversationId; standing: Conversation['standing'] }): Conversation | null {
       setStanding.run(input.standing, input.id);
       return select(input.id);

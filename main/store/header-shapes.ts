@@ -118,9 +118,11 @@ type ShapePiece = string | { readonly kind: 'id' } | { readonly kind: 'time'; di
 
 /** A shape that leaves nothing open, ready to be compared with. */
 interface MetShape {
-  readonly key: number;
   readonly shape: string;
   readonly pieces: readonly ShapePiece[];
+  /** The table that it stands in, and where. */
+  table: number;
+  place: number;
 }
 
 function piecesOf(shape: string): ShapePiece[] {
@@ -156,12 +158,73 @@ function isOfShape(
   return at === block.length;
 }
 
-/** Shapes that are remembered; with more of them all are forgotten. */
+/** Authors whose shapes are remembered; with more of them all are forgotten. */
 const MAX_MET = 4_096;
 
+/** Shapes of many messages, each once, and of one of them its place among these and what it leaves open. */
+export interface ShapeTable {
+  readonly shapes: readonly string[];
+  /** `author`: a number for who wrote it to whom; his messages most likely share a shape. */
+  readonly shapeOf: (
+    block: string,
+    source: HeaderSource,
+    author: number,
+  ) => { readonly place: number; readonly values: readonly string[] };
+}
+
+const NOTHING_OPEN: readonly string[] = [];
+
+/** Opens one table after the other; whose shape one has met the next ones know. Needs no database. */
+export function shapeTables(): () => ShapeTable {
+  const met = new Map<number, MetShape>();
+  let table = 0;
+  return () => {
+    table += 1;
+    const shapes: string[] = [];
+    const places = new Map<string, number>();
+    const placeOf = (shape: string): number => {
+      const place = places.get(shape) ?? shapes.push(shape) - 1;
+      places.set(shape, place);
+      return place;
+    };
+    const shapeOf: ShapeTable['shapeOf'] = (block, source, author) => {
+      const before = met.get(author);
+      if (before !== undefined && isOfShape(block, before.pieces, source)) {
+        if (before.table !== table) Object.assign(before, { table, place: placeOf(before.shape) });
+        return { place: before.place, values: NOTHING_OPEN };
+      }
+      const { shape, values } = toShape(block, source);
+      const place = placeOf(shape);
+      if (values.length > 0) return { place, values };
+      if (met.size >= MAX_MET) met.clear();
+      met.set(author, { shape, pieces: piecesOf(shape), table, place });
+      return { place, values };
+    };
+    return { shapes, shapeOf };
+  };
+}
+
+/** Finds the number of a shape, or gives it one. */
+export function shapeKeys(database: Database): (shape: string) => number {
+  const byHash = database.prepare<[number], { key: number; shape: string }>(
+    'SELECT key, shape FROM header_shapes WHERE hash = ?',
+  );
+  const insert = database.prepare<[number, string]>('INSERT INTO header_shapes (hash, shape) VALUES (?, ?)');
+  return (shape) => {
+    const hash = wireKey(shape);
+    const there = byHash.all(hash).find((row) => row.shape === shape);
+    return there?.key ?? Number(insert.run(hash, shape).lastInsertRowid);
+  };
+}
+
+/** What is to stand in the column. */
+export function toStoredHeaders(key: number, values: readonly string[]): StoredHeaders {
+  // A number would be stored as a fraction, in eight bytes.
+  return values.length > 0 ? [key, ...values].join('\n') : BigInt(key);
+}
+
 /**
- * Keeps a block: what is to stand in the column. `author`: a number for who wrote it to whom, as far as that is known; his
- * messages most likely share a shape.
+ * Keeps a block: what is to stand in the column. `author`: a number for who wrote it to whom, as far as that is known.
  */
 export type KeepHeaders = (
   block: string | null | undefined,
@@ -171,44 +234,18 @@ export type KeepHeaders = (
 
 /** `openBatch`: for many messages of one transaction, whose shapes are looked up once. */
 export function headerKeeper(database: Database): { keep: KeepHeaders; openBatch: () => KeepHeaders } {
-  const byHash = database.prepare<[number], { key: number; shape: string }>(
-    'SELECT key, shape FROM header_shapes WHERE hash = ?',
-  );
-  const byKey = database.prepare<[number], { shape: string }>(
-    'SELECT shape FROM header_shapes WHERE key = ?',
-  );
-  const insert = database.prepare<[number, string]>('INSERT INTO header_shapes (hash, shape) VALUES (?, ?)');
-  const met = new Map<number, MetShape>();
-
-  function keyOf(shape: string): number {
-    const hash = wireKey(shape);
-    const there = byHash.all(hash).find((row) => row.shape === shape);
-    return there?.key ?? Number(insert.run(hash, shape).lastInsertRowid);
-  }
+  const keyOf = shapeKeys(database);
+  const openTable = shapeTables();
 
   function openBatch(): KeepHeaders {
-    const known = new Map<string, number>();
-    // A transaction that was undone has taken its shapes with it: each is looked for once in every batch.
-    const isThere = ({ key, shape }: MetShape): boolean => {
-      if (known.get(shape) === key) return true;
-      if (byKey.get(key)?.shape !== shape) return false;
-      known.set(shape, key);
-      return true;
-    };
+    const { shapes, shapeOf } = openTable();
+    // A transaction that was undone has taken its shapes with it: each is looked for in every batch.
+    const keys: number[] = [];
     return (block, source, author = 0) => {
       if (block === null || block === undefined) return null;
-      const before = met.get(author);
-      if (before !== undefined && isOfShape(block, before.pieces, source) && isThere(before)) {
-        return BigInt(before.key);
-      }
-      const { shape, values } = toShape(block, source);
-      const key = known.get(shape) ?? keyOf(shape);
-      known.set(shape, key);
-      if (values.length > 0) return [key, ...values].join('\n');
-      if (met.size >= MAX_MET) met.clear();
-      met.set(author, { key, shape, pieces: piecesOf(shape) });
-      // A number would be stored as a fraction, in eight bytes.
-      return BigInt(key);
+      const { place, values } = shapeOf(block, source, author);
+      const key = (keys[place] ??= keyOf(shapes[place] ?? ''));
+      return toStoredHeaders(key, values);
     };
   }
 

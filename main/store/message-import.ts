@@ -1,32 +1,38 @@
 /**
- * Owns: taking many messages in at once. Called by: messenger-tables.ts. Calls: message-keys.ts, search-index.ts,
- * header-shapes.ts, SQLite.
+ * Owns: taking many messages in at once. Called by: messenger-tables.ts. Calls: message-preparing.ts, message-keys.ts,
+ * search-index.ts, header-shapes.ts, SQLite.
  *
  * The same as messages.ts does for one; what is looked up there for each is looked up here for all of them together.
  */
 import type { ConversationId } from '../../shared/domain/ids.ts';
-import type { ExportedChange } from './change-columns.ts';
+import { conversationProcedures, type ConversationToOpen } from './conversations.ts';
 import type { Database } from './database.ts';
-import { groupMessages } from './groups.ts';
-import { headerKeeper } from './header-shapes.ts';
+import { groupMessages, groupProcedures } from './groups.ts';
+import { shapeKeys, toStoredHeaders } from './header-shapes.ts';
 import { changeKeeper, replyKeeper } from './message-changes.ts';
+import { messagePositions, packId, SAME_AS_WIRE, unpackId, type PackedId } from './message-keys.ts';
 import {
-  messagePositions,
-  packId,
-  positionOfPlaceId,
-  SAME_AS_WIRE,
-  unpackId,
-  wireKey,
-  type PackedId,
-} from './message-keys.ts';
-import { FILE, IN, OUT, stateNumber, TEXT } from './message-rows.ts';
-import type { NewMessage } from './messages.ts';
+  ID_OF_PLACE,
+  ID_OF_WIRE,
+  messagePreparer,
+  type ImportedMessage,
+  type PreparedMessages,
+} from './message-preparing.ts';
+import { IN } from './message-rows.ts';
 import type { SearchIndex } from './search-index.ts';
 import { transferProcedures } from './transfers.ts';
 
-/** A message that is taken in, with what has happened to it already. */
-export interface ImportedMessage extends NewMessage {
-  readonly changes?: readonly ExportedChange[] | undefined;
+/** A conversation of an export. */
+export interface ImportedConversation extends ConversationToOpen {
+  /** How messages name it. */
+  readonly exportedId: ConversationId;
+  readonly isGroup: boolean;
+}
+
+/** A part of an import, with the conversations that it names or brings along; those that it does not have are ours. */
+export interface PreparedImport {
+  readonly conversations: readonly ImportedConversation[];
+  readonly messages: PreparedMessages;
 }
 
 /** A message with that id on the wire; `hasItsId`: its own id is the same. */
@@ -48,7 +54,10 @@ interface KnownRow {
 export function importProcedures(database: Database, index: Pick<SearchIndex, 'openBatch'>) {
   const transfers = transferProcedures(database);
   const positionOf = messagePositions(database);
-  const headers = headerKeeper(database);
+  const keyOfShape = shapeKeys(database);
+  const { openConversation } = conversationProcedures(database);
+  const { updateGroup } = groupProcedures(database);
+  const prepare = messagePreparer();
   const putGroup = groupMessages(database);
   const keepReply = replyKeeper(database);
   const keepChanges = changeKeeper(database);
@@ -83,99 +92,104 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
     return known;
   }
 
-  /** Looks up each conversation once. */
-  function conversationKeys(): (id: ConversationId) => number {
-    const keys = new Map<ConversationId, number>();
-    return (id) => {
-      let key = keys.get(id);
-      if (key === undefined) {
-        key = conversationKey.get(id)?.key;
-        if (key === undefined) throw new Error(`no conversation ${id}`);
-        keys.set(id, key);
-      }
-      return key;
-    };
+  function keyOfConversation(id: ConversationId): number {
+    const key = conversationKey.get(id)?.key;
+    if (key === undefined) throw new Error(`no conversation ${id}`);
+    return key;
   }
 
-  function takeIn(input: readonly ImportedMessage[]): number {
-    const wireKeys = Int32Array.from(input, ({ wireId }) => wireKey(wireId));
+  /** Opens a conversation of an export, or finds ours. Returns its number. */
+  function open(from: ImportedConversation): number {
+    const { conversation } = openConversation(from);
+    // The server is asked whether it is still one of ours when somebody joins it again.
+    if (from.isGroup && conversation.kind !== 'group') {
+      updateGroup({ conversationId: conversation.id, membership: 'left' });
+    }
+    return keyOfConversation(conversation.id);
+  }
+
+  function takeIn({ conversations, messages: input }: PreparedImport): number {
+    const opened = new Map(conversations.map((from) => [from.exportedId, open(from)]));
+    const { wireKeys, wireIds, texts, sentAtMs, storedAtMs, shapes, shape, rare } = input;
     const known = findKnown(wireKeys);
-    const keyOf = conversationKeys();
+    const keys = input.conversations.map((id) => opened.get(id) ?? keyOfConversation(id));
+    // A transaction that was undone has taken its shapes with it: each is looked for in every part.
+    const keysOfShapes = shapes.map(keyOfShape);
     let hasOwnIds = anyOwnId.get()?.there === 1;
     const newest = new Map<number, number>();
-    const keepHeaders = headers.openBatch();
     const batch = index.openBatch();
     let added = 0;
 
     /** What stands in the column of the own id: another message may have it. */
-    const ownId = ({ id, wireId }: NewMessage, others: Known | undefined): PackedId | bigint | null => {
-      if (id === undefined || positionOfPlaceId(id) !== undefined) return null;
-      if (id === wireId && some(others, ({ hasItsId }) => hasItsId)) return null;
+    const ownId = (at: number, wireId: string, others: Known | undefined): PackedId | bigint | null => {
+      const kind = input.ids[at];
+      if (kind === ID_OF_PLACE) return null;
+      const isOfWire = kind === ID_OF_WIRE;
+      if (isOfWire && some(others, ({ hasItsId }) => hasItsId)) return null;
+      const id = isOfWire ? wireId : (rare.get(at)?.id ?? '');
       // Who has it as his id on the wire is known; ids of another kind are rare.
-      if ((id !== wireId || hasOwnIds) && positionOf(id) !== undefined) return null;
-      hasOwnIds ||= id !== wireId;
+      if ((!isOfWire || hasOwnIds) && positionOf(id) !== undefined) return null;
+      hasOwnIds ||= !isOfWire;
       // A plain number would be stored as a fraction, in eight bytes.
-      return id === wireId ? BigInt(SAME_AS_WIRE) : packId(id);
+      return isOfWire ? BigInt(SAME_AS_WIRE) : packId(id);
     };
 
-    for (const [at, message] of input.entries()) {
-      const conversation = keyOf(message.conversationId);
-      const direction = message.direction === 'in' ? IN : OUT;
-      const others = known.get(message.wireId);
+    for (const [at, wireId] of wireIds.entries()) {
+      const conversation = keys[input.conversation[at] ?? 0] ?? 0;
+      const direction = input.direction[at] ?? IN;
+      const others = known.get(wireId);
       if (some(others, (one) => one.conversation === conversation && one.direction === direction)) continue;
-      const id = ownId(message, others);
-      known.set(message.wireId, {
-        conversation,
-        direction,
-        hasItsId: typeof id === 'bigint',
-        next: others,
-      });
-      const { group, file, text, sentAtMs, storedAtMs } = message;
+      const id = ownId(at, wireId, others);
+      known.set(wireId, { conversation, direction, hasItsId: typeof id === 'bigint', next: others });
+      const [sentMs = 0, storedMs = 0, place = -1] = [sentAtMs[at], storedAtMs[at], shape[at]];
       const { lastInsertRowid } = insert.run(
         conversation,
         direction,
-        stateNumber(message.state, message.displayReportWanted),
-        file === undefined ? TEXT : FILE,
+        input.state[at],
+        input.kind[at],
         wireKeys[at],
-        packId(message.wireId),
+        packId(wireId),
         id,
-        text,
-        sentAtMs,
-        storedAtMs - sentAtMs,
-        keepHeaders(message.headers, message, 2 * conversation + direction),
+        texts[at],
+        sentMs,
+        storedMs - sentMs,
+        place < 0 ? null : toStoredHeaders(keysOfShapes[place] ?? 0, input.openValues.get(at) ?? []),
       );
       const position = Number(lastInsertRowid);
-      const person = putGroup(position, conversation, group);
-      if (message.replyTo !== undefined) keepReply(position, conversation, message.replyTo);
-      if (message.changes !== undefined) keepChanges(position, conversation, message.changes);
+      const parts = rare.get(at);
+      const person = putGroup(position, conversation, parts?.group);
+      if (parts?.replyTo !== undefined) keepReply(position, conversation, parts.replyTo);
+      if (parts?.changes !== undefined) keepChanges(position, conversation, parts.changes);
       // What has happened is shown, and neither searched nor counted.
-      if ((group?.notice ?? null) === null) {
-        const isFile = file !== undefined;
-        batch.insert({
+      if ((parts?.group?.notice ?? null) === null) {
+        batch.insertPrepared({
           position,
           conversation,
-          direction: message.direction,
-          text,
-          sentAtMs,
+          direction: direction === IN ? 'in' : 'out',
           person,
-          isFile,
+          words: input.words.subarray(at === 0 ? 0 : input.wordsEnd[at - 1], input.wordsEnd[at]),
+          day: input.days[at] ?? 0,
         });
       }
-      if (file !== undefined) transfers.insertTransfer({ position, transfer: file });
+      if (parts?.file !== undefined) transfers.insertTransfer({ position, transfer: parts.file });
       added += 1;
-      newest.set(conversation, Math.max(newest.get(conversation) ?? 0, storedAtMs));
+      newest.set(conversation, Math.max(newest.get(conversation) ?? 0, storedMs));
     }
     batch.flush();
     for (const [conversation, newestMs] of newest) touch.run(newestMs, conversation);
     return added;
   }
   const takeInAlone = database.transaction(takeIn);
+  const importPrepared = (input: PreparedImport): number =>
+    // A savepoint for each part of a longer import would make a piece of index of its own for each.
+    database.inTransaction ? takeIn(input) : takeInAlone(input);
 
   return {
     /** Takes many in, in one commit. Returns how many were new. */
     importMessages: (input: readonly ImportedMessage[]): number =>
-      // A savepoint for each part of a longer import would make a piece of index of its own for each.
-      database.inTransaction ? takeIn(input) : takeInAlone(input),
+      importPrepared({ conversations: [], messages: prepare(input) }),
+    /** The same, made ready by another thread. */
+    importPrepared,
   };
 }
 

@@ -42,9 +42,35 @@ interface BacklogRow {
 const MAX_INDEXED_CHARS = 256 * 1024;
 const DAY_MS = 86_400_000;
 
+/** Within a quarter of an hour (UTC) no zone has two offsets; messages come in order, so the last one is at hand. */
+const QUARTER_MS = 900_000;
+let lastQuarter = { number: Number.NaN, offsetMs: 0 };
+
 /** The local day of a time, counted from 1970. */
 export function dayOf(ms: number): number {
-  return Math.floor((ms - new Date(ms).getTimezoneOffset() * 60_000) / DAY_MS);
+  const number = Math.floor(ms / QUARTER_MS);
+  if (number !== lastQuarter.number) {
+    lastQuarter = { number, offsetMs: new Date(ms).getTimezoneOffset() * 60_000 };
+  }
+  return Math.floor((ms - lastQuarter.offsetMs) / DAY_MS);
+}
+
+/** What the index has of a message that its text and itself tell; the labels of conversation and person stand before it. */
+export function wordsOf({
+  text,
+  sentAtMs,
+  direction,
+  isFile,
+}: Pick<IndexedMessage, 'text' | 'sentAtMs' | 'direction' | 'isFile'>): string {
+  let marks = `${directionLabel(direction)} ${timeLabels(sentAtMs)}`;
+  for (const trait of traitsOf(text, isFile)) marks += ` ${traitLabel(trait)}`;
+  return `${marks}${toIndexText(text.slice(0, MAX_INDEXED_CHARS))}`;
+}
+
+/** The labels of numbers that only this history knows. */
+function labelsOf(conversation: number, person: number | null | undefined): string {
+  const label = conversationLabel(conversation);
+  return person === null || person === undefined ? label : `${label} ${personLabel(person)}`;
 }
 
 interface DayCount {
@@ -53,10 +79,21 @@ interface DayCount {
   outgoing: number;
 }
 
+/** A message whose words are there already. */
+export interface PreparedForIndex extends Pick<
+  IndexedMessage,
+  'position' | 'conversation' | 'direction' | 'person'
+> {
+  readonly words: Uint8Array;
+  readonly day: number;
+}
+
 /** Messages on their way into the index. */
 export interface IndexBatch {
   /** A new one, or one that was removed and has changed. */
   insert(message: IndexedMessage): void;
+  /** The same with {@link wordsOf} in UTF-8 and its local day. */
+  insertPrepared(message: PreparedForIndex): void;
   /** One that has waited for it; it may be counted already. */
   takeIn(message: IndexedMessage): void;
   /** Takes a message out again; as it was put in. */
@@ -64,10 +101,25 @@ export interface IndexBatch {
   flush(): void;
 }
 
+/** Used again for each message: the driver copies what it is given. */
+let joined = Buffer.allocUnsafeSlow(8 * 1024);
+
+function joinBytes(before: Uint8Array, words: Uint8Array, behind: string): Uint8Array {
+  const needed = before.length + words.length + behind.length * 3;
+  if (needed > joined.length) joined = Buffer.allocUnsafeSlow(2 * needed);
+  joined.set(before);
+  joined.set(words, before.length);
+  let end = before.length + words.length;
+  if (behind !== '') end += joined.write(behind, end);
+  return joined.subarray(0, end);
+}
+
 export function searchIndexProcedures(database: Database) {
   // One row a statement, here and wherever messages come in: with several rows SQLite begins a savepoint, for which FTS5
   // closes the piece of its index that it is about to fill.
-  const insert = database.prepare<[number, string]>('INSERT INTO message_words (rowid, words) VALUES (?, ?)');
+  const insert = database.prepare<[number, string | Uint8Array]>(
+    'INSERT INTO message_words (rowid, words) VALUES (?, ?)',
+  );
   // A table without content is told what stood in it.
   const remove = database.prepare<[number, string]>(
     "INSERT INTO message_words (message_words, rowid, words) VALUES ('delete', ?, ?)",
@@ -92,20 +144,19 @@ export function searchIndexProcedures(database: Database) {
      WHERE m.position < ? ORDER BY m.position DESC LIMIT ?`,
   );
 
-  function wordsOf(message: IndexedMessage): string {
-    const { person = null } = message;
-    let marks = `${conversationLabel(message.conversation)} ${directionLabel(message.direction)} ${timeLabels(message.sentAtMs)}`;
-    if (person !== null) marks += ` ${personLabel(person)}`;
-    for (const trait of traitsOf(message.text, message.isFile)) marks += ` ${traitLabel(trait)}`;
-    return `${marks}${toIndexText(message.text.slice(0, MAX_INDEXED_CHARS))}`;
-  }
+  const allWordsOf = (message: IndexedMessage): string =>
+    `${labelsOf(message.conversation, message.person)} ${wordsOf(message)}`;
 
   /** Takes messages in, in one transaction: what they share is looked up and counted once. Ends with `flush`. */
   function openBatch(): IndexBatch {
     const days = new Map<number, Map<number, DayCount>>();
+    const labelBytes = new Map<number, Buffer>();
     const waiting = backlog.get() ?? { below: 0, uncounted_below: 0 };
-    const count = ({ conversation, position, sentAtMs, direction }: IndexedMessage, by: 1 | -1): void => {
-      const day = dayOf(sentAtMs);
+    const count = (
+      { conversation, position, direction }: Pick<IndexedMessage, 'conversation' | 'position' | 'direction'>,
+      day: number,
+      by: 1 | -1,
+    ): void => {
       const ofDay = days.get(day) ?? new Map<number, DayCount>();
       days.set(day, ofDay);
       let counts = ofDay.get(conversation);
@@ -119,17 +170,31 @@ export function searchIndexProcedures(database: Database) {
     return {
       insert: (message) => {
         // One that has changed before it was taken in comes with the others.
-        if (message.position >= waiting.below) insert.run(message.position, wordsOf(message));
-        if (message.position >= waiting.uncounted_below) count(message, 1);
+        if (message.position >= waiting.below) insert.run(message.position, allWordsOf(message));
+        if (message.position >= waiting.uncounted_below) count(message, dayOf(message.sentAtMs), 1);
+      },
+      insertPrepared: (message) => {
+        const { position, conversation, person, words } = message;
+        if (position >= waiting.below) {
+          let labels = labelBytes.get(conversation);
+          if (labels === undefined) {
+            labels = Buffer.from(`${labelsOf(conversation, null)} `);
+            labelBytes.set(conversation, labels);
+          }
+          const behind = person === null || person === undefined ? '' : ` ${personLabel(person)}`;
+          // FTS5 reads the bytes as the text that they are.
+          insert.run(position, joinBytes(labels, words, behind));
+        }
+        if (position >= waiting.uncounted_below) count(message, message.day, 1);
       },
       takeIn: (message) => {
-        insert.run(message.position, wordsOf(message));
-        if (message.position < waiting.uncounted_below) count(message, 1);
+        insert.run(message.position, allWordsOf(message));
+        if (message.position < waiting.uncounted_below) count(message, dayOf(message.sentAtMs), 1);
       },
       remove: (message) => {
         // What has not been taken in yet does not stand there, and may not be counted either.
-        if (message.position >= waiting.below) remove.run(message.position, wordsOf(message));
-        if (message.position >= waiting.uncounted_below) count(message, -1);
+        if (message.position >= waiting.below) remove.run(message.position, allWordsOf(message));
+        if (message.position >= waiting.uncounted_below) count(message, dayOf(message.sentAtMs), -1);
       },
       flush: () => {
         for (const [day, ofDay] of days) {

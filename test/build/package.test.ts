@@ -159,7 +159,7 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('holds the built program and window, and no sources', () => {
-    for (const path of ['main.js', 'preload.cjs', 'store-worker.js']) {
+    for (const path of ['main.js', 'preload.cjs', 'store-worker.js', 'import-thread.js']) {
       expect(files).toContain(`/out/hosts/electron/${path}`);
     }
     expect(files).toContain('/out/renderer/index.html');

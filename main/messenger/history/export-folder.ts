@@ -5,7 +5,6 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
-import { createInterface } from 'node:readline';
 import * as v from 'valibot';
 import { filesOnDisk, type Attachments } from './attachments.ts';
 import { ExportError } from './export-error.ts';
@@ -21,6 +20,9 @@ import {
   type ExportLine,
   type Manifest,
 } from './export-format.ts';
+
+/** Of a file that is none of ours one line may be all of it. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
 /** A folder. */
 export class FolderSource implements AsyncDisposable {
@@ -58,11 +60,9 @@ export class FolderSource implements AsyncDisposable {
     if (lastChain === null) {
       throw new ExportError(`An export as ${format} is for people to read; take one in JSON Lines in.`);
     }
-    const input = createReadStream(join(this.#folder, LINES_FILE));
-    const lines = createInterface({ input, crlfDelay: Infinity });
     let chain = FIRST_CHAIN;
     let number = 0;
-    for await (const written of lines) {
+    for await (const written of linesOf(join(this.#folder, LINES_FILE))) {
       number += 1;
       const wrong = (what: string): ExportError => new ExportError(`${LINES_FILE}, line ${number}: ${what}`);
       const parts = splitLine(written);
@@ -93,6 +93,29 @@ export class FolderSource implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // A folder is nothing that could be left open.
   }
+}
+
+const LINE_FEED = 0x0a;
+const READ_BYTES = 256 * 1024;
+
+/** The lines of a file, of either kind of end: looked for in its bytes, which takes half the time. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let begun: Buffer = Buffer.alloc(0);
+  for await (const read of createReadStream(path, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>) {
+    const bytes = begun.length === 0 ? read : Buffer.concat([begun, read]);
+    let start = 0;
+    for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, start)) {
+      yield withoutReturn(bytes.toString('utf8', start, end));
+      start = end + 1;
+    }
+    begun = bytes.subarray(start);
+    if (begun.length > MAX_LINE_BYTES) throw new ExportError(`${path}: a line is longer than any of ours`);
+  }
+  if (begun.length > 0) yield withoutReturn(begun.toString('utf8'));
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line;
 }
 
 function parseLine(text: string, wrong: (what: string) => ExportError): ExportLine {

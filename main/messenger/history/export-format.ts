@@ -6,7 +6,7 @@
  * before (64 zeros at the first) and the line without its chain. So no line can be changed, left out or put elsewhere
  * without all that follow being wrong, and the manifest has the last one.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as v from 'valibot';
 import { messageGroupSchema } from '../../../shared/domain/group.ts';
@@ -107,18 +107,18 @@ export type Manifest = v.InferOutput<typeof manifestSchema>;
 
 /** What a manifest says about a file. Rejects with the error of the system. */
 export async function hashFile(path: string): Promise<{ bytes: number; sha256: string }> {
-  const hash = createHash('sha256');
+  const sum = createHash('sha256');
   let bytes = 0;
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
+    sum.update(chunk);
     bytes += chunk.length;
   }
-  return { bytes, sha256: hash.digest('hex') };
+  return { bytes, sha256: sum.digest('hex') };
 }
 
 /** The chain of a line whose text, without its chain, is this. */
 export function nextChain(chain: string, text: string): string {
-  return createHash('sha256').update(chain).update(text).digest('hex');
+  return hash('sha256', chain + text, 'hex');
 }
 
 /** A line as it is written, and its chain. */

@@ -11,6 +11,7 @@ import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportArchive } from '../../../main/messenger/history/archive-export.ts';
 import { exportHistory } from '../../../main/messenger/history/export.ts';
+import { importHistory } from '../../../main/messenger/history/import.ts';
 import { openDatabase } from '../../../main/store/database.ts';
 import { messengerProcedures, type MessengerProcedures } from '../../../main/store/messenger-tables.ts';
 import { messengerMigrations } from '../../../main/store/migrations/messenger.ts';
@@ -93,7 +94,7 @@ export async function measureHistory(folder: string, messages: number, keep = fo
   const rawInserts = await measureRawInserts(folder, corpus, KEY);
   const figures: Figure[] = [
     {
-      name: 'import, with index',
+      name: "import, with index: the store's thread",
       unit: 'messages/s',
       p50: perSecond,
       ratio: { of: 'raw rows and words', value: perSecond / rawInserts.bulkPerSecond },
@@ -162,6 +163,18 @@ function rawTimes(
   return rawMs;
 }
 
+/** From the folder of an export to the disk, into a new history: messages a second. */
+async function measureImport(folder: string, from: string): Promise<number> {
+  const path = join(folder, 'imported.sqlite');
+  const store = await Store.open(path, { key: KEY });
+  const began = performance.now();
+  const { added } = await importHistory({ store, from, filesFolder: join(folder, 'files') });
+  const spentMs = performance.now() - began;
+  await store[Symbol.asyncDispose]();
+  rmSync(path);
+  return (added / spentMs) * 1_000;
+}
+
 async function measureExports(folder: string, path: string, textBytes: number): Promise<Figure[]> {
   await using store = await Store.open(path, { key: KEY });
   const rate = (count: number, began: number) => (count / (performance.now() - began)) * 1_000;
@@ -169,6 +182,7 @@ async function measureExports(folder: string, path: string, textBytes: number): 
   const target = join(folder, 'export');
   const { counts } = await exportHistory({ store, folder: target, format: 'jsonl', program: 'bench' });
   const lines = rate(counts.messages, began);
+  const imported = await measureImport(folder, target);
   rmSync(target, { recursive: true });
   began = performance.now();
   const archive = join(folder, 'bench.parley');
@@ -178,6 +192,7 @@ async function measureExports(folder: string, path: string, textBytes: number): 
   rmSync(archive);
   return [
     { name: 'export as JSON Lines', unit: 'messages/s', p50: lines },
+    { name: 'import of JSON Lines, checked and with index', unit: 'messages/s', p50: imported },
     { name: 'export as an archive, with index', unit: 'messages/s', p50: archived },
     { name: 'archive, bytes a byte of text', unit: '×', p50: size / textBytes },
   ];
