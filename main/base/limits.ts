@@ -471,8 +471,6 @@ export const IPC_LIMITS = {
   maxHandedInMemoryBytes: 64 * 1024 * 1024,
   /** Files of an export that a window without dialogs hands in to be taken in. */
   maxStagedFiles: 20_000,
-  /** Messages of a search that are exported, the newest: they are read one by one. */
-  maxExportedHits: 1_000,
   /** How often a window hears how far an export or import is. */
   jobProgressMs: 200,
   /** Bytes waiting in a WebSocket whose reader is slow; then it is closed and has to resynchronise. */

@@ -22,11 +22,10 @@ import {
   type ArchiveSelection,
 } from './history/archive-export.ts';
 import type { Attachments } from './history/attachments.ts';
-import { exportHistory } from './history/export.ts';
+import { exportHistory, isUnfinished, PART_FILE } from './history/export.ts';
 import { ExportError } from './history/export-error.ts';
 import { FILES_FOLDER, LINES_FILE, MANIFEST_FILE, type Manifest } from './history/export-format.ts';
 import { importHistory } from './history/import.ts';
-import { exportFound } from './search-export.ts';
 import type { FileDesktop } from './transfer-commands.ts';
 
 export interface HistoryJobsOptions {
@@ -66,8 +65,6 @@ interface ImportPlan {
   readonly passphrase: string | undefined;
 }
 
-/** Noted by an export in its folder until it is finished. */
-const UNFINISHED_FILE = 'export.part.json';
 const ARCHIVE_END = '.parley';
 /** What the window calls an archive that it hands in. */
 const STAGED_ARCHIVE = 'archive.parley';
@@ -175,7 +172,7 @@ export class HistoryJobs implements AsyncDisposable {
     }
     const { folder, state } = this.#job;
     if (isArchive(folder)) await desktop.reveal(state === 'done' ? folder : unfinishedArchive(folder));
-    else await desktop.reveal(join(folder, state === 'done' ? MANIFEST_FILE : UNFINISHED_FILE));
+    else await desktop.reveal(join(folder, state === 'done' ? MANIFEST_FILE : PART_FILE));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -239,7 +236,7 @@ export class HistoryJobs implements AsyncDisposable {
   }
 
   async #export(plan: ExportPlan): Promise<Partial<HistoryJob>> {
-    const { conversationId, folder, format, search } = plan;
+    const { folder, format, search } = plan;
     const { store, program, attachments } = this.#options;
     const common = {
       store,
@@ -255,24 +252,22 @@ export class HistoryJobs implements AsyncDisposable {
       const { passphrase } = plan;
       await mkdir(dirname(folder), { recursive: true });
       manifest = await exportArchive({ ...common, path: folder, passphrase, selection: selectionOf(plan) });
-    } else if (search !== undefined) {
-      manifest = await exportFound({ ...common, folder, format, text: search, conversationId });
     } else {
       await mkdir(folder, { recursive: true });
-      manifest = await exportHistory({ ...common, folder, format, conversations });
+      manifest = await exportHistory({ ...common, folder, format, search, conversations });
     }
     const { messages, files } = manifest.counts;
     return { conversations: manifest.counts.conversations, messages, files };
   }
 
-  /** Which are written; tells how many messages they have. What a search finds nobody knows before. */
+  /** Which are written; tells how many messages they have. How many a search finds nobody knows before. */
   async #conversationsOf({ conversationId, search }: ExportPlan): Promise<ConversationId[]> {
     const { store } = this.#options;
-    if (search !== undefined) return [];
     const conversations =
       conversationId === undefined
         ? (await store.call('selectConversations', null)).map(({ id }) => id)
         : [conversationId];
+    if (search !== undefined) return conversations;
     let total = 0;
     for (const id of conversations) {
       this.#abort.signal.throwIfAborted();
@@ -361,7 +356,7 @@ async function unfinishedIn(chosen: string, wish: ExportWish): Promise<string | 
   if (wish.format === 'parley') {
     return wish.passphrase === undefined ? unfinishedArchiveIn(chosen, selectionOf(wish)) : undefined;
   }
-  return wish.search === undefined && (await exists(join(chosen, UNFINISHED_FILE))) ? chosen : undefined;
+  return (await isUnfinished(chosen, wish.search ?? null)) ? chosen : undefined;
 }
 
 function failureCode(error: unknown): NonNullable<HistoryJob['failure']>['code'] {

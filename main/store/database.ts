@@ -90,7 +90,7 @@ let driver: Driver | undefined;
 const PLAIN_HEADER = 'SQLite format 3\0';
 const PAGE_BYTES = 8_192;
 /** What of a file is kept decrypted: the list of a thousand conversations touches two pages for each. */
-const CACHE_KB = 32_000;
+const CACHE_KB = 64_000;
 
 /** Three numbers that never change, which the encryption leaves as they are, and where. */
 const FIXED_HEADER = Buffer.from([0x40, 0x20, 0x20]);

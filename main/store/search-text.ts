@@ -15,7 +15,9 @@ const UNSPACED_CLASS =
   '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Bopomofo}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}\\u30fc';
 /** A letter or digit of a script that writes spaces. */
 const WORD_CHARACTER = `(?:(?![${UNSPACED_CLASS}])[\\p{L}\\p{N}])`;
-const RUNS = new RegExp(`([${UNSPACED_CLASS}]+)|(${WORD_CHARACTER}+)`, 'gu');
+/** A run of unspaced characters, or (second group) a word; flags `gu`. */
+export const RUNS_PATTERN = `([${UNSPACED_CLASS}]+)|(${WORD_CHARACTER}+)`;
+const RUNS = new RegExp(RUNS_PATTERN, 'gu');
 const MARKS = /\p{M}+/gu;
 /** Marks and labels of the index are of these; no text may be. */
 const PRIVATE_USE = /[\ue000-\uf8ff]/g;

@@ -41,6 +41,8 @@ const MAX_CANDIDATES = 50_000;
 const MAX_SEARCH_MS = 250;
 /** Before words with a long beginning are gathered, so many messages are looked at that have a word with a shorter one. */
 const MAX_LOOSE_CANDIDATES = 200;
+/** For one page of everything that is found: whoever asks for something else waits for no more than these. */
+const MAX_PAGE_CANDIDATES = 1_000;
 /** Looks at the clock once in so many candidates. */
 const CLOCK_STRIDE = 64;
 
@@ -81,6 +83,15 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
     `SELECT m.position, m.conversation, m.kind, m.sent_at_ms, m.text
      FROM message_words CROSS JOIN messages m ON m.position = message_words.rowid
      WHERE message_words MATCH ? ORDER BY message_words.rowid DESC`,
+  );
+  const findFrom = database.prepare<[string, number, number], Candidate>(
+    `SELECT m.position, m.conversation, m.kind, m.sent_at_ms, m.text
+     FROM message_words CROSS JOIN messages m ON m.position = message_words.rowid
+     WHERE message_words MATCH ? AND message_words.rowid > ? AND message_words.rowid <= ? ORDER BY message_words.rowid`,
+  );
+  const unreadFrom = database.prepare<[number, number], Candidate>(
+    `SELECT position, conversation, kind, sent_at_ms, text FROM messages
+     WHERE state >= ${UNREAD} AND position > ? AND position <= ? ORDER BY position`,
   );
   const unread = database.prepare<[], Candidate>(
     `SELECT position, conversation, kind, sent_at_ms, text FROM messages
@@ -192,6 +203,35 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
     shownAt = count;
   }
 
+  /** What the index alone does not know of a message: its time to the millisecond, labels that several share, phrases. */
+  function tester(query: SearchQuery, frame: Frame, isLoose: boolean): (row: Candidate) => boolean {
+    const { sinceMs = Number.MIN_SAFE_INTEGER, untilMs = Number.MAX_SAFE_INTEGER } = query;
+    const isMatch = isLoose || query.unread || needsText(query) ? matcherOf(query) : undefined;
+    return (row) =>
+      row.sent_at_ms >= sinceMs &&
+      row.sent_at_ms < untilMs &&
+      frame.conversations?.has(row.conversation) !== false &&
+      (frame.authors === undefined || isBy(row, frame.authors)) &&
+      isMatch?.(row.text) !== false;
+  }
+
+  function* candidatesFrom(
+    query: SearchQuery,
+    frame: Frame,
+    after: number,
+    upTo: number,
+  ): Generator<Candidate> {
+    if (query.unread) {
+      for (const row of unreadFrom.iterate(after, upTo)) {
+        if (query.has.every((trait) => hasTrait(row, trait))) yield row;
+      }
+      return;
+    }
+    // Never gathered: each page would gather all of them again.
+    const match = toMatchQuery(query, frame.labels, true);
+    if (match !== undefined) yield* findFrom.iterate(match, after, upTo);
+  }
+
   interface Sought {
     readonly query: SearchQuery;
     readonly frame: Frame;
@@ -206,18 +246,14 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
     isLoose: boolean,
     most: number,
   ): { found: FoundMessage[]; isWhole: boolean } {
-    const { sinceMs = Number.MIN_SAFE_INTEGER, untilMs = Number.MAX_SAFE_INTEGER } = query;
-    const isMatch = isLoose || query.unread || needsText(query) ? matcherOf(query) : undefined;
+    const isMatch = tester(query, frame, isLoose);
     const found: FoundMessage[] = [];
     let count = 0;
     for (const row of candidates(query, frame, isLoose)) {
       count += 1;
       if (count > most) return { found, isWhole: false };
       if (count % CLOCK_STRIDE === 0 && isOver()) return { found, isWhole: true };
-      if (row.sent_at_ms < sinceMs || row.sent_at_ms >= untilMs) continue;
-      if (frame.conversations?.has(row.conversation) === false) continue;
-      if (frame.authors !== undefined && !isBy(row, frame.authors)) continue;
-      if (isMatch?.(row.text) === false) continue;
+      if (!isMatch(row)) continue;
       const conversation = conversationOf(row.conversation);
       const message = whole.get(row.position);
       if (conversation !== null && message !== undefined) {
@@ -229,6 +265,32 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
   }
 
   return {
+    /**
+     * Where everything is that a search finds, oldest first, page by page: behind `after`, up to `upTo`. `last`: where the
+     * next page begins; null at the end. A page may be empty: only so many messages are looked at for one.
+     */
+    selectFoundPage(input: {
+      text: string;
+      conversationId?: ConversationId | undefined;
+      after: number;
+      upTo: number;
+      limit: number;
+    }): { positions: number[]; last: number | null } {
+      const { after, upTo, limit } = input;
+      const query = parseSearchQuery(input.text);
+      const frame = frameOf(query, input.conversationId);
+      if (frame === undefined) return { positions: [], last: null };
+      const isMatch = tester(query, frame, true);
+      const positions: number[] = [];
+      let count = 0;
+      for (const row of candidatesFrom(query, frame, after, upTo)) {
+        count += 1;
+        if (isMatch(row)) positions.push(row.position);
+        if (positions.length >= limit || count >= MAX_PAGE_CANDIDATES)
+          return { positions, last: row.position };
+      }
+      return { positions, last: null };
+    },
     /** Newest first. */
     searchMessages(input: {
       text: string;

@@ -152,15 +152,46 @@ it('an export is stopped, nothing else runs beside it, and it goes on to the end
 
 it('what a search finds is exported with its conversations, as lines that can be checked and taken in, or as a page', async () => {
   const found = (await ended(() => jobs.export({ format: 'jsonl', search: '7' }))).at(-1);
-  expect(found).toMatchObject({ state: 'done', conversations: 3, messages: 3, total: 3 });
+  expect(found).toMatchObject({ state: 'done', conversations: 3, messages: 3 });
   const { manifest, problems } = await verifyExport(found?.folder ?? '');
   expect([problems, manifest.counts.messages]).toEqual([[], 3]);
   await stageFolder(found?.folder ?? '');
   expect((await ended(() => jobs.import(true))).at(-1)).toMatchObject({ messages: 3, added: 0 });
   const one = await ended(() => jobs.export({ format: 'html', search: 'tom', conversationId: withTom }));
-  const page = await readFile(join(one.at(-1)?.folder ?? '', 'index.html'), 'utf8');
+  expect(one.at(-1)).toMatchObject({ state: 'done', conversations: 1, messages: 20 });
+  const page = await readFile(join(one.at(-1)?.folder ?? '', '0001 tom.html'), 'utf8');
   expect(page.match(/class="m in"/g)).toHaveLength(20);
   expect(page.indexOf('tom 0<')).toBeLessThan(page.indexOf('tom 19<'));
+});
+
+it('all that a search finds is exported, and what was stopped goes on when its folder is chosen again', async () => {
+  const messages = Array.from({ length: 1_500 }, (_, nth) => ({
+    conversationId: withTom,
+    direction: 'in' as const,
+    wireId: `many-${nth}`,
+    text: `harbour ${nth}`,
+    sentAtMs: nth,
+    storedAtMs: nth,
+    state: 'read' as const,
+    displayReportWanted: false,
+  }));
+  await fixture.store.call('importMessages', messages);
+  const stopped = await ended(async () => {
+    await jobs.export({ format: 'jsonl', search: 'harbour' });
+    await jobs.stop();
+  });
+  expect(stopped.at(-1)).toMatchObject({ state: 'stopped' });
+  const place = stopped.at(-1)?.folder ?? '';
+  await jobs[Symbol.asyncDispose]();
+  jobs = create(true);
+  choice = place;
+  const done = (await ended(() => jobs.export({ format: 'jsonl', search: 'harbour' }))).at(-1);
+  expect(done).toMatchObject({ state: 'done', folder: place, conversations: 1, messages: 1_500 });
+  const { manifest, problems } = await verifyExport(place);
+  expect([problems, manifest.counts.messages]).toEqual([[], 1_500]);
+  choice = profile;
+  const archive = (await ended(() => jobs.export({ format: 'parley', search: 'harbour' }))).at(-1);
+  expect(archive).toMatchObject({ state: 'done', conversations: 1, messages: 1_500 });
 });
 
 it('with a desktop the user is asked where, and may change his mind', async () => {

@@ -8,7 +8,6 @@ import { createHash } from 'node:crypto';
 import { access, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
-import { IPC_LIMITS } from '../../base/limits.ts';
 import { ArchiveWriter } from '../../store/archive-writer.ts';
 import type { PlacedMessage } from '../../store/archive-reading.ts';
 import { PIECE_BYTES } from '../../store/archive-tables.ts';
@@ -27,9 +26,10 @@ import {
   sessionLine,
 } from './export-parts.ts';
 import { archiveKeyOf, newArchiveKey } from './passphrase.ts';
+import { foundPage, hasFound, type FoundPage } from './found-messages.ts';
 import { ahead } from './read-ahead.ts';
 
-/** What goes into it: all, some conversations, or the newest thousand messages that a search finds. */
+/** What goes into it: all, some conversations, or what a search finds. */
 export type ArchiveSelection =
   | { readonly conversations: readonly ConversationId[] | null }
   | { readonly search: string; readonly conversationId: ConversationId | null };
@@ -55,8 +55,8 @@ interface Plan {
   readonly program: string;
   /** What is stored later is not part of it. */
   readonly upTo: number;
-  /** Of a search: what it has found. */
-  readonly positions: readonly number[] | null;
+  /** Of a search: the conversations in which it has found something. */
+  readonly found: readonly ConversationId[] | null;
 }
 
 interface Progress {
@@ -156,13 +156,15 @@ async function begin(
   writer: ArchiveWriter,
 ): Promise<{ plan: Plan; progress: Progress }> {
   const { store, selection, program, now = Date.now } = options;
-  const { wanted, positions } = await select(store, selection);
+  const selected = await select(store, selection);
+  const wanted = selected === null ? undefined : new Set(selected);
+  const isSearch = 'search' in selection;
   const plan: Plan = {
     selection,
     madeAt: new Date(now()).toISOString(),
     program,
     upTo: await store.call('selectNewestPosition', null),
-    positions,
+    found: isSearch ? selected : null,
   };
   const addressOf = await accountAddresses(store);
   const { add, chain } = chainOf(FIRST_CHAIN);
@@ -173,8 +175,7 @@ async function begin(
     if (wanted?.has(conversation.id) === false) continue;
     const account = addressOf(conversation.accountId);
     // What was found is not the course of a conversation.
-    const sessions =
-      positions === null ? await store.call('selectSessions', { conversationId: conversation.id }) : [];
+    const sessions = isSearch ? [] : await store.call('selectSessions', { conversationId: conversation.id });
     const isGroup = conversation.kind === 'group';
     const group = isGroup ? await store.call('selectGroup', { conversationId: conversation.id }) : null;
     conversations.push({ conversation, account, sessions, group });
@@ -194,26 +195,16 @@ async function begin(
   return { plan, progress };
 }
 
-/** Which conversations, null for all; of a search also which messages, oldest first. */
-async function select(
-  store: Store,
-  selection: ArchiveSelection,
-): Promise<{ wanted: ReadonlySet<ConversationId> | null; positions: number[] | null }> {
-  if (!('search' in selection)) {
-    const { conversations } = selection;
-    return { wanted: conversations === null ? null : new Set(conversations), positions: null };
-  }
+/** Which conversations; null for all. */
+async function select(store: Store, selection: ArchiveSelection): Promise<readonly ConversationId[] | null> {
+  if (!('search' in selection)) return selection.conversations;
   const { search: text, conversationId } = selection;
-  const limit = IPC_LIMITS.maxExportedHits;
-  const hits = await store.call('searchMessages', {
-    text,
-    limit,
-    ...(conversationId === null ? {} : { conversationId }),
-  });
-  return {
-    wanted: new Set(hits.map(({ conversation }) => conversation.id)),
-    positions: hits.map(({ message }) => message.position).sort((left, right) => left - right),
-  };
+  const found: ConversationId[] = [];
+  for (const { id } of await store.call('selectConversations', null)) {
+    if (conversationId !== null && conversationId !== id) continue;
+    if (await hasFound(store, text, id)) found.push(id);
+  }
+  return found;
 }
 
 async function* pagesOf(
@@ -221,15 +212,21 @@ async function* pagesOf(
   plan: Plan,
   { after: begun }: Progress,
 ): AsyncGenerator<PlacedMessage[]> {
-  const { selection, positions, upTo } = plan;
-  if (positions !== null) {
-    const left = positions.filter((position) => position > begun);
-    for (let from = 0; from < left.length; from += PAGE) {
-      yield await store.call('selectHistoryMessages', { positions: left.slice(from, from + PAGE) });
+  const { selection, found, upTo } = plan;
+  if ('search' in selection) {
+    const { search: text, conversationId } = selection;
+    const wanted = new Set(found);
+    for (let after: number | null = begun; after !== null;) {
+      const page: FoundPage = await foundPage(store, text, conversationId ?? undefined, { after, upTo });
+      const placed = await store.call('selectHistoryMessages', { positions: page.positions });
+      // What has been changed meanwhile may be found where nothing was.
+      const messages = placed.filter((one) => wanted.has(one.conversationId));
+      if (messages.length > 0) yield messages;
+      after = page.last;
     }
     return;
   }
-  const conversations = 'conversations' in selection ? (selection.conversations ?? undefined) : undefined;
+  const conversations = selection.conversations ?? undefined;
   for (let after: number | null = begun; after !== null;) {
     const page: Awaited<ReturnType<typeof readPage>> = await readPage(store, after, upTo, conversations);
     if (page.messages.length > 0) yield page.messages;

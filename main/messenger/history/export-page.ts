@@ -1,8 +1,10 @@
 /**
- * Owns: an exported conversation as a page for a browser, and as plain text. Called by: export.ts,
- * search-export.ts. Calls: notice-text.ts.
+ * Owns: an exported conversation as a page for a browser, and as plain text. Called by: export.ts.
+ * Calls: notice-text.ts, export-search-page.ts.
  */
 import type { ExportedMessage } from '../../store/export-rows.ts';
+import { FOLDER_SEARCH } from './export-search-page.ts';
+import type { SearchedMessage } from './export-search.ts';
 import { noticeText } from './notice-text.ts';
 
 /** What a page says about its conversation. */
@@ -29,6 +31,7 @@ const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:48rem;margin:2r
 h1{font-size:1.3rem}.m{margin:.5rem 0;padding:.5rem .75rem;border-radius:.75rem;background:#eef1f5;width:fit-content;max-width:85%;overflow-wrap:anywhere;white-space:pre-wrap}
 .n{text-align:center;opacity:.8}
 .out{margin-inline-start:auto;background:#dbe8ff}.t{display:block;font-size:.75rem;opacity:.7;white-space:normal}input{font:inherit;width:100%;padding:.4rem;box-sizing:border-box}
+:target{outline:2px solid #4c8dff}#found{list-style:none;padding:0}#found a{display:block;padding:.4rem 0;overflow-wrap:anywhere;color:inherit;text-decoration:none;border-bottom:1px solid #8883}#found a:hover,#found a:focus{background:#8882}button{font:inherit}
 ul{padding-inline-start:1.2rem}.hidden{display:none}img{max-width:100%}`;
 
 /** Works from a folder, without a server: the page asks nothing of the network. */
@@ -38,15 +41,36 @@ const texts=items.map(i=>fold(i.textContent));
 field?.addEventListener('input',()=>{const words=fold(field.value).split(/\\s+/).filter(Boolean);
 items.forEach((item,i)=>item.classList.toggle('hidden',!words.every(w=>texts[i].includes(w))));});`;
 
-/** The beginning of a page, up to where its content goes. */
-export function pageStart(title: string): string {
+/** The beginning of a page, up to where its content goes. `scripts`: where else they may come from. */
+function documentStart(title: string, scripts = ''): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src 'self' file:">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'${scripts}; img-src 'self' file:">
 <title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>
+`;
+}
+
+/** The beginning of the page of a conversation, up to where its messages go. */
+export function pageStart(title: string): string {
+  return `${documentStart(title)}<p><a href="index.html">All conversations</a></p>
 <h1>${escapeHtml(title)}</h1>
 <p><input type="search" aria-label="Search this page" placeholder="Search this page"></p>
 `;
+}
+
+/** The beginning of the first page, which searches all of them, up to where their list goes. */
+export function indexStart(title: string): string {
+  return `${documentStart(title, " 'self' file:")}<h1>${escapeHtml(title)}</h1>
+<p><input type="search" aria-label="Search all conversations" placeholder="Search all conversations"></p>
+<p id="said" role="status" class="t"></p>
+<ul id="found"></ul>
+<p><button id="more" type="button" hidden>Search on</button></p>
+<ul id="all">
+`;
+}
+
+export function indexEnd(): string {
+  return `</ul>\n<script>${FOLDER_SEARCH}</script></body></html>\n`;
 }
 
 export function pageEnd(): string {
@@ -81,11 +105,18 @@ function reactionsOf({ changes }: ExportedMessage, as: 'html' | 'text' = 'html')
   return as === 'text' ? ` [${emoji.join(' ')}]` : `<span class="t">${escapeHtml(emoji.join(' '))}</span>`;
 }
 
+/** What the search of the folder is told of a message; undefined for what has only happened, or is not there any more. */
+export function searchedMessage(message: ExportedMessage, head: PageHead): SearchedMessage | undefined {
+  if ((message.group?.notice ?? null) !== null || isTakenBack(message)) return undefined;
+  const { position, text, sentAtMs } = message;
+  return { position, who: authorOf(message, head), when: stamp(sentAtMs), text };
+}
+
 /** `path`: the file of the message inside the export. */
 export function messageHtml(message: ExportedMessage, head: PageHead, path: string | null): string {
   const notice = message.group?.notice ?? null;
   if (notice !== null) {
-    return `<p class="n" data-find dir="auto">${escapeHtml(noticeText(notice))} <span class="t">${stamp(message.sentAtMs)} UTC</span></p>\n`;
+    return `<p class="n" id="m${message.position}" data-find dir="auto">${escapeHtml(noticeText(notice))} <span class="t">${stamp(message.sentAtMs)} UTC</span></p>\n`;
   }
   const who = authorOf(message, head);
   const label = isTakenBack(message) ? '<em>(deleted)</em>' : escapeHtml(message.text);
@@ -95,7 +126,7 @@ export function messageHtml(message: ExportedMessage, head: PageHead, path: stri
     const isPicture = /^image\/(?:png|jpeg|gif|webp)$/.test(message.file.type);
     content = `<a href="${target}">${isPicture ? `<img loading="lazy" alt="" src="${target}"><br>` : ''}${label}</a>`;
   }
-  return `<div class="m ${message.direction}" data-find dir="auto"><span class="t">${escapeHtml(who)} · ${stamp(message.sentAtMs)} UTC${marksOf(message)}</span>${content}${reactionsOf(message)}</div>\n`;
+  return `<div class="m ${message.direction}" id="m${message.position}" data-find dir="auto"><span class="t">${escapeHtml(who)} · ${stamp(message.sentAtMs)} UTC${marksOf(message)}</span>${content}${reactionsOf(message)}</div>\n`;
 }
 
 /** One message of a text file; further lines are indented. */

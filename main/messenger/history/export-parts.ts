@@ -1,6 +1,6 @@
 /**
  * Owns: what every export is made of: whose a conversation is, its lines, the files of its messages.
- * Called by: export.ts, search-export.ts. Calls: store.ts, export-format.ts, node:fs.
+ * Called by: export.ts, archive-export.ts. Calls: store.ts, export-format.ts, node:fs.
  */
 import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';

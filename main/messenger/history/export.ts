@@ -32,7 +32,19 @@ import {
   messageLine,
   sessionLine,
 } from './export-parts.ts';
-import { escapeHtml, messageHtml, messageText, pageEnd, pageStart, type PageHead } from './export-page.ts';
+import {
+  escapeHtml,
+  indexEnd,
+  indexStart,
+  messageHtml,
+  messageText,
+  pageEnd,
+  pageStart,
+  searchedMessage,
+  type PageHead,
+} from './export-page.ts';
+import { ExportSearch, NO_SEARCH, SEARCH_INDEX, type SearchNote } from './export-search.ts';
+import { foundPagesOf, hasFound } from './found-messages.ts';
 import { ahead } from './read-ahead.ts';
 
 export interface ExportOptions {
@@ -40,7 +52,9 @@ export interface ExportOptions {
   readonly folder: string;
   readonly format: FolderFormat;
   /** Undefined: all. */
-  readonly conversations?: readonly ConversationId[];
+  readonly conversations?: readonly ConversationId[] | undefined;
+  /** Only messages that this finds, and conversations with such. */
+  readonly search?: string | undefined;
   /** Where files of messages are read. Default: the disk. */
   readonly attachments?: Attachments;
   /** Written into the manifest: name and version. */
@@ -57,6 +71,9 @@ export interface ExportOptions {
 interface Part {
   madeAt: string;
   format: FolderFormat;
+  /** What was asked for; null: everything that is there. */
+  search: string | null;
+  /** Conversations that are through, also those of which nothing was found. */
   done: string[];
   chain: string;
   linesBytes: number;
@@ -64,9 +81,12 @@ interface Part {
   files: { path: string; bytes: number; sha256: string }[];
   /** Of each conversation that has a page of its own. */
   pages: { path: string; title: string }[];
+  /** Of pages. */
+  index: SearchNote;
 }
 
-const PART_FILE = 'export.part.json';
+/** Noted by an export in its folder until it is finished. */
+export const PART_FILE = 'export.part.json';
 const PAGE = 500;
 /** How far it is is noted, and all of it brought to the disk, no more often than this. */
 const NOTE_MS = 1_000;
@@ -120,7 +140,16 @@ export async function exportHistory(options: ExportOptions): Promise<Manifest> {
   const wanted = options.conversations === undefined ? undefined : new Set(options.conversations);
   const all = await store.call('selectConversations', null);
   const addressOf = await accountAddresses(store);
-  const part = await readPart(folder, format, options.now ?? Date.now);
+  const part = await readPart(options);
+  const search = format === 'html' ? await ExportSearch.open(folder, part.index) : undefined;
+  const note = async (): Promise<void> => {
+    if (search !== undefined) {
+      const noted = await search.note();
+      part.index = noted.note;
+      part.files.push(...noted.files);
+    }
+    await writePart(folder, part);
+  };
   const done = new Set(part.done);
   let notedAt = performance.now();
   try {
@@ -128,21 +157,24 @@ export async function exportHistory(options: ExportOptions): Promise<Manifest> {
       if (done.has(conversation.id) || wanted?.has(conversation.id) === false) continue;
       signal?.throwIfAborted();
       const account = addressOf(conversation.accountId);
-      await exportConversation(options, part, conversation, account);
+      await exportConversation(options, part, conversation, account, search);
       part.done.push(conversation.id);
-      part.counts.conversations += 1;
       options.receiveProgress?.({ messages: part.counts.messages, conversations: part.counts.conversations });
       if (performance.now() - notedAt < NOTE_MS) continue;
-      await writePart(folder, part);
+      await note();
       notedAt = performance.now();
     }
   } catch (error) {
     // Whoever is stopped is gone on with behind the last that is finished; what stopped him is what counts.
-    await writePart(folder, part).catch(() => undefined);
+    await search?.dropPage().then(note, () => undefined);
+    if (search === undefined) await note().catch(() => undefined);
     throw error;
   }
-  await writePart(folder, part);
-  if (format === 'html') part.files.push(await writeIndex(folder, part.pages));
+  await note();
+  if (format === 'html') {
+    part.files.push({ path: SEARCH_INDEX, ...(await hashFile(join(folder, SEARCH_INDEX))) });
+    part.files.push(await writeIndex(folder, part.pages, options.search));
+  }
   if (format === 'jsonl') {
     part.files.push({ path: LINES_FILE, ...(await hashFile(join(folder, LINES_FILE))) });
   }
@@ -160,10 +192,22 @@ export async function exportHistory(options: ExportOptions): Promise<Manifest> {
   return manifest;
 }
 
-async function readPart(folder: string, format: FolderFormat, now: () => number): Promise<Part> {
+/** Whether an export of this search, or (null) of what is there, has been begun in a folder and can be gone on with. */
+export async function isUnfinished(folder: string, search: string | null): Promise<boolean> {
+  try {
+    const part = JSON.parse(await readFile(join(folder, PART_FILE), 'utf8')) as Part;
+    return part.search === search;
+  } catch {
+    return false;
+  }
+}
+
+async function readPart({ folder, format, search: wanted, now = Date.now }: ExportOptions): Promise<Part> {
+  const search = wanted ?? null;
   try {
     const part = JSON.parse(await readFile(join(folder, PART_FILE), 'utf8')) as Part;
     if (part.format !== format) throw new Error(`this folder has an unfinished export as ${part.format}`);
+    if (part.search !== search) throw new Error('this folder has an unfinished export of something else');
     if (format === 'jsonl') await truncate(join(folder, LINES_FILE), part.linesBytes);
     return part;
   } catch (error) {
@@ -175,12 +219,14 @@ async function readPart(folder: string, format: FolderFormat, now: () => number)
   const part: Part = {
     madeAt,
     format,
+    search,
     done: [],
     chain: FIRST_CHAIN,
     linesBytes: 0,
     counts,
     files: [],
     pages: [],
+    index: NO_SEARCH,
   };
   // Whoever is stopped in the first conversation can be gone on with as well.
   await writePart(folder, part);
@@ -203,8 +249,14 @@ async function exportConversation(
   part: Part,
   conversation: Conversation,
   account: string,
+  search: ExportSearch | undefined,
 ): Promise<void> {
   const { store, folder, format, attachments } = options;
+  if (
+    options.search !== undefined &&
+    !(await hasFound(store, options.search, conversation.id, options.signal))
+  )
+    return;
   const head: PageHead = { account, peerName: conversation.peerName, peerAddress: conversation.peerAddress };
   const counts = { ...part.counts };
   const files: Part['files'] = [];
@@ -228,10 +280,13 @@ async function exportConversation(
       if (linesBytes === 0)
         add({ type: 'export', version: 1, madeAt: part.madeAt, program: options.program });
       add(conversationLine(conversation, account));
-      for (const session of await store.call('selectExportSessions', { conversationId: conversation.id })) {
-        counts.sessions += 1;
-        add(sessionLine(conversation.id, session));
-      }
+      // What was found is not the course of a conversation.
+      const sessions =
+        options.search === undefined
+          ? await store.call('selectExportSessions', { conversationId: conversation.id })
+          : [];
+      counts.sessions += sessions.length;
+      for (const session of sessions) add(sessionLine(conversation.id, session));
       for await (const message of messagesOf(options, part, conversation.id)) {
         const path = await copyAttachment(folder, message, files, attachments);
         if (path !== null) counts.files += 1;
@@ -245,7 +300,7 @@ async function exportConversation(
     }
     Object.assign(part, { chain, linesBytes });
   } else {
-    const name = `${String(part.done.length + 1).padStart(4, '0')} ${safeFileName(conversation.peerName)}`;
+    const name = `${String(part.pages.length + 1).padStart(4, '0')} ${safeFileName(conversation.peerName)}`;
     const path = `${name}.${format === 'html' ? 'html' : 'txt'}`;
     const sheet = await Sheet.open(join(folder, path));
     try {
@@ -257,6 +312,8 @@ async function exportConversation(
         counts.messages += 1;
         const show = format === 'html' ? messageHtml : messageText;
         await sheet.write(show(message, head, attachment));
+        const searched = search === undefined ? undefined : searchedMessage(message, head);
+        if (searched !== undefined) await search?.add(searched);
       }
       if (format === 'html') await sheet.write(pageEnd());
     } catch (error) {
@@ -264,19 +321,24 @@ async function exportConversation(
       throw error;
     }
     files.push({ path, ...(await sheet.finish()) });
-    part.pages.push({ path, title: `${head.peerName} (${head.peerAddress})` });
+    const title = `${head.peerName} (${head.peerAddress})`;
+    part.pages.push({ path, title });
+    await search?.finishPage(path, title);
   }
+  counts.conversations += 1;
   part.counts = counts;
   part.files.push(...files);
 }
 
 async function* messagesOf(
-  { store, signal, receiveProgress }: ExportOptions,
+  { store, search, signal, receiveProgress }: ExportOptions,
   { counts }: Part,
   conversationId: ConversationId,
 ): AsyncGenerator<ExportedMessage> {
   let { messages } = counts;
-  for await (const page of ahead(pagesOf(store, conversationId))) {
+  const pages =
+    search === undefined ? pagesOf(store, conversationId) : foundPagesOf(store, search, conversationId);
+  for await (const page of ahead(pages)) {
     signal?.throwIfAborted();
     yield* page;
     messages += page.length;
@@ -294,13 +356,17 @@ async function* pagesOf(store: Store, conversationId: ConversationId): AsyncGene
   }
 }
 
-async function writeIndex(folder: string, pages: Part['pages']): Promise<Part['files'][number]> {
+async function writeIndex(
+  folder: string,
+  pages: Part['pages'],
+  search: string | undefined,
+): Promise<Part['files'][number]> {
   const path = 'index.html';
   const sheet = await Sheet.open(join(folder, path));
-  await sheet.write(`${pageStart('Conversations')}<ul>\n`);
+  await sheet.write(indexStart(search ?? 'Conversations'));
   for (const { path: page, title } of pages) {
-    await sheet.write(`<li data-find><a href="${encodeURIComponent(page)}">${escapeHtml(title)}</a></li>\n`);
+    await sheet.write(`<li><a href="${encodeURIComponent(page)}">${escapeHtml(title)}</a></li>\n`);
   }
-  await sheet.write(`</ul>\n${pageEnd()}`);
+  await sheet.write(indexEnd());
   return { path, ...(await sheet.finish()) };
 }
