@@ -5,12 +5,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { StoreError } from '../../main/store/database.ts';
 import { Store } from '../../main/store/store.ts';
 
 const path = process.argv[2] ?? '';
 const used = await Store.open(path).then(
   () => ({ code: 'opened', message: '' }),
-  ({ code, message }: { code: string; message: string }) => ({ code, message }),
+  (error: unknown) => {
+    if (!(error instanceof StoreError)) throw error;
+    return { code: error.code, message: error.message };
+  },
 );
 const folder = await mkdtemp(join(tmpdir(), 'parley-read-only-'));
 const reader = await Store.openArchive(path, { folder });

@@ -52,7 +52,7 @@ const show=hits=>{list.replaceChildren(...hits.toSorted((a,b)=>a[3]<b[3]?1:a[3]>
 const item=document.createElement('li'),link=document.createElement('a');link.href=encodeURIComponent(path)+'#m'+place;link.dir='auto';link.append(line('span',who+' · '+when+' UTC · '+title,'t'),line('span',text.length>300?text.slice(0,300)+'…':text));item.append(link);return item}))};
 async function search(){const mine=++turn,terms=runs(fold(field.value));more.hidden=true;
 all.hidden=terms.length>0;if(terms.length===0){list.replaceChildren();said.textContent='';return}
-said.textContent='Searching…';try{await(loaded??=load('${'search/index.js'}'))}catch{loaded=null;said.textContent='The folder "search" is missing beside this page.';return}
+said.textContent='Searching…';try{await(loaded??=load('search/index.js'))}catch{loaded=null;said.textContent='The folder "search" is missing beside this page.';return}
 if(mine!==turn)return;
 const patterns=terms.map(({text,unspaced})=>new RegExp((unspaced?'':'(?<![\\\\p{L}\\\\p{N}])')+text,'u'));
 const hits=[];let limit=${MAX_SHOWN};

@@ -73,6 +73,14 @@ export const historyAr: Readonly<Record<keyof typeof historyEn, Entry>> = {
     many: 'جارٍ التصدير… {done} من {count} رسالة',
     other: 'جارٍ التصدير… {done} من {count} رسالة',
   },
+  'job.exportingFound': {
+    zero: 'جارٍ التصدير…',
+    one: 'جارٍ التصدير… رسالة واحدة',
+    two: 'جارٍ التصدير… رسالتان',
+    few: 'جارٍ التصدير… {count} رسائل',
+    many: 'جارٍ التصدير… {count} رسالة',
+    other: 'جارٍ التصدير… {count} رسالة',
+  },
   'job.importing': {
     zero: 'جارٍ الاستيراد…',
     one: 'جارٍ الاستيراد… رسالة واحدة',
@@ -188,5 +196,5 @@ export const historyAr: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'list.side': 'البحث والمحادثات',
 
   'export.found': 'تصدير ما عُثر عليه',
-  'export.foundHint': 'أحدث ألف رسالة على الأكثر.',
+  'export.foundHint': 'كل الرسائل التي عُثر عليها، حتى ما لا تعرضه القائمة.',
 };

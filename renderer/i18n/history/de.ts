@@ -50,6 +50,7 @@ export const historyDe: Readonly<Record<keyof typeof historyEn, Entry>> = {
     one: 'Export… {done} von {count} Nachricht',
     other: 'Export… {done} von {count} Nachrichten',
   },
+  'job.exportingFound': { one: 'Export… {count} Nachricht', other: 'Export… {count} Nachrichten' },
   'job.importing': { one: 'Übernahme… {count} Nachricht', other: 'Übernahme… {count} Nachrichten' },
   'job.exported': {
     one: '{count} Nachricht wurde nach {path} geschrieben',
@@ -139,5 +140,5 @@ export const historyDe: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'list.side': 'Suche und Unterhaltungen',
 
   'export.found': 'Gefundenes exportieren',
-  'export.foundHint': 'Höchstens die neuesten tausend Nachrichten.',
+  'export.foundHint': 'Alle gefundenen Nachrichten, auch die, die in der Liste nicht stehen.',
 };

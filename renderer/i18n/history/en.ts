@@ -45,6 +45,7 @@ export const historyEn = {
     one: 'Exporting… {done} of {count} message',
     other: 'Exporting… {done} of {count} messages',
   },
+  'job.exportingFound': { one: 'Exporting… {count} message', other: 'Exporting… {count} messages' },
   'job.importing': { one: 'Taking in… {count} message', other: 'Taking in… {count} messages' },
   'job.exported': {
     one: '{count} message was written to {path}',
@@ -133,5 +134,5 @@ export const historyEn = {
   'list.side': 'Search and conversations',
 
   'export.found': 'Export what was found',
-  'export.foundHint': 'At most the newest thousand messages.',
+  'export.foundHint': 'All messages that are found, also those that the list does not show.',
 } as const;

@@ -45,6 +45,7 @@ export const historyZh: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'import.noManifest': '此文件夹中没有 manifest.json：它不是 Parley 的导出。',
   'job.handingIn': '正在读取文件夹… {done}/{total}',
   'job.exporting': { other: '正在导出… {done}/{count} 条消息' },
+  'job.exportingFound': { other: '正在导出… {count} 条消息' },
   'job.importing': { other: '正在导入… {count} 条消息' },
   'job.exported': { other: '{count} 条消息已写入 {path}' },
   'job.imported': { other: '新增 {count} 条消息，{known} 条已存在。' },
@@ -125,5 +126,5 @@ export const historyZh: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'list.side': '搜索和会话',
 
   'export.found': '导出搜索结果',
-  'export.foundHint': '最多导出最新的一千条消息。',
+  'export.foundHint': '导出找到的全部消息，包括列表中未显示的。',
 };

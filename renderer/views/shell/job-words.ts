@@ -13,7 +13,8 @@ export function jobWords(job: HistoryJob, locale: Locale): string {
   switch (state) {
     case 'running':
       if (kind === 'import') return locale.t('job.importing', { count: messages });
-      return locale.t('job.exporting', { done: messages, count: total ?? 0 });
+      if (total === null) return locale.t('job.exportingFound', { count: messages });
+      return locale.t('job.exporting', { done: messages, count: total });
     case 'done':
       if (kind === 'import') return locale.t('job.imported', { count: added, known: messages - added });
       return locale.t('job.exported', { count: messages, path });

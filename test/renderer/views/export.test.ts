@@ -30,6 +30,10 @@ it('one conversation is exported, stopped, gone on with, and the notice says whe
   expect(notice.textContent).toContain('Exporting… 120 of 480 messages');
   expect(notice.querySelector('progress')?.value).toBe(0.25);
   expect(buttonNamed(details, 'Export this conversation').disabled).toBe(true);
+  // How much a search finds nobody knows before.
+  backend.publish('job.changed', { job: { ...app.historyJob.job!, total: null } });
+  await settle();
+  expect(notice.textContent).toContain('Exporting… 120 messages');
   buttonNamed(notice, 'Stop').click();
   await settle();
   expect(notice.textContent).toContain('What is written so far is in');
