@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { openFilledHistory } from '../support/filled-history.ts';
 
@@ -28,7 +29,7 @@ it('is not opened to be used, with a sentence that says why, and is read all the
     const tried = onReadOnlyDisk(place, from, ['touch', join(place, 'written')]);
     if (!/[Rr]ead-only/.test(tried.stderr))
       skip(`no read-only disk to be had here: ${tried.stderr || String(tried.error)}`);
-    const script = join(import.meta.dirname, 'open-read-only.ts');
+    const script = fileURLToPath(new URL('./open-read-only.ts', import.meta.url));
     const opened = onReadOnlyDisk(place, from, [process.execPath, script, join(place, 'history.sqlite')]);
     expect(JSON.parse(opened.stdout || opened.stderr)).toEqual({
       used: {
