@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../main/base/log.ts';
+import { ControlServer } from '../../main/imserver/control-server.ts';
 import { ImServer } from '../../main/imserver/imserver.ts';
 import { checkServerConfig } from '../../main/imserver/server-config.ts';
 import { formatPidf, parsePidf, PIDF_TYPE } from '../../main/sip/pidf.ts';
@@ -173,7 +175,19 @@ describe.skipIf(postgresMissing !== undefined)('two nodes on one PostgreSQL', ()
     const bob = await at(one, 'bob');
     const tom = await at(two, 'tom');
     await online(one, 'tom');
+    await using control = await ControlServer.open({
+      ...{ server: one.server, data: join(one.folder, 'imserver'), log: silentLog },
+      metrics: { host: '127.0.0.1', port: 0 },
+      reload: () => Promise.resolve({ applied: [], needsRestart: [] }),
+    });
+    const health = () =>
+      Promise.all(
+        ['healthz', 'readyz'].map(async (path) => (await fetch(`${control.metricsUrl}/${path}`)).status),
+      );
+    expect(await health()).toEqual([200, 200]);
     await postgres.cut();
+    // A restart of the node would not help.
+    expect(await health()).toEqual([200, 503]);
     const refused = await send(bob, 'during', 'eve');
     expect([refused.status, refused.header('Retry-After')]).toEqual([503, '10']);
     await expect(one.server.deferredCount()).rejects.toThrow(/PostgreSQL/);
@@ -186,6 +200,7 @@ describe.skipIf(postgresMissing !== undefined)('two nodes on one PostgreSQL', ()
     expect((await ringing).status).toBe(486);
     await postgres.resume();
     await expect.poll(async () => (await send(bob, 'after', 'eve')).status, { timeout: 10_000 }).toBe(202);
+    await expect.poll(health).toEqual([200, 200]);
     // News come again as well.
     const eve = await at(two, 'eve');
     expect(await receive(eve, 1)).toEqual(['after']);
