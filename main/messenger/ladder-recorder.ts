@@ -108,10 +108,10 @@ export class LadderRecorder {
     for (const key of new Set(message.keys)) {
       const strand = this.#strandOf(key, message);
       if (strand === undefined || strand.seen.length >= MESSENGER_LIMITS.ladderMessages) continue;
-      const isKept = strand.wholeBytes < MESSENGER_LIMITS.ladderTextBytes;
-      const seen = { message: shown, whole: isKept ? whole() : undefined, outgoing };
-      strand.wholeBytes += seen.whole?.body.length ?? 0;
-      strand.seen.push(seen);
+      const read = whole();
+      const isKept = strand.wholeBytes + read.body.length <= MESSENGER_LIMITS.ladderTextBytes;
+      if (isKept) strand.wholeBytes += read.body.length;
+      strand.seen.push({ message: shown, whole: isKept ? read : undefined, outgoing });
     }
   }
 

@@ -24,7 +24,8 @@ async function open(scenario: ScenarioName, width = 1240, height = 780): Promise
   const server = new ScriptedBackend(scenario);
   const address = await server.listen();
   const page = await browser.newPage({ viewport: { width, height }, reducedMotion: 'reduce' });
-  page.setDefaultTimeout(10_000);
+  // As patient as the test is.
+  page.setDefaultTimeout(0);
   onTestFinished(async () => {
     await page.close();
     await server.close();
@@ -168,9 +169,16 @@ it('nothing moves where motion is not wanted, and at 200 % everything is there a
   expect(await tooWide()).toEqual([]);
   const composer = page.getByRole('textbox', { name: /^Message to/ });
   expect(((await composer.boundingBox())?.y ?? 0) + 20).toBeLessThan(390);
-  for (const key of ['Control+g', 'Escape', 'Control+i', 'Control+k', 'Control+,']) {
+  const keys = [
+    ['Control+g', page.getByRole('grid'), 'visible'],
+    ['Escape', page.getByRole('grid'), 'detached'],
+    ['Control+i', page.getByRole('complementary', { name: 'Details' }), 'visible'],
+    ['Control+k', page.getByText('What you can type'), 'visible'],
+    ['Control+,', page.getByRole('heading', { name: 'Settings', level: 1 }), 'visible'],
+  ] as const;
+  for (const [key, seen, state] of keys) {
     await page.keyboard.press(key);
-    await page.waitForTimeout(50);
+    await seen.waitFor({ state });
     expect(await tooWide(), key).toEqual([]);
     expect(await moving(), key).toBe(0);
   }

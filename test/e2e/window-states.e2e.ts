@@ -53,6 +53,13 @@ async function openFirst(page: Page): Promise<void> {
   await page.locator('nav li button').first().click();
 }
 
+/** Resolves when what was done has been laid out and painted: scrolling is told in one frame, what follows in the next. */
+function painted(page: Page): Promise<void> {
+  return page.evaluate(async () => {
+    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+  });
+}
+
 /** Place on the screen of the message with this id. */
 function topOf(page: Page, id: string): Promise<number> {
   return page.locator(`[data-id="${id}"]`).evaluate((element) => element.getBoundingClientRect().top);
@@ -82,7 +89,7 @@ describe('a thread of 10 000 messages', () => {
       });
       seen.add(id);
       await scroller.evaluate((element) => (element.scrollTop -= 300));
-      await page.waitForTimeout(20);
+      await painted(page);
       expect(Math.abs((await topOf(page, id)) - before - 300)).toBeLessThan(2);
       expect(await page.locator('[data-id]').count()).toBeLessThanOrEqual(100);
     }
@@ -102,7 +109,7 @@ describe('a thread of 10 000 messages', () => {
 
     const scroller = page.getByRole('region', { name: 'Messages with Tom Weber' });
     await scroller.evaluate((element) => (element.scrollTop -= 600));
-    await page.waitForTimeout(100);
+    await page.getByRole('button', { name: 'Jump to latest' }).waitFor();
     const before = await topOf(page, 'tom-9985');
     server.backend.addMessage(tom, { direction: 'in', text: 'And another', state: 'received' });
     await page.getByRole('button', { name: '1 new message' }).waitFor();
@@ -250,7 +257,7 @@ describe('the window', () => {
       // Where something is asked or said before there is a list, that is what is looked at.
       if (scenario === 'locked' || scenario === 'converting') await page.locator('main.opening').waitFor();
       else await page.locator('nav li button, .door').first().click();
-      await page.waitForTimeout(100);
+      await painted(page);
       const tooWide = await page.evaluate(() =>
         [...document.querySelectorAll<HTMLElement>('body *')]
           .filter((element) => element.closest('.visually-hidden, .clipped, textarea, svg') === null)

@@ -35,7 +35,7 @@ export class Program {
 
   /** The first link that it has printed. */
   async link(): Promise<string> {
-    await expect.poll(() => this.output, { timeout: 60_000 }).toMatch(LINK);
+    await expect.poll(() => this.output).toMatch(LINK);
     return LINK.exec(this.output)?.[0] ?? '';
   }
 }
@@ -43,7 +43,8 @@ export class Program {
 /** A page behind a link, with cookies of its own; closed with the test. `complaints`: errors of its console. */
 export async function openPage(browser: Browser, link: string, complaints: string[] = []): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 1240, height: 780 }, locale: 'en-GB' });
-  context.setDefaultTimeout(20_000);
+  // As patient as the test is.
+  context.setDefaultTimeout(0);
   onTestFinished(() => context.close());
   const page = await context.newPage();
   page.on('console', (message) => {

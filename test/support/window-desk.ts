@@ -98,7 +98,8 @@ export class Desk {
       locale: 'en-GB',
       permissions: ['clipboard-read', 'clipboard-write'],
     });
-    context.setDefaultTimeout(20_000);
+    // As patient as the test is.
+    context.setDefaultTimeout(0);
     const desk = new Desk(profile, context, tap);
     onTestFinished(async () => {
       await desk.close();
