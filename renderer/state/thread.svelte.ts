@@ -11,7 +11,7 @@ import type { Client } from '../api/client.ts';
 
 export const pageSize = 40;
 /** What is fetched at an end while scrolling: small, so that putting it into the DOM costs no frame. */
-const stepSize = 20;
+const stepSize = 8;
 /** More than this is never held, nor in the DOM: a page too many at one end drops a page at the other. */
 export const windowSize = 100;
 

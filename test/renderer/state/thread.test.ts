@@ -32,14 +32,14 @@ describe('Thread: pages', () => {
 
   it('keeps a bounded, gapless window while the user reads back to the beginning and forth again', async () => {
     const { thread } = await openLong();
-    for (let turn = 0; thread.hasBefore && turn < 100; turn += 1) {
+    for (let turn = 0; thread.hasBefore && turn < 1_000; turn += 1) {
       await thread.loadOlder();
       expect(thread.messages.length).toBeLessThanOrEqual(windowSize);
       expect(isGapless(positions(thread))).toBe(true);
     }
     expect(positions(thread)[0]).toBe(1);
     expect(thread.hasAfter).toBe(true);
-    for (let turn = 0; thread.hasAfter && turn < 100; turn += 1) {
+    for (let turn = 0; thread.hasAfter && turn < 1_000; turn += 1) {
       await thread.loadNewer();
       expect(thread.messages.length).toBeLessThanOrEqual(windowSize);
       expect(isGapless(positions(thread))).toBe(true);
@@ -155,7 +155,7 @@ describe('Thread: events', () => {
 
   it('misses no message that arrives while the last page is on its way', async () => {
     const { app, backend, thread } = await openLong();
-    await app.showMessage(backend.world.messages[959]!);
+    await app.showMessage(backend.world.messages[975]!);
     expect(thread.hasAfter).toBe(true);
     let release = (): void => undefined;
     backend.hold = new Promise((done) => (release = done));
