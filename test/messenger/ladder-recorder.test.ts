@@ -64,7 +64,7 @@ describe('the texts of a session that are kept', () => {
   it('are never in what is exported without them', () => {
     const recorder = new LadderRecorder();
     send(recorder, 1, 'a word that nobody else shall read');
-    const all = JSON.stringify(recorder.ladderOf(session)) + recorder.captureOf(session)[0]?.bytes.toString();
+    const all = JSON.stringify(recorder.ladderOf(session)) + String(recorder.captureOf(session)[0]?.bytes);
     expect(all).not.toContain('a word that nobody');
   });
 });

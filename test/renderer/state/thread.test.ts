@@ -155,7 +155,9 @@ describe('Thread: events', () => {
 
   it('misses no message that arrives while the last page is on its way', async () => {
     const { app, backend, thread } = await openLong();
-    await app.showMessage(backend.world.messages[975]!);
+    await app.showMessage(backend.world.messages[959]!);
+    await thread.loadNewer();
+    await thread.loadNewer();
     expect(thread.hasAfter).toBe(true);
     let release = (): void => undefined;
     backend.hold = new Promise((done) => (release = done));
