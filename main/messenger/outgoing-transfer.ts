@@ -130,13 +130,14 @@ async function settle(
       await host.moveMessage(record.id, isKept ? 'waiting' : 'delivered');
       return;
     case 'not-read':
-      await record.fail('not-read', 'The rest of the file could not be read.');
+      // It may have changed between its offer and its way out.
+      if (await isUnchanged(record)) await record.fail('not-read', 'The rest of the file could not be read.');
       return;
     case 413:
       await record.fail('too-large', 'It is too large for the other side, or the disk there is full.');
       return;
     case 400:
-      await record.fail('damaged', 'It did not arrive as it was sent.');
+      if (await isUnchanged(record)) await record.fail('damaged', 'It did not arrive as it was sent.');
       return;
     case 415:
       await record.fail('not-supported', 'The other side does not take this kind of file.');
