@@ -13,10 +13,11 @@ it('answers as it would a moment later, or asks to come again (503): never that 
   while (!peer.log.some(({ status }) => status === 401)) {
     const callId = newPeerId();
     asked.add(callId);
-    const fields = { callId, uri: `sip:${DOMAIN}`, to: `<sip:bob@${DOMAIN}>`, headers: ['Expires: 60'] };
+    const bob = `<sip:bob@${DOMAIN}>`;
+    const fields = { callId, uri: `sip:${DOMAIN}`, from: bob, to: bob, headers: ['Expires: 60'] };
     await peer.send(peer.build('REGISTER', fields), world.port);
     // Often enough to meet each moment of the start, not so often that it were a flood.
-    await setTimeout(5);
+    await Promise.race([setTimeout(5), starting.then(() => setTimeout(5))]);
   }
   await starting;
   await peer.fence(world.port);
