@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IMSERVER_LIMITS } from '../../../main/base/limits.ts';
@@ -16,6 +17,8 @@ if (missing !== undefined) console.log(`skipped: ${missing}`);
 const START_MS = 60_000;
 /** Messages under way while nodes are killed, and how long all of it may take. */
 const LOAD = 30;
+/** After a node was killed at most so many messages get through before the next one is. */
+const STEPS = 8;
 const AUDIT_MS = 60_000;
 /** What a client may take until it is back. */
 const BACK_MS = 20_000;
@@ -180,16 +183,24 @@ describe.skipIf(missing !== undefined)('two nodes behind Kamailio, as build/depl
     async () => {
       await using bob = await join('bob');
       const ofBob = await bob.meet('ann');
-      let killing = true;
+      const enough = new AbortController();
+      const ended = once(enough.signal, 'abort');
+      // A message was accepted, or has arrived: what is killed more often than that is a server that is never there.
+      let step = Promise.withResolvers<undefined>();
+      const receiveStep = (): void => {
+        step.resolve(undefined);
+        step = Promise.withResolvers();
+      };
       const killer = (async () => {
-        for (let round = 0; killing; round++) {
+        while (!enough.signal.aborted) {
           const node = cluster.nodes[randomInt(cluster.nodes.length)];
           await node?.kill();
           await node?.start();
+          for (let steps = randomInt(1, STEPS); steps > 0; steps--) await Promise.race([step.promise, ended]);
         }
       })();
       const endKilling = async (): Promise<void> => {
-        killing = false;
+        enough.abort();
         await killer;
       };
       await using _killing = { [Symbol.asyncDispose]: endKilling };
@@ -207,16 +218,20 @@ describe.skipIf(missing !== undefined)('two nodes behind Kamailio, as build/depl
             AUDIT_MS,
           ),
         );
+        receiveStep();
       }
       // She comes while it goes on.
       await using ann = await person('ann');
       await ann.addAccount(cluster.uri);
       await ann.until('online', async () => (await ann.account()).connection.status === 'online', AUDIT_MS);
       const ofAnn = await ann.meet('bob');
+      let seen = 0;
       const texts = await ann.until(
         'all of them',
         async () => {
           const now = await ann.texts(ofAnn, 'in');
+          if (now.length > seen) receiveStep();
+          seen = now.length;
           return now.length >= LOAD ? now : undefined;
         },
         AUDIT_MS,
