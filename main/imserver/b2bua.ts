@@ -102,7 +102,7 @@ export class B2bua implements AsyncDisposable {
     if (await this.#isStopping(request)) return;
     const parties = { caller, called };
     // What waits for somebody of another domain waits at his server.
-    const isOurs = !caller.includes('@');
+    const isOurs = !policy.isGuest(caller);
     if (isOurs && (await this.#options.files()?.receiveInvite(request, parties, !registrar.isOnline(called))))
       return;
     await this.#options.deferred.settled(isOurs ? [caller, called] : [called]);
@@ -117,8 +117,8 @@ export class B2bua implements AsyncDisposable {
   /** To somebody of another domain: his server is one device for us. */
   async #receiveOutward(request: AgentServerRequest, caller: string, guest: Guest): Promise<void> {
     const { policy } = this.#options;
-    if (caller.includes('@') || !policy.allows(guest.domain)) {
-      const refusal = caller.includes('@') ? policy.noTransit : policy.refusal(guest.domain);
+    const refusal = policy.refusalOutwards(caller, guest);
+    if (refusal !== undefined) {
       await request.respond(403, refusal);
       return;
     }
@@ -328,7 +328,7 @@ export class B2bua implements AsyncDisposable {
       await invite.reject(480, { reason: 'Not reachable' });
       return;
     }
-    if (called.includes('@')) {
+    if (this.#options.policy.isGuest(called)) {
       await invite.reject(...answerOfGuest(outcome));
       return;
     }

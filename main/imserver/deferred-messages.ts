@@ -224,9 +224,10 @@ export class DeferredMessages implements Disposable {
   /** To somebody of another domain: his server keeps it for him, or it is not accepted. */
   async #passOn(request: AgentServerRequest, sender: string, guest: Guest): Promise<void> {
     const { agent, policy, metrics, log } = this.#options;
-    if (sender.includes('@') || !policy.allows(guest.domain)) {
+    const refusal = policy.refusalOutwards(sender, guest);
+    if (refusal !== undefined) {
       metrics.messages.refused++;
-      await request.respond(403, sender.includes('@') ? policy.noTransit : policy.refusal(guest.domain));
+      await request.respond(403, refusal);
       return;
     }
     const { body, headers } = request.message;

@@ -37,9 +37,14 @@ export class TalkPolicy {
     this.#options = options;
   }
 
+  /** Whether that is the address of a guest, and not the name of a user. */
+  isGuest(who: string): boolean {
+    return who.includes('@');
+  }
+
   /** `user@domain`, whoever it is. */
   addressOf(who: string): string {
-    return who.includes('@') ? who : `${who}@${this.#options.domain}`;
+    return this.isGuest(who) ? who : `${who}@${this.#options.domain}`;
   }
 
   /** Whom of another domain a URI names; undefined: nobody, or somebody of ours. */
@@ -78,9 +83,11 @@ export class TalkPolicy {
     return refusalOf(`people of ${this.#options.domain} and of ${domain} may not talk with each other`);
   }
 
-  /** Nobody is passed from one foreign server to the next. */
-  get noTransit(): PolicyRefusal {
-    return refusalOf(`only people of ${this.#options.domain} can be reached here`);
+  /** Why a request of `sender` does not go out to `guest`; undefined: it may. */
+  refusalOutwards(sender: string, guest: Guest): PolicyRefusal | undefined {
+    // Nobody is passed from one foreign server to the next.
+    if (this.isGuest(sender)) return refusalOf(`only people of ${this.#options.domain} can be reached here`);
+    return this.allows(guest.domain) ? undefined : this.refusal(guest.domain);
   }
 
   async #comesFrom(domain: string, { address, transport }: ClientAddress): Promise<boolean> {

@@ -3,7 +3,7 @@
  * Calls: sip/uri.ts.
  */
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
-import { addressOfHost, isNumericHost, tryParseSipUri } from '../sip/uri.ts';
+import { addressOfHost, isNumericHost, plainAddress, tryParseSipUri } from '../sip/uri.ts';
 
 /** What a front says of its client: `sip:192.0.2.7:40123;transport=tls`. */
 const CLIENT_ADDRESS_HEADER = 'X-Client-Address';
@@ -35,5 +35,5 @@ export function clientOf(
 }
 
 function plain(address: string): string {
-  return address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '');
+  return plainAddress(address.toLowerCase());
 }

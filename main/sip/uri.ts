@@ -209,6 +209,11 @@ export function addressOfHost(host: string): string {
   return host.startsWith('[') ? host.slice(1, -1) : host;
 }
 
+/** `::ffff:127.0.0.1` is 127.0.0.1. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
 /** Is the host part a numeric address (then nothing is looked up)? */
 export function isNumericHost(host: string): boolean {
   if (host.startsWith('[')) return true;

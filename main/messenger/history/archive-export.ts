@@ -26,7 +26,7 @@ import {
   sessionLine,
 } from './export-parts.ts';
 import { archiveKeyOf, newArchiveKey } from './passphrase.ts';
-import { foundPage, hasFound, type FoundPage } from './found-messages.ts';
+import { foundPlaces, hasFound } from './found-messages.ts';
 import { ahead } from './read-ahead.ts';
 
 /** What goes into it: all, some conversations, or what a search finds. */
@@ -216,13 +216,12 @@ async function* pagesOf(
   if ('search' in selection) {
     const { search: text, conversationId } = selection;
     const wanted = new Set(found);
-    for (let after: number | null = begun; after !== null;) {
-      const page: FoundPage = await foundPage(store, text, conversationId ?? undefined, { after, upTo });
-      const placed = await store.call('selectHistoryMessages', { positions: page.positions });
+    const within = { after: begun, upTo };
+    for await (const positions of foundPlaces(store, text, conversationId ?? undefined, within)) {
+      const placed = await store.call('selectHistoryMessages', { positions });
       // What has been changed meanwhile may be found where nothing was.
       const messages = placed.filter((one) => wanted.has(one.conversationId));
       if (messages.length > 0) yield messages;
-      after = page.last;
     }
     return;
   }

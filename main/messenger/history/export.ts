@@ -302,9 +302,9 @@ async function exportConversation(
   } else {
     const name = `${String(part.pages.length + 1).padStart(4, '0')} ${safeFileName(conversation.peerName)}`;
     const path = `${name}.${format === 'html' ? 'html' : 'txt'}`;
+    const title = `${head.peerName} (${head.peerAddress})`;
     const sheet = await Sheet.open(join(folder, path));
     try {
-      const title = `${head.peerName} (${head.peerAddress})`;
       await sheet.write(format === 'html' ? pageStart(title) : `${title}\n\n`);
       for await (const message of messagesOf(options, part, conversation.id)) {
         const attachment = await copyAttachment(folder, message, files, attachments);
@@ -321,7 +321,6 @@ async function exportConversation(
       throw error;
     }
     files.push({ path, ...(await sheet.finish()) });
-    const title = `${head.peerName} (${head.peerAddress})`;
     part.pages.push({ path, title });
     await search?.finishPage(path, title);
   }

@@ -8,16 +8,22 @@ import type { Store } from '../../store/store.ts';
 
 const PAGE = 500;
 
-export type FoundPage = Awaited<ReturnType<typeof foundPage>>;
-
-/** Where what is found lies: behind `after`, up to `upTo`. A page may be empty; `last` is null at the end. */
-export function foundPage(
+/** Where what is found lies: behind `after`, up to `upTo`, page by page. A page may be empty. */
+export async function* foundPlaces(
   store: Store,
   text: string,
   conversationId: ConversationId | undefined,
-  { after, upTo = Number.MAX_SAFE_INTEGER }: { readonly after: number; readonly upTo?: number },
-) {
-  return store.call('selectFoundPage', { text, conversationId, after, upTo, limit: PAGE });
+  { after: begun, upTo }: { readonly after: number; readonly upTo: number } = {
+    after: 0,
+    upTo: Number.MAX_SAFE_INTEGER,
+  },
+): AsyncGenerator<number[]> {
+  for (let after: number | null = begun; after !== null;) {
+    const input = { text, conversationId, after, upTo, limit: PAGE };
+    const page: { positions: number[]; last: number | null } = await store.call('selectFoundPage', input);
+    yield page.positions;
+    after = page.last;
+  }
 }
 
 /** Whether a search finds anything in a conversation. Rejects with the reason of the signal. */
@@ -27,11 +33,10 @@ export async function hasFound(
   conversationId: ConversationId,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  for (let after: number | null = 0; after !== null;) {
+  signal?.throwIfAborted();
+  for await (const positions of foundPlaces(store, text, conversationId)) {
+    if (positions.length > 0) return true;
     signal?.throwIfAborted();
-    const page: FoundPage = await foundPage(store, text, conversationId, { after });
-    if (page.positions.length > 0) return true;
-    after = page.last;
   }
   return false;
 }
@@ -42,11 +47,9 @@ export async function* foundPagesOf(
   text: string,
   conversationId: ConversationId,
 ): AsyncGenerator<ExportedMessage[]> {
-  for (let after: number | null = 0; after !== null;) {
-    const page: FoundPage = await foundPage(store, text, conversationId, { after });
-    const placed = await store.call('selectHistoryMessages', { positions: page.positions });
+  for await (const positions of foundPlaces(store, text, conversationId)) {
+    const placed = await store.call('selectHistoryMessages', { positions });
     // An empty page as well: whoever is to stop is asked between them.
     yield placed.map(({ message }) => message);
-    after = page.last;
   }
 }

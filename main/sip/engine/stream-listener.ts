@@ -6,6 +6,7 @@ import { createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { TLSSocket, type SecureContext } from 'node:tls';
 import { SIP_LIMITS } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
+import { plainAddress } from '../uri.ts';
 import type { StreamOpening } from './stream-connection.ts';
 
 /** A connection that somebody opened to us. For TLS its handshake is still to come. */
@@ -15,11 +16,6 @@ export interface Arrived {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;
-}
-
-/** `::ffff:127.0.0.1` is 127.0.0.1. */
-export function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 /** A bound server. */

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { SIP_LIMITS } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
-import { plainAddress } from './stream-listener.ts';
+import { plainAddress } from '../uri.ts';
 import { answerStun, isStun, parseStun, type StunMessage } from './stun.ts';
 
 /** Who gets what arrives. */
