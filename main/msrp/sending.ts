@@ -7,6 +7,7 @@ import type { MsrpLimits } from '../base/limits.ts';
 import { MsrpChunker, type MsrpChunk } from './chunking.ts';
 import type { MsrpConnection, MsrpSendLane } from './connection.ts';
 import { formatEndLine, isMessageId } from './message.ts';
+import { UnsettledMessages, type UnsettledMessage } from './unsettled-messages.ts';
 import type { FailureReport, MsrpSessionReport } from './reports.ts';
 import { mayBeTooLarge, type MsrpChunkGrowth, type MsrpRelayChunks } from './relay-chunks.ts';
 import { MsrpSendWindow } from './send-window.ts';
@@ -45,7 +46,8 @@ const FRAME_BYTES =
   `MSRP ${createTransactionId()} SEND\r\n`.length + `\r\n${formatEndLine(createTransactionId(), '+')}`.length;
 const CONTENT_TYPE = /^[\x21-\x7e][\x20-\x7e]*$/;
 
-class Outgoing implements MsrpResponseReceiver {
+class Outgoing implements MsrpResponseReceiver, UnsettledMessage {
+  place = 0;
   readonly messageId: string;
   readonly chunker: MsrpChunker;
   readonly failureReport: FailureReport;
@@ -200,7 +202,7 @@ export class MsrpSending implements MsrpSendLane {
   readonly #clock: Clock;
   readonly #relayChunks: MsrpRelayChunks;
   readonly #transactions: MsrpTransactions;
-  readonly #open = new Set<Outgoing>();
+  readonly #unsettled = new UnsettledMessages<Outgoing>();
   /** Messages of one chunk, in the order of the calls. */
   #small: Outgoing[] = [];
   #nextSmall = 0;
@@ -253,7 +255,7 @@ export class MsrpSending implements MsrpSendLane {
       const release = () => signal.removeEventListener('abort', abort);
       outgoing.done.promise.then(release, release);
     }
-    this.#open.add(outgoing);
+    this.#unsettled.add(outgoing);
     if (outgoing.chunker.isOneChunk) this.#small.push(outgoing);
     else this.#large.push(outgoing);
     this.#connection?.schedule(this);
@@ -305,14 +307,14 @@ export class MsrpSending implements MsrpSendLane {
   receiveFailureReport(messageId: string, status: number): void {
     // Our own relay took its chunks, one behind it did not. 413 says more about the message than about them.
     if (status === 400 || status === 501) this.growth?.refuse();
-    for (const outgoing of this.#open) {
+    for (const outgoing of this.#unsettled.toArray()) {
       if (outgoing.messageId === messageId) outgoing.settle(status);
     }
   }
 
   /** Resolves when no message is on its way. */
   drained(): Promise<undefined> {
-    if (this.#open.size === 0) return Promise.resolve(undefined);
+    if (this.#unsettled.size === 0) return Promise.resolve(undefined);
     this.#drained ??= Promise.withResolvers<undefined>();
     return this.#drained.promise;
   }
@@ -321,7 +323,7 @@ export class MsrpSending implements MsrpSendLane {
   end(error: MsrpSessionError): void {
     this.#ended ??= error;
     this.#connection = undefined;
-    for (const outgoing of [...this.#open]) {
+    for (const outgoing of this.#unsettled.toArray()) {
       outgoing.giveUpTrial();
       outgoing.fail(error);
     }
@@ -343,8 +345,8 @@ export class MsrpSending implements MsrpSendLane {
 
   /** A message has settled; called by itself. */
   forget(outgoing: Outgoing): void {
-    this.#open.delete(outgoing);
-    if (this.#open.size === 0) this.#drained?.resolve(undefined);
+    this.#unsettled.remove(outgoing);
+    if (this.#unsettled.size === 0) this.#drained?.resolve(undefined);
   }
 
   #abort(outgoing: Outgoing): void {

@@ -12,7 +12,11 @@ export interface MsrpResponseReceiver {
 }
 
 interface PendingRequest {
-  readonly receiver: MsrpResponseReceiver;
+  /**
+   * Undefined once it was told. A map that grows leaves its former table behind in old memory, and with it all that was
+   * pending then: what is reached through the receiver must not outlive its answer there.
+   */
+  receiver: MsrpResponseReceiver | undefined;
   readonly deadlineUs: number;
 }
 
@@ -73,7 +77,7 @@ export class MsrpTransactions implements Disposable {
     const pending = this.#pending.get(transactionId);
     if (pending === undefined) return false;
     this.#pending.delete(transactionId);
-    pending.receiver.receiveStatus(status);
+    tell(pending, status);
     return true;
   }
 
@@ -82,7 +86,7 @@ export class MsrpTransactions implements Disposable {
     this.#timer?.[Symbol.dispose]();
     const pending = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { receiver } of pending) receiver.receiveStatus(status);
+    for (const request of pending) tell(request, status);
   }
 
   /** Forgets everything; nobody is told. */
@@ -103,7 +107,13 @@ export class MsrpTransactions implements Disposable {
         return;
       }
       this.#pending.delete(transactionId);
-      pending.receiver.receiveStatus(408);
+      tell(pending, 408);
     }
   }
+}
+
+function tell(pending: PendingRequest, status: number): void {
+  const { receiver } = pending;
+  pending.receiver = undefined;
+  receiver?.receiveStatus(status);
 }

@@ -402,6 +402,29 @@ describe('many requests at once (RFC 4975 §7.1.1)', () => {
     }
   });
 
+  it('those that wait for their answer among thousands that had it fail in the order of their calls', async () => {
+    await using open = await openWithPeer();
+    const { side, peer } = open;
+    const unanswered = [3, 900, 2_800];
+    const failed: number[] = [];
+    const sent = Array.from({ length: 4_000 }, (_value, index) =>
+      side.session.sendMessage(text(`message ${index}`)).then(
+        ({ status }) => status,
+        () => failed.push(index),
+      ),
+    );
+    for (let index = 0; index < sent.length; index++) {
+      const frame = await peer.frame();
+      if (!unanswered.includes(index)) peer.answer(frame);
+    }
+    const answered = sent.filter((_sent, index) => !unanswered.includes(index));
+    expect(new Set(await Promise.all(answered))).toEqual(new Set([200]));
+    expect(failed).toEqual([]);
+    peer.socket.destroy();
+    await Promise.all(sent);
+    expect(failed).toEqual(unanswered);
+  });
+
   it('large messages take turns, and small ones do not starve them', async () => {
     await using open = await openWithPeer({ limits: { sendChunkBytes: 100, maxPendingRequests: 1 } });
     const { side, peer } = open;
