@@ -9,6 +9,10 @@ import type { WorkerReply, WorkerRequest } from './worker-protocol.ts';
 const BULK: ReadonlySet<string> = new Set(['importMessages', 'importPrepared']);
 /** Requests of one commit: what is asked meanwhile waits for it. */
 const MAX_OPEN = 16;
+/** Pages in the log before they are copied into the file: many parts of an import write the same pages of the indexes. */
+const LOG_PAGES = 4_000;
+/** What SQLite does by itself: a single message never waits for a long copying. */
+const USUAL_LOG_PAGES = 1_000;
 
 export function isBulk({ procedure }: WorkerRequest): boolean {
   return BULK.has(procedure);
@@ -49,6 +53,7 @@ export class BulkWork implements Disposable {
       return;
     }
     this.#answerOpen();
+    if (this.#waiting.length === 0) this.#database.pragma(`wal_autocheckpoint = ${USUAL_LOG_PAGES}`);
   }
 
   /** Carries out all that waits. */
@@ -87,6 +92,7 @@ export class BulkWork implements Disposable {
 
   #begin(): boolean {
     try {
+      this.#database.pragma(`wal_autocheckpoint = ${LOG_PAGES}`);
       this.#database.exec('BEGIN IMMEDIATE');
       return true;
     } catch {

@@ -133,11 +133,17 @@ function pointAt(text: string, at: number): number {
   return (low & 0xfc00) === 0xdc00 ? FIRST_BEYOND + ((high - 0xd800) << 10) + (low - 0xdc00) : high;
 }
 
-/** What the index is given of a text: words, apart from each other by spaces. */
+/** What the index is given of a text: words, each once and apart from each other by spaces. */
 export function toIndexText(text: string): string {
   const folded = foldText(text);
   const { length } = folded;
+  // FTS5 looks a repeated word up as often as it comes.
+  const met = new Set<string>();
   let words = '';
+  const add = (word: string): void => {
+    const { size } = met;
+    if (met.add(word).size !== size) words += ` ${word}`;
+  };
   let at = 0;
   while (at < length) {
     const start = at;
@@ -150,34 +156,30 @@ export function toIndexText(text: string): string {
       if (size === 2) isWide = true;
       if (kind === UNSPACED) {
         const character = folded.slice(at, at + size);
-        words += previous === '' ? ` ${character}` : ` ${character} ${previous}${character}`;
+        add(character);
+        if (previous !== '') add(previous + character);
         previous = character;
       }
       at += size;
       if (at >= length) break;
       point = pointAt(folded, at);
     } while (kindOf(point) === kind);
-    if (kind === WORD)
-      words += isWide ? wideWord(folded.slice(start, at)) : plainWord(folded.slice(start, at));
+    if (kind !== WORD) continue;
+    const word = folded.slice(start, at);
+    if (met.has(word)) continue;
+    add(word);
+    for (const beginning of beginningsOf(word, isWide)) add(beginning);
   }
   return words;
 }
 
-/** A word, and its beginnings. */
-function plainWord(word: string): string {
-  if (word.length <= MIN_BEGINNING) return ` ${word}`;
-  const shortest = ` ${word} ${BEGINNING_MARK}${word.slice(0, MIN_BEGINNING)}`;
-  return word.length <= MAX_BEGINNING
-    ? shortest
-    : `${shortest} ${BEGINNING_MARK}${word.slice(0, MAX_BEGINNING)}`;
-}
-
-/** The same of one with characters of two units. */
-function wideWord(word: string): string {
-  const characters = Array.from(word);
-  let words = ` ${word}`;
+/** Marked, and shorter than the word; `isWide`: some of its characters are of two units. */
+function beginningsOf(word: string, isWide: boolean): string[] {
+  const characters = isWide ? Array.from(word) : word;
+  const beginnings: string[] = [];
   for (let count = MIN_BEGINNING; count <= MAX_BEGINNING && count < characters.length; count += 1) {
-    words += ` ${BEGINNING_MARK}${characters.slice(0, count).join('')}`;
+    const beginning = characters.slice(0, count);
+    beginnings.push(BEGINNING_MARK + (typeof beginning === 'string' ? beginning : beginning.join('')));
   }
-  return words;
+  return beginnings;
 }

@@ -302,7 +302,7 @@ describe('a search', () => {
           const words = toIndexText(text)
             .split(' ')
             .filter((word) => word !== '');
-          expect(words.sort()).toEqual(expected.sort());
+          expect(words.sort()).toEqual([...new Set(expected)].sort());
         },
       ),
       { numRuns: 500 },

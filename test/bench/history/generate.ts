@@ -5,8 +5,10 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { formatCpim } from '../../../main/base/cpim.ts';
 import { imdnRequestHeaders } from '../../../main/base/imdn.ts';
+import { BulkWork } from '../../../main/store/bulk-work.ts';
 import { openDatabase, type Database } from '../../../main/store/database.ts';
 import { indexMerger } from '../../../main/store/index-merging.ts';
+import type { PreparedImport } from '../../../main/store/message-import.ts';
 import { messagePreparer } from '../../../main/store/message-preparing.ts';
 import type { NewMessage } from '../../../main/store/messages.ts';
 import { messengerProcedures } from '../../../main/store/messenger-tables.ts';
@@ -15,7 +17,7 @@ import type { AccountId, ConversationId, MessageId } from '../../../shared/domai
 import { Corpus } from './corpus.ts';
 
 const CONVERSATIONS = 1_000;
-/** Messages of a call, and calls of a commit. */
+/** Messages of a call, and calls that are made together. */
 const PART = 1_000;
 const PARTS = 16;
 const FILE_EVERY = 211;
@@ -139,10 +141,19 @@ export async function generate(
     }
   })();
   const prepare = messagePreparer();
+  const bulk = new BulkWork(
+    database,
+    ({ id, input }) => ({
+      id,
+      ok: true,
+      value: procedures.importPrepared(input as PreparedImport),
+      tookMs: 0,
+    }),
+    () => undefined,
+  );
   let textBytes = 0;
   let spentMs = 0;
   for (let number = 0; number < messages;) {
-    // As the store's thread does it: several parts of an import in one commit.
     const parts = Array.from({ length: PARTS }, () => {
       const count = Math.min(PART, messages - number);
       const part = Array.from({ length: count }, (_, at) => makeMessage(corpus, number + at));
@@ -153,11 +164,14 @@ export async function generate(
     // What the thread that reads an export does; here only that of the store is measured.
     const ready = parts.map(prepare);
     const began = performance.now();
-    database.exec('BEGIN IMMEDIATE');
-    for (const part of ready) procedures.importPrepared({ conversations: [], messages: part });
-    database.exec('COMMIT');
+    // As the store's thread does it: they share a commit.
+    for (const messages of ready) {
+      bulk.add({ id: 0, procedure: 'importPrepared', input: { conversations: [], messages } });
+    }
+    bulk.finish();
     spentMs += performance.now() - began;
   }
+  bulk[Symbol.dispose]();
   keepUp(database);
   database.close();
   const perSecond = (messages / spentMs) * 1_000;
