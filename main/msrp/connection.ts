@@ -335,8 +335,8 @@ export class MsrpConnection implements AsyncDisposable {
     this.#pumping = true;
     try {
       const { socketHighWaterBytes, sendChunkBytes } = this.#options.limits;
-      // What waits behind a write to TLS is copied once more: one chunk at a time.
-      const ceiling = this.security === undefined ? socketHighWaterBytes : sendChunkBytes;
+      // What waits behind a write to TLS, or goes there with another one, is copied once more: one chunk at a time.
+      const ceiling = this.security === undefined ? socketHighWaterBytes : sendChunkBytes / 2;
       while (this.#lanes.size > 0 && this.#output.queuedBytes < ceiling && this.#socket.writable) {
         for (const lane of this.#lanes) {
           if (!lane.sendNext()) this.#lanes.delete(lane);

@@ -139,13 +139,16 @@ export class MsrpOutput {
     if (this.#used === this.#handed) return;
     const bytes = block.subarray(this.#handed, this.#used);
     this.#handed = this.#used;
-    if (block.length !== LARGE_BLOCK_BYTES) {
+    const isLarge = block.length === LARGE_BLOCK_BYTES;
+    if (!this.#gathersAll && !isLarge) {
       this.#write(bytes);
       return;
     }
-    // Such a block is handed over once, when it is full or the turn ends; TLS says when it is encrypted.
     this.#write(bytes, () => {
-      if (spareLargeBlocks.length < MAX_SPARE_LARGE_BLOCKS) spareLargeBlocks.push(block);
+      // Such a block is handed over once, when it is full or the turn ends; TLS says when it is encrypted.
+      if (isLarge && spareLargeBlocks.length < MAX_SPARE_LARGE_BLOCKS) spareLargeBlocks.push(block);
+      // What goes to TLS at once is less than a socket tells the end of.
+      this.#receiveFlushed();
     });
   }
 

@@ -213,7 +213,7 @@ function formatTable(figures: readonly Figure[]): string {
       p50.toFixed(p50 < 10 ? 3 : 0).padStart(10),
       (p99 === undefined ? '' : p99.toFixed(p99 < 10 ? 3 : 0)).padStart(10),
       ` ${unit}`.padEnd(14),
-      ratio === undefined ? '' : `${ratio.value.toFixed(1)} × ${ratio.of}`,
+      ratio === undefined ? '' : `${ratio.value.toFixed(2)} × ${ratio.of}`,
     ].join(''),
   );
   return [`${''.padEnd(44)}${'p50'.padStart(10)}${'p99'.padStart(10)}`, ...rows, ''].join('\n');

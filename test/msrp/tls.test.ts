@@ -126,6 +126,18 @@ describe('two endpoints over TLS (RFC 4975 §14.4)', () => {
     expect(a.delegate.closes[0]?.code).toBe('MSRP_CLOSED_BY_PEER');
   });
 
+  it('many small messages that nobody answers leave in full, and in order', async () => {
+    await using a = await openSecureSide();
+    await using b = await openSecureSide();
+    await b.session.visit(a.session.localPath, { announced: a.announced });
+    await a.session.acceptAnswer(b.session.localPath, { connectToAnswerer: false, announced: b.announced });
+    const bodies = Array.from({ length: 1_000 }, (_value, index) => `${index} `.padEnd(300, 'x'));
+    const sent = bodies.map((body) => a.session.sendMessage({ ...text(body), failureReport: 'no' }));
+    expect(new Set((await Promise.all(sent)).map(({ status }) => status))).toEqual(new Set([0]));
+    await expect.poll(() => b.delegate.messages.length).toBe(bodies.length);
+    expect(b.delegate.messages.map(({ body }) => body.toString())).toEqual(bodies);
+  });
+
   it('the certificate: ECDSA P-256, valid now, its fingerprint the one that is announced', async () => {
     await using side = await openSecureSide();
     const identity = await side.endpoint.identity();
