@@ -34,7 +34,10 @@ export interface FoundMessage {
   readonly snippet: readonly string[];
 }
 
-/** Conversations that a name in `from:` or `in:` may stand for; further ones are left out. */
+/**
+ * Conversations that a name in `from:` or `in:` is looked up for in the index. While somebody types, further ones are left
+ * out; for everything that is found each message tells whether it is of one of them.
+ */
 const MAX_NAMED = 200;
 /** A search looks at so many candidates and no longer than this: the newest matches are what people want. */
 const MAX_CANDIDATES = 50_000;
@@ -120,11 +123,16 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
         const text = ` ${foldText(peer_name)} ${foldText(peer_address)}`;
         return names.some((name) => text.includes(` ${name}`));
       })
-      .slice(0, MAX_NAMED)
       .map(({ key }) => key);
   }
 
-  function frameOf(query: SearchQuery, conversationId: ConversationId | undefined): Frame | undefined {
+  /** `isWhole`: names stand for all that have them, else for the newest so many. */
+  function frameOf(
+    query: SearchQuery,
+    conversationId: ConversationId | undefined,
+    isWhole: boolean,
+  ): Frame | undefined {
+    const most = isWhole ? Infinity : MAX_NAMED;
     const labels: string[][] = query.has.map((trait) => [traitLabel(trait)]);
     let conversations: Set<number> | undefined;
     if (conversationId !== undefined) {
@@ -137,7 +145,7 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       conversations = new Set(before === undefined ? ids : ids.filter((id) => before.has(id)));
     };
     let authors: Authors | undefined;
-    if (query.in.length > 0) keepOnly(keysNamed(named.all(), query.in));
+    if (query.in.length > 0) keepOnly(keysNamed(named.all(), query.in).slice(0, most));
     if (query.from.length > 0) {
       const others = query.from.filter((name) => name !== 'me');
       const isMine = others.length < query.from.length;
@@ -145,17 +153,23 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       labels.push([directionLabel(isMine ? 'out' : 'in')]);
       if (!isMine) {
         authors = {
-          conversations: new Set(keysNamed(inPairs.all(), others)),
-          people: new Set(keysNamed(people.all(), others)),
+          conversations: new Set(keysNamed(inPairs.all(), others).slice(0, most)),
+          people: new Set(keysNamed(people.all(), others).slice(0, most)),
         };
         const { conversations: pairs, people: members } = authors;
         if (pairs.size + members.size === 0) return undefined;
-        labels.push([...[...pairs].map(conversationLabel), ...new Set([...members].map(personLabel))]);
+        if (pairs.size <= MAX_NAMED && members.size <= MAX_NAMED) {
+          labels.push([...[...pairs].map(conversationLabel), ...new Set([...members].map(personLabel))]);
+        }
       }
     }
     if (conversations !== undefined) {
       if (conversations.size === 0) return undefined;
-      labels.push([...conversations].map(conversationLabel));
+      labels.push(
+        conversations.size <= MAX_NAMED
+          ? [...conversations].map(conversationLabel)
+          : [directionLabel('in'), directionLabel('out')],
+      );
     }
     if (query.sinceMs !== undefined || query.untilMs !== undefined) {
       const period = periodLabels(query.sinceMs, query.untilMs);
@@ -278,7 +292,7 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
     }): { positions: number[]; last: number | null } {
       const { after, upTo, limit } = input;
       const query = parseSearchQuery(input.text);
-      const frame = frameOf(query, input.conversationId);
+      const frame = frameOf(query, input.conversationId, true);
       if (frame === undefined) return { positions: [], last: null };
       const isMatch = tester(query, frame, true);
       const positions: number[] = [];
@@ -302,7 +316,7 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       const isLate = (): boolean => ticket !== undefined && isOvertaken(ticket);
       if (isLate()) return [];
       const query = parseSearchQuery(input.text);
-      const frame = frameOf(query, input.conversationId);
+      const frame = frameOf(query, input.conversationId, false);
       if (frame === undefined) return [];
       forgetOutdated();
       const began = performance.now();

@@ -2,6 +2,7 @@
  * The search of message text, through the store's thread.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { foundPlaces } from '../../main/messenger/history/found-messages.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { StoreFixture } from './fixture.ts';
 
@@ -54,6 +55,26 @@ describe('search', () => {
       await expect(find(text)).resolves.toBeInstanceOf(Array);
     },
   );
+
+  it('looks through everybody who has a name when everything is wanted that is found', async () => {
+    await using many = await StoreFixture.open();
+    const ids = await Promise.all(
+      Array.from({ length: 230 }, (_, index) => many.conversation(`c${index}`, `sam-${index}`)),
+    );
+    await many.conversation('other', 'ana');
+    await many.incoming('other' as ConversationId, 'lunch', 'w-ana');
+    await Promise.all(ids.map((id) => many.incoming(id, 'lunch', `w-${id}`)));
+    await Promise.all(ids.map((id) => many.outgoing(id, 'lunch', `o-${id}`)));
+    const places = async (text: string) => {
+      let count = 0;
+      for await (const page of foundPlaces(many.store, text, undefined)) count += page.length;
+      return count;
+    };
+    expect(await places('in:sam')).toBe(460);
+    expect(await places('in:sam lunch')).toBe(460);
+    expect(await places('from:sam')).toBe(230);
+    expect(await places('from:sam-7 lunch')).toBe(11);
+  });
 
   it('does not find what the index calls a conversation', async () => {
     for (const label of ['\u{f1001}', '\u{f1002}', '\u{f0001}', '\ue000'])
