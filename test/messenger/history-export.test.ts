@@ -2,7 +2,7 @@
  * A history as files: written, checked, taken in again.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -44,7 +44,15 @@ describe('JSON Lines', () => {
     const options = { store: other, from: out, filesFolder: join(folder, 'other', 'files') };
     expect(await importHistory(options)).toEqual({ conversations: 3, messages: 910, added: 910 });
     expect(await contentOf(other)).toEqual(await contentOf(store));
+    const [copy = ''] = await readdir(options.filesFolder);
+    const { ino } = await stat(join(options.filesFolder, copy));
     expect(await importHistory(options)).toEqual({ conversations: 3, messages: 910, added: 0 });
+    // Its file is there as well: the same one.
+    expect(await readdir(options.filesFolder)).toEqual([copy]);
+    expect((await stat(join(options.filesFolder, copy))).ino).toBe(ino);
+    await writeFile(join(options.filesFolder, copy), 'the pla');
+    await importHistory(options);
+    expect(await readFile(join(options.filesFolder, copy), 'utf8')).toBe('the plan');
     const found = await other.search({ text: '今天', limit: 9 });
     expect(found).toHaveLength(3);
     const file = await other.search({ text: 'has:file plan', limit: 9 });

@@ -2,6 +2,7 @@
  * Owns: a history with three conversations, a file and a session, and what is compared of histories.
  * Called by: tests of exports and archives. Calls: store.ts.
  */
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Store } from '../../main/store/store.ts';
@@ -77,7 +78,7 @@ async function fill(store: Store, folder: string, peer: string): Promise<void> {
       type: 'text/plain',
       size: 8,
       sha1: null,
-      sha256: null,
+      sha256: createHash('sha256').update('the plan').digest('hex'),
       modifiedMs: null,
       state: 'done',
       accepted: true,

@@ -3,7 +3,7 @@
  * Called by: import-reader.ts through messages. Calls: export-source.ts, store/message-preparing.ts.
  */
 import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -13,7 +13,7 @@ import { messagePreparer, type ImportedMessage } from '../../store/message-prepa
 import { safeFileName } from '../file-name.ts';
 import type { Attachments } from './attachments.ts';
 import { ExportError } from './export-error.ts';
-import type { ExportLine } from './export-format.ts';
+import { hashFile, type ExportLine } from './export-format.ts';
 import { openExport } from './export-source.ts';
 import { MAX_AHEAD, type ConversationLine, type ImportPiece, type ImportStart } from './import-protocol.ts';
 
@@ -90,7 +90,7 @@ async function withFile(
   let path: string | null = null;
   if (file.path !== null) {
     const target = join(filesFolder, safeFileName(`${wireId.slice(0, 16)}-${file.name}`));
-    if (await copyTo(target, file.path, attachments)) path = target;
+    if ((await isThere(target, file)) || (await copyTo(target, file.path, attachments))) path = target;
   }
   const { name, type, size, sha256 } = file;
   return {
@@ -114,14 +114,23 @@ async function withFile(
   };
 }
 
+/** An import of before has left it here, or begun to. Rejects with the error of the system. */
+async function isThere(target: string, { size, sha256 }: NonNullable<MessageLine['file']>): Promise<boolean> {
+  const found = await stat(target).catch(() => undefined);
+  if (found?.isFile() !== true || sha256 === null || (size !== null && found.size !== size)) return false;
+  return (await hashFile(target)).sha256 === sha256;
+}
+
 /** False: the export has not got it. Rejects with the error of the system, as when the disk is full. */
 async function copyTo(target: string, path: string, attachments: Attachments): Promise<boolean> {
   await mkdir(dirname(target), { recursive: true });
+  const part = `${target}.part`;
   try {
-    await pipeline(attachments(path), createWriteStream(target), { signal: stop.signal });
+    await pipeline(attachments(path), createWriteStream(part), { signal: stop.signal });
+    await rename(part, target);
     return true;
   } catch (error) {
-    await rm(target, { force: true });
+    await rm(part, { force: true });
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return false;
     throw error;
