@@ -64,3 +64,41 @@ export function watchKeys(): void {
 export function keyTimes(): number[] {
   return (globalThis as unknown as { keyTimes: number[] }).keyTimes;
 }
+
+interface Searching {
+  /** When keys were pressed whose searches have not been answered. */
+  readonly open: number[];
+  readonly times: number[];
+}
+
+/** Before the page begins: notes when the answer to a search has come and its frame has been made. */
+export function noteAnswers(): void {
+  const page = globalThis as unknown as { searching?: Searching };
+  const noteAnswer = ({ data }: MessageEvent): void => {
+    if (typeof data !== 'string' || !data.includes('"hits":')) return;
+    const began = page.searching?.open.shift();
+    if (began === undefined) return;
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => page.searching?.times.push(performance.now() - began);
+    requestAnimationFrame(() => channel.port2.postMessage(null));
+  };
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(url, protocols);
+      this.addEventListener('message', noteAnswer);
+    }
+  };
+}
+
+/** Begins to note how long each key in the search field takes. Every key is a search, and searches are answered in order. */
+export function watchSearch(): void {
+  const searching: Searching = { open: [], times: [] };
+  (globalThis as unknown as { searching: Searching }).searching = searching;
+  document.querySelector('[role=search] input')?.addEventListener('input', (event) => {
+    if ((event.target as HTMLInputElement).value.trim() !== '') searching.open.push(event.timeStamp);
+  });
+}
+
+export function searchTimes(): number[] {
+  return (globalThis as unknown as { searching: Searching }).searching.times;
+}

@@ -18,9 +18,11 @@ import { historyOf } from '../../../main/messenger/profile.ts';
 import { filePermissionSecrets } from '../../../main/messenger/secrets.ts';
 import { openDatabase } from '../../../main/store/database.ts';
 import { messengerMigrations } from '../../../main/store/migrations/messenger.ts';
+import { Corpus } from '../history/corpus.ts';
 import { generate } from '../history/generate.ts';
 import { summarise, type Figure, type Summary } from '../summary.ts';
-import { emptyPage, keyTimes, openConversation, scrollUp, watchKeys } from './in-page.ts';
+import { emptyPage, keyTimes, noteAnswers, openConversation, scrollUp, watchKeys } from './in-page.ts';
+import { typeSearches } from './search-typing.ts';
 
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const HOST = fileURLToPath(new URL('../../../main/hosts/browser/main.ts', import.meta.url));
@@ -30,6 +32,8 @@ const OPENED = 200;
 const FRAMES = 300;
 const KEYS = 60;
 const KEY_MS = 40;
+/** Words that are looked for: common ones and rare ones. */
+const SEARCHED_RANKS = [0, 3, 10, 25, 60, 100, 200, 300, 700, 1_500, 4_000, 9_000, 12_000, 20_000];
 const FILE_BYTES = 2560 * 1024 ** 2;
 
 /** Why this part cannot be measured here, or `undefined`. */
@@ -158,6 +162,7 @@ export async function measureWindow(folder: string, messages: number, keep?: str
   });
   try {
     const page = await browser.newPage({ viewport: { width: 1240, height: 780 } });
+    await page.addInitScript(noteAnswers);
     const began = performance.now();
     await using host = await Host.start(profile, join(folder, 'delays.json'));
     const linked = performance.now();
@@ -175,6 +180,11 @@ export async function measureWindow(folder: string, messages: number, keep?: str
     await page.waitForTimeout(500);
     const frames = await page.evaluate(scrollUp, FRAMES);
     const browsing = await host.delays();
+    const corpus = new Corpus();
+    const searches = await typeSearches(
+      page,
+      SEARCHED_RANKS.map((rank) => corpus.word(rank)),
+    );
 
     const file = join(folder, 'large.bin');
     await writeFile(file, '');
@@ -203,6 +213,7 @@ export async function measureWindow(folder: string, messages: number, keep?: str
       heap,
       frames,
       keys,
+      searches,
       raw,
     }).concat([
       { name: 'program held up, browsing', unit: 'ms', p50: browsing.p50, p99: browsing.p99 },
@@ -221,6 +232,7 @@ function figuresOf(all: {
   readonly heap: number;
   readonly frames: readonly number[];
   readonly keys: Summary;
+  readonly searches: Summary;
   /** Of a page with a field and nothing else, beside the same file. */
   readonly raw: Summary;
 }): Figure[] {
@@ -238,6 +250,12 @@ function figuresOf(all: {
       p50: all.keys.p50,
       p99: all.keys.p95,
       ratio: { of: 'a bare field, p95', value: all.keys.p95 / all.raw.p95 },
+    },
+    {
+      name: 'window: key to results painted (p50, p95)',
+      unit: 'ms',
+      p50: all.searches.p50,
+      p99: all.searches.p95,
     },
     { name: 'raw: key to paint in a bare field (p50, p95)', unit: 'ms', p50: all.raw.p50, p99: all.raw.p95 },
     { name: `window: heap after ${OPENED} conversations`, unit: 'bytes', p50: all.heap },
