@@ -50,6 +50,8 @@ export class UserFile implements Users {
   readonly #realm: string;
   #users = new Map<string, User>();
   #readStamp = '';
+  /** A read of the file that goes on: whoever looks meanwhile and sees the same file waits for it. */
+  #reading: { readonly stamp: string; readonly done: Promise<void> } | undefined;
 
   constructor(folder: string, realm: string) {
     this.path = join(folder, 'users.json');
@@ -104,6 +106,16 @@ export class UserFile implements Users {
       return;
     }
     if (stamp === this.#readStamp) return;
+    if (this.#reading?.stamp !== stamp) this.#reading = { stamp, done: this.#readFile(stamp) };
+    const reading = this.#reading;
+    try {
+      await reading.done;
+    } finally {
+      if (this.#reading === reading) this.#reading = undefined;
+    }
+  }
+
+  async #readFile(stamp: string): Promise<void> {
     const parsed = v.safeParse(fileSchema, parseJson(await readFile(this.path, 'utf8')));
     if (!parsed.success) throw new UserFileError(`${this.path} is damaged. Restore it from a copy.`);
     if (parsed.output.realm !== this.#realm) {
