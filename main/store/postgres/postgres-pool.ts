@@ -67,6 +67,9 @@ export class PostgresPool implements AsyncDisposable {
   readonly #pool: pg.Pool;
   readonly #limits: PostgresLimits;
   readonly #log: Log;
+  readonly #receiveLost = (error: Error): void => {
+    this.#log.warn('postgres.connection-lost', { error });
+  };
   /** Which node this is, so that it does not listen to itself. */
   readonly node: string;
 
@@ -80,9 +83,7 @@ export class PostgresPool implements AsyncDisposable {
       idleTimeoutMillis: this.#limits.idleMs,
     });
     // Of a connection that nobody uses at the moment; the next statement gets another.
-    this.#pool.on('error', (error) => {
-      this.#log.warn('postgres.connection-lost', { error });
-    });
+    this.#pool.on('error', this.#receiveLost);
   }
 
   readonly run: Run = async <Row extends object>(sql: string, values: readonly unknown[] = []) => {
@@ -113,6 +114,8 @@ export class PostgresPool implements AsyncDisposable {
     try {
       client = await this.#pool.connect();
       const used = client;
+      // When it breaks between two statements the next one says so; nobody listening would end the process.
+      used.on('error', this.#receiveLost);
       const run: Run = async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
         (await used.query<Row>(sql, [...values])).rows;
       await run('BEGIN');
@@ -120,6 +123,7 @@ export class PostgresPool implements AsyncDisposable {
         await run('SELECT pg_notify($1, $2)', [NEWS_CHANNEL, this.#letter(news)]);
       });
       await run('COMMIT');
+      client.off('error', this.#receiveLost);
       client.release();
       return result;
     } catch (error) {
