@@ -15,7 +15,7 @@ import { BridgedSession } from './bridged-session.ts';
 import type { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
 import type { DeferredMessages } from './deferred-messages.ts';
-import type { KeptFiles } from './kept-files.ts';
+import { isAboutFile, type KeptFiles } from './kept-files.ts';
 import { answerOfGuest, wayToGuest } from './guest-way.ts';
 import { isFlowFailed, isWayLost, wayTo } from './device-way.ts';
 import type { ServerMetrics } from './metrics.ts';
@@ -105,6 +105,11 @@ export class B2bua implements AsyncDisposable {
     const isOurs = !policy.isGuest(caller);
     if (isOurs && (await this.#options.files()?.receiveInvite(request, parties, !registrar.isOnline(called))))
       return;
+    if (caller === called && isAboutFile(request)) {
+      // What a device has for others of its user is at the server or nowhere.
+      await request.respond(410, { reason: 'Not kept here' });
+      return;
+    }
     await this.#options.deferred.settled(isOurs ? [caller, called] : [called]);
     const devices = registrar.waysTo(called);
     if (devices.length === 0) {

@@ -1,9 +1,10 @@
 /**
- * Owns: files for people who are away: taken from their senders, kept on disk, handed to who comes for them. Called by:
- * b2bua.ts with each INVITE about a file. Calls: kept-file-call.ts, msrp/file-sink.ts, the store.
+ * Owns: files for people who are away, and for the other devices of a user: taken, kept on disk, handed to who comes for
+ * them. Called by: b2bua.ts with each INVITE about a file. Calls: kept-file-call.ts, msrp/file-sink.ts, the store.
  *
  * The server answers an offer in the place of somebody who is not there, and puts that same offer among his messages. His
  * program asks for the file as for any other (RFC 5547 §8.2, `recvonly`), and the server answers again, before its sender.
+ * What a device offers to its own user is for his other devices: they hear of it among their copies.
  */
 import { randomBytes } from 'node:crypto';
 import { open as openFile } from 'node:fs';
@@ -59,6 +60,12 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 /** The CPIM head around an offer that waits. */
 const HEAD_BYTES = 2 * 1024;
 const FILE_LINE = /^a=file-selector\b/m;
+
+/** Whether an INVITE is about a file. */
+export function isAboutFile(request: AgentServerRequest): boolean {
+  return FILE_LINE.test(request.body);
+}
+
 /** What we put there ourselves: nothing else in a folder that somebody has chosen is ours. */
 const OWN_NAME = /^[0-9a-f]{32}(?:\.part)?$/;
 const NOWHERE = { write: () => true, end: () => Promise.resolve(), abort: () => undefined };
@@ -109,7 +116,7 @@ export class KeptFiles implements AsyncDisposable {
 
   /** True: it is about a file that the server takes or has, and answered. Rejects with StoreError. */
   async receiveInvite(request: AgentServerRequest, parties: Parties, isAbsent: boolean): Promise<boolean> {
-    if (!FILE_LINE.test(request.body)) return false;
+    if (!isAboutFile(request)) return false;
     const invite = new IncomingInvite(this.#options.agent, request);
     const { sdp } = readInviteBody(invite.contentType, invite.sdp, 0);
     const offer = parseMsrpDescription(sdp);
@@ -120,13 +127,10 @@ export class KeptFiles implements AsyncDisposable {
     const isWish = file.direction === 'recvonly';
     // The offer waits as a message does, so it may be as large as one.
     const isSmall = request.message.body.length + HEAD_BYTES <= IMSERVER_LIMITS.maxDeferredBytes;
-    if (!isWish && (!isAbsent || !isSmall)) return false;
-    const names = isWish ? { sender: called, recipient: caller } : { sender: caller, recipient: called };
-    const known = await this.#options.store.call('selectKeptFile', {
-      ...names,
-      transferId: file.transferId,
-      nowMs: this.#clock.now(),
-    });
+    if (!isWish && caller !== called && (!isAbsent || !isSmall)) return false;
+    const known = isWish
+      ? ((await this.#find(called, caller, file)) ?? (await this.#find(caller, caller, file)))
+      : await this.#find(caller, called, file);
     if (isWish && known === null) return false;
     const task =
       known !== null
@@ -144,6 +148,18 @@ export class KeptFiles implements AsyncDisposable {
     this.#sweep = undefined;
     await this.#endpoint[Symbol.asyncDispose]();
     await Promise.all(this.#tasks);
+  }
+
+  /** What a device has left for others of its user counts only when it is the file that is meant: its id came from outside. */
+  async #find(sender: string, recipient: string, file: FileDescription): Promise<KeptFile | null> {
+    const { transferId = '', sha1, sha256 } = file;
+    const nowMs = this.#clock.now();
+    const kept = await this.#options.store.call('selectKeptFile', { sender, recipient, transferId, nowMs });
+    if (kept === null || sender !== recipient) return kept;
+    const isOther =
+      (sha256 !== undefined && kept.sha256 !== null && sha256 !== kept.sha256) ||
+      (sha1 !== undefined && kept.sha1 !== null && sha1 !== kept.sha1);
+    return isOther ? null : kept;
   }
 
   #run(user: string, work: Promise<void>): void {
@@ -176,7 +192,7 @@ export class KeptFiles implements AsyncDisposable {
     const { size, sha1, sha256 } = file;
     if (size === undefined || (sha1 === undefined && sha256 === undefined)) return false;
     const { files } = this.#options.config;
-    if (size > files.fileBytes || sender === recipient) return false;
+    if (size > Math.min(files.fileBytes, files.userBytes)) return false;
     const disk = await statfs(this.#folder);
     if (size + this.#coming + this.#limits.spareDiskBytes > disk.bavail * disk.bsize) return false;
     return this.#options.store.call('hasRoomForFile', {
@@ -257,10 +273,12 @@ export class KeptFiles implements AsyncDisposable {
     }
   }
 
-  /** The file counts, and its offer waits among the messages. Rejects with ProtocolError when there is no room any more. */
+  /** The file counts, and its offer waits among the messages, unless it is for other devices of its sender. Rejects with ProtocolError when there is no room any more. */
   async #keep(kept: KeptFile, invite: IncomingInvite): Promise<void> {
     const { store, config, receiveKept, log } = this.#options;
     const nowMs = this.#clock.now();
+    const isOwn = kept.sender === kept.recipient;
+    if (isOwn) await this.#makeRoom(kept);
     const body = formatCpim({
       from: { uri: `sip:${kept.sender}@${config.domain}` },
       to: [{ uri: `sip:${kept.recipient}@${config.domain}` }],
@@ -272,7 +290,7 @@ export class KeptFiles implements AsyncDisposable {
     const outcome = await store
       .call('insertKeptFile', {
         ...{ file: kept, ceilings: this.#ceilings, nowMs },
-        notice: { contentType: CPIM_TYPE, body },
+        notice: isOwn ? null : { contentType: CPIM_TYPE, body },
       })
       .catch((error: unknown) => {
         log.error('file.not-kept', { error });
@@ -283,7 +301,15 @@ export class KeptFiles implements AsyncDisposable {
       throw new ProtocolError('FILE_NO_ROOM', 408, 'there is no room for it now');
     }
     log.info('file.kept', { sender: kept.sender, bytes: kept.size });
-    receiveKept(kept.recipient);
+    if (!isOwn) receiveKept(kept.recipient);
+  }
+
+  /** Of what a user's devices have left for each other the oldest goes. */
+  async #makeRoom({ recipient: user, size }: KeptFile): Promise<void> {
+    const maxBytes = this.#options.config.files.userBytes - size;
+    for (const id of await this.#options.store.call('dropOldestOwnFiles', { user, maxBytes })) {
+      await rm(join(this.#folder, id), { force: true });
+    }
   }
 
   /** It is here already: the answer to its last byte was lost. */
@@ -318,6 +344,8 @@ export class KeptFiles implements AsyncDisposable {
   /** It has arrived: its sender is told, and it stays for other devices only. */
   async #receiveServed(kept: KeptFile): Promise<void> {
     const { store, deviceCount, sendReport, config } = this.#options;
+    // How many of his devices still come for it nobody knows.
+    if (kept.sender === kept.recipient) return;
     const isWanted = deviceCount(kept.recipient) > 1;
     if (isWanted) {
       await store.call('shortenKeptFile', {
@@ -382,7 +410,9 @@ export class KeptFiles implements AsyncDisposable {
     for (const expired of await store.call('expireKeptFiles', { nowMs })) {
       await rm(join(this.#folder, expired.id), { force: true });
       // Nobody has come for it: its sender believes that it waits.
-      if (!expired.fetched) sendReport(buildKeptReport(expired, 'failed', { domain: config.domain, nowMs }));
+      const isOwn = expired.sender === expired.recipient;
+      if (!expired.fetched && !isOwn)
+        sendReport(buildKeptReport(expired, 'failed', { domain: config.domain, nowMs }));
     }
   }
 

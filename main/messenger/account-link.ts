@@ -38,6 +38,7 @@ import type { Feed } from './feed.ts';
 import type { Inbox } from './inbox.ts';
 import type { Network } from './network.ts';
 import { Outbox } from './outbox.ts';
+import type { Transfers } from './transfers.ts';
 import { serverFlows, serverName, transportOfWay } from './server-ways.ts';
 
 /** What an account needs of the messenger. */
@@ -47,6 +48,7 @@ export interface AccountHost {
   readonly network: Network;
   readonly inbox: Inbox;
   readonly delivery: Delivery;
+  readonly transfers: Pick<Transfers, 'receiveCopy'>;
   readonly log: Log;
   readonly limits: MessengerLimits;
   /** What this device calls itself toward others of its user. */
@@ -130,6 +132,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     this.groups = new AccountGroups(this.#groupHost(), stored.id);
     this.copies = new AccountCopies(host, stored, {
       route: () => this.pagerRoute(),
+      ownContext: (id) => this.chatContext({ id, peerAddress: this.stored.address, peerName: '' }),
       receiveTakesChanges: (conversation) => {
         this.receiveTakesChanges(conversation, true);
       },
@@ -234,7 +237,10 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     return this.#conversations.values();
   }
 
-  chatContext(conversation: Conversation, called?: 'called'): Omit<ChatContext, 'delegate'> | undefined {
+  chatContext(
+    conversation: Pick<Conversation, 'id' | 'peerAddress' | 'peerName'>,
+    called?: 'called',
+  ): Omit<ChatContext, 'delegate'> | undefined {
     const advertisedHost = this.#registration.localHost;
     // A lost connection to the server is no reason to refuse whom it calls for by another one.
     const ready = this.online || (called !== undefined && this.#status.status === 'connecting');

@@ -1,10 +1,19 @@
 /**
- * Owns: which file an invitation, or an invitation that the server has kept, is about. Called by: request-routing.ts,
- * transfers.ts. Calls: msrp/file-body.ts, msrp/file-sdp.ts.
+ * Owns: which file an invitation, one that the server has kept, or a copy for another device is about. Called by:
+ * request-routing.ts, transfers.ts, devices/copy-format.ts. Calls: msrp/file-body.ts, msrp/file-sdp.ts.
  */
-import { readInviteBody, type FileIcon } from '../msrp/file-body.ts';
-import { parseFile, type FileDescription } from '../msrp/file-sdp.ts';
-import { parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
+import type { OutgoingState } from '../store/messages.ts';
+import type { StoredTransfer } from '../store/transfers.ts';
+import {
+  buildInviteBody,
+  pictureType,
+  readInviteBody,
+  type FileIcon,
+  type InviteBody,
+} from '../msrp/file-body.ts';
+import { fileAttributes, parseFile, type FileDescription } from '../msrp/file-sdp.ts';
+import { buildMsrpOffer, parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
+import { parseMsrpUri } from '../msrp/uri.ts';
 
 /** What an invitation says about a file. */
 export interface OfferedFile {
@@ -23,4 +32,56 @@ export function readOffer(
   const offer = parseMsrpDescription(sdp);
   const file = offer && parseFile(offer);
   return offer && file && { offer, file, icon: icon(file.iconId) };
+}
+
+/** How a file of ours ended on the device that tells of it. */
+export const SETTLED_FILE_STATES = ['done', 'declined', 'cancelled', 'failed'] as const;
+
+/** A file of which another device of our user tells: its offer, as `describeForDevices` writes it. */
+export interface CopiedFile {
+  readonly contentType: string;
+  readonly content: Buffer;
+  readonly wireId: string;
+  readonly direction: 'in' | 'out';
+  /** Of the message, when our user has sent it. */
+  readonly state: OutgoingState;
+  readonly fileState: (typeof SETTLED_FILE_STATES)[number];
+  readonly sentAtMs: number | undefined;
+}
+
+/** A copy names no place to come to: the file is asked for by its id. */
+const NO_PLACE = [parseMsrpUri('msrps://file.invalid:9/copy;tcp')];
+
+/** What other devices are told of a file, in the form of an offer. */
+export function describeForDevices(stored: Omit<StoredTransfer, 'messageId'>): InviteBody {
+  const icon = iconOf(stored);
+  const attributes = fileAttributes({
+    direction: 'sendonly',
+    name: stored.name,
+    type: stored.type,
+    size: stored.size ?? undefined,
+    sha1: stored.sha1 ?? undefined,
+    sha256: stored.sha256 ?? undefined,
+    transferId: stored.transferId,
+    disposition: 'attachment',
+    modifiedMs: stored.modifiedMs ?? undefined,
+    start: 0,
+    iconId: icon?.id,
+  });
+  return buildInviteBody(buildMsrpOffer({ path: NO_PLACE, acceptTypes: ['*'], attributes }), icon);
+}
+
+/** The thumbnail of a file, if it is one that others can show. */
+export function iconOf({
+  preview,
+  transferId,
+}: Pick<StoredTransfer, 'preview' | 'transferId'>): FileIcon | undefined {
+  const type = preview === null ? undefined : pictureType(preview);
+  return preview === null || type === undefined
+    ? undefined
+    : { id: iconId(transferId), type, bytes: preview };
+}
+
+export function iconId(transferId: string): string {
+  return `${transferId}@icon.invalid`;
 }

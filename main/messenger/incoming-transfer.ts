@@ -265,7 +265,10 @@ class PartFile implements AsyncDisposable {
       this.#checkpoint?.[Symbol.dispose]();
       await this.#file.close();
       const path = await placeFile(this.#path, this.#host.folder, stored.name);
-      await this.#record.update({ state: 'done', size, bytesDone: size, path, partPath: null });
+      const { isFetched } = this.#record;
+      // What our user has sent may be asked for here as well: then it has to be the file that it is now.
+      const modified = isFetched ? { modifiedMs: Math.round((await stat(path)).mtimeMs) } : {};
+      await this.#record.update({ state: 'done', size, bytesDone: size, path, partPath: null, ...modified });
     } catch (error) {
       this.failure = error instanceof ProtocolError ? error : fileError(error as NodeJS.ErrnoException);
       throw this.failure;

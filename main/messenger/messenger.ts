@@ -462,9 +462,9 @@ export class Messenger implements AsyncDisposable {
   }
 
   #accountHost(network: Network): AccountHost {
-    const { store, feed, inbox, delivery, log, limits } = this;
+    const { store, feed, inbox, delivery, transfers, log, limits } = this;
     return {
-      ...{ store, feed, network, inbox, delivery, log, limits },
+      ...{ store, feed, network, inbox, delivery, transfers, log, limits },
       deviceName: this.#options.deviceName ?? hostname(),
       settings: () => this.settings,
       openConversation: (...person) => this.openConversation(...person),

@@ -7,10 +7,9 @@ import { stat } from 'node:fs/promises';
 import { MsrpSessionError } from '../msrp/session-error.ts';
 import type { FileDescription } from '../msrp/file-sdp.ts';
 import { FileSource } from '../msrp/file-source.ts';
-import type { FileIcon } from '../msrp/file-body.ts';
-import { pictureType } from '../msrp/file-body.ts';
 import { FileCall, type FileCallContext, type FileCallStart } from './file-call.ts';
 import { digestFile } from './file-digest.ts';
+import { iconId, iconOf } from './file-offer.ts';
 import { createMessageId } from './message-id.ts';
 import { fileFacts, type AskedFile, type TransferHost, type TransferRecord } from './transfer-record.ts';
 
@@ -39,7 +38,10 @@ export async function offerFile(
   record.call = call;
   await record.update({ state: 'offered', failure: null });
   const message = await host.store.call('selectMessage', { id: record.id });
-  const start = await call.invite({ ...describe(record, 0), sentMs: message?.sentAtMs }, iconOf(record));
+  const start = await call.invite(
+    { ...describe(record, 0), sentMs: message?.sentAtMs },
+    iconOf(record.stored),
+  );
   if (start.kind === 'open') await sendFrom(host, record, call, start.theirs?.start ?? 0, start.isKept);
   else await receiveRefusal(record, start);
 }
@@ -212,16 +214,6 @@ function describe(record: TransferRecord, start: number): FileDescription {
     start,
     iconId: stored.preview === null ? undefined : iconId(stored.transferId),
   };
-}
-
-function iconOf({ stored }: TransferRecord): FileIcon | undefined {
-  const type = stored.preview === null ? undefined : pictureType(stored.preview);
-  if (stored.preview === null || type === undefined) return undefined;
-  return { id: iconId(stored.transferId), type, bytes: stored.preview };
-}
-
-function iconId(transferId: string): string {
-  return `${transferId}@icon.invalid`;
 }
 
 function openSource(path: string, offset: number, size: number): Promise<FileSource | undefined> {

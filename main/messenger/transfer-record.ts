@@ -10,7 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { IncomingInvite } from '../sip/agent/invite.ts';
 import type { MsrpDescription } from '../msrp/sdp.ts';
 import type { Store } from '../store/store.ts';
-import { shownTransfer, type PlacedTransfer, type StoredTransfer } from '../store/transfers.ts';
+import { isFetched, shownTransfer, type PlacedTransfer, type StoredTransfer } from '../store/transfers.ts';
 import type { FileCall, FileCallContext } from './file-call.ts';
 import type { Feed } from './feed.ts';
 
@@ -76,6 +76,11 @@ export class TransferRecord {
     return this.#stored.state;
   }
 
+  /** Another device of our user has sent it, and it comes from there. */
+  get isFetched(): boolean {
+    return isFetched(this.#stored);
+  }
+
   /** Nothing goes on by itself any more. */
   get isSettled(): boolean {
     return ['done', 'declined', 'cancelled', 'failed'].includes(this.state);
@@ -113,6 +118,11 @@ export class TransferRecord {
   }
 
   async fail(code: TransferFailureCode, message: string): Promise<void> {
+    if (this.isFetched) {
+      // It has been sent, and is not to be had here: it is as if it had been moved away.
+      await this.update({ state: 'done', accepted: false });
+      return;
+    }
     const failure = { code, message };
     await this.update({ state: 'failed', failure });
     if (this.#stored.direction === 'out') await this.#host.moveMessage(this.id, 'failed', failure);

@@ -11,15 +11,16 @@ import type { Transfer } from '../../shared/domain/transfer.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { FileDescription } from '../msrp/file-sdp.ts';
 import type { IncomingInvite } from '../sip/agent/invite.ts';
-import { shownTransfer, type PlacedTransfer, type StoredTransfer } from '../store/transfers.ts';
+import { shownTransfer, type StoredTransfer } from '../store/transfers.ts';
 import { pictureType, type FileIcon } from '../msrp/file-body.ts';
-import { readOffer, type OfferedFile } from './file-offer.ts';
+import { readOffer, type CopiedFile, type OfferedFile } from './file-offer.ts';
 import { safeFileName } from './file-name.ts';
-import { confirmFile, receiveFile } from './incoming-transfer.ts';
+import { confirmFile } from './incoming-transfer.ts';
 import { ChosenFiles, type ChosenFile } from './chosen-files.ts';
 import { createMessageId } from './message-id.ts';
-import { offerFile, prepareFile, serveFile } from './outgoing-transfer.ts';
-import { TransferRecord, type AskedFile, type TransferHost } from './transfer-record.ts';
+import { serveFile } from './outgoing-transfer.ts';
+import type { AskedFile, TransferHost, TransferRecord } from './transfer-record.ts';
+import { TransferRuns } from './transfer-runs.ts';
 
 /** What transfers need beside what one of them needs. */
 export interface TransfersHost extends TransferHost {
@@ -35,21 +36,20 @@ const MAX_WIRE_ID_CHARS = 200;
 /** The files of one messenger. */
 export class Transfers implements AsyncDisposable {
   readonly #host: TransfersHost;
-  readonly #records = new Map<MessageId, TransferRecord>();
+  readonly #runs: TransferRuns;
   readonly chosen = new ChosenFiles();
-  readonly #tasks = new Set<Promise<void>>();
-  readonly #abort = new AbortController();
   readonly #release: () => void;
 
   constructor(host: TransfersHost) {
     this.#host = host;
+    this.#runs = new TransferRuns(host);
     this.#release = host.feed.subscribe(({ event, data }) => {
       // Whoever writes or has a session is there: what waits for him goes on.
-      if (event === 'account.changed' && data.account.connection.status === 'online') this.#goOn();
+      if (event === 'account.changed' && data.account.connection.status === 'online') this.#runs.goOn();
       else if (event === 'message.added' && data.message.direction === 'in')
-        this.#goOn(data.message.conversationId);
+        this.#runs.goOn(data.message.conversationId);
       else if (event === 'session.changed' && data.session.state === 'open')
-        this.#goOn(data.session.conversationId);
+        this.#runs.goOn(data.session.conversationId);
     });
   }
 
@@ -61,9 +61,9 @@ export class Transfers implements AsyncDisposable {
   /** What was under way when the program last stopped goes on. */
   async open(): Promise<void> {
     for (const stored of await this.#host.store.call('selectOpenTransfers', null)) {
-      const record = this.#keep(stored);
+      const record = this.#runs.keep(stored);
       const asksUs = stored.direction === 'in' && stored.state === 'offered';
-      if (stored.state === 'preparing') this.#prepare(record);
+      if (stored.state === 'preparing') this.#runs.prepare(record);
       else if (!asksUs) await record.update({ state: 'waiting' });
     }
   }
@@ -106,26 +106,26 @@ export class Transfers implements AsyncDisposable {
       file,
     });
     this.#host.receiveAdded(message);
-    this.#prepare(this.#keep({ ...file, messageId: id, conversationId, direction: 'out' }));
+    this.#runs.prepare(this.#runs.keep({ ...file, messageId: id, conversationId, direction: 'out' }));
     return message;
   }
 
   /** The user wants a file that is offered to him. */
   async accept(messageId: MessageId): Promise<Transfer> {
-    const record = await this.#recordOf(messageId);
+    const record = await this.#runs.find(messageId);
     if (record.stored.direction !== 'in' || record.state === 'done') throw notPossible();
     const { asked } = record;
     record.asked = undefined;
     const kept = record.update({ accepted: true, state: 'waiting', failure: null });
-    if (asked !== undefined) this.#receive(record, asked, kept);
+    if (asked !== undefined) this.#runs.receive(record, asked, kept);
     await kept;
-    if (asked === undefined) this.#goOn(record.stored.conversationId);
+    if (asked === undefined) this.#runs.goOn(record.stored.conversationId);
     return shownTransfer(record.stored);
   }
 
   /** The user does not want it. */
   async decline(messageId: MessageId): Promise<Transfer> {
-    const record = await this.#recordOf(messageId);
+    const record = await this.#runs.find(messageId);
     if (record.stored.direction !== 'in' || record.state === 'done') throw notPossible();
     const { conversationId, transferId } = record.stored;
     const isAnswer = record.asked !== undefined;
@@ -139,7 +139,7 @@ export class Transfers implements AsyncDisposable {
 
   /** The other side has declined a file of ours some time after it had rung there. */
   async receiveDeclined(messageId: MessageId): Promise<void> {
-    const record = await this.#recordOf(messageId);
+    const record = await this.#runs.find(messageId);
     const message = await this.#host.store.call('selectMessage', { id: messageId });
     // What the server keeps for him has left, and may still be declined.
     const isOpen = !record.isSettled || (record.state === 'done' && message?.state === 'waiting');
@@ -162,24 +162,69 @@ export class Transfers implements AsyncDisposable {
     if (offered === undefined || offered.file.direction !== 'sendonly' || standing === 'declined')
       return false;
     const { file, icon } = offered;
-    const record = await this.#recordOfOffer(
-      id,
-      { ...file, sentMs: file.sentMs ?? kept.sentAtMs },
-      kept.wireId,
-      icon,
+    const sentMs = file.sentMs ?? kept.sentAtMs;
+    const record = await this.#recordOfOffer(id, { ...file, sentMs }, kept.wireId, icon);
+    await this.#acceptIfKnown(record, known);
+    return true;
+  }
+
+  /** Another device of our user tells of a file: what he has sent is fetched, what he has received as any other. */
+  async receiveCopy({ id }: Conversation, copy: CopiedFile): Promise<boolean> {
+    const offered = readOffer(
+      copy.contentType,
+      copy.content.toString('utf8'),
+      this.#host.limits.maxPreviewBytes,
     );
-    const { size, accepted } = record.stored;
-    if (record.state !== 'offered' || record.busy) return true;
-    if (accepted || (known && size !== null && size <= this.#host.autoAcceptBytes())) {
-      await record.update({ accepted: true, state: 'waiting' });
-      this.#goOn(id);
+    if (offered === undefined) return false;
+    const { icon } = offered;
+    const file = { ...offered.file, sentMs: copy.sentAtMs };
+    if (copy.direction === 'out') {
+      await this.#receiveOwn(id, copy, this.#described(file, icon, copy.wireId));
+      return true;
+    }
+    const record = await this.#recordOfOffer(id, file, copy.wireId, icon, true);
+    if (record.state !== 'offered') return true;
+    // Our user, or a rule of his, has taken it there.
+    if (copy.fileState === 'done') await this.#acceptIfKnown(record, true);
+    else {
+      await record.update({ state: copy.fileState });
+      await record.stop(603);
     }
     return true;
   }
 
+  /** Our user has sent it from another device, which may have left it at the server. */
+  async #receiveOwn(
+    conversationId: ConversationId,
+    { wireId, state, fileState, sentAtMs }: CopiedFile,
+    described: Omit<StoredTransfer, 'messageId'>,
+  ): Promise<void> {
+    const isThere = fileState === 'done';
+    const file = { ...described, accepted: isThere, state: isThere ? ('waiting' as const) : fileState };
+    const nowMs = Date.now();
+    const id = wireId as MessageId;
+    const { message, duplicate } = await this.#host.store.insertMessage({
+      ...{ id, conversationId, wireId, file, state, direction: 'out', text: file.name, isCopy: true },
+      ...{ sentAtMs: Math.min(sentAtMs ?? nowMs, nowMs), storedAtMs: nowMs, displayReportWanted: false },
+    });
+    if (duplicate) return;
+    this.#host.receiveAdded(message);
+    if (!isThere) return;
+    this.#runs.keep({ ...file, messageId: message.id, conversationId, direction: 'out' });
+    this.#runs.goOn(conversationId);
+  }
+
+  async #acceptIfKnown(record: TransferRecord, known: boolean): Promise<void> {
+    const { size, accepted, conversationId } = record.stored;
+    if (record.state !== 'offered' || record.busy) return;
+    if (!accepted && !(known && size !== null && size <= this.#host.autoAcceptBytes())) return;
+    await record.update({ accepted: true, state: 'waiting' });
+    this.#runs.goOn(conversationId);
+  }
+
   async pause(messageId: MessageId): Promise<Transfer> {
-    const record = await this.#recordOf(messageId);
-    if (record.isSettled || record.state === 'paused') throw notPossible();
+    const record = await this.#runs.find(messageId);
+    if (record.isSettled || record.isFetched || record.state === 'paused') throw notPossible();
     await record.update({ state: 'paused' });
     await record.stop(486);
     return shownTransfer(record.stored);
@@ -187,23 +232,23 @@ export class Transfers implements AsyncDisposable {
 
   /** Goes on after a pause, or tries again after a failure. */
   async resume(messageId: MessageId): Promise<Transfer> {
-    const record = await this.#recordOf(messageId);
+    const record = await this.#runs.find(messageId);
     const { direction, sha1, size } = record.stored;
     if (direction === 'in') return this.accept(messageId);
-    if (record.state === 'done') throw notPossible();
+    if (record.state === 'done' || record.isFetched) throw notPossible();
     await this.#host.moveMessage(record.id, 'queued');
     record.retryMs = this.#host.limits.retryFirstMs;
     const isKnown = sha1 !== null && size !== null && record.stored.failure?.code !== 'changed';
     await record.update({ state: isKnown ? 'waiting' : 'preparing', failure: null });
-    if (isKnown) this.#goOn(record.stored.conversationId);
-    else this.#prepare(record);
+    if (isKnown) this.#runs.goOn(record.stored.conversationId);
+    else this.#runs.prepare(record);
     return shownTransfer(record.stored);
   }
 
   /** It is not wanted any more, on either side. */
   async cancel(messageId: MessageId): Promise<Transfer> {
-    const record = await this.#recordOf(messageId);
-    if (record.state === 'done') throw notPossible();
+    const record = await this.#runs.find(messageId);
+    if (record.state === 'done' || record.isFetched) throw notPossible();
     await record.update({ state: 'cancelled', accepted: false, failure: null });
     await record.stop(603);
     await this.#forgetPart(record);
@@ -240,7 +285,7 @@ export class Transfers implements AsyncDisposable {
 
   /** The user has declined the person: his files as well. */
   async declineAll(conversationId: ConversationId): Promise<void> {
-    for (const record of this.#records.values()) {
+    for (const record of this.#runs.records) {
       const { stored } = record;
       if (stored.conversationId === conversationId && stored.direction === 'in' && record.state === 'offered')
         await this.decline(record.id);
@@ -249,10 +294,8 @@ export class Transfers implements AsyncDisposable {
 
   /** Everything is left as it is on disk, to go on later. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#abort.abort();
     this.#release();
-    await Promise.all([...this.#records.values()].map((record) => record.stop()));
-    await Promise.all(this.#tasks);
+    await this.#runs[Symbol.asyncDispose]();
   }
 
   async #receiveOffer(
@@ -265,7 +308,7 @@ export class Transfers implements AsyncDisposable {
     const record = await this.#recordOfOffer(conversationId, file, callId, icon);
     const { state } = record;
     if (state === 'done') {
-      this.#run(record, () => confirmFile(record, asked));
+      this.#runs.run(record, () => confirmFile(record, asked));
       return;
     }
     if (record.busy || state === 'paused') {
@@ -278,7 +321,7 @@ export class Transfers implements AsyncDisposable {
     }
     const { size, accepted } = record.stored;
     if (accepted || (known && size !== null && size <= this.#host.autoAcceptBytes())) {
-      this.#receive(record, asked, record.update({ accepted: true }));
+      this.#runs.receive(record, asked, record.update({ accepted: true }));
       return;
     }
     await this.#ask(record, asked);
@@ -286,7 +329,7 @@ export class Transfers implements AsyncDisposable {
 
   /** Rings until the user answers, or the sender does not wait any longer: then the file can still be asked for. */
   async #ask(record: TransferRecord, asked: AskedFile): Promise<void> {
-    const ringing = [...this.#records.values()].filter((each) => each.asked !== undefined).length;
+    const ringing = [...this.#runs.records].filter((each) => each.asked !== undefined).length;
     if (ringing >= this.#host.limits.maxPendingOffers) {
       await asked.invite.reject(486);
       return;
@@ -316,12 +359,17 @@ export class Transfers implements AsyncDisposable {
       await asked.invite.reject(410, { reason: 'No such file' });
       return;
     }
-    const record = this.#records.get(stored.messageId) ?? this.#keep(stored);
+    if (stored.path === null) {
+      // Another device of ours has sent it.
+      await asked.invite.reject(480, { reason: 'Not on this device' });
+      return;
+    }
+    const record = this.#runs.keep(stored);
     if (record.busy || record.state === 'paused' || record.state === 'preparing') {
       await asked.invite.reject(486);
       return;
     }
-    this.#run(record, () => serveFile(this.#host, record, asked, file.start));
+    this.#runs.run(record, () => serveFile(this.#host, record, asked, file.start));
   }
 
   async #recordOfOffer(
@@ -329,41 +377,31 @@ export class Transfers implements AsyncDisposable {
     file: FileDescription,
     fallbackId: string,
     icon: FileIcon | undefined,
+    isCopy = false,
   ): Promise<TransferRecord> {
     // Who gives no id offers a new file each time.
     const wireId = boundedId(file.transferId ?? fallbackId);
     const id = randomUUID() as MessageId;
     const nowMs = Date.now();
-    const name = safeFileName(file.name ?? '');
-    const stored: Omit<StoredTransfer, 'messageId'> = {
-      ...unsent,
-      transferId: file.transferId ?? wireId,
-      name,
-      type: file.type ?? 'application/octet-stream',
-      size: file.size ?? null,
-      sha1: file.sha1 ?? null,
-      sha256: file.sha256 ?? null,
-      modifiedMs: file.modifiedMs ?? null,
-      state: 'offered',
-      preview: icon?.bytes ?? null,
-    };
+    const stored = this.#described(file, icon, wireId);
     const { message, duplicate } = await this.#host.store.insertMessage({
       id,
       conversationId,
       direction: 'in',
       wireId,
-      text: name,
+      text: stored.name,
       sentAtMs: Math.min(file.sentMs ?? nowMs, nowMs),
       storedAtMs: nowMs,
       state: 'received',
       displayReportWanted: false,
       file: stored,
+      isCopy,
     });
     if (!duplicate) {
       this.#host.receiveAdded(message);
-      return this.#keep({ ...stored, messageId: id, conversationId, direction: 'in' });
+      return this.#runs.keep({ ...stored, messageId: id, conversationId, direction: 'in' });
     }
-    const record = await this.#recordOf(message.id);
+    const record = await this.#runs.find(message.id);
     // The same id for another file: nothing of the old one may end up in it.
     const { sha1, size } = record.stored;
     if (record.state !== 'done' && (sha1 !== stored.sha1 || size !== stored.size)) {
@@ -372,94 +410,23 @@ export class Transfers implements AsyncDisposable {
     return record;
   }
 
-  /** What waits and can go on now does, as many at once as may be. */
-  #goOn(conversationId?: ConversationId): void {
-    if (this.#abort.signal.aborted) return;
-    for (const record of this.#records.values()) {
-      if (conversationId !== undefined && record.stored.conversationId !== conversationId) continue;
-      if (record.state !== 'waiting' || record.busy) continue;
-      if (this.#running >= this.#host.limits.maxTransfers) return;
-      this.#run(record, () => this.#attempt(record));
-    }
-  }
-
-  get #running(): number {
-    return [...this.#records.values()].filter(({ busy, state }) => busy && state !== 'offered').length;
-  }
-
-  async #attempt(record: TransferRecord): Promise<void> {
-    const context = await this.#host.contextOf(record.stored.conversationId);
-    if (context === undefined || record.state !== 'waiting') return;
-    if (record.stored.direction === 'out') await offerFile(this.#host, record, context);
-    else if (record.stored.accepted) await receiveFile(this.#host, record, { context });
-  }
-
-  /** Takes it from this moment on: whoever else would begin an attempt meanwhile would write into the same file. */
-  #receive(record: TransferRecord, asked: AskedFile, kept: Promise<void>): void {
-    if (record.busy) {
-      kept.catch(() => undefined);
-      void asked.invite.reject(486);
-      return;
-    }
-    this.#run(record, async () => {
-      await kept;
-      await receiveFile(this.#host, record, { asked });
-    });
-  }
-
-  #prepare(record: TransferRecord): void {
-    this.#run(record, () => prepareFile(record, this.#abort.signal));
-  }
-
-  /** One attempt after the other; when one is over, what waits has its turn, and a broken one waits a little. */
-  #run(record: TransferRecord, attempt: () => Promise<void>): void {
-    record.busy = true;
-    record.retry?.[Symbol.dispose]();
-    const wasPreparing = record.state === 'preparing';
-    const task = attempt()
-      .catch((error: unknown) => {
-        this.#host.log.error('file.failed', { messageId: record.id, error });
-      })
-      .finally(() => {
-        record.busy = false;
-        record.call = undefined;
-        this.#tasks.delete(task);
-        if (this.#abort.signal.aborted) return;
-        if (record.isSettled) this.#records.delete(record.id);
-        else if (record.state === 'waiting' && !wasPreparing) this.#retryLater(record);
-        this.#goOnExcept(record, wasPreparing);
-      });
-    this.#tasks.add(task);
-    record.task = task;
-  }
-
-  #goOnExcept(record: TransferRecord, including: boolean): void {
-    for (const each of this.#records.values()) {
-      if (each !== record && each.state === 'waiting' && each.retry?.active !== true)
-        this.#goOn(each.stored.conversationId);
-    }
-    if (including) this.#goOn(record.stored.conversationId);
-  }
-
-  #retryLater(record: TransferRecord): void {
-    record.retry = this.#host.clock.startTimer(record.retryMs, () => {
-      this.#goOn(record.stored.conversationId);
-    });
-    record.retryMs = Math.min(record.retryMs * 2, this.#host.limits.retryMaxMs);
-  }
-
-  #keep(stored: PlacedTransfer): TransferRecord {
-    const record = new TransferRecord(this.#host, stored);
-    this.#records.set(stored.messageId, record);
-    return record;
-  }
-
-  async #recordOf(messageId: MessageId): Promise<TransferRecord> {
-    const known = this.#records.get(messageId);
-    if (known !== undefined) return known;
-    const stored = await this.#host.store.call('selectTransfer', { messageId });
-    if (stored === null) throw new CallError('not-found', 'There is no such file.');
-    return this.#records.get(messageId) ?? this.#keep(stored);
+  #described(
+    file: FileDescription,
+    icon: FileIcon | undefined,
+    wireId: string,
+  ): Omit<StoredTransfer, 'messageId'> {
+    return {
+      ...unsent,
+      transferId: file.transferId ?? wireId,
+      name: safeFileName(file.name ?? ''),
+      type: file.type ?? 'application/octet-stream',
+      size: file.size ?? null,
+      sha1: file.sha1 ?? null,
+      sha256: file.sha256 ?? null,
+      modifiedMs: file.modifiedMs ?? null,
+      state: 'offered',
+      preview: icon?.bytes ?? null,
+    };
   }
 
   async #forgetPart(record: TransferRecord): Promise<void> {

@@ -11,6 +11,8 @@ export const [MESSAGE, STATE, CHANGE, READ_UP_TO] = [0, 1, 2, 3] as const;
 /** By the numbers of conversations, and the positions of messages. */
 export interface CopyKeeper {
   receiveMessage(position: number, conversation: number): void;
+  /** Another device has told of it meanwhile: the others know it. */
+  forgetMessage(position: number, conversation: number): void;
   receiveState(position: number, conversation: number, before: number): void;
   receiveChange(key: number, conversation: number): void;
   receiveRead(position: number, conversation: number): void;
@@ -25,6 +27,9 @@ export function copyKeeper(database: Database): CopyKeeper {
   const insert = database.prepare<[number, number, number]>(
     'INSERT INTO device_copies (conversation, kind, target) VALUES (?, ?, ?)',
   );
+  const forgetMessage = database.prepare<[number, number]>(
+    `DELETE FROM device_copies WHERE conversation = ? AND kind = ${MESSAGE} AND target = ?`,
+  );
   const forgetState = database.prepare<[number, number]>(
     `DELETE FROM device_copies WHERE conversation = ? AND kind = ${STATE} AND target = ?`,
   );
@@ -35,6 +40,9 @@ export function copyKeeper(database: Database): CopyKeeper {
   return {
     receiveMessage(position, conversation) {
       if (isWanted(conversation)) insert.run(conversation, MESSAGE, position);
+    },
+    forgetMessage(position, conversation) {
+      forgetMessage.run(conversation, position);
     },
     receiveState(position, conversation, before) {
       // It goes out when it has left, with the state that it has by then.

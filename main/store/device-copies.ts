@@ -8,6 +8,7 @@ import { CHANGE, MESSAGE, STATE } from './copy-keeper.ts';
 import type { Database } from './database.ts';
 import { messagePositions, packId, unpackId, wireKey, type PackedId } from './message-keys.ts';
 import { directionOf, IN, OUT, QUEUED, stateOf, TEXT, wantsDisplayReport } from './message-rows.ts';
+import { transferReader, type PlacedTransfer } from './transfers.ts';
 import { toChange, type MessageChange } from './message-changes.ts';
 
 /** Pieces of long texts that wait for the rest, of one account; the oldest are given up. */
@@ -33,6 +34,8 @@ export type DeviceCopy =
       readonly displayReportWanted: boolean;
       /** The wire id of the message that it answers. */
       readonly replyTo: string | null;
+      /** The message is a file, which is over. */
+      readonly file: PlacedTransfer | null;
     })
   | (CopyOf & { readonly kind: 'state'; readonly wireId: string; readonly state: MessageState })
   | (CopyOf & {
@@ -52,6 +55,7 @@ interface CopyRow {
   peer_address: string;
   peer_name: string;
   takes_changes: number;
+  position: number | null;
   wire_id: PackedId | null;
   direction: number | null;
   state: number | null;
@@ -70,16 +74,21 @@ export function deviceCopyProcedures(database: Database) {
   const positionOf = messagePositions(database);
   const waiting = database.prepare<[string, number], CopyRow>(
     `SELECT d.key, d.kind, c.id AS conversation_id, c.peer_address, c.peer_name, c.takes_changes,
-       m.wire_id, m.direction, m.state, m.text, m.sent_at_ms, m.kind AS message_kind, r.wire_id AS reply_to,
+       m.position, m.wire_id, m.direction, m.state, m.text, m.sent_at_ms, m.kind AS message_kind, r.wire_id AS reply_to,
        x.kind AS change_kind, x.direction AS change_direction, x.text AS change_text, x.at_ms AS change_at_ms,
        x.wire_id AS change_wire_id
      FROM device_copies d CROSS JOIN conversations c ON c.key = d.conversation
      LEFT JOIN message_changes x ON d.kind = ${CHANGE} AND x.key = d.target
      LEFT JOIN messages m ON m.position = CASE d.kind WHEN ${CHANGE} THEN x.target ELSE d.target END
      LEFT JOIN replies r ON r.position = m.position
-     WHERE c.account_id = ? AND NOT (d.kind = ${MESSAGE} AND m.state IS NOT NULL AND m.direction = ${OUT} AND m.state = ${QUEUED})
+     LEFT JOIN transfers t ON d.kind = ${MESSAGE} AND t.position = m.position
+     WHERE c.account_id = ?
+       AND NOT (d.kind = ${MESSAGE} AND m.state IS NOT NULL AND m.direction = ${OUT} AND m.state = ${QUEUED}
+         AND (t.state IS NULL OR t.state = 'done'))
+       AND NOT (t.state IS NOT NULL AND t.state IN ('preparing', 'waiting', 'offered', 'transferring', 'paused'))
      ORDER BY d.key LIMIT ?`,
   );
+  const fileAt = transferReader(database);
   const forget = database.prepare<[number]>('DELETE FROM device_copies WHERE key = ?');
   const forgetAll = database.prepare<[string]>(
     'DELETE FROM device_copies WHERE conversation IN (SELECT key FROM conversations WHERE account_id = ?)',
@@ -124,7 +133,7 @@ export function deviceCopyProcedures(database: Database) {
       (input: { accountId: AccountId; limit: number }): DeviceCopy[] => {
         const rows = waiting.all(input.accountId, input.limit);
         return rows.flatMap((row) => {
-          const copy = toCopy(row);
+          const copy = toCopy(row, row.position === null ? null : fileAt(row.position));
           if (copy === undefined) forget.run(row.key);
           return copy ?? [];
         });
@@ -173,7 +182,7 @@ export function deviceCopyProcedures(database: Database) {
 }
 
 /** Undefined: it is not here any more, or nothing that a device could show. */
-function toCopy(row: CopyRow): DeviceCopy | undefined {
+function toCopy(row: CopyRow, file: PlacedTransfer | null): DeviceCopy | undefined {
   if (row.wire_id === null || row.direction === null || row.state === null) return undefined;
   const wireId = unpackId(row.wire_id);
   const of = {
@@ -186,7 +195,7 @@ function toCopy(row: CopyRow): DeviceCopy | undefined {
   const state = stateOf(row.state);
   switch (row.kind) {
     case MESSAGE:
-      if (row.message_kind !== TEXT) return undefined;
+      if (row.message_kind !== TEXT && file === null) return undefined;
       return {
         ...of,
         kind: 'message',
@@ -197,9 +206,10 @@ function toCopy(row: CopyRow): DeviceCopy | undefined {
         state,
         displayReportWanted: wantsDisplayReport(row.state),
         replyTo: row.reply_to,
+        file,
       };
     case STATE:
-      return row.message_kind === TEXT ? { ...of, kind: 'state', wireId, state } : undefined;
+      return { ...of, kind: 'state', wireId, state };
     case CHANGE:
       return {
         ...of,

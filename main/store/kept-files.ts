@@ -38,7 +38,8 @@ export interface KeptFileCeilings {
 export interface NewKeptFile {
   readonly file: KeptFile;
   readonly ceilings: KeptFileCeilings;
-  readonly notice: { readonly contentType: string; readonly body: Uint8Array };
+  /** Null: it is for other devices of its sender, who tells them himself. */
+  readonly notice: { readonly contentType: string; readonly body: Uint8Array } | null;
   readonly nowMs: number;
 }
 
@@ -75,13 +76,19 @@ export function keptFileProcedures(database: Database) {
   );
   const bytes = database.prepare<[], { n: number }>('SELECT coalesce(sum(size), 0) AS n FROM kept_files');
   const bytesFor = database.prepare<[string], { n: number }>(
-    'SELECT coalesce(sum(size), 0) AS n FROM kept_files WHERE recipient = ?',
+    'SELECT coalesce(sum(size), 0) AS n FROM kept_files WHERE recipient = ? AND sender <> recipient',
   );
   const waitingFor = database.prepare<[string], { n: number }>(
     'SELECT count(*) AS n FROM deferred_messages WHERE recipient = ?',
   );
   const waitingFrom = database.prepare<[string, string], { n: number }>(
     'SELECT count(*) AS n FROM deferred_messages WHERE recipient = ? AND sender = ?',
+  );
+  const dropOldest = database.prepare<[string, string, number], { id: string }>(
+    `DELETE FROM kept_files WHERE id IN
+       (SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY expires_ms DESC, id) AS total
+          FROM kept_files WHERE recipient = ? AND sender = ?) WHERE total > ?)
+     RETURNING id`,
   );
   const all = database.prepare<[], { id: string }>('SELECT id FROM kept_files');
   const remove = database.prepare<[string]>('DELETE FROM kept_files WHERE id = ?');
@@ -96,8 +103,10 @@ export function keptFileProcedures(database: Database) {
     { sender, recipient, size }: Pick<KeptFile, 'sender' | 'recipient' | 'size'>,
     ceilings: KeptFileCeilings,
   ): boolean {
+    if ((bytes.get()?.n ?? 0) + size > ceilings.maxBytes) return false;
+    // For his other devices: `dropOldestOwnFiles` makes room.
+    if (sender === recipient) return true;
     return (
-      (bytes.get()?.n ?? 0) + size <= ceilings.maxBytes &&
       (bytesFor.get(recipient)?.n ?? 0) + size <= ceilings.maxBytesPerRecipient &&
       (waitingFor.get(recipient)?.n ?? 0) < ceilings.maxPerRecipient &&
       (waitingFrom.get(recipient, sender)?.n ?? 0) < ceilings.maxPerSender
@@ -120,10 +129,16 @@ export function keptFileProcedures(database: Database) {
         ...([file.id, file.sender, file.recipient, file.transferId, file.name] as const),
         ...([file.type, file.size, file.sha1, file.sha256, file.expiresMs] as const),
       );
-      const { contentType, body } = input.notice;
-      notice.run(file.recipient, file.sender, contentType, body, nowMs, file.expiresMs);
+      if (input.notice !== null) {
+        const { contentType, body } = input.notice;
+        notice.run(file.recipient, file.sender, contentType, body, nowMs, file.expiresMs);
+      }
       return 'stored';
     }),
+    /** Of the files that a user's devices keep for each other, which are the oldest beyond so many bytes: forgotten. */
+    dropOldestOwnFiles(input: { user: string; maxBytes: number }): string[] {
+      return dropOldest.all(input.user, input.user, input.maxBytes).map(({ id }) => id);
+    },
     selectKeptFile(input: {
       sender: string;
       recipient: string;

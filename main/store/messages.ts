@@ -168,7 +168,10 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     const direction = input.direction === 'in' ? IN : OUT;
     const [key, wire] = [wireKey(input.wireId), packId(input.wireId)];
     const there = known.get(key, wire, conversation, direction);
-    if (there !== undefined) return { position: there.position, isNew: false };
+    if (there !== undefined) {
+      if (input.isCopy === true) copies.forgetMessage(there.position, conversation);
+      return { position: there.position, isNew: false };
+    }
     const { lastInsertRowid } = insert.run(
       conversation,
       direction,

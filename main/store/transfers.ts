@@ -4,6 +4,7 @@
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Transfer, TransferFailureCode, TransferState } from '../../shared/domain/transfer.ts';
 import type { Database } from './database.ts';
+import { directionOf } from './message-kinds.ts';
 import {
   messageIdOf,
   messagePositions,
@@ -26,7 +27,7 @@ export interface StoredTransfer {
   readonly sha256: string | null;
   readonly modifiedMs: number | null;
   readonly state: TransferState;
-  /** Incoming: our user, or a rule, has said yes. */
+  /** Incoming: our user, or a rule, has said yes. Outgoing: another device of his has sent it, and it is fetched from there. */
   readonly accepted: boolean;
   /** Incoming: bytes from the beginning that survive a power cut. Outgoing: bytes that the peer has answered. */
   readonly bytesDone: number;
@@ -56,16 +57,18 @@ export interface TransferColumns {
   file_preview: Buffer | null;
   file_failure_code: string | null;
   file_failure_message: string | null;
+  file_accepted: number | null;
 }
 
 /** After `messages m`: what `toShownTransfer` reads. */
 export const TRANSFER_COLUMNS = `t.transfer_id, t.name AS file_name, t.type AS file_type, t.size AS file_size,
   t.state AS file_state, t.bytes_done AS file_bytes_done, t.path AS file_path, t.preview AS file_preview,
-  t.failure_code AS file_failure_code, t.failure_message AS file_failure_message`;
+  t.failure_code AS file_failure_code, t.failure_message AS file_failure_message,
+  t.accepted AS file_accepted`;
 export const TRANSFER_JOIN = 'LEFT JOIN transfers t ON t.position = m.position';
 
 /** The file of a message as the window shows it; null when it has none. */
-export function toShownTransfer(row: TransferColumns): Transfer | null {
+export function toShownTransfer(row: TransferColumns & { readonly direction: number }): Transfer | null {
   if (row.transfer_id === null || row.file_state === null) return null;
   return shownTransfer({
     name: row.file_name ?? '',
@@ -76,23 +79,45 @@ export function toShownTransfer(row: TransferColumns): Transfer | null {
     path: row.file_path,
     preview: row.file_preview,
     failure: toFailure(row.file_failure_code, row.file_failure_message),
+    direction: directionOf(row.direction),
+    accepted: row.file_accepted === 1,
   });
+}
+
+/** Whether it was sent by another device of our user, and is on its way here. */
+export function isFetched({
+  direction,
+  accepted,
+  state,
+}: Pick<PlacedTransfer, 'direction' | 'accepted' | 'state'>): boolean {
+  return direction === 'out' && accepted && (state === 'waiting' || state === 'transferring');
 }
 
 /** A stored file as the window shows it. */
 export function shownTransfer(
   stored: Pick<
-    StoredTransfer,
-    'name' | 'type' | 'size' | 'state' | 'bytesDone' | 'path' | 'preview' | 'failure'
+    PlacedTransfer,
+    | 'name'
+    | 'type'
+    | 'size'
+    | 'state'
+    | 'bytesDone'
+    | 'path'
+    | 'preview'
+    | 'failure'
+    | 'direction'
+    | 'accepted'
   >,
 ): Transfer {
-  const { name, type, size, state, bytesDone, path, preview, failure } = stored;
+  const { name, type, size, bytesDone, path, preview, failure } = stored;
+  // That it comes here as well is not what our user has to know: it has been sent.
+  const isSent = isFetched(stored);
   return {
     name,
     type,
     size,
-    state,
-    bytesDone,
+    state: isSent ? 'done' : stored.state,
+    bytesDone: isSent ? (size ?? 0) : bytesDone,
     failure,
     preview: preview === null ? null : Buffer.from(preview).toString('base64'),
     available: path !== null,
@@ -141,7 +166,7 @@ function toPlaced(row: TransferRow): PlacedTransfer {
     preview: row.preview,
     failure: toFailure(row.failure_code, row.failure_message),
     conversationId: row.conversation_id as ConversationId,
-    direction: row.direction === 1 ? 'out' : 'in',
+    direction: directionOf(row.direction),
   };
 }
 

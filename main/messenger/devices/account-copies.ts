@@ -1,10 +1,13 @@
 /**
  * Owns: what the devices of one user tell each other, of one account. Called by: account-link.ts, request-routing.ts.
- * Calls: copy-outbox.ts, copy-inbox.ts.
+ * Calls: copy-outbox.ts, copy-inbox.ts, file-for-devices.ts.
  */
 import type { Conversation } from '../../../shared/domain/conversation.ts';
+import type { ConversationId } from '../../../shared/domain/ids.ts';
 import type { StoredAccount } from '../../store/accounts.ts';
 import type { AccountHost, AccountLink } from '../account-link.ts';
+import type { FileCallContext } from '../file-call.ts';
+import { leaveFile } from './file-for-devices.ts';
 import { CopyInbox } from './copy-inbox.ts';
 import { CopyOutbox } from './copy-outbox.ts';
 
@@ -19,6 +22,8 @@ export class AccountCopies implements Disposable {
     { id: accountId, address, displayName, otherDevices = 0 }: StoredAccount,
     account: {
       readonly route: AccountLink['pagerRoute'];
+      /** A file's way to our own server. Undefined while offline. */
+      readonly ownContext: (id: ConversationId) => FileCallContext | undefined;
       readonly receiveTakesChanges: (conversation: Conversation) => void;
     },
   ) {
@@ -30,6 +35,10 @@ export class AccountCopies implements Disposable {
       knownOthers: otherDevices,
       isWanted: () => host.settings()['privacy.tellOwnDevices'],
       route: account.route,
+      leaveFile: async (file) => {
+        const context = account.ownContext(file.conversationId);
+        return context === undefined ? 'later' : leaveFile(context, file);
+      },
     });
     this.#inbox = new CopyInbox({
       ...{ accountId, store, log, limits },
@@ -37,6 +46,7 @@ export class AccountCopies implements Disposable {
       openConversation: (peerAddress, theirName) => host.openConversation(accountId, peerAddress, theirName),
       setStanding: ({ id }, standing) => host.setStanding(id, standing),
       receiveTakesChanges: account.receiveTakesChanges,
+      receiveFile: (conversation, file) => host.transfers.receiveCopy(conversation, file),
       receiveHello: () => this.#outbox.receiveHello(),
       receiveAdded: (message) => {
         host.receiveAdded(message);

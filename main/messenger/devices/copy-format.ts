@@ -3,7 +3,8 @@
  * Called by: copy-outbox.ts, copy-inbox.ts. Calls: base/cpim.ts, imdn.ts, message-reference.ts.
  *
  * From, To, DateTime, Message-ID and references are those of the message that it is a copy of. `Copy.Kind` says what has
- * happened: `message`, `state`, `change`, `read`, `hello`.
+ * happened: `message`, `state`, `change`, `read`, `hello`. A message that is a file has `Copy.File`, what became of it, and
+ * its offer as content.
  */
 import { messageStateSchema, type MessageState } from '../../../shared/domain/message.ts';
 import { cpimExtension, formatCpim, parseCpim, type CpimExtensionHeader } from '../../base/cpim.ts';
@@ -12,6 +13,7 @@ import { ProtocolError } from '../../base/protocol-error.ts';
 import { toAddress } from '../../sip/address.ts';
 import type { DeviceCopy } from '../../store/device-copies.ts';
 import { imdnRequestHeaders, readImdnRequest } from '../../base/imdn.ts';
+import { describeForDevices, SETTLED_FILE_STATES, type CopiedFile } from '../file-offer.ts';
 import {
   changeInWords,
   readReference,
@@ -49,7 +51,10 @@ export interface ReceivedCopy {
   /** Counted from 1. */
   readonly part: number;
   readonly parts: number;
-  /** UTF-8. */
+  /** The message is a file, and what has become of it there. */
+  readonly fileState: CopiedFile['fileState'] | undefined;
+  readonly contentType: string;
+  /** Text as UTF-8, or the offer of a file. */
   readonly content: Buffer;
 }
 
@@ -58,8 +63,8 @@ const MAX_ID_CHARS = 200;
 
 /** As MESSAGE bodies, to be sent in this order. */
 export function formatCopy(copy: DeviceCopy, sender: CopySender): Buffer[] {
-  const { text, reference } = saidBy(copy);
-  const parts = inParts(Buffer.from(text, 'utf8'));
+  const { body, contentType = 'text/plain; charset=utf-8', reference } = saidBy(copy);
+  const parts = inParts(Buffer.from(body, 'utf8'));
   const isOut = 'direction' in copy ? copy.direction === 'out' : copy.kind === 'state';
   const us = { uri: `sip:${sender.address}`, displayName: sender.displayName };
   const them = { uri: `sip:${copy.peerAddress}`, displayName: copy.peerName };
@@ -77,10 +82,11 @@ export function formatCopy(copy: DeviceCopy, sender: CopySender): Buffer[] {
         header('Direction', isOut ? 'sent' : 'received'),
         header('Device', sender.device),
         ...('state' in copy ? [header('State', copy.state)] : []),
+        ...('file' in copy && copy.file !== null ? [header('File', copy.file.state)] : []),
         ...(copy.takesChanges ? [header('Peer-Follows', 'changes')] : []),
         ...(parts.length > 1 ? [header('Part', `${index + 1}/${parts.length}`)] : []),
       ],
-      contentType: 'text/plain; charset=utf-8',
+      contentType,
       content,
     }),
   );
@@ -119,6 +125,7 @@ export function parseCopy(body: Buffer): ReceivedCopy | undefined {
   }
   const sentAtMs = Date.parse(cpim.dateTime ?? '');
   const state = value('State');
+  const file = value('File');
   return {
     kind,
     peerAddress,
@@ -133,6 +140,8 @@ export function parseCopy(body: Buffer): ReceivedCopy | undefined {
     device: (value('Device') ?? '').replace(/[\s\p{Cc}]+/gu, ' ').slice(0, MAX_DEVICE_CHARS),
     part: Number(part),
     parts: Number(parts),
+    fileState: SETTLED_FILE_STATES.find((known) => known === file),
+    contentType: cpim.contentType,
     content: cpim.content,
   };
 }
@@ -154,11 +163,19 @@ function header(name: string, value: string): CpimExtensionHeader {
   return { namespace: NAMESPACE, name, value };
 }
 
-function saidBy(copy: DeviceCopy): { readonly text: string; readonly reference?: MessageReference } {
-  if (copy.kind === 'change') return changeInWords(copy);
-  if (copy.kind !== 'message') return { text: '' };
-  const { text, replyTo } = copy;
-  return replyTo === null ? { text } : { text, reference: { type: 'reply', id: replyTo } };
+function saidBy(copy: DeviceCopy): {
+  readonly body: string;
+  readonly contentType?: string;
+  readonly reference?: MessageReference;
+} {
+  if (copy.kind === 'change') {
+    const { text, reference } = changeInWords(copy);
+    return { body: text, reference };
+  }
+  if (copy.kind !== 'message') return { body: '' };
+  const { text, replyTo, file } = copy;
+  if (file !== null) return describeForDevices(file);
+  return replyTo === null ? { body: text } : { body: text, reference: { type: 'reply', id: replyTo } };
 }
 
 function unreadable(what: string): ProtocolError {

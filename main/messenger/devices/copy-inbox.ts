@@ -13,6 +13,7 @@ import { StoreError } from '../../store/database.ts';
 import type { OutgoingState } from '../../store/messages.ts';
 import type { Store } from '../../store/store.ts';
 import { changeOf } from '../message-reference.ts';
+import type { CopiedFile } from '../file-offer.ts';
 import { parseCopy, type ReceivedCopy } from './copy-format.ts';
 
 export interface CopyInboxOptions {
@@ -25,6 +26,8 @@ export interface CopyInboxOptions {
   openConversation(peerAddress: string, theirName: string): Promise<Conversation>;
   setStanding(conversation: Conversation, standing: 'accepted'): Promise<Conversation>;
   receiveTakesChanges(conversation: Conversation): void;
+  /** False: it is no file. */
+  receiveFile(conversation: Conversation, file: CopiedFile): Promise<boolean>;
   receiveHello(): Promise<void>;
   receiveAdded(message: Message): void;
   receiveChanged(message: Message): void;
@@ -65,7 +68,8 @@ export class CopyInbox {
         await this.#options.receiveHello();
         return;
       case 'message':
-        await this.#receiveMessage(copy, whole.toString('utf8'));
+        if (copy.fileState === undefined) await this.#receiveMessage(copy, whole.toString('utf8'));
+        else await this.#receiveFile(copy, copy.fileState, whole);
         return;
       case 'state':
         await this.#receiveState(copy);
@@ -116,6 +120,19 @@ export class CopyInbox {
     if (isOurs && device !== '') await store.call('upsertMessageDevice', { id: message.id, device });
     this.#options.log.debug('copy.stored', { accountId });
     this.#options.receiveAdded(message);
+  }
+
+  async #receiveFile(copy: ReceivedCopy, fileState: CopiedFile['fileState'], content: Buffer): Promise<void> {
+    const { wireId, direction, contentType, sentAtMs, device } = copy;
+    const conversation = await this.#conversation(copy);
+    const file = { wireId, direction, contentType, content, sentAtMs, fileState };
+    const state = outgoingState(copy) ?? 'sent';
+    if (!(await this.#options.receiveFile(conversation, { ...file, state }))) {
+      throw new ProtocolError('COPY_MALFORMED', 400, 'a copy does not say which file it is');
+    }
+    if (direction === 'out' && device !== '') {
+      await this.#options.store.call('upsertMessageDevice', { id: wireId as MessageId, device });
+    }
   }
 
   /** As it is on the device that has told us: what our user has written to is accepted. */

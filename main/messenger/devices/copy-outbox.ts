@@ -1,6 +1,6 @@
 /**
  * Owns: telling the other devices of our user what has happened here: from the disk, in order, again until the server has
- * it. Called by: account-link.ts. Calls: copy-format.ts, sip/agent/pager-message.ts, the store.
+ * it. Called by: account-copies.ts. Calls: copy-format.ts, sip/agent/pager-message.ts, the store.
  */
 import type { AccountId } from '../../../shared/domain/ids.ts';
 import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
@@ -11,8 +11,10 @@ import { CPIM_TYPE } from '../../base/cpim.ts';
 import { copyRequestHeaders, otherDevicesOf } from '../../sip/agent/copy-request.ts';
 import { sendPagerMessage } from '../../sip/agent/pager-message.ts';
 import type { Store } from '../../store/store.ts';
+import type { PlacedTransfer } from '../../store/transfers.ts';
 import type { AccountLink } from '../account-link.ts';
 import type { Feed } from '../feed.ts';
+import type { LeftFile } from './file-for-devices.ts';
 import { formatCopy, formatHello, type CopySender } from './copy-format.ts';
 
 export interface CopyOutboxOptions {
@@ -27,10 +29,14 @@ export interface CopyOutboxOptions {
   /** Our user lets this device tell the others. */
   readonly isWanted: () => boolean;
   readonly route: AccountLink['pagerRoute'];
+  /** Leaves a file at the server, for those who read the copy. */
+  readonly leaveFile: (file: PlacedTransfer) => Promise<LeftFile>;
   readonly clock?: Clock;
 }
 
 const BATCH = 32;
+/** A file that could not be left at the server so often is told of without it. */
+const MAX_FILE_TRIES = 3;
 
 /** The copies of one account. */
 export class CopyOutbox implements Disposable {
@@ -48,6 +54,8 @@ export class CopyOutbox implements Disposable {
   #disposed = false;
   #timer: Timer | undefined;
   #retryMs: number;
+  /** Of the file whose turn it is. */
+  #fileTries = 0;
 
   constructor(options: CopyOutboxOptions) {
     this.#options = options;
@@ -56,7 +64,7 @@ export class CopyOutbox implements Disposable {
     this.#stored = options.knownOthers;
     this.#hasGreeted = options.knownOthers > 0;
     this.#release = options.feed.subscribe(({ event }) => {
-      const isWork = event === 'message.added' || event === 'message.changed';
+      const isWork = event === 'message.added' || event === 'message.changed' || event === 'transfer.changed';
       if (isWork && this.#hasOthers()) this.#sendLater(COPY_LIMITS.gatherMs);
     });
   }
@@ -143,6 +151,7 @@ export class CopyOutbox implements Disposable {
       const copies = await store.call('selectDeviceCopies', { accountId, limit: BATCH });
       if (copies.length === 0) return true;
       for (const copy of copies) {
+        if (copy.kind === 'message' && copy.file !== null && !(await this.#leave(copy.file))) return false;
         for (const body of formatCopy(copy, sender)) {
           if (!(await this.#post(body))) return false;
           if (!this.#hasOthers()) return true;
@@ -150,6 +159,19 @@ export class CopyOutbox implements Disposable {
         await store.call('deleteDeviceCopy', { key: copy.key });
       }
     }
+    return true;
+  }
+
+  /** True when it lies at the server, or never will; false when that is to be tried again. */
+  async #leave(file: PlacedTransfer): Promise<boolean> {
+    if (file.state !== 'done' || file.path === null) return true;
+    const left = await this.#options.leaveFile(file);
+    if (left === 'later') {
+      // While there is no way to the server nothing can be told of it either.
+      if (this.#options.route() !== undefined) this.#fileTries++;
+      if (this.#fileTries < MAX_FILE_TRIES) return false;
+    }
+    this.#fileTries = 0;
     return true;
   }
 

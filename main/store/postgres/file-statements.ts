@@ -18,9 +18,10 @@ async function hasRoom(
 ): Promise<boolean> {
   const rows = await run(
     `SELECT 1 WHERE (SELECT coalesce(sum(size), 0) FROM kept_files) + $3 <= $4
-       AND (SELECT coalesce(sum(size), 0) FROM kept_files WHERE recipient = $1) + $3 <= $5
-       AND (SELECT count(*) FROM deferred_messages WHERE recipient = $1) < $6
-       AND (SELECT count(*) FROM deferred_messages WHERE recipient = $1 AND sender = $2) < $7`,
+       AND ($1 = $2 OR
+         ((SELECT coalesce(sum(size), 0) FROM kept_files WHERE recipient = $1 AND sender <> recipient) + $3 <= $5
+         AND (SELECT count(*) FROM deferred_messages WHERE recipient = $1) < $6
+         AND (SELECT count(*) FROM deferred_messages WHERE recipient = $1 AND sender = $2) < $7))`,
     [
       ...[recipient, sender, size, ceilings.maxBytes, ceilings.maxBytesPerRecipient],
       ...[ceilings.maxPerRecipient, ceilings.maxPerSender],
@@ -54,6 +55,7 @@ export function fileStatements(pool: PostgresPool) {
             ...[file.type, file.size, file.sha1, file.sha256, file.expiresMs],
           ],
         );
+        if (notice === null) return 'stored' as const;
         await run(
           `INSERT INTO deferred_messages (recipient, sender, content_type, body, received_ms, expires_ms)
            VALUES ($1, $2, $3, $4, $5, $6)`,
@@ -64,6 +66,16 @@ export function fileStatements(pool: PostgresPool) {
         );
         return 'stored' as const;
       });
+    },
+    async dropOldestOwnFiles({ user, maxBytes }: { user: string; maxBytes: number }): Promise<string[]> {
+      const rows = await pool.run<{ id: string }>(
+        `DELETE FROM kept_files WHERE id IN
+           (SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY expires_ms DESC, id) AS total
+              FROM kept_files WHERE recipient = $1 AND sender = $1) AS newest WHERE total > $2)
+         RETURNING id`,
+        [user, maxBytes],
+      );
+      return rows.map(({ id }) => id);
     },
     async selectKeptFile(input: {
       sender: string;

@@ -1,0 +1,131 @@
+/**
+ * Owns: the files that are not over: one attempt after the other, as many at once as may be, broken ones again after a
+ * while. Called by: transfers.ts. Calls: outgoing-transfer.ts, incoming-transfer.ts.
+ */
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import { CallError } from '../../shared/ipc/error-codes.ts';
+import type { PlacedTransfer } from '../store/transfers.ts';
+import { receiveFile } from './incoming-transfer.ts';
+import { offerFile, prepareFile } from './outgoing-transfer.ts';
+import { TransferRecord, type AskedFile, type TransferHost } from './transfer-record.ts';
+
+/** What is under way, and what waits for its turn. */
+export class TransferRuns implements AsyncDisposable {
+  readonly #host: TransferHost;
+  readonly #records = new Map<MessageId, TransferRecord>();
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #abort = new AbortController();
+
+  constructor(host: TransferHost) {
+    this.#host = host;
+  }
+
+  get records(): Iterable<TransferRecord> {
+    return this.#records.values();
+  }
+
+  /** Everything is left as it is on disk, to go on later. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+    await Promise.all([...this.#records.values()].map((record) => record.stop()));
+    await Promise.all(this.#tasks);
+  }
+
+  /** What waits and can go on now does, as many at once as may be. */
+  goOn(conversationId?: ConversationId): void {
+    if (this.#abort.signal.aborted) return;
+    for (const record of this.#records.values()) {
+      if (conversationId !== undefined && record.stored.conversationId !== conversationId) continue;
+      if (record.state !== 'waiting' || record.busy) continue;
+      if (this.#running >= this.#host.limits.maxTransfers) return;
+      this.run(record, () => this.#attempt(record));
+    }
+  }
+
+  get #running(): number {
+    return [...this.#records.values()].filter(({ busy, state }) => busy && state !== 'offered').length;
+  }
+
+  async #attempt(record: TransferRecord): Promise<void> {
+    const context = await this.#host.contextOf(record.stored.conversationId);
+    if (context === undefined || record.state !== 'waiting') return;
+    if (record.isFetched) {
+      const toUs = { ...context, peerAddress: context.address };
+      await receiveFile(this.#host, record, { context: toUs });
+    } else if (record.stored.direction === 'out') await offerFile(this.#host, record, context);
+    else if (record.stored.accepted) await receiveFile(this.#host, record, { context });
+  }
+
+  /** Takes it from this moment on: whoever else would begin an attempt meanwhile would write into the same file. */
+  receive(record: TransferRecord, asked: AskedFile, kept: Promise<void>): void {
+    if (record.busy) {
+      kept.catch(() => undefined);
+      void asked.invite.reject(486);
+      return;
+    }
+    this.run(record, async () => {
+      await kept;
+      await receiveFile(this.#host, record, { asked });
+    });
+  }
+
+  /** Reads it for its hashes, then goes on. */
+  prepare(record: TransferRecord): void {
+    this.run(record, () => prepareFile(record, this.#abort.signal));
+  }
+
+  /** One attempt after the other; when one is over, what waits has its turn, and a broken one waits a little. */
+  run(record: TransferRecord, attempt: () => Promise<void>): void {
+    record.busy = true;
+    record.retry?.[Symbol.dispose]();
+    const wasPreparing = record.state === 'preparing';
+    const task = attempt()
+      .catch((error: unknown) => {
+        this.#host.log.error('file.failed', { messageId: record.id, error });
+      })
+      .finally(() => {
+        record.busy = false;
+        record.call = undefined;
+        this.#tasks.delete(task);
+        if (this.#abort.signal.aborted) return;
+        if (record.isSettled) this.#records.delete(record.id);
+        else if (record.state === 'waiting' && !wasPreparing) this.#retryLater(record);
+        this.#goOnExcept(record, wasPreparing);
+      });
+    this.#tasks.add(task);
+    record.task = task;
+  }
+
+  #goOnExcept(record: TransferRecord, including: boolean): void {
+    for (const each of this.#records.values()) {
+      if (each !== record && each.state === 'waiting' && each.retry?.active !== true)
+        this.goOn(each.stored.conversationId);
+    }
+    if (including) this.goOn(record.stored.conversationId);
+  }
+
+  #retryLater(record: TransferRecord): void {
+    record.retry = this.#host.clock.startTimer(record.retryMs, () => {
+      this.goOn(record.stored.conversationId);
+    });
+    record.retryMs = Math.min(record.retryMs * 2, this.#host.limits.retryMaxMs);
+  }
+
+  /** The record of a file that may go on. */
+  keep(stored: PlacedTransfer): TransferRecord {
+    const known = this.#records.get(stored.messageId);
+    if (known !== undefined) return known;
+    const record = new TransferRecord(this.#host, stored);
+    this.#records.set(stored.messageId, record);
+    return record;
+  }
+
+  /** Rejects with CallError. */
+  async find(messageId: MessageId): Promise<TransferRecord> {
+    const known = this.#records.get(messageId);
+    if (known !== undefined) return known;
+    const stored = await this.#host.store.call('selectTransfer', { messageId });
+    if (stored === null) throw new CallError('not-found', 'There is no such file.');
+    return this.keep(stored);
+  }
+}

@@ -1,0 +1,142 @@
+/** Files of a user with several devices: what one sends or receives is on the others, also on one that was off. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { World, type Person, type ServerOptions } from '../../support/im-world.ts';
+import { ENGINES, ENGINE_START_MS } from '../../support/postgres.ts';
+import { arrived, becomes, fileOf, received, sendFile, writeRandom } from './desk.ts';
+import type { Conversation } from '../../../shared/domain/conversation.ts';
+import type { Message } from '../../../shared/domain/message.ts';
+
+const KB = 1024;
+const PATIENCE = { timeout: 10_000, interval: 20 };
+
+let world: World;
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+/** Bob with two computers, the second of which is off, and Tom. */
+async function openDesk(options: ServerOptions = {}) {
+  world = await World.open(['bob', 'tom'], options);
+  const laptop = await world.join('bob', { name: 'laptop', deviceName: 'Laptop' });
+  const phone = await world.join('bob', { name: 'phone', deviceName: 'Phone' });
+  const tom = await world.join('tom');
+  const ofLaptop = await laptop.meet('tom');
+  const ofTom = await tom.meet('bob');
+  await vi.waitFor(async () => {
+    const [account] = await laptop.messenger.store.call('selectAccounts', null);
+    expect(account?.otherDevices).toBe(1);
+  }, PATIENCE);
+  await phone[Symbol.asyncDispose]();
+  return { laptop, tom, ofLaptop, ofTom };
+}
+
+async function comeBack(user: string, name = user): Promise<Person> {
+  const person = await world.openPerson(user, { name });
+  await person.online();
+  return person;
+}
+
+/** The copies have left the device: nothing waits on its disk. */
+async function untilTold(device: Person): Promise<void> {
+  const [account] = await device.messenger.store.call('selectAccounts', null);
+  await vi.waitFor(async () => {
+    const waiting = await device.messenger.store.call('selectDeviceCopies', {
+      accountId: account?.id ?? ('' as never),
+      limit: 1,
+    });
+    expect(waiting).toEqual([]);
+  }, PATIENCE);
+}
+
+function nthFile(person: Person, conversation: Conversation, nth = 0): Promise<Message> {
+  return person.until(
+    'a file',
+    async () => (await person.messages(conversation)).filter(({ file }) => file !== undefined)[nth],
+  );
+}
+
+function untilHere(person: Person, message: Message): Promise<unknown> {
+  return person.until('the file is here', async () => (await fileOf(person, message)).available);
+}
+
+function keptFiles(): Promise<string[]> {
+  return readdir(join(world.folder, 'imserver', 'files'));
+}
+
+describe.each(ENGINES)('on $name', ({ start, storage, stop }) => {
+  beforeAll(start, ENGINE_START_MS);
+  afterAll(stop);
+
+  it('what one sends to somebody who is away and what it receives is on the other when that is back, in order', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'parley-device-files-'));
+    const { laptop, tom, ofLaptop, ofTom } = await openDesk({ storage: await storage(), files: { folder } });
+    const theirs = await sendFile(tom, ofTom, await writeRandom(world, 'theirs.bin', 60 * KB));
+    const gotten = await arrived(laptop, ofLaptop);
+    await becomes(laptop, gotten, 'done');
+    const { bytes } = await received(laptop, gotten);
+    await tom.becomes(theirs, 'delivered');
+    await tom[Symbol.asyncDispose]();
+    await laptop.becomes(await laptop.send(ofLaptop, 'between'), 'waiting');
+    const path = await writeRandom(world, 'ours.bin', 90 * KB);
+    const sent = await sendFile(laptop, ofLaptop, path);
+    await laptop.becomes(sent, 'waiting');
+    await untilTold(laptop);
+    // Neither the other device nor Tom is there: everything comes from the server.
+    await laptop[Symbol.asyncDispose]();
+    const phone = await comeBack('bob', 'phone');
+    const ofPhone = await phone.with('tom');
+    const first = await nthFile(phone, ofPhone);
+    const second = await nthFile(phone, ofPhone, 1);
+    await becomes(phone, first, 'done');
+    await untilHere(phone, second);
+    expect((await phone.messages(ofPhone)).map(({ text }) => text)).toEqual([
+      'theirs.bin',
+      'between',
+      'ours.bin',
+    ]);
+    expect((await phone.message(second)).state).toBe('waiting');
+    expect((await received(phone, first)).bytes.equals(bytes)).toBe(true);
+    expect((await received(phone, second)).bytes.equals(await readFile(path))).toBe(true);
+    await rm(folder, { recursive: true });
+  });
+});
+
+it('what the server does not keep is shown without its bytes, the oldest makes room, what was declined stays so', async () => {
+  const { laptop, tom, ofLaptop, ofTom } = await openDesk({
+    files: { fileBytes: 20 * KB, userBytes: 30 * KB },
+  });
+  for (const [name, size] of [
+    ['large', 21],
+    ['old', 20],
+    ['new', 20],
+  ] as const) {
+    const sent = await sendFile(laptop, ofLaptop, await writeRandom(world, name, size * KB));
+    await laptop.becomes(sent, 'delivered');
+  }
+  await laptop.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 0 });
+  const unwanted = await sendFile(tom, ofTom, await writeRandom(world, 'unwanted', KB));
+  await laptop.commands['transfer.decline']({ messageId: (await arrived(laptop, ofLaptop)).id });
+  await becomes(tom, unwanted, 'declined');
+  await untilTold(laptop);
+  expect(await keptFiles()).toHaveLength(1);
+  const phone = await comeBack('bob', 'phone');
+  const ofPhone = await phone.with('tom');
+  await untilHere(phone, await nthFile(phone, ofPhone, 2));
+  await phone.until('the declined one', async () => (await phone.messages(ofPhone)).length === 4);
+  expect(
+    (await phone.messages(ofPhone)).map(({ text, state, file }) => [
+      text,
+      state,
+      file?.state,
+      file?.available,
+    ]),
+  ).toEqual([
+    ['large', 'delivered', 'done', false],
+    ['old', 'delivered', 'done', false],
+    ['new', 'delivered', 'done', true],
+    ['unwanted', 'received', 'declined', false],
+  ]);
+});
