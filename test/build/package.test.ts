@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { listPackage } from '@electron/asar';
 import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cannotStart, InstalledProgram } from '../support/installed-program.ts';
 import { writeStubElectron } from './stub-electron.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -24,12 +25,20 @@ for (const [kind, reason] of Object.entries({ deb: noDeb, rpm: noRpm })) {
   if (reason !== undefined) process.stdout.write(`Skipped: the ${kind} package, ${reason}.\n`);
 }
 
+if (cannotStart !== undefined) {
+  process.stdout.write(`Skipped: the start of what was installed, ${cannotStart}.\n`);
+}
+
 const POLICY = '{ "history.retention": { "value": 30 } }';
 /** What an administrator and a user have, and no package may touch. */
 const THEIRS = {
   'etc/parley/policy.json': POLICY,
-  'home/anna/.local/share/parley/history.db': 'her history',
+  'home/anna/.local/share/notes.txt': 'her notes',
 };
+/** Hers as well: made by the program itself where it can be started. */
+const PROFILE = 'home/anna/.local/share/parley';
+/** Of a program that has ended. */
+const HISTORY = `${PROFILE}/history.sqlite`;
 
 async function writeTheirs(system: string): Promise<void> {
   for (const [path, text] of Object.entries(THEIRS)) {
@@ -77,6 +86,9 @@ const INSTALLED = [
 
 /** Chromium's sandbox has its helper run as root only where the system gives it nothing better. */
 const SANDBOX_MODE = spawnSync('unshare', ['--user', 'true']).status === 0 ? 0o755 : 0o4755;
+
+/** Two starts with a browser, on a busy machine. */
+const STARTS_MS = 120_000;
 
 describe.skipIf(process.platform !== 'linux')('the packed program (over a stub of Electron)', () => {
   let folder: string;
@@ -156,6 +168,39 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
     await chmod(join(folder, 'bin/apparmor_parser'), 0o755);
   }, 120_000);
 
+  const programOf = async (system: string) =>
+    InstalledProgram.start(system, join(system, PROFILE), await mkdtemp(join(folder, 'taken-out-')));
+
+  /** The first start: somebody tries it and writes. Nothing where it cannot be started. */
+  async function useIt(system: string): Promise<void> {
+    if (cannotStart !== undefined) return;
+    const program = await programOf(system);
+    const account = await program.call<{ id: string }>('demo.start');
+    const [tom] = await program.call<{ id: string }[]>('conversation.list', { accountId: account.id });
+    await program.call('message.send', { conversationId: tom?.id, text: 'Written before the upgrade' });
+    expect(await program.quit()).toBe(0);
+    expect(filesOf(system)).toContain(HISTORY);
+  }
+
+  /** The next version has what was written with the one before, and shows whom with. */
+  async function expectItGoesOn(system: string): Promise<void> {
+    if (cannotStart !== undefined) return;
+    const program = await programOf(system);
+    await expect.poll(() => program.names()).toEqual(['Tom']);
+    const [tom] = await program.call<{ id: string }[]>('conversation.list');
+    const { messages } = await program.call<{ messages: { text: string }[] }>('message.list', {
+      conversationId: tom?.id,
+      limit: 40,
+    });
+    expect(messages.map(({ text }) => text)).toContain('Written before the upgrade');
+    expect(await program.quit()).toBe(0);
+  }
+
+  /** What the user has is all that is left, and none of it is changed. */
+  function userFiles(system: string): string[] {
+    return filesOf(system).filter((path) => path.startsWith('home/') || path in THEIRS);
+  }
+
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('holds the built program and window, and no sources', () => {
@@ -206,39 +251,46 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
       );
     const deb = (version: string) => packageFile('deb', version);
 
-    it('is installed, upgraded and removed; policy and profile stay', async () => {
-      system = join(folder, 'debian');
-      for (const name of ['info', 'updates', 'triggers']) {
-        await mkdir(join(system, 'var/lib/dpkg', name), { recursive: true });
-      }
-      await writeFile(join(system, 'var/lib/dpkg/status'), '');
+    it(
+      'is installed, started, upgraded and removed; policy and profile stay',
+      { timeout: STARTS_MS },
+      async () => {
+        system = join(folder, 'debian');
+        for (const name of ['info', 'updates', 'triggers']) {
+          await mkdir(join(system, 'var/lib/dpkg', name), { recursive: true });
+        }
+        await writeFile(join(system, 'var/lib/dpkg/status'), '');
 
-      await dpkg('--install', deb('0.1.0'));
-      const first = filesOf(system);
-      expect(first).toEqual(expect.arrayContaining(INSTALLED));
-      expect((await stat(join(system, 'etc/parley'))).isDirectory()).toBe(true);
-      expect((await stat(join(system, 'usr/bin/parley'))).mode & 0o7777).toBe(0o755);
-      expect((await stat(join(system, 'opt/Parley/chrome-sandbox'))).mode & 0o7777).toBe(SANDBOX_MODE);
-      const profile = await readFile(join(system, 'etc/apparmor.d/parley'), 'utf8');
-      expect(profile).toMatch(/profile "parley" "\/opt\/Parley\/parley" flags=\(unconfined\)[^}]*userns,/);
-      expect((await dpkg('--verify', 'parley')).stdout).toBe('');
+        await dpkg('--install', deb('0.1.0'));
+        const first = filesOf(system);
+        expect(first).toEqual(expect.arrayContaining(INSTALLED));
+        expect((await stat(join(system, 'etc/parley'))).isDirectory()).toBe(true);
+        expect((await stat(join(system, 'usr/bin/parley'))).mode & 0o7777).toBe(0o755);
+        expect((await stat(join(system, 'opt/Parley/chrome-sandbox'))).mode & 0o7777).toBe(SANDBOX_MODE);
+        const profile = await readFile(join(system, 'etc/apparmor.d/parley'), 'utf8');
+        expect(profile).toMatch(/profile "parley" "\/opt\/Parley\/parley" flags=\(unconfined\)[^}]*userns,/);
+        expect((await dpkg('--verify', 'parley')).stdout).toBe('');
 
-      await writeTheirs(system);
-      await dpkg('--install', deb('0.2.0'));
-      expect((await dpkg('--status', 'parley')).stdout).toContain('Version: 0.2.0\n');
-      const second = filesOf(system);
-      expect(second).toEqual(
-        expect.arrayContaining([...PROGRAM, 'opt/Parley/version.txt', 'etc/apparmor.d/parley']),
-      );
-      expect(INSTALLED.filter((path) => second.includes(path))).toEqual(PROGRAM);
-      expect((await stat(join(system, 'opt/Parley/chrome-sandbox'))).mode & 0o7777).toBe(SANDBOX_MODE);
-      await expectTheirs(system);
+        await writeTheirs(system);
+        await useIt(system);
+        await dpkg('--install', deb('0.2.0'));
+        expect((await dpkg('--status', 'parley')).stdout).toContain('Version: 0.2.0\n');
+        const second = filesOf(system);
+        expect(second).toEqual(
+          expect.arrayContaining([...PROGRAM, 'opt/Parley/version.txt', 'etc/apparmor.d/parley']),
+        );
+        expect(INSTALLED.filter((path) => second.includes(path))).toEqual(PROGRAM);
+        expect((await stat(join(system, 'opt/Parley/chrome-sandbox'))).mode & 0o7777).toBe(SANDBOX_MODE);
+        await expectTheirs(system);
+        await expectItGoesOn(system);
 
-      await dpkg('--purge', 'parley');
-      expect(filesOf(system)).toEqual(Object.keys(THEIRS));
-      expect(readdirSync(system).sort()).toEqual(['etc', 'home', 'var']);
-      await expectTheirs(system);
-    });
+        const left = userFiles(system);
+        await dpkg('--purge', 'parley');
+        expect(filesOf(system)).toEqual(left);
+        expect(readdirSync(system).sort()).toEqual(['etc', 'home', 'var']);
+        await expectTheirs(system);
+      },
+    );
 
     it('tells the desktop which links and files it opens, and the system what it needs', async () => {
       const { stdout } = await run('sh', [
@@ -270,28 +322,35 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
   });
 
   describe.skipIf(noRpm !== undefined)('rpm, by rpm in an empty root (without its scripts)', () => {
-    it('is installed, upgraded and removed; policy and profile stay', async () => {
-      const system = join(folder, 'fedora');
-      await mkdir(system);
-      const rpm = (...args: readonly string[]) =>
-        run('rpm', ['--root', system, '--dbpath', '/var/lib/rpm', ...args]);
-      const install = ['--nodeps', '--noscripts', '--nosignature'];
-      const file = (version: string) => packageFile('rpm', version);
+    it(
+      'is installed, started, upgraded and removed; policy and profile stay',
+      { timeout: STARTS_MS },
+      async () => {
+        const system = join(folder, 'fedora');
+        await mkdir(system);
+        const rpm = (...args: readonly string[]) =>
+          run('rpm', ['--root', system, '--dbpath', '/var/lib/rpm', ...args]);
+        const install = ['--nodeps', '--noscripts', '--nosignature'];
+        const file = (version: string) => packageFile('rpm', version);
 
-      await rpm('--install', ...install, file('0.1.0'));
-      expect(filesOf(system)).toEqual(expect.arrayContaining(INSTALLED));
-      expect((await stat(join(system, 'etc/parley'))).isDirectory()).toBe(true);
+        await rpm('--install', ...install, file('0.1.0'));
+        expect(filesOf(system)).toEqual(expect.arrayContaining(INSTALLED));
+        expect((await stat(join(system, 'etc/parley'))).isDirectory()).toBe(true);
 
-      await writeTheirs(system);
-      await rpm('--upgrade', ...install, file('0.2.0'));
-      expect((await rpm('--query', 'parley')).stdout.trim()).toBe(`parley-0.2.0-1.${RPM_ARCH}`);
-      expect(filesOf(system)).toEqual(expect.arrayContaining([...PROGRAM, 'opt/Parley/version.txt']));
-      expect(existsSync(join(system, 'opt/Parley/version'))).toBe(false);
+        await writeTheirs(system);
+        await useIt(system);
+        await rpm('--upgrade', ...install, file('0.2.0'));
+        expect((await rpm('--query', 'parley')).stdout.trim()).toBe(`parley-0.2.0-1.${RPM_ARCH}`);
+        expect(filesOf(system)).toEqual(expect.arrayContaining([...PROGRAM, 'opt/Parley/version.txt']));
+        expect(existsSync(join(system, 'opt/Parley/version'))).toBe(false);
+        await expectItGoesOn(system);
 
-      await rpm('--erase', '--noscripts', '--nodeps', 'parley');
-      expect(filesOf(system)).toEqual(Object.keys(THEIRS));
-      await expectTheirs(system);
-    });
+        const left = userFiles(system);
+        await rpm('--erase', '--noscripts', '--nodeps', 'parley');
+        expect(filesOf(system)).toEqual(left);
+        await expectTheirs(system);
+      },
+    );
 
     it('takes the AppArmor profile away with the last version only', async () => {
       const file = packageFile('rpm', '0.1.0');

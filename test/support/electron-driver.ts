@@ -1,8 +1,9 @@
 /**
  * Owns: the desktop program under test, on the real Electron or on the stand-in, with one face.
- * Called by: test/e2e/electron-host.e2e.ts. Calls: playwright-core, electron-stand-in/register.ts.
+ * Called by: test/e2e/electron-host.e2e.ts, installed-program.ts. Calls: playwright-core, electron-stand-in/register.ts.
  */
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type * as Electron from 'electron';
@@ -12,6 +13,8 @@ export const ROOT = resolve(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'out/hosts/electron/main.js');
 const REGISTER = new URL('./electron-stand-in/register.ts', import.meta.url).href;
 const ANSWER_LIMIT_MS = 20_000;
+/** The keyring of whoever runs the tests: it outlives a program. */
+const KEYRING = randomBytes(32).toString('hex');
 
 export interface ElectronDriver {
   /** Runs a function inside the main process; it may use nothing but its arguments. */
@@ -60,11 +63,15 @@ export async function launchElectron(
   });
 }
 
-/** Starts the built program on the stand-in. */
-export async function launchStandIn(profile: string, files: readonly string[] = []): Promise<ElectronDriver> {
-  const child = spawn(process.execPath, ['--import', REGISTER, MAIN, '--profile', profile, ...files], {
+/** Starts the built program on the stand-in. `main`: another one than that of this tree. */
+export async function launchStandIn(
+  profile: string,
+  files: readonly string[] = [],
+  main = MAIN,
+): Promise<ElectronDriver> {
+  const child = spawn(process.execPath, ['--import', REGISTER, main, '--profile', profile, ...files], {
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS: '', STAND_IN_KEYRING: KEYRING },
   });
   let errors = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text));
@@ -80,7 +87,8 @@ export async function launchStandIn(profile: string, files: readonly string[] = 
     waiting.delete(id);
   });
   let lastId = 0;
-  const main: ElectronDriver['main'] = (run, argument) => {
+  const inMain: ElectronDriver['main'] = (run, argument) => {
+    if (!child.connected) return Promise.reject(new Error(`the program has ended\n${errors}`));
     const question = Promise.withResolvers<unknown>();
     lastId += 1;
     waiting.set(lastId, question);
@@ -88,7 +96,7 @@ export async function launchStandIn(profile: string, files: readonly string[] = 
     return question.promise as ReturnType<typeof run> as never;
   };
   const driver = withPage({
-    main,
+    main: inMain,
     quit: async () => {
       child.send({ id: 0, source: '({ app }) => app.quit()', argument: null });
       return ended;
@@ -115,7 +123,9 @@ async function waitForPage(driver: ElectronDriver): Promise<void> {
   const deadline = Date.now() + ANSWER_LIMIT_MS;
   for (;;) {
     try {
-      if (await driver.page<boolean>("document.readyState === 'complete'")) return;
+      // An empty page is complete as well.
+      if (await driver.page<boolean>("document.readyState === 'complete' && window.parley !== undefined"))
+        return;
     } catch (error) {
       if (Date.now() > deadline) throw error;
     }

@@ -72,7 +72,7 @@ class Session extends EventEmitter {
 
 export const session = { defaultSession: new Session() };
 
-const key = randomBytes(32);
+const key = Buffer.from(process.env['STAND_IN_KEYRING'] ?? randomBytes(32).toString('hex'), 'hex');
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 export const safeStorage = {
