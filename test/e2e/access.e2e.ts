@@ -81,6 +81,10 @@ it('axe-core finds nothing: list, thread, menu, calendar, details, inspector, se
   const page = await open('talking');
   await page.locator(first).first().waitFor();
   await check(page, 'list');
+  await page.getByRole('separator').press('Enter');
+  await page.locator('[data-list=avatars]').waitFor();
+  await check(page, 'list of pictures only');
+  await page.getByRole('separator').press('Enter');
   await page.locator(first).first().click();
   await page.locator('[data-menu]').last().focus();
   await page.keyboard.press('Enter');
