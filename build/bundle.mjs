@@ -1,6 +1,6 @@
 /**
- * Owns: the bundles of the desktop program in out/hosts/electron: main process, store thread, preload.
- * Called by: setup.mjs (npm run build). Calls: rolldown.
+ * Owns: the bundles of the programs with a window, and of the one without, in out/hosts: main process, threads, preload.
+ * Called by: setup.mjs (npm run build, npm start). Calls: rolldown.
  */
 import { existsSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -41,25 +41,16 @@ const threads = [
   thread('messenger/history/import-reader.ts', './import-thread.ts', './import-thread.js'),
 ];
 
+/** Each program with its threads beside it. */
+const programs = ['electron', 'browser', 'headless'].flatMap((folder) => [
+  { input: `main/hosts/${folder}/main.ts`, folder, name: 'main.js' },
+  { input: 'main/store/worker.ts', folder, name: 'store-worker.js' },
+  { input: 'main/messenger/history/import-thread.ts', folder, name: 'import-thread.js' },
+]);
 /** @type {{ input: string, folder: string, name: string, format: 'esm' | 'cjs' }[]} */
 const bundles = [
-  { input: 'main/hosts/electron/main.ts', folder: 'electron', name: 'main.js', format: 'esm' },
-  { input: 'main/store/worker.ts', folder: 'electron', name: 'store-worker.js', format: 'esm' },
-  {
-    input: 'main/messenger/history/import-thread.ts',
-    folder: 'electron',
-    name: 'import-thread.js',
-    format: 'esm',
-  },
+  ...programs.map((program) => ({ ...program, format: /** @type {const} */ ('esm') })),
   { input: 'main/hosts/electron/preload.ts', folder: 'electron', name: 'preload.cjs', format: 'cjs' },
-  { input: 'main/hosts/headless/main.ts', folder: 'headless', name: 'main.js', format: 'esm' },
-  { input: 'main/store/worker.ts', folder: 'headless', name: 'store-worker.js', format: 'esm' },
-  {
-    input: 'main/messenger/history/import-thread.ts',
-    folder: 'headless',
-    name: 'import-thread.js',
-    format: 'esm',
-  },
 ];
 
 rmSync(join(ROOT, 'out/hosts'), { recursive: true, force: true });

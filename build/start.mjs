@@ -1,6 +1,6 @@
 /**
  * Owns: `npm start`: brings everything up to date, chooses the window, starts Parley in it.
- * Called by: package.json. Calls: setup.mjs, choose-host.mjs, debian.mjs, Electron or main/hosts/browser/main.ts.
+ * Called by: package.json. Calls: setup.mjs, choose-host.mjs, debian.mjs, Electron or the built main/hosts/browser/main.ts.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -125,7 +125,8 @@ async function main() {
   const display = hasDisplay(process.platform, process.env);
   const checked = chooseHost({ wanted, display, electron: true, browser: 'any' });
   if ('error' in checked) throw new StepError(checked.error);
-  const node = await setUp({ builds: ['renderer'] });
+  // Built: read from hundreds of files it would be up half a second later.
+  const node = await setUp({ builds: ['renderer', 'main'] });
 
   let electron = findElectron();
   const mayTry = checked.host === 'electron' && (wanted === undefined || wanted === 'electron');
@@ -152,7 +153,6 @@ async function main() {
   let choice = chooseHost({ wanted, display, electron: electron !== undefined, browser });
   const profile = options.profile === undefined ? [] : ['--profile', resolve(options.profile)];
   if ('host' in choice && choice.host === 'electron' && electron !== undefined) {
-    await setUp({ builds: ['main'] });
     const began = Date.now();
     const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
     const code = await run(electron, [...asRoot, ROOT, ...profile, ...options.files]);
@@ -161,7 +161,7 @@ async function main() {
     choice = chooseHost({ wanted, display, electron: false, browser });
   }
   if ('error' in choice) throw new StepError(choice.error);
-  const args = [join(ROOT, 'main/hosts/browser/main.ts'), ...profile, ...options.files];
+  const args = [join(ROOT, 'out/hosts/browser/main.js'), ...profile, ...options.files];
   if (choice.host === 'browser')
     args.push('--browser', choice.path, ...(isSnap(choice.path) ? ['--snap'] : []));
   else if (choice.host === 'url' && choice.reason !== '') args.push('--because', choice.reason);

@@ -95,6 +95,14 @@ export interface ConversationToOpen {
   readonly nowMs: number;
 }
 
+/** Whom a conversation is with, and nothing of what was said. */
+export interface ConversationPeer {
+  readonly accountId: AccountId;
+  readonly peerAddress: string;
+  readonly standing: Conversation['standing'];
+  readonly lastActivityMs: number;
+}
+
 export function conversationProcedures(database: Database) {
   const byId = database.prepare<[string], ConversationRow>(`${CONVERSATION_SELECT} WHERE c.id = ${VALUE}`);
   const byKey = database.prepare<[number], ConversationRow>(`${CONVERSATION_SELECT} WHERE c.key = ${VALUE}`);
@@ -103,6 +111,10 @@ export function conversationProcedures(database: Database) {
   );
   const all = database.prepare<[], ConversationRow>(
     `${CONVERSATION_SELECT} ORDER BY c.last_activity_ms DESC`,
+  );
+  const peers = database.prepare<[], ConversationPeer>(
+    `SELECT account_id AS accountId, peer_address AS peerAddress, standing, last_activity_ms AS lastActivityMs
+     FROM conversations c WHERE NOT EXISTS (SELECT 1 FROM groups r WHERE r.conversation = c.key)`,
   );
   const insert = database.prepare<[string, string, string, string, string, number]>(
     `INSERT INTO conversations (id, account_id, peer_address, peer_name, standing, last_activity_ms)
@@ -148,6 +160,10 @@ export function conversationProcedures(database: Database) {
     },
     selectConversations(_input: null): Conversation[] {
       return all.all().map(toConversation);
+    },
+    /** Of conversations with one person each: what looks at no message is quick in a long history. */
+    selectConversationPeers(_input: null): ConversationPeer[] {
+      return peers.all();
     },
     /** Finds the conversation with a person or makes it; an existing one keeps its standing and name. */
     openConversation: (input: ConversationToOpen): { conversation: Conversation; created: boolean } =>

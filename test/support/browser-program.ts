@@ -1,6 +1,6 @@
 /**
  * Owns: the program with a window in a browser, as a process of its own, and pages behind its links.
- * Called by: test/e2e. Calls: main/hosts/browser/main.ts, playwright-core.
+ * Called by: test/e2e. Calls: the built main/hosts/browser/main.ts, playwright-core.
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { resolve } from 'node:path';
@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import type { Browser, Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 
-const MAIN = resolve(import.meta.dirname, '../../main/hosts/browser/main.ts');
+const MAIN = resolve(import.meta.dirname, '../../out/hosts/browser/main.js');
 const LINK = /http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]+/;
 
 /** Ends with the test. */

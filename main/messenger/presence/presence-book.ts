@@ -82,7 +82,9 @@ export class PresenceBook implements AsyncDisposable {
       if (key.startsWith(RULES)) this.#keptRules.set(key.slice(RULES.length) as AccountId, text);
     }
     for (const contact of await store.call('selectContacts', null)) this.#applyContact(contact);
-    for (const one of await store.call('selectConversations', null)) this.#applyConversation(one);
+    for (const { accountId, peerAddress, ...known } of await store.call('selectConversationPeers', null)) {
+      this.#put(accountId, peerAddress, known);
+    }
     this.#unsubscribe = feed.subscribe((event) => {
       this.#receive(event);
     });

@@ -25,8 +25,9 @@ import { emptyPage, keyTimes, noteAnswers, openConversation, scrollUp, watchKeys
 import { typeSearches } from './search-typing.ts';
 
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const HOST = fileURLToPath(new URL('../../../main/hosts/browser/main.ts', import.meta.url));
-const DELAYS = new URL('loop-delay.ts', import.meta.url).href;
+/** As "npm start" starts it. */
+const HOST = fileURLToPath(new URL('../../../out/hosts/browser/main.js', import.meta.url));
+const DELAYS = new URL('loop-delay.mjs', import.meta.url).href;
 const WINDOW = fileURLToPath(new URL('../../../out/renderer', import.meta.url));
 const OPENED = 200;
 const FRAMES = 300;
@@ -39,7 +40,7 @@ const FILE_BYTES = 2560 * 1024 ** 2;
 /** Why this part cannot be measured here, or `undefined`. */
 export const windowMissing = !existsSync(CHROMIUM)
   ? 'The window is not measured: there is no Chromium (Debian package chromium)'
-  : existsSync(join(WINDOW, 'index.html'))
+  : existsSync(join(WINDOW, 'index.html')) && existsSync(HOST)
     ? undefined
     : 'The window is not measured: it is not built ("npm run build")';
 
