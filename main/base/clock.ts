@@ -18,6 +18,11 @@ export interface Clock {
   startTimer(delayMs: number, run: () => void): Timer;
 }
 
+/** Whole milliseconds on the clock that nobody sets: for how long something holds, whatever the date becomes. */
+export function monotonicMs(clock: Clock): number {
+  return Math.floor(clock.monotonicUs() / 1_000);
+}
+
 class SystemTimer implements Timer {
   #handle: ReturnType<typeof setTimeout> | undefined;
 

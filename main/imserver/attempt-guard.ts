@@ -2,7 +2,7 @@
  * Owns: who has tried too many wrong passwords. Called by: password-check.ts. Calls: nothing.
  */
 import { setNewest } from '../base/bounded-map.ts';
-import type { Clock } from '../base/clock.ts';
+import { monotonicMs, type Clock } from '../base/clock.ts';
 import type { ImServerLimits } from '../base/limits.ts';
 
 interface Count {
@@ -48,12 +48,12 @@ export class AttemptGuard {
 
   #wrong(counts: Map<string, Count>, key: string): number {
     const count = counts.get(key);
-    return count === undefined || count.untilMs <= this.#clock.now() ? 0 : count.wrong;
+    return count === undefined || count.untilMs <= monotonicMs(this.#clock) ? 0 : count.wrong;
   }
 
   #count(counts: Map<string, Count>, key: string): void {
     const wrong = this.#wrong(counts, key) + 1;
-    const untilMs = this.#clock.now() + this.#limits.wrongPasswordMs;
+    const untilMs = monotonicMs(this.#clock) + this.#limits.wrongPasswordMs;
     setNewest(counts, key, { wrong, untilMs }, this.#limits.maxWatchedAttempts);
   }
 }

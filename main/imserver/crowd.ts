@@ -2,7 +2,7 @@
  * Owns: how many devices may come back in one second, and how the others are spread. Called by: registrar.ts.
  * Calls: nothing. The numbers are explained in DECISIONS.md.
  */
-import type { Clock } from '../base/clock.ts';
+import { monotonicMs, type Clock } from '../base/clock.ts';
 import type { ImServerLimits } from '../base/limits.ts';
 
 /** A return is two requests: one that is challenged, one with credentials. */
@@ -26,7 +26,7 @@ export class Crowd {
 
   /** One comes. Undefined: it is let in. Otherwise so many seconds later, drawn by lot. */
   receive(): number | undefined {
-    const second = Math.floor(this.#clock.now() / 1_000);
+    const second = Math.floor(monotonicMs(this.#clock) / 1_000);
     if (second !== this.#second) {
       this.#second = second;
       this.#count = 0;

@@ -4,7 +4,7 @@
  */
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { TransferFailureCode } from '../../shared/domain/transfer.ts';
-import type { Clock, Timer } from '../base/clock.ts';
+import { monotonicMs, type Clock, type Timer } from '../base/clock.ts';
 import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { IncomingInvite } from '../sip/agent/invite.ts';
@@ -53,7 +53,7 @@ export class TransferRecord {
   task: Promise<void> | undefined;
   retry: Timer | undefined;
   retryMs: number;
-  #shownMs = 0;
+  #shownMs = -Infinity;
   #progress: Timer | undefined;
   #bytes: number;
 
@@ -112,7 +112,7 @@ export class TransferRecord {
     this.#bytes = bytes;
     if (this.#progress?.active === true) return;
     const { progressMs } = this.#host.limits;
-    const leftMs = this.#shownMs + progressMs - this.#host.clock.now();
+    const leftMs = this.#shownMs + progressMs - monotonicMs(this.#host.clock);
     if (leftMs <= 0) this.#show();
     else this.#progress = this.#host.clock.startTimer(leftMs, () => this.#show());
   }
@@ -140,7 +140,7 @@ export class TransferRecord {
 
   #show(): void {
     this.#progress?.[Symbol.dispose]();
-    this.#shownMs = this.#host.clock.now();
+    this.#shownMs = monotonicMs(this.#host.clock);
     const { conversationId, messageId } = this.#stored;
     const transfer = shownTransfer({ ...this.#stored, bytesDone: this.#bytes });
     this.#host.feed.publish('transfer.changed', { conversationId, messageId, transfer });

@@ -3,7 +3,7 @@
  * Called by: the messenger, when a session is to go through a relay. Calls: endpoint.ts, relay-auth.ts.
  */
 import { randomBytes } from 'node:crypto';
-import type { Timer } from '../base/clock.ts';
+import { monotonicMs, type Timer } from '../base/clock.ts';
 import type { MsrpConnection, MsrpConnectionUser } from './connection.ts';
 import type { MsrpEndpoint } from './endpoint.ts';
 import type { MsrpHead } from './message.ts';
@@ -65,7 +65,7 @@ export class MsrpRelayClient implements AsyncDisposable {
   async #bindAnew(): Promise<RelayBinding> {
     if (this.#refused !== undefined) throw this.#refused;
     const { endpoint } = this.#options;
-    const now = endpoint.clock.now();
+    const now = monotonicMs(endpoint.clock);
     const isDead = ({ uri }: RelayServer): boolean => (this.#deadUntil.get(uri.text) ?? 0) > now;
     const servers = (await this.#options.findServers()).toSorted(
       (a, b) => Number(isDead(a)) - Number(isDead(b)),
@@ -97,7 +97,7 @@ export class MsrpRelayClient implements AsyncDisposable {
   #receiveLost(server: RelayServer): void {
     const { endpoint } = this.#options;
     this.#binding = undefined;
-    this.#deadUntil.set(server.uri.text, endpoint.clock.now() + endpoint.networkLimits.deadRelayMs);
+    this.#deadUntil.set(server.uri.text, monotonicMs(endpoint.clock) + endpoint.networkLimits.deadRelayMs);
     if (this.#abort.signal.aborted) return;
     endpoint.log.warn('msrp.relay.lost', { relay: server.uri.text });
     this.bind().catch(() => undefined);

@@ -13,10 +13,11 @@ interface Entry {
 export class ManualClock implements Clock {
   readonly #entries = new Set<Entry>();
   #nowMs = Date.UTC(2026, 0, 2, 3, 4, 5);
+  #setByMs = 0;
   #order = 0;
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#setByMs;
   }
 
   monotonicUs(): number {
@@ -36,6 +37,11 @@ export class ManualClock implements Clock {
         entries.delete(entry);
       },
     };
+  }
+
+  /** Somebody sets the clock of the machine: by so many milliseconds, forwards or backwards. */
+  set(byMs: number): void {
+    this.#setByMs += byMs;
   }
 
   /** Timers that run. */

@@ -3,7 +3,7 @@
  * Called by: registration.ts. Calls: authenticated-request.ts, registration-retry.ts, registration-answer.ts.
  */
 import type { MessengerLimits } from '../../base/limits.ts';
-import type { Clock, Timer } from '../../base/clock.ts';
+import { monotonicMs, type Clock, type Timer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { DigestClient } from '../digest.ts';
 import { parseNameAddr, parseVia } from '../headers.ts';
@@ -97,7 +97,7 @@ export class RegistrationFlow {
   #outage: { readonly sinceMs: number; early: number; failures: number } | undefined;
   /** Where the server sees us, when that is not where we think that we are. */
   #learned: SeenAt | undefined;
-  #learnedMs = 0;
+  #learnedMs = -Infinity;
   /** The Contact before that, which has to be taken back. */
   #outdated: string | undefined;
   #windowMs = 0;
@@ -168,7 +168,7 @@ export class RegistrationFlow {
     if (this.#status.status === 'refused' || this.#status.status === 'stopped' || this.#asking) return;
     const { clock, random } = this.#options;
     this.#registered = false;
-    this.#outage ??= { sinceMs: clock.now(), early: 0, failures: 0 };
+    this.#outage ??= { sinceMs: monotonicMs(clock), early: 0, failures: 0 };
     // After a change of the network nobody else comes back with us: that attempt is not put off.
     if (this.#hurried) return;
     const retryMs = lostWaitMs(this.#windowMs, this.#limits, random);
@@ -183,7 +183,7 @@ export class RegistrationFlow {
     const isFinal = this.#status.status === 'refused' && this.#status.code !== 0;
     if (status === 'stopped' || isFinal) return;
     this.#learned = undefined;
-    this.#learnedMs = 0;
+    this.#learnedMs = -Infinity;
     this.#outage = undefined;
     this.#generation += 1;
     this.#hurried = true;
@@ -367,7 +367,7 @@ export class RegistrationFlow {
     if (message.headers.list('require').some((tag) => tag.toLowerCase() === 'outbound')) return false;
     if (addressOfHost(uri.host) === seen.address && (uri.port ?? 5_060) === seen.port) return false;
     // A NAT that gives us another port each time would have us register for ever.
-    const nowMs = this.#options.clock.now();
+    const nowMs = monotonicMs(this.#options.clock);
     if (nowMs - this.#learnedMs < LEARN_AGAIN_MS) return false;
     this.#learnedMs = nowMs;
     this.#learned = { address: seen.address, port: seen.port };
@@ -400,9 +400,9 @@ export class RegistrationFlow {
 
   #waitMs(who: 'nobody' | 'server', askedS: number | undefined): number {
     const { clock, random, othersWork } = this.#options;
-    const outage = (this.#outage ??= { sinceMs: clock.now(), early: 0, failures: 0 });
+    const outage = (this.#outage ??= { sinceMs: monotonicMs(clock), early: 0, failures: 0 });
     if (askedS !== undefined) return askedWaitMs(askedS, this.#limits, random);
-    if (who === 'nobody' && clock.now() - outage.sinceMs < this.#limits.registrationEarlyMs) {
+    if (who === 'nobody' && monotonicMs(clock) - outage.sinceMs < this.#limits.registrationEarlyMs) {
       return earlyWaitMs(outage.early++, this.#windowMs, this.#limits, random);
     }
     outage.failures += 1;

@@ -4,7 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setNewest } from '../../base/bounded-map.ts';
-import type { Clock, Timer } from '../../base/clock.ts';
+import { monotonicMs, type Clock, type Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
 import { overloaded } from './inbound-in-dialog.ts';
 import type { Refusal } from './request-checks.ts';
@@ -103,7 +103,7 @@ export class Admission implements Disposable {
 
   #shareOf(address: string): Share {
     const { tokensPerS, maxTokens, refusalsPerS, maxCachedRoutes } = SIP_LIMITS;
-    const nowMs = this.#clock.now();
+    const nowMs = monotonicMs(this.#clock);
     const known = this.#shares.get(address);
     if (known === undefined) {
       const fresh = { tokens: maxTokens, recent: 0, answers: refusalsPerS, atMs: nowMs };

@@ -3,7 +3,7 @@
  * Called by: next-hops.ts, size-rule.ts. Calls: nothing.
  */
 import { setNewest } from '../../base/bounded-map.ts';
-import type { Clock } from '../../base/clock.ts';
+import { monotonicMs, type Clock } from '../../base/clock.ts';
 import { SIP_NETWORK_LIMITS } from '../../base/limits.ts';
 import type { Hop, TransportName } from './transport.ts';
 
@@ -22,7 +22,7 @@ export class DeadTargets {
 
   /** That target failed. */
   add(transport: TransportName, address: string, port: number, forMs: number): void {
-    const untilMs = this.#clock.now() + forMs;
+    const untilMs = monotonicMs(this.#clock) + forMs;
     setNewest(this.#untilMs, keyOf(transport, address, port), untilMs, SIP_NETWORK_LIMITS.maxDeadTargets);
   }
 
@@ -33,7 +33,7 @@ export class DeadTargets {
 
   has(transport: TransportName, address: string, port: number): boolean {
     const untilMs = this.#untilMs.get(keyOf(transport, address, port));
-    return untilMs !== undefined && untilMs > this.#clock.now();
+    return untilMs !== undefined && untilMs > monotonicMs(this.#clock);
   }
 
   /** The same hops, those addresses that have failed behind all others: when nothing else is left they are tried. */

@@ -2,7 +2,7 @@
  * Owns: what DNS and the hosts file have said, for as long as it holds. Called by: resolver.ts. Calls: nothing.
  */
 import { setNewest } from '../../base/bounded-map.ts';
-import type { Clock } from '../../base/clock.ts';
+import { monotonicMs, type Clock } from '../../base/clock.ts';
 import { SIP_NETWORK_LIMITS } from '../../base/limits.ts';
 
 interface Entry {
@@ -23,7 +23,7 @@ export class DnsCache {
   /** The remembered answer, or that of `ask`, kept for the time that `ttlMs` says. A rejection is not kept. */
   async get<T>(key: string, ask: () => Promise<T>, ttlMs: (value: T) => number): Promise<T> {
     const known = this.#entries.get(key);
-    if (known !== undefined && known.untilMs > this.#clock.now()) return known.value as T;
+    if (known !== undefined && known.untilMs > monotonicMs(this.#clock)) return known.value as T;
     const pending = this.#pending;
     const asked = pending.get(key);
     if (asked !== undefined) return asked as Promise<T>;
@@ -53,7 +53,7 @@ export class DnsCache {
   }
 
   #keep(key: string, value: unknown, ttlMs: number): void {
-    const entry = { value, untilMs: this.#clock.now() + ttlMs };
+    const entry = { value, untilMs: monotonicMs(this.#clock) + ttlMs };
     setNewest(this.#entries, key, entry, SIP_NETWORK_LIMITS.maxDnsCache);
   }
 }

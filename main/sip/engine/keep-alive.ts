@@ -4,7 +4,7 @@
  * Calls: transport.ts, stun.ts, transaction-table.ts and whoever listens.
  */
 import { randomBytes } from 'node:crypto';
-import type { Clock, Timer } from '../../base/clock.ts';
+import { monotonicMs, type Clock, type Timer } from '../../base/clock.ts';
 import { SIP_NETWORK_LIMITS } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import { parseNameAddrList } from '../headers.ts';
@@ -115,7 +115,7 @@ export class KeepAlives implements Disposable {
     const kept = known ?? this.#keep(flow);
     if (kept === undefined) return;
     if (kept.accounts.size < SIP_NETWORK_LIMITS.maxAccountsPerFlow || kept.accounts.has(account)) {
-      kept.accounts.set(account, this.#clock.now() + forMs);
+      kept.accounts.set(account, monotonicMs(this.#clock) + forMs);
     }
   }
 
@@ -207,7 +207,7 @@ export class KeepAlives implements Disposable {
   }
 
   #ping(kept: KeptFlow): void {
-    const now = this.#clock.now();
+    const now = monotonicMs(this.#clock);
     for (const [account, untilMs] of kept.accounts) if (untilMs <= now) kept.accounts.delete(account);
     if (kept.accounts.size === 0) {
       this.#release(kept);

@@ -3,7 +3,7 @@
  * Called by: next-hops.ts, dialog-requests.ts. Calls: dns-client.ts, dns-cache.ts, srv-order.ts, node:dns (hosts file).
  */
 import { lookup } from 'node:dns/promises';
-import type { Clock } from '../../base/clock.ts';
+import { monotonicMs, type Clock } from '../../base/clock.ts';
 import { SIP_NETWORK_LIMITS } from '../../base/limits.ts';
 import { ProtocolError } from '../../base/protocol-error.ts';
 import { addressOfHost, isNumericHost, type SipUri } from '../uri.ts';
@@ -211,7 +211,7 @@ export class Resolver implements Disposable {
     let addresses: readonly string[] = [...six, ...four];
     if (addresses.length === 0) addresses = await this.#byHostsFile(name);
     if (addresses.length === 0) {
-      const silent = !local && this.#clock.now() < this.#silentUntilMs;
+      const silent = !local && monotonicMs(this.#clock) < this.#silentUntilMs;
       throw new Unreachable(
         'name',
         silent ? `no DNS server says where ${name} is` : `name ${name} not found`,
@@ -227,13 +227,13 @@ export class Resolver implements Disposable {
   async #recordsOf<T extends DnsType>(name: string, type: T): Promise<readonly DnsData[T][]> {
     // RFC 6761 §6.4: nobody has to ask about names under invalid.
     if (name === 'invalid' || name.endsWith('.invalid')) return [];
-    if (this.#clock.now() < this.#silentUntilMs) return [];
+    if (monotonicMs(this.#clock) < this.#silentUntilMs) return [];
     try {
       const reply = await this.#cache.get(`${type} ${name}`, () => this.#dns.query(name, type), keepFor);
       return reply.records;
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
-      this.#silentUntilMs = this.#clock.now() + SIP_NETWORK_LIMITS.dnsSilenceMs;
+      this.#silentUntilMs = monotonicMs(this.#clock) + SIP_NETWORK_LIMITS.dnsSilenceMs;
       return [];
     }
   }

@@ -3,7 +3,7 @@
  * Called by: transport.ts, connection-table.ts, keep-alive.ts. Calls: stream-framing.ts and the sink that it was given.
  */
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '../../base/clock.ts';
+import { monotonicMs, type Clock, type Timer } from '../../base/clock.ts';
 import { SIP_LIMITS, SIP_NETWORK_LIMITS } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { SipMessage } from '../message.ts';
@@ -97,7 +97,7 @@ export class StreamConnection implements Disposable {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#sink = options.sink;
-    this.#lastActivityMs = options.clock.now();
+    this.#lastActivityMs = monotonicMs(options.clock);
     this.#ready = new Promise((done, fail) => {
       this.#settleReady = { done, fail };
     });
@@ -194,7 +194,7 @@ export class StreamConnection implements Disposable {
   send(bytes: Buffer, lost?: () => void): void {
     if (!this.writable) return;
     if (this.#state === 'answering' && lost !== undefined) this.#lost.push(lost);
-    this.#lastActivityMs = this.#clock.now();
+    this.#lastActivityMs = monotonicMs(this.#clock);
     if (this.#state === 'opening') {
       this.#waiting.push(bytes);
       this.#waitingBytes += bytes.length;
@@ -210,7 +210,7 @@ export class StreamConnection implements Disposable {
   /** CRLFCRLF; its CRLF makes {@link ponged} true (RFC 5626 §4.4.1). */
   sendKeepAlive(): void {
     if (!this.usable) return;
-    this.#lastActivityMs = this.#clock.now();
+    this.#lastActivityMs = monotonicMs(this.#clock);
     this.#framer.expectPong();
     this.#write(KEEP_ALIVE);
   }
@@ -332,7 +332,7 @@ export class StreamConnection implements Disposable {
 
   #receiveBytes(chunk: Buffer): void {
     if (this.#state !== 'open') return;
-    this.#lastActivityMs = this.#clock.now();
+    this.#lastActivityMs = monotonicMs(this.#clock);
     this.#received += chunk.length;
     this.#sink.tap(this, 'in', chunk);
     for (const item of this.#framer.push(chunk)) {
@@ -366,7 +366,7 @@ export class StreamConnection implements Disposable {
     this.#idleTimer?.[Symbol.dispose]();
     if (this.#state === 'ended') return;
     this.#idleTimer = this.#clock.startTimer(delayMs, () => {
-      const idleMs = this.#clock.now() - this.#lastActivityMs;
+      const idleMs = monotonicMs(this.#clock) - this.#lastActivityMs;
       if (this.#socket.writableEnded || idleMs >= SIP_LIMITS.idleConnectionMs)
         this.cut(`nothing was said to ${this.place} for long`);
       else this.#armIdle(SIP_LIMITS.idleConnectionMs - idleMs);

@@ -2,7 +2,7 @@
  * Owns: transactions of one kind by their key, how many there may be, and when those that are done are over.
  * Called by: transaction-table.ts (made, found), the transactions (finished, ended). Calls: the clock.
  */
-import type { Clock, Timer } from '../../base/clock.ts';
+import { monotonicMs, type Clock, type Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
 
 /** A transaction as its set sees it. Disposing ends it and takes it out of the set; disposing twice is harmless. */
@@ -65,7 +65,7 @@ class WaitingLine<T extends SetMember> implements Disposable {
   }
 
   #nowMs(): number {
-    return Math.floor(this.#clock.monotonicUs() / 1_000);
+    return monotonicMs(this.#clock);
   }
 
   /** Stops its timer. */
