@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
@@ -5,8 +6,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     reporters: ['default'],
-    // One less by default: on two processors that is one file at a time, and most tests wait more than they work.
-    maxWorkers: '100%',
+    // Most tests wait more than they work: one file more at a time than there are processors.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {
