@@ -42,6 +42,9 @@ export function outboxVerdict(code: SessionEndCode): OutboxVerdict {
   return VERDICTS[code] ?? 'keep';
 }
 
+const SOMEBODY_LISTENS =
+  'Somebody on the way may want to read along: try from another network, and tell whoever runs your server.';
+
 /** Words for the ends that need no more than a name. */
 export function chatEnd(code: SessionEndCode, peerName: string, detail = ''): ChatEnd {
   const more = detail === '' ? '' : ` (${detail})`;
@@ -60,9 +63,9 @@ export function chatEnd(code: SessionEndCode, peerName: string, detail = ''): Ch
     'not-signed-in': 'You are not signed in. The message goes out by itself when you are.',
     'media-failed': `No direct connection to ${peerName} came about${more}.`,
     'media-lost': `The connection to ${peerName} was lost${more}. A new session is set up by itself.`,
-    'encryption-refused': `Messages with ${peerName} would not be encrypted, so nothing was sent${more}.`,
-    'encryption-downgraded': `Messages with ${peerName} were to be encrypted, and then they were not: nothing was sent${more}.`,
-    'wrong-certificate': `Somebody else than ${peerName} was at the other end of the connection: nothing was sent${more}.`,
+    'encryption-refused': `Messages with ${peerName} would not be encrypted, so nothing was sent${more}. A program that encrypts is needed there, or the settings have to allow others.`,
+    'encryption-downgraded': `Messages with ${peerName} were to be encrypted, and then they were not: nothing was sent${more}. ${SOMEBODY_LISTENS}`,
+    'wrong-certificate': `Somebody else than ${peerName} was at the other end of the connection: nothing was sent${more}. ${SOMEBODY_LISTENS}`,
     cancelled: 'The invitation was taken back.',
     refused: `${peerName}'s side refused the session${more}.`,
     shutdown: 'Parley was closed.',

@@ -334,15 +334,14 @@ export class Messenger implements AsyncDisposable {
     await this.#restartAccount(id);
   }
 
-  /** An account gets another password and registers with it at once. Rejects with CallError. */
-  async signInAgain(id: AccountId, password: string): Promise<Account> {
+  /** An account registers at once, with another password where one is given. Rejects with CallError. */
+  async signInAgain(id: AccountId, password?: string): Promise<Account> {
     const { secrets } = this.#options;
     await this.storedAccount(id);
-    await this.store.call('updateAccountSecret', {
-      id,
-      secret: secrets.protect(password),
-      secretBackend: secrets.backend,
-    });
+    if (password !== undefined) {
+      const secret = secrets.protect(password);
+      await this.store.call('updateAccountSecret', { id, secret, secretBackend: secrets.backend });
+    }
     await this.#restartAccount(id);
     return this.shown(await this.storedAccount(id));
   }

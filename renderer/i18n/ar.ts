@@ -40,7 +40,8 @@ export const ar: Catalogue = {
   'account.reason.unknown-address': 'الخادم لا يعرف {address}. تحقق من العنوان.',
   'account.reason.forbidden': 'الخادم لا يسمح بدخول {address}. اسأل من يديره.',
   'account.reason.try-later': 'يطلب الخادم الانتظار قبل المحاولة التالية. سجّل الدخول لاحقًا.',
-  'account.reason.certificate': 'لا يثبت الخادم {server} هويته. لا يتصل به Parley من دون تشفير بدلًا من ذلك.',
+  'account.reason.certificate':
+    'لا يثبت الخادم {server} هويته. لا يتصل به Parley من دون تشفير بدلًا من ذلك. اطلب ممن يدير الخادم إصلاح شهادته ثم أعد المحاولة.',
   'account.reason.refused': 'رفض الخادم دخول {address}.',
   'account.queued': 'ما تكتبه الآن يُحفظ ويُرسل لاحقًا.',
   'account.none': 'لا يوجد حساب',
@@ -208,9 +209,12 @@ export const ar: Catalogue = {
   'end.not-signed-in': 'لم تسجّل الدخول إلى خادمك.',
   'end.media-failed': 'لم يتم اتصال مباشر مع {name}.',
   'end.media-lost': 'انقطع الاتصال مع {name}.',
-  'end.encryption-refused': 'لن تكون الرسائل مع {name} مشفّرة، لذلك لم يُرسل شيء.',
-  'end.encryption-downgraded': 'كان من المفترض أن تكون الرسائل مع {name} مشفّرة ثم لم تعد كذلك. لم يُرسل شيء.',
-  'end.wrong-certificate': 'كان في الطرف الآخر من الاتصال شخص غير {name}. لم يُرسل شيء.',
+  'end.encryption-refused':
+    'لن تكون الرسائل مع {name} مشفّرة، لذلك لم يُرسل شيء. يحتاج {name} إلى برنامج يشفّر، أو أن تسمح الإعدادات بغيره.',
+  'end.encryption-downgraded':
+    'كان من المفترض أن تكون الرسائل مع {name} مشفّرة ثم لم تعد كذلك. لم يُرسل شيء. ربما يريد أحد في الطريق أن يقرأ: جرّب من شبكة أخرى وأخبر من يدير خادمك.',
+  'end.wrong-certificate':
+    'كان في الطرف الآخر من الاتصال شخص غير {name}. لم يُرسل شيء. ربما يريد أحد في الطريق أن يقرأ: جرّب من شبكة أخرى وأخبر من يدير خادمك.',
   'end.cancelled': 'ألغيتَ الدعوة.',
   'end.refused': 'رُفضت الجلسة.',
   'end.shutdown': 'انتهت لأن Parley أُغلق.',

@@ -45,7 +45,7 @@ export const de: Catalogue = {
   'account.reason.try-later':
     'Der Server bittet, mit dem nächsten Versuch zu warten. Melden Sie sich später neu an.',
   'account.reason.certificate':
-    'Der Server {server} weist sich nicht aus. Parley verbindet sich nicht stattdessen unverschlüsselt.',
+    'Der Server {server} weist sich nicht aus. Parley verbindet sich nicht stattdessen unverschlüsselt. Bitten Sie, wer ihn betreibt, sein Zertifikat zu richten, und versuchen Sie es dann erneut.',
   'account.reason.refused': 'Der Server hat die Anmeldung von {address} abgelehnt.',
   'account.queued': 'Was Sie inzwischen schreiben, wird aufbewahrt und geht später hinaus.',
   'account.none': 'Kein Konto',
@@ -198,11 +198,12 @@ export const de: Catalogue = {
   'end.not-signed-in': 'Sie sind nicht bei Ihrem Server angemeldet.',
   'end.media-failed': 'Eine direkte Verbindung zu {name} kam nicht zustande.',
   'end.media-lost': 'Die Verbindung zu {name} ging verloren.',
-  'end.encryption-refused': 'Nachrichten mit {name} wären nicht verschlüsselt, darum wurde nichts gesendet.',
+  'end.encryption-refused':
+    'Nachrichten mit {name} wären nicht verschlüsselt, darum wurde nichts gesendet. {name} braucht ein Programm, das verschlüsselt, oder die Einstellungen müssen andere zulassen.',
   'end.encryption-downgraded':
-    'Nachrichten mit {name} sollten verschlüsselt sein und waren es dann nicht. Es wurde nichts gesendet.',
+    'Nachrichten mit {name} sollten verschlüsselt sein und waren es dann nicht. Es wurde nichts gesendet. Vielleicht will jemand unterwegs mitlesen: Versuchen Sie es in einem anderen Netz, und sagen Sie Bescheid, wer Ihren Server betreibt.',
   'end.wrong-certificate':
-    'Am anderen Ende der Verbindung war jemand anderes als {name}. Es wurde nichts gesendet.',
+    'Am anderen Ende der Verbindung war jemand anderes als {name}. Es wurde nichts gesendet. Vielleicht will jemand unterwegs mitlesen: Versuchen Sie es in einem anderen Netz, und sagen Sie Bescheid, wer Ihren Server betreibt.',
   'end.cancelled': 'Sie haben die Einladung zurückgezogen.',
   'end.refused': 'Die Sitzung wurde abgewiesen.',
   'end.shutdown': 'Beendet, weil Parley geschlossen wurde.',

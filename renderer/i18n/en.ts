@@ -41,7 +41,7 @@ export const en = {
   'account.reason.forbidden': 'The server does not let {address} sign in. Ask whoever runs it.',
   'account.reason.try-later': 'The server asks to wait before the next attempt. Sign in again later.',
   'account.reason.certificate':
-    'The server {server} does not prove who it is. Parley does not go there without encryption instead.',
+    'The server {server} does not prove who it is. Parley does not go there without encryption instead. Ask whoever runs it to put its certificate right, then try again.',
   'account.reason.refused': 'The server refused to sign {address} in.',
   'account.queued': 'What you write meanwhile is kept and goes out later.',
   'account.none': 'No account',
@@ -188,11 +188,12 @@ export const en = {
   'end.not-signed-in': 'You are not signed in to your server.',
   'end.media-failed': 'No direct connection to {name} came about.',
   'end.media-lost': 'The connection to {name} was lost.',
-  'end.encryption-refused': 'Messages with {name} would not be encrypted, so nothing was sent.',
+  'end.encryption-refused':
+    'Messages with {name} would not be encrypted, so nothing was sent. {name} needs a program that encrypts, or the settings have to allow others.',
   'end.encryption-downgraded':
-    'Messages with {name} were to be encrypted, and then they were not. Nothing was sent.',
+    'Messages with {name} were to be encrypted, and then they were not. Nothing was sent. Somebody on the way may want to read along: try from another network, and tell whoever runs your server.',
   'end.wrong-certificate':
-    'Somebody else than {name} was at the other end of the connection. Nothing was sent.',
+    'Somebody else than {name} was at the other end of the connection. Nothing was sent. Somebody on the way may want to read along: try from another network, and tell whoever runs your server.',
   'end.cancelled': 'You cancelled the invitation.',
   'end.refused': 'The session was refused.',
   'end.shutdown': 'Ended because Parley was closed.',

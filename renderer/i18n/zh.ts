@@ -40,7 +40,8 @@ export const zh: Catalogue = {
   'account.reason.unknown-address': '服务器不认识 {address}，请检查地址。',
   'account.reason.forbidden': '服务器不允许 {address} 登录，请询问其管理者。',
   'account.reason.try-later': '服务器要求稍候再试，请稍后重新登录。',
-  'account.reason.certificate': '服务器 {server} 无法证明其身份，Parley 不会改用未加密的连接。',
+  'account.reason.certificate':
+    '服务器 {server} 无法证明其身份，Parley 不会改用未加密的连接。请让服务器管理员修复证书，然后重试。',
   'account.reason.refused': '服务器拒绝了 {address} 的登录。',
   'account.queued': '您此时写下的内容会被保存，稍后自动发出。',
   'account.none': '没有账号',
@@ -187,9 +188,12 @@ export const zh: Catalogue = {
   'end.not-signed-in': '您尚未登录服务器。',
   'end.media-failed': '无法与{name}建立直连。',
   'end.media-lost': '与{name}的连接已中断。',
-  'end.encryption-refused': '与{name}的消息将不会加密，因此未发送任何内容。',
-  'end.encryption-downgraded': '与{name}的消息本应加密，但对方改为不加密。未发送任何内容。',
-  'end.wrong-certificate': '连接另一端不是{name}。未发送任何内容。',
+  'end.encryption-refused':
+    '与{name}的消息将不会加密，因此未发送任何内容。{name}需要使用支持加密的程序，或者在设置中允许不加密。',
+  'end.encryption-downgraded':
+    '与{name}的消息本应加密，但对方改为不加密。未发送任何内容。途中可能有人想要窃听：请换一个网络再试，并告知您的服务器管理员。',
+  'end.wrong-certificate':
+    '连接另一端不是{name}。未发送任何内容。途中可能有人想要窃听：请换一个网络再试，并告知您的服务器管理员。',
   'end.cancelled': '您取消了邀请。',
   'end.refused': '连接被拒绝。',
   'end.shutdown': 'Parley 已关闭，连接随之结束。',

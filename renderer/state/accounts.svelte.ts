@@ -48,9 +48,12 @@ export class Accounts {
     return this.#client.call('account.diagnose', input);
   }
 
-  /** Another password for an account that is here already. */
-  async signIn(id: AccountId, password: string): Promise<Account> {
-    await this.#client.call('account.signIn', { accountId: id, password });
+  /** Once more for an account that is here already; with another password where one is given. */
+  async signIn(id: AccountId, password?: string): Promise<Account> {
+    await this.#client.call('account.signIn', {
+      accountId: id,
+      ...(password === undefined ? {} : { password }),
+    });
     return this.outcome(id);
   }
 

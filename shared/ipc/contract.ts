@@ -96,8 +96,8 @@ export const callInputs = {
     accountId: accountIdSchema,
     ...ownMedia,
   }),
-  /** Another password for an account that is here already; tried at once. */
-  'account.signIn': v.object({ accountId: accountIdSchema, password }),
+  /** Tries at once to sign in an account that is here already; with another password where one is given. */
+  'account.signIn': v.object({ accountId: accountIdSchema, password: v.optional(password) }),
   /** Tests the way to the server step by step: of an account, or of what a form has. Takes up to 20 s. */
   'account.diagnose': v.union([
     v.object({ accountId: accountIdSchema }),

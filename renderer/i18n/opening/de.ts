@@ -30,6 +30,17 @@ export const openingDe = {
   'opening.failed.not-readable': 'Hier nicht zu öffnen: {name}',
   'opening.failed.disk-full': 'Der Datenträger ist voll',
   'opening.failed.internal': 'Beim Öffnen ging etwas schief: {name}',
+  'opening.todo.locked':
+    'Entsperren Sie den Schlüsselbund, oder melden Sie sich als die Person an, die ihn angelegt hat. Starten Sie Parley dann neu.',
+  'opening.todo.damaged': 'Stellen Sie ihn aus einer Kopie wieder her, und starten Sie Parley neu.',
+  'opening.todo.too-new': 'Aktualisieren Sie Parley, und öffnen Sie ihn dann.',
+  'opening.todo.not-a-history': 'Wählen Sie ein Archiv (.parley) oder ein kopiertes Profil.',
+  'opening.todo.unfinished': 'Schreiben Sie das Archiv dort, wo es herkommt, noch einmal.',
+  'opening.todo.not-readable':
+    'Prüfen Sie, ob Sie den Ordner lesen und schreiben dürfen, und versuchen Sie es dann erneut.',
+  'opening.todo.disk-full': 'Schaffen Sie Platz, und starten Sie Parley neu.',
+  'opening.todo.internal':
+    'Starten Sie Parley neu. Bleibt es so, hilft das Protokoll (parley.log) im Profilordner weiter.',
   'opening.untouched': 'An Ihrem Verlauf wurde nichts geändert.',
   'opening.untouchedFile': 'Die Datei wurde nicht verändert.',
   'reading.label': 'Was dieses Fenster liest',

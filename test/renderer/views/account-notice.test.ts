@@ -3,7 +3,7 @@ import AccountBar from '../../../renderer/views/shell/AccountBar.svelte';
 import AccountNotice from '../../../renderer/views/shell/AccountNotice.svelte';
 import type { Account } from '../../../shared/domain/account.ts';
 import { talkingWorld } from '../support/scenarios.ts';
-import { fill, openWindow, settle, show } from '../support/window.ts';
+import { buttonNamed, fill, openWindow, settle, show } from '../support/window.ts';
 
 const refused = { status: 'refused', code: 'wrong-password', reason: 'The password is not right.' } as const;
 const away = { status: 'connecting', code: 'unreachable', reason: 'The server cannot be reached.' } as const;
@@ -43,6 +43,25 @@ describe('AccountNotice', () => {
       input: { accountId: account.id, password: 'another' },
     });
     expect(app.accounts.current?.connection).toEqual({ status: 'online' });
+  });
+
+  it('asks for no password when the certificate of the server is not right, and tries once more', async () => {
+    const { app, backend, account } = await openAs({ status: 'refused', code: 'certificate', reason: '' });
+    const view = show(app, AccountNotice, { account });
+    expect(view.querySelector('[role="alert"]')?.textContent).toContain('put its certificate right');
+    expect(view.querySelector('input')).toBeNull();
+    view.querySelector('form')!.requestSubmit();
+    await settle();
+    expect(backend.calls.at(-1)).toEqual({ call: 'account.signIn', input: { accountId: account.id } });
+    expect(app.accounts.current?.connection).toEqual({ status: 'online' });
+  });
+
+  it('has the connection report one click away while the server is not there', async () => {
+    const { app, account } = await openAs(away);
+    const view = show(app, AccountNotice, { account });
+    buttonNamed(view, 'Check connection').click();
+    await settle();
+    expect(view.querySelector('[aria-label="Connection report"]')).not.toBeNull();
   });
 });
 
