@@ -1,7 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { exportHistory } from '../../main/messenger/history/export.ts';
@@ -127,4 +129,22 @@ it('what a search has found is a folder of the same kind', async () => {
   await page.getByRole('status').filter({ hasText: '1 found' }).waitFor();
   expect(complaints).toEqual([]);
   await page.close();
+});
+
+it('is readable in the dark: axe-core finds nothing on the first page and on that of a conversation', async () => {
+  const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  const { page } = await openPages('dark');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const found = async (): Promise<string[]> => {
+    await page.evaluate(axe);
+    return page.evaluate(async () => {
+      const { axe: tool } = window as unknown as { axe: { run: () => Promise<AxeResults> } };
+      const { violations } = await tool.run();
+      return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
+    });
+  };
+  expect(await found()).toEqual([]);
+  await page.locator('#all a').first().click();
+  await page.locator('.m.out').first().waitFor();
+  expect(await found()).toEqual([]);
 });

@@ -26,13 +26,13 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? '');
 }
 
-const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#1d2430;background:#fff}
-@media(prefers-color-scheme:dark){body{color:#e6e9ef;background:#15181e}.m{background:#232833}.out{background:#24406b}a{color:#8ab4ff}}
+const STYLE = `:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#1d2430;background:#fff}
 h1{font-size:1.3rem}.m{margin:.5rem 0;padding:.5rem .75rem;border-radius:.75rem;background:#eef1f5;width:fit-content;max-width:85%;overflow-wrap:anywhere;white-space:pre-wrap}
 .n{text-align:center;opacity:.8}
 .out{margin-inline-start:auto;background:#dbe8ff}.t{display:block;font-size:.75rem;opacity:.7;white-space:normal}input{font:inherit;width:100%;padding:.4rem;box-sizing:border-box}
 :target{outline:2px solid #4c8dff}#found{list-style:none;padding:0}#found a{display:block;padding:.4rem 0;overflow-wrap:anywhere;color:inherit;text-decoration:none;border-bottom:1px solid #8883}#found a:hover,#found a:focus{background:#8882}button{font:inherit}
-ul{padding-inline-start:1.2rem}.hidden{display:none}img{max-width:100%}`;
+ul{padding-inline-start:1.2rem}.hidden{display:none}img{max-width:100%}::placeholder{color:inherit;opacity:.75}
+@media(prefers-color-scheme:dark){body{color:#e6e9ef;background:#15181e}.m{background:#232833}.out{background:#24406b}a{color:#8ab4ff}}`;
 
 /** Works from a folder, without a server: the page asks nothing of the network. */
 const FILTER = `const field=document.querySelector('input'),items=[...document.querySelectorAll('[data-find]')];
@@ -46,7 +46,7 @@ function documentStart(title: string, scripts = ''): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'${scripts}; img-src 'self' file:">
-<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>
+<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body><main>
 `;
 }
 
@@ -70,11 +70,11 @@ export function indexStart(title: string): string {
 }
 
 export function indexEnd(): string {
-  return `</ul>\n<script>${FOLDER_SEARCH}</script></body></html>\n`;
+  return `</ul>\n<script>${FOLDER_SEARCH}</script></main></body></html>\n`;
 }
 
 export function pageEnd(): string {
-  return `<script>${FILTER}</script></body></html>\n`;
+  return `<script>${FILTER}</script></main></body></html>\n`;
 }
 
 function stamp(ms: number): string {
