@@ -378,6 +378,8 @@ export const IMSERVER_LIMITS = {
   maxDeferredPerSender: 200,
   maxDeferredBytes: 64 * 1024,
   deferredDays: 30,
+  /** Those whose time is over are looked for so often. */
+  deferredSweepMs: 10 * 60_000,
   maxSessions: 5_000,
   maxSessionsPerUser: 64,
   /** REGISTERs in a second that come by a new way; one more is asked to come later. Refreshes are not counted. */

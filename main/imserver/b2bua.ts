@@ -334,7 +334,7 @@ export class B2bua implements AsyncDisposable {
       return;
     }
     if (this.#options.policy.isGuest(called)) {
-      await invite.reject(...answerOfGuest(outcome));
+      await invite.reject(...answerOfGuest(response));
       return;
     }
     // The user exists: what his device does not know is that he is signed in there.

@@ -11,7 +11,7 @@ import { readCopyRequest } from '../sip/agent/copy-request.ts';
 import type { QueueClaim } from '../store/server-store.ts';
 import type { ContactRulesBook } from './contact-rules-book.ts';
 import type { Credentials } from './credentials.ts';
-import { wayToGuest } from './guest-way.ts';
+import { answerOfGuest, sendToGuest } from './guest-way.ts';
 import { sendByWays } from './device-way.ts';
 import type { DeviceCopies } from './device-copies.ts';
 import type { ImServerStore } from './imserver-store.ts';
@@ -235,25 +235,18 @@ export class DeferredMessages implements Disposable {
       await request.respond(413);
       return;
     }
-    const status = await sendByWays(
-      agent,
-      [wayToGuest(guest)],
-      {
-        from: `<sip:${policy.addressOf(sender)}>`,
-        to: `<sip:${guest.address}>`,
-        contentType: headers.get('content-type') ?? 'text/plain',
-        body: body.toString('utf8'),
-      },
-      log,
-    );
+    const from = `<sip:${policy.addressOf(sender)}>`;
+    const contentType = headers.get('content-type') ?? 'text/plain';
+    const response = await sendToGuest(agent, guest, { from, contentType, body: body.toString('utf8') }, log);
+    const status = response?.status ?? 503;
     if (status >= 200 && status < 300) metrics.messages.delivered++;
     else metrics.messages.refused++;
     // 408 and 5xx: nobody has it, so whoever sent it keeps it and comes again.
-    if (status === 408 || status >= 500) {
+    if (response === undefined || status === 408 || status >= 500) {
       const later = { 'Retry-After': String(this.#limits.storeRetryAfterS) };
       await request.respond(503, { reason: `${guest.domain} does not answer`, headers: later });
-    } else if ([401, 403, 407].includes(status)) await request.respond(403, policy.refusal(guest.domain));
-    else await request.respond(status);
+    } else if (status < 300) await request.respond(status);
+    else await request.respond(...answerOfGuest(response));
   }
 
   /** A file that waits here for the one who says that he does not want it. Rejects with StoreError: then he says it again. */

@@ -24,6 +24,7 @@ import { B2bua } from './b2bua.ts';
 import { ContactRulesBook } from './contact-rules-book.ts';
 import { Credentials } from './credentials.ts';
 import { DeferredMessages } from './deferred-messages.ts';
+import { ExpiredMessages } from './expired-messages.ts';
 import { DeviceCopies } from './device-copies.ts';
 import { openStorage, type ImServerStore } from './imserver-store.ts';
 import { KeptFiles } from './kept-files.ts';
@@ -192,6 +193,7 @@ export class ImServer implements AsyncDisposable {
         }),
       );
       const deferred = lifetime.own(new DeferredMessages({ ...shared, store, copies, files: () => files }));
+      lifetime.own(new ExpiredMessages({ ...shared, store, sendReport: (report) => deferred.pass(report) }));
       const b2bua = lifetime.own(new B2bua({ ...shared, deferred, files: () => files }));
       const presence = lifetime.own(
         new PresenceServer({

@@ -99,6 +99,8 @@ export class PresenceServer implements Disposable {
       ...(shared ? { dialogs: subscriptionDialogs(shared.things, log) } : {}),
       limits: { ...EVENT_LIMITS, ...options.eventLimits },
       authenticate: (request) => credentials.authenticate(request),
+      // Behind a proxy many clients have its address.
+      sourceOf: (request) => credentials.clientOf(request).uri,
     });
     for (const one of [this.presence, watcherList, rulesPackage, this.#devices]) this.notifier.add(one);
     this.publish = new PublishRequests({ credentials, limits });
@@ -126,8 +128,9 @@ export class PresenceServer implements Disposable {
 
   /** Nobody of this user is registered from there any more: signed off, expired, or come back elsewhere. */
   receiveLeft(source: string, user: string): void {
-    this.notifier.receiveLeft(source);
-    this.publications.receiveLeft(user, clientBehind(source));
+    const client = clientBehind(source);
+    this.notifier.receiveLeft(client);
+    this.publications.receiveLeft(user, client);
   }
 
   /** A user has come, or is gone. */

@@ -52,7 +52,7 @@ interface TextToSend {
   readonly reference?: MessageReference;
 }
 
-type TextDisposition = 'positive-delivery' | 'display';
+type TextDisposition = 'positive-delivery' | 'negative-delivery' | 'display';
 
 /** It need not be sent: the other side would not know what it is about. */
 const SAID_BY_NOTHING: SentMessage = { status: 200, headers: null };
@@ -134,7 +134,7 @@ export class Delivery {
     const us = { address: account.stored.address, displayName: account.stored.displayName };
     const peer = { address: conversation.peerAddress, displayName: '' };
     const toSend = await this.#toSend(message, conversation.takesChanges === true);
-    const body = wrapText(us, peer, toSend, ['positive-delivery', 'display']);
+    const body = wrapText(us, peer, toSend, ['positive-delivery', 'negative-delivery', 'display']);
     const status = await this.#sendPager(account, conversation.peerAddress, body);
     return { status, headers: cpimHead(body, Buffer.from(toSend.text, 'utf8')) };
   }

@@ -101,21 +101,23 @@ export function imserverProcedures(database: Database) {
     `INSERT INTO deferred_messages (recipient, sender, content_type, body, received_ms, expires_ms)
      VALUES (?, ?, ?, ?, ?, ?)`,
   );
-  const countFor = database.prepare<[string], { n: number }>(
-    'SELECT count(*) AS n FROM deferred_messages WHERE recipient = ?',
+  const countFor = database.prepare<[string, number], { n: number }>(
+    'SELECT count(*) AS n FROM deferred_messages WHERE recipient = ? AND expires_ms > ?',
   );
-  const countFrom = database.prepare<[string, string], { n: number }>(
-    'SELECT count(*) AS n FROM deferred_messages WHERE recipient = ? AND sender = ?',
+  const countFrom = database.prepare<[string, string, number], { n: number }>(
+    'SELECT count(*) AS n FROM deferred_messages WHERE recipient = ? AND sender = ? AND expires_ms > ?',
   );
-  const deferredFor = database.prepare<[string, number], DeferredRow>(
-    'SELECT * FROM deferred_messages WHERE recipient = ? ORDER BY id LIMIT ?',
+  const deferredFor = database.prepare<[string, number, number], DeferredRow>(
+    'SELECT * FROM deferred_messages WHERE recipient = ? AND expires_ms > ? ORDER BY id LIMIT ?',
+  );
+  const expired = database.prepare<[number, number], DeferredRow>(
+    'SELECT * FROM deferred_messages WHERE expires_ms <= ? LIMIT ?',
   );
   const waitingFor = database.prepare<[string, number], { n: number }>(
     'SELECT count(*) AS n FROM (SELECT 1 FROM deferred_messages WHERE recipient = ? AND expires_ms > ? LIMIT 1)',
   );
   const countAll = database.prepare<[], { n: number }>('SELECT count(*) AS n FROM deferred_messages');
   const deleteDeferred = database.prepare<[number]>('DELETE FROM deferred_messages WHERE id = ?');
-  const expireDeferred = database.prepare<[number]>('DELETE FROM deferred_messages WHERE expires_ms <= ?');
 
   return {
     ...roomProcedures(database),
@@ -142,19 +144,21 @@ export function imserverProcedures(database: Database) {
       (
         input: Omit<DeferredMessage, 'id'> & { maxPerRecipient: number; maxPerSender: number },
       ): 'stored' | 'full' => {
-        // What has expired uses up nobody's share.
-        expireDeferred.run(input.receivedMs);
-        if ((countFor.get(input.recipient)?.n ?? 0) >= input.maxPerRecipient) return 'full';
-        if ((countFrom.get(input.recipient, input.sender)?.n ?? 0) >= input.maxPerSender) return 'full';
         const { recipient, sender, contentType, body, receivedMs, expiresMs } = input;
+        // What has expired uses up nobody's share.
+        if ((countFor.get(recipient, receivedMs)?.n ?? 0) >= input.maxPerRecipient) return 'full';
+        if ((countFrom.get(recipient, sender, receivedMs)?.n ?? 0) >= input.maxPerSender) return 'full';
         insertDeferred.run(recipient, sender, contentType, body, receivedMs, expiresMs);
         return 'stored';
       },
     ),
-    /** The oldest that wait for a recipient, in order. Expired ones are deleted first. */
+    /** The oldest that wait for a recipient, in order. */
     selectDeferred(input: { recipient: string; limit: number; nowMs: number }): DeferredMessage[] {
-      expireDeferred.run(input.nowMs);
-      return deferredFor.all(input.recipient, input.limit).map(toDeferred);
+      return deferredFor.all(input.recipient, input.nowMs, input.limit).map(toDeferred);
+    },
+    /** Those whose time is over, of all recipients. */
+    selectExpired(input: { limit: number; nowMs: number }): DeferredMessage[] {
+      return expired.all(input.nowMs, input.limit).map(toDeferred);
     },
     /** Whether anything waits for a recipient. */
     hasDeferred(input: { recipient: string; nowMs: number }): boolean {

@@ -12,10 +12,10 @@ import { MsrpReassembly } from '../../main/msrp/reassembly.ts';
 import { openSide, openWithPeer, path } from '../msrp/fixture.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { MsrpPeer } from '../support/msrp-peer.ts';
-import { seedsOf } from './seeds.ts';
+import { freshMs, seedsOf } from './seeds.ts';
 
 const KEPT_RUNS = 300;
-const FRESH_MS = 3_000;
+const FRESH_MS = freshMs(3_000);
 
 interface Chunk {
   readonly messageId: string;

@@ -6,10 +6,10 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestText, type PeerFrame } from '../support/msrp-peer.ts';
 import { RelayWorld, type RelayClient } from '../imserver/relay-fixture.ts';
-import { seedsOf } from './seeds.ts';
+import { freshMs, seedsOf } from './seeds.ts';
 
 const KEPT_RUNS = 12;
-const FRESH_MS = 2_000;
+const FRESH_MS = freshMs(2_000);
 
 /** One message of one session: its chunks, and whether they may be interrupted. */
 const message = fc.record({

@@ -1,5 +1,5 @@
 /**
- * Owns: the seeds with which each fuzzer begins: those that once found a fault, and a few fixed ones.
+ * Owns: the seeds with which each fuzzer begins: those that once found a fault, and a few fixed ones; and for how long.
  * Called by: test/fuzz. Calls: nothing.
  */
 
@@ -17,6 +17,11 @@ export interface FuzzSeed {
   readonly seed: number;
   /** One of those that are kept: a short run is enough. */
   readonly kept: boolean;
+}
+
+/** How long a new seed is run, in ms: `FUZZ_MS`, or as usual. Longer than a test may take needs `--testTimeout`. */
+export function freshMs(usual: number): number {
+  return Number(process.env['FUZZ_MS'] ?? usual);
 }
 
 /** Seeds in the order in which they are run: the kept ones, then `FUZZ_SEED` or a new one, which is printed. */

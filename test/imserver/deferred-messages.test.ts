@@ -138,6 +138,35 @@ describe.each(ENGINES)('on $name', ({ start, storage, stop }) => {
     expect(await receive(tom, 1)).toEqual(['new']);
   });
 
+  it('tells the sender who has asked for it that nobody has come in time (RFC 5438 §6.2), once', async () => {
+    const asking = (id: string, dispositions: string) =>
+      [
+        `From: <sip:bob@${DOMAIN}>`,
+        `To: <sip:tom@${DOMAIN}>`,
+        'NS: imdn <urn:ietf:params:imdn>',
+        `imdn.Message-ID: ${id}`,
+        `imdn.Disposition-Notification: ${dispositions}`,
+        '',
+        'Content-Type: text/plain',
+        '',
+        'hello',
+      ].join('\r\n');
+    expect(await send(bob, asking('told', 'negative-delivery'), 'tom', 'message/cpim')).toBe(202);
+    expect(await send(bob, asking('silent', 'display'), 'tom', 'message/cpim')).toBe(202);
+    clock.advance(30 * DAY_MS);
+    await bob.register();
+    const [report = ''] = await receive(bob, 1);
+    expect(report).toContain(`From: <sip:tom@${DOMAIN}>`);
+    expect(report).toContain('<message-id>told</message-id>');
+    expect(report).toContain('<failed/>');
+    clock.advance(DAY_MS);
+    await bob.register();
+    expect(await Promise.all([send(bob, 'nothing else', 'bob'), receive(bob, 1)])).toEqual([
+      200,
+      ['nothing else'],
+    ]);
+  });
+
   it('what a device will never take (415) is told to the sender who is there, and does not hold up the rest', async () => {
     expect(await send(bob, 'picture', 'tom', 'image/png')).toBe(202);
     expect(await send(bob, 'text')).toBe(202);

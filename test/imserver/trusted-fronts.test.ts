@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { passwordOf, World } from '../support/im-world.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { DOMAIN, passwordOf, World } from '../support/im-world.ts';
 import { RawDevice } from '../support/raw-device.ts';
 
 const MANY = 3;
@@ -50,4 +50,30 @@ describe('wrong passwords behind a proxy', () => {
     expect(await register('192.0.2.8', right)).toEqual([200]);
     expect(await register('no uri;', right)).toEqual([403]);
   });
+});
+
+it('subscriptions of a client behind the proxy end when he leaves, those of others by the same proxy stay', async () => {
+  await using world = await World.open(['tom', 'eve'], { trustedFronts: ['127.0.0.1'] });
+  const { notifier } = world.server.presence;
+  const leaves = [];
+  for (const [user, address] of [
+    ['tom', '192.0.2.7'],
+    ['eve', '192.0.2.8'],
+  ] as const) {
+    const device = world.own(await RawDevice.open(user, world.port));
+    const client = `sip:${address}:40000;transport=tcp`;
+    const path = `<sip:127.0.0.1:${device.peer.port};lr;received=${encodeURIComponent(client)}>`;
+    const headers = [`X-Client-Address: ${client}`, `Path: ${path}`, 'Supported: path'];
+    expect((await device.register({ headers })).status).toBe(200);
+    const uri = `sip:${user}@${DOMAIN}`;
+    const subscribe = { uri, to: `<${uri}>`, headers: [`X-Client-Address: ${client}`, 'Event: reg'] };
+    expect((await device.ask('SUBSCRIBE', subscribe)).status).toBe(200);
+    await device.peer.answer(await device.next('NOTIFY'), 200);
+    leaves.push(() => device.register({ headers, expires: 0 }));
+  }
+  expect(notifier.count).toBe(2);
+  await leaves[0]?.();
+  await vi.waitFor(() => expect(notifier.count).toBe(1));
+  await leaves[1]?.();
+  await vi.waitFor(() => expect(notifier.count).toBe(0));
 });

@@ -66,7 +66,7 @@ it('both sides export the headers that were on the wire, and an import keeps the
   expect(sent.map(({ text }) => text)).toEqual(['hello', 'for later']);
   expect(sent.map(({ headers }) => headers)).toEqual([
     sent[0] && blockOf(sent[0], 'display'),
-    sent[1] && blockOf(sent[1], 'positive-delivery, display'),
+    sent[1] && blockOf(sent[1], 'positive-delivery, negative-delivery, display'),
   ]);
   expect(received.map(({ headers }) => headers)).toEqual([sent[0]?.headers]);
 

@@ -70,6 +70,8 @@ export interface NotifierOptions {
   readonly agent: SipAgent;
   /** Who has sent this request; undefined: it has been answered. */
   readonly authenticate: (request: AgentServerRequest) => Promise<string | undefined>;
+  /** Where a request comes from, as `receiveLeft` names it; default: who has sent it (`sourceUri`). */
+  readonly sourceOf?: (request: AgentServerRequest) => string;
   /** Default: `EVENT_LIMITS`. */
   readonly limits?: EventLimits;
   readonly clock?: Clock;
@@ -150,7 +152,7 @@ export class Notifier implements Disposable {
     await this.#begin(request, known, { subscriber, resource, begins: verdict.kind, expiresS });
   }
 
-  /** Ends, without a word, what was subscribed to from there (`sourceUri` of the SUBSCRIBE): nobody is there any more. */
+  /** Ends, without a word, what was subscribed to from there (`sourceOf` the SUBSCRIBE): nobody is there any more. */
   receiveLeft(source: string): void {
     for (const subscription of [...(this.#bySource.get(source) ?? [])]) subscription.drop();
   }
@@ -186,7 +188,7 @@ export class Notifier implements Disposable {
       minIntervalMs,
       eventHeader: eventOf(headers.get('event') ?? ''),
       state: (one) => eventPackage.stateFor(one),
-      source: request.sourceUri,
+      source: this.#options.sourceOf?.(request) ?? request.sourceUri,
       clock: this.#clock,
       turns: this.#turns,
       log: this.#log,

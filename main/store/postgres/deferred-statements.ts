@@ -36,10 +36,16 @@ export function deferredStatements(pool: PostgresPool) {
       limit: number;
       nowMs: number;
     }): Promise<DeferredMessage[]> {
-      await pool.run('DELETE FROM deferred_messages WHERE expires_ms <= $1', [input.nowMs]);
       const rows = await pool.run<DeferredRow>(
-        'SELECT * FROM deferred_messages WHERE recipient = $1 ORDER BY id LIMIT $2',
-        [input.recipient, input.limit],
+        'SELECT * FROM deferred_messages WHERE recipient = $1 AND expires_ms > $2 ORDER BY id LIMIT $3',
+        [input.recipient, input.nowMs, input.limit],
+      );
+      return rows.map(toDeferred);
+    },
+    async selectExpired(input: { limit: number; nowMs: number }): Promise<DeferredMessage[]> {
+      const rows = await pool.run<DeferredRow>(
+        'SELECT * FROM deferred_messages WHERE expires_ms <= $1 ORDER BY id LIMIT $2',
+        [input.nowMs, input.limit],
       );
       return rows.map(toDeferred);
     },
