@@ -127,7 +127,7 @@ describe('the relay under fuzz (RFC 4976 §6)', () => {
     expect(world.relay.queuedBytes).toBe(0);
   }
 
-  it('messages in any chunks arrive as they were', { timeout: 60_000 }, async () => {
+  it('messages in any chunks arrive as they were', { timeout: 60_000 + FRESH_MS }, async () => {
     for (const { seed, kept } of seedsOf('relay')) {
       await fc.assert(fc.asyncProperty(script, play), {
         seed,
@@ -190,7 +190,7 @@ describe('the relay under fuzz (RFC 4976 §6)', () => {
     return fc.array(fc.oneof({ weight: 6, arbitrary: frame }, garbage), { maxLength: 12 });
   };
 
-  it('anything on a socket disturbs nobody else', { timeout: 60_000 }, async () => {
+  it('anything on a socket disturbs nobody else', { timeout: 60_000 + FRESH_MS }, async () => {
     for (const { seed, kept } of seedsOf('relay')) {
       const ends = performance.now() + FRESH_MS;
       for (let round = 0; kept ? round < KEPT_RUNS : performance.now() < ends; round++) {

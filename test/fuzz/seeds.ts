@@ -19,7 +19,7 @@ export interface FuzzSeed {
   readonly kept: boolean;
 }
 
-/** How long a new seed is run, in ms: `FUZZ_MS`, or as usual. Longer than a test may take needs `--testTimeout`. */
+/** How long a new seed is run, in ms: `FUZZ_MS`, or as usual. */
 export function freshMs(usual: number): number {
   return Number(process.env['FUZZ_MS'] ?? usual);
 }
