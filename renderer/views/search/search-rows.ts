@@ -20,36 +20,52 @@ export type SearchRow =
       readonly open: () => void;
     };
 
+/** A letter is in a thousand names: more than these do not help, and would hold up the next key. */
+const MAX_PEOPLE = 20;
+
 /** Hits in the order of relevance of their conversations, those of one conversation together. */
 function groupedHits(hits: readonly SearchHit[]): SearchHit[] {
   return [...Map.groupBy(hits, ({ conversation }) => conversation.id).values()].flat();
 }
 
+/** Those that are meant: first where a word of the name or address begins so, then where it stands anywhere. */
+function meant<T>(all: readonly T[], wanted: string, namesOf: (one: T) => string): T[] {
+  const [begun, within]: [T[], T[]] = [[], []];
+  for (const one of all) {
+    const names = namesOf(one).toLocaleLowerCase();
+    const place = names.indexOf(wanted);
+    if (place < 0) continue;
+    const begins = place === 0 || names.includes(` ${wanted}`) || names.includes(`\n${wanted}`);
+    (begins ? begun : within).push(one);
+  }
+  return [...begun, ...within].slice(0, MAX_PEOPLE);
+}
+
 /** Conversations, and contacts that there is no conversation with yet. */
 function people(app: AppState, wanted: string): SearchRow[] {
   const { accounts, contacts, conversations, search } = app;
-  const isMeant = (name: string, address: string): boolean =>
-    `${name}\n${address}`.toLocaleLowerCase().includes(wanted);
-  const known = conversations.sorted
-    .filter(({ kind, peerName, peerAddress }) => isMeant(peerName, kind === 'group' ? '' : peerAddress))
-    .map(({ id, kind, peerName, peerAddress }) => ({
-      kind: 'person' as const,
-      key: id,
-      name: peerName,
-      address: peerAddress,
-      isGroup: kind === 'group',
-      open: () => {
-        search.clear();
-        void app.openConversation(id);
-      },
-    }));
-  const others = contacts.all
-    .filter(({ accountId }) => accountId === accounts.current?.id)
-    .filter(({ displayName, address }) => isMeant(displayName, address))
-    .filter(({ accountId, address }) =>
-      conversations.sorted.every((each) => each.accountId !== accountId || each.peerAddress !== address),
-    )
-    .map(({ accountId, displayName, address }) => ({
+  const known = meant(conversations.sorted, wanted, ({ kind, peerName, peerAddress }) =>
+    kind === 'group' ? peerName : `${peerName}\n${peerAddress}`,
+  ).map(({ id, kind, peerName, peerAddress }) => ({
+    kind: 'person' as const,
+    key: id,
+    name: peerName,
+    address: peerAddress,
+    isGroup: kind === 'group',
+    open: () => {
+      search.clear();
+      void app.openConversation(id);
+    },
+  }));
+  const currentId = accounts.current?.id;
+  const met = new Set(
+    conversations.sorted.flatMap((each) => (each.accountId === currentId ? [each.peerAddress] : [])),
+  );
+  const strangers = contacts.all.filter(
+    ({ accountId, address }) => accountId === currentId && !met.has(address),
+  );
+  const others = meant(strangers, wanted, ({ displayName, address }) => `${displayName}\n${address}`).map(
+    ({ accountId, displayName, address }) => ({
       kind: 'person' as const,
       key: `${accountId} ${address}`,
       name: displayName || address,
@@ -62,8 +78,9 @@ function people(app: AppState, wanted: string): SearchRow[] {
           .then(({ id }) => app.openConversation(id))
           .catch((error: unknown) => (search.problem = error));
       },
-    }));
-  return [...known, ...others];
+    }),
+  );
+  return [...known, ...others].slice(0, MAX_PEOPLE);
 }
 
 export function searchRows(app: AppState): SearchRow[] {

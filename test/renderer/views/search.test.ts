@@ -106,6 +106,22 @@ it('files are found by name and show that they are files; contacts without a con
   expect(window.app.conversations.open?.peerAddress).toBe('flora@chat.home.arpa');
 });
 
+it('of many people whose names fit it shows twenty, first those of whom a name begins so', async () => {
+  const world = filesWorld();
+  const accountId = world.accounts[0]!.id;
+  const add = (displayName: string, address: string) =>
+    world.contacts.push({ accountId, displayName, address });
+  for (let index = 0; index < 30; index += 1) add(`Joqa ${index}`, `j${index}@chat.home.arpa`);
+  add('Tom Qarim', 'tq@chat.home.arpa');
+  const window = await openWindow(world);
+  const side = show(window.app, Sidebar);
+  await window.app.search.query('qa');
+  await settle();
+  const rows = [...side.querySelectorAll<HTMLElement>('[role="option"]')];
+  expect(rows).toHaveLength(20);
+  expect(rows[0]?.textContent).toContain('Tom Qarim');
+});
+
 it('Enter that comes before the answer opens what was typed, not what was found for less of it', async () => {
   const window = await openWindow(talkingWorld());
   const side = show(window.app, Sidebar);
