@@ -2,7 +2,6 @@
  * Owns: the SIP stack of the server: its own engine inside this process, or a drachtio server that runs elsewhere.
  * Called by: imserver.ts. Calls: sip/embedded-agent.ts, sip/agent.
  */
-import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
@@ -120,9 +119,9 @@ async function openOnDrachtio(
   };
 }
 
-/** A Unix socket's path has to fit into 104 bytes on every system. */
+/** Where the folder of a socket is made: a Unix socket's path has to fit into 104 bytes on every system. */
 function runFolderOf(data: string): string {
   const inside = join(data, 'run');
   if (inside.length <= 70) return inside;
-  return join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), `parley-${randomBytes(4).toString('hex')}`);
+  return process.env['XDG_RUNTIME_DIR'] ?? tmpdir();
 }

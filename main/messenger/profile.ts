@@ -1,7 +1,6 @@
 /**
  * Owns: what lies where in a profile. Called by: messenger.ts. Calls: node:path.
  */
-import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,9 +12,9 @@ export function historyOf(profile: string): string {
   return join(profile, 'history.sqlite');
 }
 
-/** A folder for sockets, with a path that is short enough. */
+/** Where the folders of sockets are made, with a path that is short enough. */
 export function runFolderOf(profile: string): string {
   const inside = join(profile, 'run');
   if (inside.length <= MAX_RUN_FOLDER_CHARS) return inside;
-  return join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), `parley-${randomUUID().slice(0, 8)}`);
+  return process.env['XDG_RUNTIME_DIR'] ?? tmpdir();
 }

@@ -3,7 +3,7 @@
  * Called by: messenger/network.ts, imserver/imserver.ts. Calls: sip/engine, sip/agent.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { Lifetime } from '../base/lifetime.ts';
@@ -16,7 +16,7 @@ import type { LostFlow } from './engine/keep-alive.ts';
 import type { SipTlsOptions } from './engine/tls-identity.ts';
 
 export interface EmbeddedAgentOptions {
-  /** A folder that only this user can enter: the control socket lies in it. Made when it is missing. */
+  /** Where the folder of the control socket is made, and removed at the end. Made as well when it is missing. */
   readonly runFolder: string;
   readonly host: string;
   /** UDP and TCP port; 0: one that is free on both. */
@@ -49,10 +49,17 @@ export interface EmbeddedNetwork {
   renewTls(tls: SipTlsOptions): void;
 }
 
-/** Path of the control socket: a named pipe on Windows, elsewhere a Unix socket (whose path has a short limit). */
-function controlSocketPath(runFolder: string): string {
+/**
+ * Path of the control socket: a named pipe on Windows, elsewhere a Unix socket (whose path has a short limit) in a folder
+ * that only we can enter, and that goes with `lifetime`.
+ */
+async function openControlPlace(runFolder: string, lifetime: Lifetime): Promise<string> {
   const name = `parley-${randomBytes(6).toString('hex')}`;
-  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(runFolder, `${name}.sock`);
+  if (process.platform === 'win32') return `\\\\.\\pipe\\${name}`;
+  const folder = join(runFolder, name);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  lifetime.defer(() => rm(folder, { recursive: true, force: true }));
+  return join(folder, 's');
 }
 
 /**
@@ -64,8 +71,7 @@ export async function openEmbeddedAgent(
   lifetime: Lifetime,
 ): Promise<{ agent: SipAgent; port: number; tlsPort: number | undefined; network: EmbeddedNetwork }> {
   const { runFolder, host, log = silentLog, holdsRequests = false } = options;
-  await mkdir(runFolder, { recursive: true, mode: 0o700 });
-  const path = controlSocketPath(runFolder);
+  const path = await openControlPlace(runFolder, lifetime);
   const secret = randomBytes(24).toString('base64url');
   const agent = lifetime.own(new SipAgent({ link: { kind: 'listen', path, secret }, log, holdsRequests }));
   const engine = lifetime.own(

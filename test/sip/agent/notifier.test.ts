@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EVENT_LIMITS, type EventLimits } from '../../../main/base/event-limits.ts';
 import { Lifetime } from '../../../main/base/lifetime.ts';
@@ -54,10 +52,7 @@ class Weather implements EventPackage {
 beforeEach(async () => {
   lifetime = new Lifetime();
   clock = new ManualClock();
-  ({ agent, port } = await openEmbeddedAgent(
-    { runFolder: join(tmpdir(), `parley-${randomUUID().slice(0, 8)}`), host: '127.0.0.1', port: 0 },
-    lifetime,
-  ));
+  ({ agent, port } = await openEmbeddedAgent({ runFolder: tmpdir(), host: '127.0.0.1', port: 0 }, lifetime));
   peer = lifetime.own(await SipPeer.udp());
   serve();
 });

@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../../../main/base/lifetime.ts';
 import { Publication } from '../../../main/sip/agent/publication.ts';
@@ -21,10 +19,7 @@ beforeEach(async () => {
   const changes: string[] = [];
   statuses = changes;
   server = lifetime.own(await SipPeer.udp());
-  const { agent } = await openEmbeddedAgent(
-    { runFolder: join(tmpdir(), `parley-${randomUUID().slice(0, 8)}`), host: '127.0.0.1', port: 0 },
-    lifetime,
-  );
+  const { agent } = await openEmbeddedAgent({ runFolder: tmpdir(), host: '127.0.0.1', port: 0 }, lifetime);
   publication = new Publication({
     agent,
     event: 'presence',

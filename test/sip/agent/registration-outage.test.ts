@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../../../main/base/lifetime.ts';
 import type { SipAgent } from '../../../main/sip/agent/agent.ts';
@@ -18,10 +16,7 @@ let clock: ManualClock;
 beforeEach(async () => {
   lifetime = new Lifetime();
   clock = new ManualClock();
-  ({ agent } = await openEmbeddedAgent(
-    { runFolder: join(tmpdir(), `parley-${randomUUID().slice(0, 8)}`), host: '127.0.0.1', port: 0 },
-    lifetime,
-  ));
+  ({ agent } = await openEmbeddedAgent({ runFolder: tmpdir(), host: '127.0.0.1', port: 0 }, lifetime));
 });
 afterEach(async () => {
   await lifetime[Symbol.asyncDispose]();

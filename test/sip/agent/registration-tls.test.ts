@@ -1,9 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:tls';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../../../main/base/lifetime.ts';
 import type { SipAgent } from '../../../main/sip/agent/agent.ts';
@@ -50,7 +48,7 @@ describe.runIf(hasOpenssl())('TLS before TCP (RFC 3261 §26.3.1)', () => {
   });
 
   async function agentTrusting(...ca: string[]): Promise<SipAgent> {
-    const runFolder = join(tmpdir(), `parley-${randomUUID().slice(0, 8)}`);
+    const runFolder = tmpdir();
     const opened = await openEmbeddedAgent({ runFolder, host: '127.0.0.1', port: 0, tls: { ca } }, lifetime);
     return opened.agent;
   }

@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../../../main/base/lifetime.ts';
 import type { SipAgent } from '../../../main/sip/agent/agent.ts';
@@ -26,10 +24,7 @@ beforeEach(async () => {
   const told: RegistrationStatus[] = [];
   changes = told;
   server = lifetime.own(await SipPeer.udp());
-  ({ agent } = await openEmbeddedAgent(
-    { runFolder: join(tmpdir(), `parley-${randomUUID().slice(0, 8)}`), host: '127.0.0.1', port: 0 },
-    lifetime,
-  ));
+  ({ agent } = await openEmbeddedAgent({ runFolder: tmpdir(), host: '127.0.0.1', port: 0 }, lifetime));
   registration = new Registration({
     agent,
     address: 'bob@example.org',

@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../../../main/base/lifetime.ts';
 import type { SipAgent } from '../../../main/sip/agent/agent.ts';
@@ -27,10 +25,7 @@ beforeEach(async () => {
   const [bodies, changes]: [string[], SubscriptionStatus[]] = [[], []];
   [told, statuses] = [bodies, changes];
   server = lifetime.own(await SipPeer.udp());
-  ({ agent, port } = await openEmbeddedAgent(
-    { runFolder: join(tmpdir(), `parley-${randomUUID().slice(0, 8)}`), host: '127.0.0.1', port: 0 },
-    lifetime,
-  ));
+  ({ agent, port } = await openEmbeddedAgent({ runFolder: tmpdir(), host: '127.0.0.1', port: 0 }, lifetime));
   subscription = new Subscription({
     agent,
     event: 'presence',
