@@ -241,8 +241,8 @@ export class DeferredMessages implements Disposable {
     const status = response?.status ?? 503;
     if (status >= 200 && status < 300) metrics.messages.delivered++;
     else metrics.messages.refused++;
-    // 408 and 5xx: nobody has it, so whoever sent it keeps it and comes again.
-    if (response === undefined || status === 408 || status >= 500) {
+    // 408 and 5xx: nobody has it, so whoever sent it keeps it and comes again. 6xx is a no for good.
+    if (response === undefined || status === 408 || (status >= 500 && status < 600)) {
       const later = { 'Retry-After': String(this.#limits.storeRetryAfterS) };
       await request.respond(503, { reason: `${guest.domain} does not answer`, headers: later });
     } else if (status < 300) await request.respond(status);

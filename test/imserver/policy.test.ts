@@ -8,9 +8,11 @@ import { Authority, hasOpenssl } from '../support/certificates.ts';
 import { DnsServer } from '../support/dns-server.ts';
 import { DOMAIN, World, type Person } from '../support/im-world.ts';
 import { RawDevice } from '../support/raw-device.ts';
+import { SipPeer } from '../support/sip-peer.ts';
 import { FACTORY, RoomPeer } from '../support/room-peer.ts';
 
 const PARTNER = 'partner.example';
+const STRICT = 'strict.example';
 const missing = hasOpenssl() ? undefined : 'openssl is not installed: servers of two domains are not tested';
 if (missing !== undefined) console.log(`skipped: ${missing}`);
 
@@ -115,7 +117,7 @@ describe.skipIf(missing !== undefined)('two servers that name each other', () =>
       await writeFile(tls.ca, authority.cert);
       const world = await World.open(users, {
         ...{ domain, tls, dnsServers: [dns.place] },
-        policy: { domains: [other, 'far.example'] },
+        policy: { domains: [other, 'far.example', STRICT] },
       });
       dns.add(`_sips._tcp.${domain}`, 'SRV', {
         ...{ priority: 1, weight: 1, port: world.server.tlsPort ?? 0, target: `sip.${domain}` },
@@ -155,6 +157,60 @@ describe.skipIf(missing !== undefined)('two servers that name each other', () =>
       ...{ uri: `sip:ann@${PARTNER}`, to: `<sip:ann@${PARTNER}>`, body: 'gone?' },
     });
     expect([refused.status, refused.header('Retry-After')]).toEqual([503, '10']);
+  });
+
+  describe('what another server refuses', () => {
+    const OWN_WORDS = '370 sip.strict.example "Insufficient Bandwidth"';
+    let strict: SipPeer;
+    let bob: RawDevice;
+    beforeAll(async () => {
+      strict = await SipPeer.tlsListener(authority.issue({ names: [`DNS:${STRICT}`] }));
+      dns.add(`_sips._tcp.${STRICT}`, 'SRV', {
+        ...{ priority: 1, weight: 1, port: strict.port, target: `sip.${STRICT}` },
+      });
+      dns.add(`sip.${STRICT}`, 'A', '127.0.0.1');
+      bob = here.own(await RawDevice.join('bob', here.port));
+    });
+    afterAll(async () => {
+      await strict[Symbol.asyncDispose]();
+    });
+
+    const refuse = async (method: string, status: number, headers: readonly string[]) => {
+      const uri = `sip:ann@${STRICT}`;
+      const asked = bob.ask(method, { uri, to: `<${uri}>`, body: 'v=0\r\n' });
+      await strict.answer(await strict.request(method), status, { headers });
+      const answer = await asked;
+      return {
+        heard: answer.status,
+        warning: answer.header('Warning'),
+        challenge: answer.header('WWW-Authenticate') + answer.header('Proxy-Authenticate'),
+      };
+    };
+
+    describe.each(['INVITE', 'MESSAGE'])('%s', (method) => {
+      it.each([403, 488, 606])('%i with a Warning: passed on with it (RFC 3261 §20.43)', async (status) => {
+        const answer = await refuse(method, status, [`Warning: ${OWN_WORDS}`]);
+        expect([answer.heard, answer.warning]).toEqual([status, OWN_WORDS]);
+      });
+
+      it.each([
+        [401, `WWW-Authenticate: Digest realm="${STRICT}", nonce="n"`],
+        [407, `Proxy-Authenticate: Digest realm="${STRICT}", nonce="n"`],
+        [403, 'Server: strict'],
+      ])(
+        '%i without a word: 403, it does not let us in; nobody is asked for a password',
+        async (status, header) => {
+          const answer = await refuse(method, status, [header]);
+          expect([answer.heard, answer.challenge]).toEqual([403, '']);
+          expect(answer.warning).toMatch(/^399 parley-policy "[^"]*does not let us in[^"]*"$/);
+        },
+      );
+
+      it('any other: passed on as it is', async () => {
+        const answer = await refuse(method, 404, []);
+        expect([answer.heard, answer.warning]).toEqual([404, '']);
+      });
+    });
   });
 
   it('who only says that he is from there, over TLS from elsewhere, is refused', async () => {
