@@ -52,17 +52,24 @@ export interface CopiedFile {
 /** A copy names no place to come to: the file is asked for by its id. */
 const NO_PLACE = [parseMsrpUri('msrps://file.invalid:9/copy;tcp')];
 
-/** What other devices are told of a file, in the form of an offer. */
-export function describeForDevices(stored: Omit<StoredTransfer, 'messageId'>): InviteBody {
-  const icon = iconOf(stored);
-  const attributes = fileAttributes({
-    direction: 'sendonly',
+/** What everybody says of a file in SDP. */
+export function fileFacts(stored: Omit<StoredTransfer, 'messageId'>) {
+  return {
     name: stored.name,
     type: stored.type,
     size: stored.size ?? undefined,
     sha1: stored.sha1 ?? undefined,
     sha256: stored.sha256 ?? undefined,
     transferId: stored.transferId,
+  };
+}
+
+/** What other devices are told of a file, in the form of an offer. */
+export function describeForDevices(stored: Omit<StoredTransfer, 'messageId'>): InviteBody {
+  const icon = iconOf(stored);
+  const attributes = fileAttributes({
+    direction: 'sendonly',
+    ...fileFacts(stored),
     disposition: 'attachment',
     modifiedMs: stored.modifiedMs ?? undefined,
     start: 0,

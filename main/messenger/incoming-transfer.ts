@@ -10,9 +10,10 @@ import type { FileDescription } from '../msrp/file-sdp.ts';
 import { fileError, FileDigests, FileSink, syncFile } from '../msrp/file-sink.ts';
 import type { MsrpSinkFor } from '../msrp/streams.ts';
 import { FileCall, type FileCallContext, type FileCallStart } from './file-call.ts';
+import { fileFacts } from './file-offer.ts';
 import { digestFile } from './file-digest.ts';
 import { placeFile } from './file-name.ts';
-import { fileFacts, type AskedFile, type TransferHost, type TransferRecord } from './transfer-record.ts';
+import type { AskedFile, TransferHost, TransferRecord } from './transfer-record.ts';
 
 /** How an attempt is made: by answering the offer that waits, or by asking for the file. */
 type FileWay = { readonly asked: AskedFile } | { readonly context: FileCallContext };
@@ -106,7 +107,7 @@ async function receiveRefusal(
 function describe(record: TransferRecord, start: number): FileDescription {
   return {
     direction: 'recvonly',
-    ...fileFacts(record),
+    ...fileFacts(record.stored),
     disposition: 'attachment',
     modifiedMs: undefined,
     start,

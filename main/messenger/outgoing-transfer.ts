@@ -9,9 +9,9 @@ import type { FileDescription } from '../msrp/file-sdp.ts';
 import { FileSource } from '../msrp/file-source.ts';
 import { FileCall, type FileCallContext, type FileCallStart } from './file-call.ts';
 import { digestFile } from './file-digest.ts';
-import { iconId, iconOf } from './file-offer.ts';
+import { fileFacts, iconId, iconOf } from './file-offer.ts';
 import { createMessageId } from './message-id.ts';
-import { fileFacts, type AskedFile, type TransferHost, type TransferRecord } from './transfer-record.ts';
+import type { AskedFile, TransferHost, TransferRecord } from './transfer-record.ts';
 
 /** Reads the file once. Leaves it `waiting`, or `failed`. */
 export async function prepareFile(record: TransferRecord, signal: AbortSignal): Promise<void> {
@@ -208,7 +208,7 @@ function describe(record: TransferRecord, start: number): FileDescription {
   const { stored } = record;
   return {
     direction: 'sendonly',
-    ...fileFacts(record),
+    ...fileFacts(record.stored),
     disposition: stored.type.startsWith('image/') ? 'render' : 'attachment',
     modifiedMs: stored.modifiedMs ?? undefined,
     start,

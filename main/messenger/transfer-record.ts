@@ -146,15 +146,3 @@ export class TransferRecord {
     this.#host.feed.publish('transfer.changed', { conversationId, messageId, transfer });
   }
 }
-
-/** What both directions say of a file in SDP. */
-export function fileFacts({ stored }: TransferRecord) {
-  return {
-    name: stored.name,
-    type: stored.type,
-    size: stored.size ?? undefined,
-    sha1: stored.sha1 ?? undefined,
-    sha256: stored.sha256 ?? undefined,
-    transferId: stored.transferId,
-  };
-}

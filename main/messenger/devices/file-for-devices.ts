@@ -8,6 +8,7 @@ import { FileSource } from '../../msrp/file-source.ts';
 import { MsrpSessionError } from '../../msrp/session-error.ts';
 import type { PlacedTransfer } from '../../store/transfers.ts';
 import { FileCall, type FileCallContext } from '../file-call.ts';
+import { fileFacts } from '../file-offer.ts';
 import { createMessageId } from '../message-id.ts';
 
 /** `not-kept`: the server does not take it, or it is not here any more. `later`: it may be taken when it is tried again. */
@@ -23,12 +24,8 @@ export async function leaveFile(context: FileCallContext, file: PlacedTransfer):
   try {
     const start = await call.invite({
       direction: 'sendonly',
-      name: file.name,
-      type: file.type,
+      ...fileFacts(file),
       size: source.size,
-      sha1: file.sha1 ?? undefined,
-      sha256: file.sha256 ?? undefined,
-      transferId: file.transferId,
       disposition: 'attachment',
       modifiedMs: undefined,
       start: 0,
