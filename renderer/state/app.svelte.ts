@@ -31,6 +31,7 @@ import { Notices } from './notices.svelte.ts';
 import { OpeningState } from './opening.svelte.ts';
 import { ReadingState } from './reading.svelte.ts';
 import { Presence } from './presence.svelte.ts';
+import { searchRows } from './search-rows.ts';
 import { Search } from './search.svelte.ts';
 import { Sessions } from './sessions.svelte.ts';
 import { SettingsState } from './settings.svelte.ts';
@@ -78,6 +79,8 @@ export class AppState {
       .filter(({ id, standing }) => standing === 'accepted' && !this.marks.get(id).muted)
       .reduce((sum, { unreadCount }) => sum + unreadCount, 0),
   );
+  /** What the search shows, in its order. */
+  readonly searchRows = $derived.by(() => searchRows(this));
   /** False in a window that only reads: nothing can be changed or sent in it. */
   readonly writes = $derived.by(() => this.reading.status === null);
   /** False until the first reading is done: nothing can be shown before. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { searchRows } from '../../../renderer/views/search/search-rows.ts';
+import { searchRows } from '../../../renderer/state/search-rows.ts';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
 import { talkingWorld } from '../support/scenarios.ts';
 import { openWindow, settle } from '../support/window.ts';

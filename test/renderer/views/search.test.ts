@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   filtersIn,
   periodIn,
@@ -120,6 +120,34 @@ it('of many people whose names fit it shows twenty, first those of whom a name b
   const rows = [...side.querySelectorAll<HTMLElement>('[role="option"]')];
   expect(rows).toHaveLength(20);
   expect(rows[0]?.textContent).toContain('Tom Qarim');
+});
+
+it('of much that is found as many rows are drawn as the window has room for; scrolling and arrow keys bring the others', async () => {
+  const world = filesWorld();
+  const accountId = world.accounts[0]!.id;
+  for (let index = 0; index < 20; index += 1)
+    world.contacts.push({ accountId, displayName: `Qa ${index}`, address: `q${index}@chat.home.arpa` });
+  const before = innerHeight;
+  onTestFinished(() => void (globalThis.innerHeight = before));
+  globalThis.innerHeight = 200;
+  const window = await openWindow(world);
+  const side = show(window.app, Sidebar);
+  await window.app.search.query('qa');
+  await settle();
+  const options = () => [...side.querySelectorAll<HTMLElement>('[role="option"]')];
+  const atFirst = options().length;
+  expect(atFirst).toBeLessThan(20);
+  expect(side.querySelector('.results [role="status"]')?.textContent).toContain('20');
+  expect(options().map((one) => one.getAttribute('aria-setsize'))).toEqual(Array(atFirst).fill('20'));
+  window.app.search.chosen = 18;
+  await settle();
+  expect(options()[18]?.getAttribute('aria-selected')).toBe('true');
+  window.app.search.chosen = 0;
+  await settle();
+  expect(options()).toHaveLength(atFirst);
+  side.querySelector('.results')?.dispatchEvent(new Event('scroll'));
+  await settle();
+  expect(options().length).toBeGreaterThan(atFirst);
 });
 
 it('Enter that comes before the answer opens what was typed, not what was found for less of it', async () => {

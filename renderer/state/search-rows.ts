@@ -1,12 +1,26 @@
-/** Owns: the rows of the search, people first, then messages by conversation. Called by: search views. Calls: state. */
-import type { SearchHit } from '../../../shared/ipc/contract.ts';
-import type { AppState } from '../../state/app.svelte.ts';
-import { filtersIn, wordsIn } from '../../state/search-filters.ts';
+/** Owns: the rows of the search, people first, then messages by conversation. Called by: app.svelte.ts. Calls: other state. */
+import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
+import type { SearchHit } from '../../shared/ipc/contract.ts';
+import type { Accounts } from './accounts.svelte.ts';
+import type { Contacts } from './contacts.svelte.ts';
+import type { Conversations } from './conversations.svelte.ts';
+import { filtersIn, wordsIn } from './search-filters.ts';
+import type { Search } from './search.svelte.ts';
+
+/** What is looked through, and how a row is opened. */
+interface Searched {
+  readonly accounts: Accounts;
+  readonly contacts: Contacts;
+  readonly conversations: Conversations;
+  readonly search: Search;
+  openConversation(id: ConversationId): Promise<void>;
+  showMessage(message: Message): Promise<void>;
+}
 
 export type SearchRow =
   | {
       readonly kind: 'person';
-      readonly key: string;
       readonly name: string;
       readonly address: string;
       readonly isGroup: boolean;
@@ -42,13 +56,12 @@ function meant<T>(all: readonly T[], wanted: string, namesOf: (one: T) => string
 }
 
 /** Conversations, and contacts that there is no conversation with yet. */
-function people(app: AppState, wanted: string): SearchRow[] {
+function people(app: Searched, wanted: string): SearchRow[] {
   const { accounts, contacts, conversations, search } = app;
   const known = meant(conversations.sorted, wanted, ({ kind, peerName, peerAddress }) =>
     kind === 'group' ? peerName : `${peerName}\n${peerAddress}`,
   ).map(({ id, kind, peerName, peerAddress }) => ({
     kind: 'person' as const,
-    key: id,
     name: peerName,
     address: peerAddress,
     isGroup: kind === 'group',
@@ -67,7 +80,6 @@ function people(app: AppState, wanted: string): SearchRow[] {
   const others = meant(strangers, wanted, ({ displayName, address }) => `${displayName}\n${address}`).map(
     ({ accountId, displayName, address }) => ({
       kind: 'person' as const,
-      key: `${accountId} ${address}`,
       name: displayName || address,
       address,
       isGroup: false,
@@ -83,7 +95,7 @@ function people(app: AppState, wanted: string): SearchRow[] {
   return [...known, ...others].slice(0, MAX_PEOPLE);
 }
 
-export function searchRows(app: AppState): SearchRow[] {
+export function searchRows(app: Searched): SearchRow[] {
   const { search } = app;
   const wanted = wordsIn(search.text).toLocaleLowerCase();
   const isFiltered = filtersIn(search.text).length > 0;
