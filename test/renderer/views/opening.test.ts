@@ -60,11 +60,14 @@ describe('before anything is open', () => {
   it('why it cannot be opened', async () => {
     const { app } = await openWindow({
       ...talkingWorld(),
-      opening: { state: 'failed', code: 'too-new', name: 'all.parley', message: 'Update Parley to read it.' },
+      opening: { state: 'failed', code: 'too-new', name: 'all.parley', message: 'Schema 99. Update Parley.' },
     });
     const alert = show(app, App).querySelector('[role=alert]');
     expect(alert?.textContent).toContain('Written by a newer Parley: all.parley');
-    expect(alert?.textContent).toContain('Update Parley to read it.');
+    expect(alert?.textContent).toContain('Update Parley, then open it.');
+    const details = alert?.querySelector('details');
+    expect(details?.textContent).toContain('Schema 99. Update Parley.');
+    expect(details?.open).toBe(false);
     expect(alert?.textContent).toContain('The file was not changed.');
   });
 
