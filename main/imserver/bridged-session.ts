@@ -3,9 +3,11 @@
  * Called by: b2bua.ts. Calls: sip/agent/invite-dialog.ts.
  */
 import type { Clock } from '../base/clock.ts';
+import type { AgentResponse } from '../sip/agent/agent-request.ts';
 import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import type { DialogDelegate, InviteDialog } from '../sip/agent/invite-dialog.ts';
 import type { IncomingInvite } from '../sip/agent/invite.ts';
+import { EngineError } from '../sip/agent/outgoing.ts';
 
 /** Two legs that live and end together. */
 export class BridgedSession {
@@ -110,17 +112,35 @@ export class BridgedSession {
       await request.respond(481);
       return;
     }
+    if (isOfUnknownKind(request)) {
+      await request.respond(400, { reason: 'Missing Content-Type' });
+      return;
+    }
     const contentType = request.message.headers.get('content-type');
-    const response = await other.sendRequest(request.method, {
-      ...(contentType ? { headers: { 'Content-Type': contentType } } : {}),
-      ...(request.body === '' ? {} : { body: request.body }),
-    });
+    let response: AgentResponse;
+    try {
+      response = await other.sendRequest(request.method, {
+        ...(contentType ? { headers: { 'Content-Type': contentType } } : {}),
+        ...(request.body === '' ? {} : { body: request.body }),
+      });
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code !== 'NO_DIALOG') throw error;
+      // The other leg has ended meanwhile.
+      await request.respond(481);
+      return;
+    }
     const answerType = response.message.headers.get('content-type');
     await request.respond(response.status, {
       reason: response.reason,
       ...(answerType ? { headers: { 'Content-Type': answerType } } : {}),
-      ...(response.body === '' ? {} : { body: response.body }),
+      // What is of unknown kind is no use to anybody.
+      ...(response.body === '' || isOfUnknownKind(response) ? {} : { body: response.body }),
     });
     if (request.method === 'INVITE') await response.sendAck();
   }
+}
+
+/** RFC 3261 §20.15: a body says of which kind it is. SDP without a word is known by how it begins. */
+function isOfUnknownKind({ message, body }: AgentServerRequest | AgentResponse): boolean {
+  return body !== '' && !body.startsWith('v=0') && !message.headers.get('content-type');
 }

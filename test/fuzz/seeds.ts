@@ -10,6 +10,7 @@ const KEPT_SEEDS = {
   'control-protocol': [1, 42, 20_261_122],
   'msrp-parser': [1, 42, 20_261_122],
   'msrp-session': [1, 42, 20_261_122],
+  imserver: [1, 733_227_725, 733_432_473],
   relay: [1, 42, 20_261_122],
 } as const;
 

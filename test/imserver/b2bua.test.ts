@@ -130,6 +130,21 @@ describe('the order of the flow', () => {
     await tom.peer.answer(info, 488);
     await bob.peer.response(488, 'INFO');
   });
+
+  it('a body of unknown kind is refused with 400, in an answer it is left out (RFC 3261 §20.15)', async () => {
+    const { answer } = await establish();
+    const untyped = (text: string) => text.replace(/Content-Type:.*\r\n/, '');
+    const first = numberOf(answer) + 1;
+    await bob.peer.send(untyped(inDialog('INFO', answer, first, { body: 'hello' })), world.port);
+    await bob.peer.response(400, 'INFO');
+    const empty = inDialog('INFO', answer, first + 1, { body: 'hello' });
+    await bob.peer.send(empty.replace(/Content-Type:.*/, 'Content-Type:'), world.port);
+    await bob.peer.response(400, 'INFO');
+    await bob.peer.send(inDialog('INFO', answer, first + 2, { body: 'again' }), world.port);
+    const info = await tom.peer.request('INFO');
+    await tom.peer.send(untyped(tom.peer.reply(info, 200, { body: 'what?' })), info.port);
+    expect((await bob.peer.response(200, 'INFO')).body).toBe('');
+  });
 });
 
 describe('a session that does not come about', () => {

@@ -26,7 +26,7 @@ export function answerChallenge(
   return `Digest username="${who.user}", realm="${realm}", nonce="${nonce}", uri="${who.uri}", response="${response}", algorithm=${algorithm}, cnonce="${cnonce}", qop=auth, nc=${nc}`;
 }
 
-/** One device over UDP. */
+/** One device over UDP, or over one TCP connection. */
 export class RawDevice implements AsyncDisposable {
   readonly peer: SipPeer;
   readonly user: string;
@@ -44,6 +44,11 @@ export class RawDevice implements AsyncDisposable {
     return new RawDevice(await SipPeer.udp(0, host), user, server);
   }
 
+  /** Over TCP: nothing is lost on the way. */
+  static async overTcp(user: string, server: number): Promise<RawDevice> {
+    return new RawDevice(await SipPeer.tcp(server), user, server);
+  }
+
   /** Registered with the server. */
   static async join(user: string, server: number): Promise<RawDevice> {
     const device = await RawDevice.open(user, server);
@@ -53,7 +58,8 @@ export class RawDevice implements AsyncDisposable {
   }
 
   get contact(): string {
-    return `<sip:${this.user}@127.0.0.1:${this.peer.port}>`;
+    const transport = this.peer.transport === 'udp' ? '' : `;transport=${this.peer.transport}`;
+    return `<sip:${this.user}@127.0.0.1:${this.peer.port}${transport}>`;
   }
 
   register(
