@@ -124,9 +124,11 @@ export class BridgedSession {
         ...(request.body === '' ? {} : { body: request.body }),
       });
     } catch (error) {
-      if (!(error instanceof EngineError) || error.code !== 'NO_DIALOG') throw error;
-      // The other leg has ended meanwhile.
-      await request.respond(481);
+      // The other leg has ended meanwhile, or is where nobody can be reached.
+      const code = error instanceof EngineError ? error.code : undefined;
+      if (code === 'NO_DIALOG') await request.respond(481);
+      else if (code === 'ENGINE_REFUSED') await request.respond(480, { reason: 'Not reachable' });
+      else throw error;
       return;
     }
     const answerType = response.message.headers.get('content-type');

@@ -23,8 +23,11 @@ const FRESH_MS = freshMs(1_500);
 /** What the server may hold on to when all is over, beside what was there before. */
 const MAX_GROWTH_BYTES = 128 * 1024 * 1024;
 
-/** Sessions of which nothing could be said any more are found within seconds, not minutes. */
-const TIMERS = { auditMs: 500, ringMs: 1_000 };
+/**
+ * Sessions of which nothing could be said any more are found within seconds, not minutes; a session does not wait long
+ * for a device that has not taken its older messages.
+ */
+const TIMERS = { auditMs: 500, ringMs: 1_000, holdMs: 500 };
 
 const SDP = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n';
 const CHAT = `${SDP}m=message 2855 TCP/MSRP *\r\na=accept-types:*\r\na=path:msrp://127.0.0.1:2855/s1;tcp\r\n`;

@@ -131,6 +131,26 @@ describe('the order of the flow', () => {
     await bob.peer.response(488, 'INFO');
   });
 
+  it('a leg that is gone and names a host that nobody knows cannot be reached (480); the server goes on', async () => {
+    const far = world.own(await RawDevice.overTcp('tom', world.port));
+    await tom.register({ expires: 0 });
+    await far.register();
+    const answered = bob.ask('INVITE', TO_TOM);
+    const invite = await far.peer.request('INVITE');
+    await far.peer.answer(invite, 200, { contact: '<sip:tom@nowhere.invalid>', body: 'v=0\r\n' });
+    const answer = await answered;
+    await bob.peer.send(inDialog('ACK', answer, numberOf(answer)), world.port);
+    await far.peer.request('ACK');
+    far.peer.cut();
+    await bob.peer.send(inDialog('INFO', answer, numberOf(answer) + 1, { body: 'v=0\r\n' }), world.port);
+    const refused = await bob.peer.messages.next(
+      ({ status, method }) => status >= 300 && method === 'INFO',
+      'INFO',
+    );
+    expect([480, 481]).toContain(refused.status);
+    expect((await bob.register()).status).toBe(200);
+  });
+
   it('a body of unknown kind is refused with 400, in an answer it is left out (RFC 3261 §20.15)', async () => {
     const { answer } = await establish();
     const untyped = (text: string) => text.replace(/Content-Type:.*\r\n/, '');

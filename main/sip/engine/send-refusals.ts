@@ -4,6 +4,7 @@
  */
 import { ProtocolError } from '../../base/protocol-error.ts';
 import type { Application } from './application.ts';
+import { Unreachable } from './unreachable.ts';
 
 export const NO_TRANSPORT = 'requested protocol/transport not available';
 export const UNKNOWN_DIALOG = 'Server error: unable to find dialog for dialog id provided';
@@ -13,7 +14,8 @@ export const OWN_ACK =
 /** Answers frame `msgId` with the NOK that fits the fault. @throws what is a bug and no fault of the request */
 export function refuseToSend(owner: Application, msgId: string, error: unknown): void {
   if (!(error instanceof ProtocolError)) {
-    if (error instanceof Error && 'syscall' in error) owner.sendNok(msgId, NO_TRANSPORT);
+    if (error instanceof Unreachable || (error instanceof Error && 'syscall' in error))
+      owner.sendNok(msgId, NO_TRANSPORT);
     else throw error;
   } else if (error.code === 'SIP_TRANSPORT' || error.code === 'SIP_URI_SCHEME')
     owner.sendNok(msgId, NO_TRANSPORT);
