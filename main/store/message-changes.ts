@@ -145,7 +145,7 @@ export function messageChangeProcedures(database: Database, index: Pick<SearchIn
     `UPDATE message_changes SET live = 0 WHERE target = ? AND kind = ${EDIT}`,
   );
   const forget = database.prepare<[number]>(
-    `DELETE FROM message_changes WHERE target = ? AND (kind <> ${TAKE_BACK}) AND coalesce(state, ${HAS_LEFT}) <> ${WAITS}`,
+    `DELETE FROM message_changes WHERE target = ? AND kind <> ${TAKE_BACK}`,
   );
   const insert = database.prepare(
     `INSERT INTO message_changes (target, kind, direction, person, text, at_ms, wire_id, live, state)
@@ -208,7 +208,8 @@ export function messageChangeProcedures(database: Database, index: Pick<SearchIn
   return {
     /**
      * Carries a change out and remembers it; the same one a second time changes nothing. Of what is taken back nothing
-     * stays, unless `keepsText`: under a legal hold the last text is remembered where only the file shows it.
+     * stays, and what still waits to be said of it is not said any more, unless `keepsText`: under a legal hold the last
+     * text is remembered where only the file shows it.
      */
     applyMessageChange: database.transaction(
       (input: {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock, Timer } from '../../main/base/clock.ts';
+import { IMSERVER_LIMITS } from '../../main/base/limits.ts';
 import { DOMAIN, passwordOf, World } from '../support/im-world.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { answerChallenge, RawDevice } from '../support/raw-device.ts';
@@ -70,6 +71,13 @@ describe('the clock of the server is set', () => {
     expect(await send('early')).toBe(202);
     clock.offMs += 40 * DAY_MS;
     expect(await send('late')).toBe(202);
+    await expect
+      .poll(() => {
+        // The server looks from time to time.
+        clock.steady.advance(IMSERVER_LIMITS.deferredSweepMs);
+        return world.server.deferredCount();
+      })
+      .toBe(1);
     expect(await fetched(1)).toEqual(['late']);
     clock.offMs -= 40 * DAY_MS;
     expect(await send('again')).toBe(202);
