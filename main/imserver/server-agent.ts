@@ -2,14 +2,12 @@
  * Owns: the SIP stack of the server: its own engine inside this process, or a drachtio server that runs elsewhere.
  * Called by: imserver.ts. Calls: sip/embedded-agent.ts, sip/agent.
  */
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import type { Lifetime } from '../base/lifetime.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { SipAgent } from '../sip/agent/agent.ts';
-import { openEmbeddedAgent } from '../sip/embedded-agent.ts';
+import { openEmbeddedAgent, runFolderOf } from '../sip/embedded-agent.ts';
 import { LocalAddresses } from '../sip/engine/local-addresses.ts';
 import { Resolver } from '../sip/engine/resolver.ts';
 import { parseSipUri } from '../sip/uri.ts';
@@ -117,11 +115,4 @@ async function openOnDrachtio(
     // It has its own.
     renewTls: () => undefined,
   };
-}
-
-/** Where the folder of a socket is made: a Unix socket's path has to fit into 104 bytes on every system. */
-function runFolderOf(data: string): string {
-  const inside = join(data, 'run');
-  if (inside.length <= 70) return inside;
-  return process.env['XDG_RUNTIME_DIR'] ?? tmpdir();
 }

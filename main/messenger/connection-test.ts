@@ -5,10 +5,10 @@
 import type { ConnectionReport } from '../../shared/domain/connection-report.ts';
 import { Lifetime } from '../base/lifetime.ts';
 import type { Log } from '../base/log.ts';
+import { runFolderOf } from '../sip/embedded-agent.ts';
 import { mediaOf, type AccountMedia } from './account-media.ts';
 import { reportConnection } from './connection-report.ts';
 import { Network } from './network.ts';
-import { runFolderOf } from './profile.ts';
 import type { SettingBook } from './setting-book.ts';
 import { bindAddressFor, type ServerPlace } from './server-ways.ts';
 

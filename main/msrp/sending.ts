@@ -7,7 +7,6 @@ import type { MsrpLimits } from '../base/limits.ts';
 import { MsrpChunker, type MsrpChunk } from './chunking.ts';
 import type { MsrpConnection, MsrpSendLane } from './connection.ts';
 import { formatEndLine, isMessageId } from './message.ts';
-import { UnsettledMessages, type UnsettledMessage } from './unsettled-messages.ts';
 import type { FailureReport, MsrpSessionReport } from './reports.ts';
 import { mayBeTooLarge, type MsrpChunkGrowth, type MsrpRelayChunks } from './relay-chunks.ts';
 import { MsrpSendWindow } from './send-window.ts';
@@ -19,6 +18,7 @@ import {
   type MsrpResponseReceiver,
   type MsrpTransactions,
 } from './transactions.ts';
+import { UnsettledMessages, type UnsettledMessage } from './unsettled-messages.ts';
 
 /** A message to send. A body in memory must not be changed until the promise has settled. */
 export interface MsrpOutgoingMessage {

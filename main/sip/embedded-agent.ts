@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { Lifetime } from '../base/lifetime.ts';
@@ -47,6 +48,16 @@ export interface EmbeddedNetwork {
   addressToward(remote: string): Promise<string>;
   /** New certificates: for connections from now on. @throws Error when certificate and key do not fit */
   renewTls(tls: SipTlsOptions): void;
+}
+
+/** A Unix socket's path has to fit into 104 bytes on every system; the folder and the name in it take 22. */
+const MAX_RUN_FOLDER_CHARS = 70;
+
+/** Where the folder of a program's control socket is made: in its data, or where paths are short enough. */
+export function runFolderOf(data: string): string {
+  const inside = join(data, 'run');
+  if (inside.length <= MAX_RUN_FOLDER_CHARS) return inside;
+  return process.env['XDG_RUNTIME_DIR'] ?? tmpdir();
 }
 
 /**

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Clock, Timer } from '../../main/base/clock.ts';
 import { IMSERVER_LIMITS } from '../../main/base/limits.ts';
 import { DOMAIN, passwordOf, World } from '../support/im-world.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -8,30 +7,12 @@ import { answerChallenge, RawDevice } from '../support/raw-device.ts';
 const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** What a wall clock does when somebody sets it: the time is another one, timers go on as they were. */
-class SetClock implements Clock {
-  readonly steady = new ManualClock();
-  offMs = 0;
-
-  now(): number {
-    return this.steady.now() + this.offMs;
-  }
-
-  monotonicUs(): number {
-    return this.steady.monotonicUs();
-  }
-
-  startTimer(delayMs: number, run: () => void): Timer {
-    return this.steady.startTimer(delayMs, run);
-  }
-}
-
 describe('the clock of the server is set', () => {
   let world: World;
-  let clock: SetClock;
+  let clock: ManualClock;
   let bob: RawDevice;
   beforeEach(async () => {
-    clock = new SetClock();
+    clock = new ManualClock();
     world = await World.open(['bob', 'tom'], { clock });
     bob = world.own(await RawDevice.join('bob', world.port));
   });
@@ -62,33 +43,33 @@ describe('the clock of the server is set', () => {
     ['twenty days back', -20 * DAY_MS],
   ])('%s: people sign in and send on, and what waits arrives in its order', async (_what, jumpMs) => {
     expect(await send('before')).toBe(202);
-    clock.offMs += jumpMs;
+    clock.set(jumpMs);
     expect(await send('after')).toBe(202);
     expect(await fetched(2)).toEqual(['before', 'after']);
   });
 
   it('forwards beyond the time that messages are kept: they are gone; back again: none comes twice', async () => {
     expect(await send('early')).toBe(202);
-    clock.offMs += 40 * DAY_MS;
+    clock.set(40 * DAY_MS);
     expect(await send('late')).toBe(202);
     await expect
       .poll(() => {
         // The server looks from time to time.
-        clock.steady.advance(IMSERVER_LIMITS.deferredSweepMs);
+        clock.advance(IMSERVER_LIMITS.deferredSweepMs);
         return world.server.deferredCount();
       })
       .toBe(1);
     expect(await fetched(1)).toEqual(['late']);
-    clock.offMs -= 40 * DAY_MS;
+    clock.set(-40 * DAY_MS);
     expect(await send('again')).toBe(202);
     const tom = world.own(await RawDevice.join('tom', world.port));
     expect((await tom.next('MESSAGE')).body).toBe('again');
   });
 
   it('back: a registration ends no later than it would have, measured from when it is refreshed', async () => {
-    clock.offMs -= DAY_MS;
+    clock.set(-DAY_MS);
     expect((await bob.register({ expires: 600 })).status).toBe(200);
-    clock.steady.advance(700_000);
+    clock.advance(700_000);
     expect(world.server.registrar.isOnline('bob')).toBe(false);
   });
 
@@ -103,7 +84,7 @@ describe('the clock of the server is set', () => {
       callId: 'jump',
     };
     const first = await tom.transact('REGISTER', { ...request, cseq: 1 });
-    clock.offMs -= HOUR_MS;
+    clock.set(-HOUR_MS);
     const who = { user: 'tom', password: passwordOf('tom'), method: 'REGISTER', uri: request.uri };
     const answer = (challenge: string) => [`Authorization: ${answerChallenge(challenge, who)}`];
     const headers = answer(first.header('WWW-Authenticate'));
