@@ -454,7 +454,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
           code: REASON_OF_STATUS[status.code] ?? 'refused',
           reason:
             status.code === 0
-              ? `The server ${server} does not prove who it is: ${status.reason}. Parley does not go there without encryption instead. Ask whoever runs it to put its certificate right, then try again.`
+              ? `The server ${server} does not prove who it is: ${status.reason}. Parley does not go there without encryption instead; it tries again by itself. Ask whoever runs it to put its certificate right.`
               : refusalInWords(status.code, status.reason, this.stored.address),
         });
     }

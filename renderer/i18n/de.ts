@@ -45,7 +45,7 @@ export const de: Catalogue = {
   'account.reason.try-later':
     'Der Server bittet, mit dem nächsten Versuch zu warten. Melden Sie sich später neu an.',
   'account.reason.certificate':
-    'Der Server {server} weist sich nicht aus. Parley verbindet sich nicht stattdessen unverschlüsselt. Bitten Sie, wer ihn betreibt, sein Zertifikat zu richten, und versuchen Sie es dann erneut.',
+    'Der Server {server} weist sich nicht aus. Parley verbindet sich nicht stattdessen unverschlüsselt; es versucht es von selbst wieder. Bitten Sie, wer ihn betreibt, sein Zertifikat zu richten.',
   'account.reason.refused': 'Der Server hat die Anmeldung von {address} abgelehnt.',
   'account.queued': 'Was Sie inzwischen schreiben, wird aufbewahrt und geht später hinaus.',
   'account.none': 'Kein Konto',

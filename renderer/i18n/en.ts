@@ -41,7 +41,7 @@ export const en = {
   'account.reason.forbidden': 'The server does not let {address} sign in. Ask whoever runs it.',
   'account.reason.try-later': 'The server asks to wait before the next attempt. Sign in again later.',
   'account.reason.certificate':
-    'The server {server} does not prove who it is. Parley does not go there without encryption instead. Ask whoever runs it to put its certificate right, then try again.',
+    'The server {server} does not prove who it is. Parley does not go there without encryption instead; it tries again by itself. Ask whoever runs it to put its certificate right.',
   'account.reason.refused': 'The server refused to sign {address} in.',
   'account.queued': 'What you write meanwhile is kept and goes out later.',
   'account.none': 'No account',

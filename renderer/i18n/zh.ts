@@ -41,7 +41,7 @@ export const zh: Catalogue = {
   'account.reason.forbidden': '服务器不允许 {address} 登录，请询问其管理者。',
   'account.reason.try-later': '服务器要求稍候再试，请稍后重新登录。',
   'account.reason.certificate':
-    '服务器 {server} 无法证明其身份，Parley 不会改用未加密的连接。请让服务器管理员修复证书，然后重试。',
+    '服务器 {server} 无法证明其身份，Parley 不会改用未加密的连接，会自动重试。请让服务器管理员修复证书。',
   'account.reason.refused': '服务器拒绝了 {address} 的登录。',
   'account.queued': '您此时写下的内容会被保存，稍后自动发出。',
   'account.none': '没有账号',

@@ -31,7 +31,10 @@ import { askedWaitMs, earlyWaitMs, lostWaitMs, outboundWaitMs, type Random } fro
 /** Refusals that pass: who takes a REGISTER may be being set up just now, as with a proxy that starts (405). */
 const PASSING: ReadonlySet<number> = new Set([405, 408, 430, 480]);
 
-/** `refused` is final until `start` is called again: no retry that could lock the account. */
+/**
+ * `refused` by a status is final until `start` is called again: no retry that could lock the account. A certificate is
+ * looked at again and again, without a word, until it is right.
+ */
 export type RegistrationStatus =
   | { readonly status: 'stopped' }
   | { readonly status: 'registering' }
@@ -180,7 +183,7 @@ export class RegistrationFlow {
   receiveNetworkChange(): void {
     const { status } = this.#status;
     // The certificate of a hotel's network is not the server's: with another network it may be.
-    const isFinal = this.#status.status === 'refused' && this.#status.code !== 0;
+    const isFinal = status === 'refused' && !this.#isDistrusted;
     if (status === 'stopped' || isFinal) return;
     this.#learned = undefined;
     this.#learnedMs = -Infinity;
@@ -222,7 +225,7 @@ export class RegistrationFlow {
     const generation = ++this.#generation;
     this.#timer?.[Symbol.dispose]();
     this.#hurried = false;
-    if (!this.#registered) this.#change({ status: 'registering' });
+    if (!this.#registered && !this.#isDistrusted) this.#change({ status: 'registering' });
     this.#asking = true;
     let response: AgentResponse | undefined;
     let failure = '';
@@ -322,7 +325,7 @@ export class RegistrationFlow {
       return;
     }
     if (isCertificateFault(response)) {
-      this.refuse(0, reasonOf(response));
+      this.#distrust(reasonOf(response));
       return;
     }
     if (!PASSING.has(status) && (status < 500 || status >= 600)) {
@@ -388,6 +391,17 @@ export class RegistrationFlow {
     if (wantedS > this.#limits.registrationExpiresMaxS) return false;
     this.#expiresS = wantedS;
     return true;
+  }
+
+  /** The server does not prove who it is: nothing goes there until it does. An expired certificate gets renewed. */
+  #distrust(reason: string): void {
+    const retryMs = Math.round(this.#waitMs('server', undefined));
+    this.refuse(0, reason);
+    this.#again(retryMs);
+  }
+
+  get #isDistrusted(): boolean {
+    return this.#status.status === 'refused' && this.#status.code === 0;
   }
 
   #retryLater(reason: string, who: 'nobody' | 'server', askedS?: number): void {

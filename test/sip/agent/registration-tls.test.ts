@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lifetime } from '../../../main/base/lifetime.ts';
+import { MESSENGER_LIMITS, type MessengerLimits } from '../../../main/base/limits.ts';
 import type { SipAgent } from '../../../main/sip/agent/agent.ts';
 import type { RegistrationStatus } from '../../../main/sip/agent/registration-flow.ts';
 import { Registration } from '../../../main/sip/agent/registration.ts';
@@ -53,7 +54,7 @@ describe.runIf(hasOpenssl())('TLS before TCP (RFC 3261 §26.3.1)', () => {
     return opened.agent;
   }
 
-  function register(agent: SipAgent): Registration {
+  function register(agent: SipAgent, limits: MessengerLimits = MESSENGER_LIMITS): Registration {
     const ways = [`sip:127.0.0.1:${port};transport=tls`, `sip:127.0.0.1:${plain.port};transport=tcp`];
     const registration = lifetime.own(
       new Registration({
@@ -62,6 +63,7 @@ describe.runIf(hasOpenssl())('TLS before TCP (RFC 3261 §26.3.1)', () => {
         contact: '<sip:bob@localhost>',
         flows: [ways.map((nextHop) => ({ nextHop }))],
         digest: new DigestClient({ user: 'bob', password: 'secret' }),
+        limits,
         onChange: (status) => told.push(status),
       }),
     );
@@ -100,6 +102,21 @@ describe.runIf(hasOpenssl())('TLS before TCP (RFC 3261 §26.3.1)', () => {
       expect([plain.connections, plain.log]).toEqual([0, []]);
     },
   );
+
+  it('with one that has expired and is renewed: registered by itself, and nothing is said in between', async () => {
+    const names = ['IP:127.0.0.1'];
+    const expired = authority.issue({ names, fromDay: -3, toDay: -1 });
+    await serve(expired);
+    let visits = 0;
+    server.on('connection', () => (visits += 1));
+    register(await agentTrusting(authority.cert), { ...MESSENGER_LIMITS, registrationBaseAllFailedMs: 20 });
+    // It was looked at again, and was still what it was.
+    await expect.poll(() => visits).toBeGreaterThan(2);
+    server.setSecureContext(authority.issue({ names }));
+    await expect.poll(() => told.at(-1)?.status).toBe('registered');
+    expect(told.map(({ status }) => status)).toEqual(['registering', 'refused', 'registered']);
+    expect([plain.connections, plain.log]).toEqual([0, []]);
+  });
 
   it('when nobody listens for TLS: TCP', async () => {
     await serve(authority.issue({ names: ['IP:127.0.0.1'] }));
