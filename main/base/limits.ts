@@ -491,4 +491,7 @@ export const OPENING_LIMITS = {
   maxReaders: 8,
   /** A reader in the browser whose last window has gone: it may be loading anew. */
   readerIdleMs: 15_000,
+  /** Accounts and servers come up so long after a window was given its list, which is painted by then; and without one. */
+  startAfterListMs: 200,
+  startWithoutWindowMs: 1_500,
 } as const;

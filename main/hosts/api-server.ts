@@ -20,6 +20,7 @@ export class ApiServer {
   readonly #feed: Feed;
   readonly #log: Log;
   readonly #receiveSubscribers: (count: number) => void;
+  readonly #receiveAnswered: (call: CallName) => void;
   #pending = 0;
   #subscribers = 0;
 
@@ -31,10 +32,13 @@ export class ApiServer {
     isOpen?: boolean;
     /** How many windows listen, whenever that changes. */
     receiveSubscribers?: (count: number) => void;
+    /** Which call has been carried out; not what was refused. */
+    receiveAnswered?: (call: CallName) => void;
   }) {
     this.#commands = options.commands;
     this.#isOpen = options.isOpen ?? true;
     this.#receiveSubscribers = options.receiveSubscribers ?? (() => undefined);
+    this.#receiveAnswered = options.receiveAnswered ?? (() => undefined);
     this.#feed = options.feed;
     this.#log = options.log;
   }
@@ -58,7 +62,9 @@ export class ApiServer {
     }
     this.#pending += 1;
     try {
-      return { id, ok: true, value: await this.#invoke(call, input ?? {}) };
+      const value = await this.#invoke(call, input ?? {});
+      this.#receiveAnswered(call);
+      return { id, ok: true, value };
     } catch (error) {
       return this.#answerError(id, call, error);
     } finally {

@@ -6,6 +6,7 @@ import { Feed } from '../messenger/feed.ts';
 import { Opening, openingCommands } from '../messenger/opening.ts';
 import { ApiServer } from './api-server.ts';
 import { App, type AppOptions } from './app.ts';
+import { LateStart } from './late-start.ts';
 import { serviceOnceOpen, type FileService } from './shown-files.ts';
 
 export class AppDoor implements AsyncDisposable {
@@ -16,6 +17,7 @@ export class AppDoor implements AsyncDisposable {
   readonly files: FileService;
   /** Rejects with what {@link App.open} rejects with; the window has been told then. */
   readonly opened: Promise<App>;
+  readonly #late = new LateStart();
   #app: App | undefined;
 
   private constructor(options: AppOptions) {
@@ -26,6 +28,9 @@ export class AppDoor implements AsyncDisposable {
       feed,
       log: options.log,
       isOpen: false,
+      receiveAnswered: (call) => {
+        this.#late.receiveAnswered(call);
+      },
     });
     this.files = serviceOnceOpen(() => this.#app?.messenger.transfers);
     this.opened = this.#open(options);
@@ -64,6 +69,7 @@ export class AppDoor implements AsyncDisposable {
 
   /** What is being converted is left as it is: the next start begins with it again. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#late[Symbol.dispose]();
     this.opening[Symbol.dispose]();
     const { status } = this.opening;
     if (status.state === 'working' && status.task !== null) return;
@@ -73,8 +79,12 @@ export class AppDoor implements AsyncDisposable {
 
   async #open(options: AppOptions): Promise<App> {
     try {
-      this.#app = await App.open({ ...options, door: this });
-      return this.#app;
+      const app = await App.open({ ...options, door: this });
+      this.#app = app;
+      this.#late.wait(() => {
+        app.begin();
+      });
+      return app;
     } catch (error) {
       this.opening.receiveFailure(error);
       throw error;

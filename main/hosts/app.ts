@@ -55,17 +55,27 @@ export class App implements AsyncDisposable {
   readonly messenger: Messenger;
   readonly openedLink: OpenedLink;
   readonly commands: Commands;
+  readonly #imServer: EmbeddedImServer;
   readonly #lifetime: Lifetime;
+  #begun: Promise<unknown> | undefined;
 
-  private constructor(parts: Pick<App, 'api' | 'messenger' | 'openedLink' | 'commands'>, lifetime: Lifetime) {
+  private constructor(
+    parts: Pick<App, 'api' | 'messenger' | 'openedLink' | 'commands'>,
+    imServer: EmbeddedImServer,
+    lifetime: Lifetime,
+  ) {
     this.api = parts.api;
     this.messenger = parts.messenger;
     this.openedLink = parts.openedLink;
     this.commands = parts.commands;
+    this.#imServer = imServer;
     this.#lifetime = lifetime;
   }
 
-  /** Opens the profile. Rejects with StoreError. Servers and accounts come up in the background. */
+  /**
+   * Opens the profile. Rejects with StoreError. Servers and accounts come up in the background: behind a door when
+   * {@link App.begin} says so, else at once.
+   */
   static async open(options: AppOptions): Promise<App> {
     const { profile, host, secrets, log, tap, ca = [], desktop, door } = options;
     const lifetime = new Lifetime();
@@ -84,6 +94,7 @@ export class App implements AsyncDisposable {
       tellFaults(policy, log);
       const messenger = await Messenger.open({
         ...{ profile, secrets, log, ca, policy },
+        startsAccounts: false,
         ...(tap ? { tap } : {}),
         ...(door ? { door } : {}),
         ...(options.passphrase ? { passphrase: options.passphrase } : {}),
@@ -128,8 +139,6 @@ export class App implements AsyncDisposable {
         }),
       );
       watch.start();
-      const resumed = imServer.resume().then(() => reconnectDemo(messenger, imServer));
-      lifetime.defer(() => resumed.catch(() => undefined));
       const openedLink = new OpenedLink(messenger.feed);
       const commands = createCommands({
         messenger,
@@ -146,14 +155,29 @@ export class App implements AsyncDisposable {
       api.serve(commands);
       // Only now: whoever hears of it calls.
       messenger.opening.receiveOpened();
-      return new App({ api, messenger, openedLink, commands }, lifetime);
+      const app = new App({ api, messenger, openedLink, commands }, imServer, lifetime);
+      if (door === undefined) app.begin();
+      return app;
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();
       throw error;
     }
   }
 
+  /** Accounts sign in, and servers start again that ran when the program was last closed. Once; never throws. */
+  begin(): void {
+    if (this.#lifetime.ended) return;
+    const { messenger } = this;
+    this.#begun ??= Promise.all([
+      messenger.startAccounts(),
+      resumeServers(messenger, this.#imServer).catch((error: unknown) => {
+        messenger.log.error('servers.not-resumed', { error });
+      }),
+    ]);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#begun;
     await this.#lifetime[Symbol.asyncDispose]();
   }
 }
@@ -163,7 +187,11 @@ function tellFaults({ faults }: Policy, log: Log): void {
 }
 
 /** The demo's server may have come back on another port. */
-async function reconnectDemo(messenger: Messenger, imServer: EmbeddedImServer): Promise<void> {
+async function resumeServers(messenger: Messenger, imServer: EmbeddedImServer): Promise<void> {
+  await imServer.resume();
+  const { running } = await imServer.status();
+  // A window may have asked before.
+  if (running) messenger.feed.publish('imserver.changed', { running });
   const accounts = await messenger.store.call('selectAccounts', null);
   const demo = accounts.find(({ kind }) => kind === 'demo');
   if (demo === undefined) return;

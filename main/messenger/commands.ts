@@ -143,7 +143,7 @@ function accountCommands({
         : contacts.filter((contact) => contact.accountId === accountId);
     },
     'contact.add': async ({ accountId, address, displayName }) => {
-      refuseSelf(messenger, accountId, address);
+      await refuseSelf(messenger, accountId, address);
       const contact = await messenger.store.call('upsertContact', { accountId, address, displayName });
       messenger.feed.publish('contact.changed', { contact });
       const conversation = await messenger.openConversation(accountId, address);
@@ -179,7 +179,7 @@ function conversationCommands({
         : all.filter((conversation) => conversation.accountId === accountId);
     },
     'conversation.open': async ({ accountId, address }) => {
-      refuseSelf(messenger, accountId, address);
+      await refuseSelf(messenger, accountId, address);
       return messenger.openConversation(accountId, address);
     },
     'conversation.markRead': ({ conversationId, position }) => markRead(messenger, conversationId, position),
@@ -377,8 +377,8 @@ async function refuseSecondAccount(messenger: Messenger, address: string): Promi
 }
 
 /** Rejects with CallError when the account is not there, or the address is its own. */
-function refuseSelf(messenger: Messenger, accountId: AccountId, address: string): void {
-  if (messenger.account(accountId).stored.address === address) {
+async function refuseSelf(messenger: Messenger, accountId: AccountId, address: string): Promise<void> {
+  if ((await messenger.storedAccount(accountId)).address === address) {
     throw new CallError('invalid-input', 'This is your own address.');
   }
 }

@@ -67,6 +67,8 @@ export interface MessengerOptions {
   readonly passphrase?: PassphraseSource;
   /** What this device calls itself toward others of its user. Default: the name of the computer. */
   readonly deviceName?: string;
+  /** False: accounts sign in when {@link Messenger.startAccounts} says so. Default: at once. */
+  readonly startsAccounts?: boolean;
   /** Where a window hears of the opening before there is a messenger. Default: nobody does. */
   readonly door?: { readonly feed: Feed; readonly opening: Opening };
 }
@@ -159,7 +161,7 @@ export class Messenger implements AsyncDisposable {
     });
   }
 
-  /** Opens the profile and starts its accounts in the background. Rejects with StoreError. */
+  /** Opens the profile; accounts sign in in the background. Rejects with StoreError. */
   static async open(options: MessengerOptions): Promise<Messenger> {
     await mkdir(options.profile, { recursive: true, mode: 0o700 });
     const source = options.passphrase ?? options.door?.opening;
@@ -181,12 +183,7 @@ export class Messenger implements AsyncDisposable {
       messenger.#sessions.load(await store.call('selectLastSessions', null));
       messenger.history.start();
       messenger.retention.start();
-      const accounts = await store.call('selectAccounts', null);
-      if (accounts.length > 0) {
-        messenger
-          .startNetwork(accounts)
-          .catch((error: unknown) => options.log.error('network.failed', { error }));
-      }
+      if (options.startsAccounts !== false) void messenger.startAccounts();
       return messenger;
     } catch (error) {
       await messenger[Symbol.asyncDispose]();
@@ -218,10 +215,10 @@ export class Messenger implements AsyncDisposable {
     const running = this.#accounts.get(stored.id);
     if (running !== undefined) return running.account;
     const reason = this.#keeper.problem;
-    return shownAccount(
-      stored,
-      reason === undefined ? { status: 'offline' } : { status: 'connecting', code: 'unreachable', reason },
-    );
+    return shownAccount(stored, {
+      status: 'connecting',
+      ...(reason === undefined ? {} : { code: 'unreachable', reason }),
+    });
   }
 
   /** Rejects with CallError when it does not run. */
@@ -361,6 +358,18 @@ export class Messenger implements AsyncDisposable {
     return turn;
   }
 
+  /** All accounts sign in, each as often as it takes. Never rejects. */
+  async startAccounts(): Promise<void> {
+    const turn = this.#networkTurn.then(async () => {
+      if (this.#lifetime.ended) return;
+      await this.#startNetwork(await this.store.call('selectAccounts', null));
+    });
+    this.#networkTurn = turn.catch((error: unknown) => {
+      this.log.error('network.failed', { error });
+    });
+    await this.#networkTurn;
+  }
+
   /** Tests the way to a server, over sockets of its own: what runs is left alone. Never rejects. */
   reportConnection(place: ServerPlace & AccountMedia, password: string): Promise<ConnectionReport> {
     const { ca = [] } = this.#options;
@@ -372,7 +381,7 @@ export class Messenger implements AsyncDisposable {
   receiveNetworkChange(): void {
     const { network } = this.#keeper;
     if (network === undefined) {
-      this.#retryNetwork();
+      void this.startAccounts();
       return;
     }
     network.receiveNetworkChange();
@@ -416,13 +425,6 @@ export class Messenger implements AsyncDisposable {
     link.start();
   }
 
-  #retryNetwork(): void {
-    this.store
-      .call('selectAccounts', null)
-      .then((accounts) => this.startNetwork(accounts))
-      .catch((error: unknown) => this.log.error('network.failed', { error }));
-  }
-
   /** Accounts leave a network that is about to be closed. */
   async #stopAccounts(): Promise<void> {
     const accounts = [...this.#accounts.values()];
@@ -446,7 +448,7 @@ export class Messenger implements AsyncDisposable {
       },
       receiveClosing: () => this.#stopAccounts(),
       receiveRetry: () => {
-        this.#retryNetwork();
+        void this.startAccounts();
       },
     });
   }

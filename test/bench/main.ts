@@ -1,7 +1,7 @@
 /**
  * Owns: `npm run bench`: how fast the flow, a message, the start and the SIP engine are, beside the raw limits of the
  * machine. Called by: the command line; `--json` prints one object, `--only flow`, `sip`, `msrp`,
- * `relay`, `imserver`, `files`, `history`, `window` or (only so) `endurance` a part.
+ * `relay`, `imserver`, `files`, `history`, `window` or (only so) `endurance`, `starts` a part.
  * Calls: the programs as processes, raw-limits.ts, sip/load.ts, msrp/figures.ts.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -25,6 +25,7 @@ import { measureHistory } from './history/measure.ts';
 import { measureMsrpFigures } from './msrp/figures.ts';
 import { measureRelayFigures } from './relay/figures.ts';
 import { loadMissing, measureEndurance, measureLoad, type CleanRate } from './sip/load.ts';
+import { measureStarts } from './window/starts.ts';
 import { measureWindow, windowMissing } from './window/measure.ts';
 import { summarise, type Figure, type Summary } from './summary.ts';
 
@@ -233,6 +234,15 @@ async function measureTheWindow(folder: string): Promise<Figure[]> {
   return measureWindow(join(folder, 'window'), Number(option('--messages') ?? 100_000), option('--keep'));
 }
 
+/** The same, of its starts alone, many of them. */
+async function measureTheStarts(folder: string): Promise<Figure[]> {
+  if (windowMissing !== undefined) {
+    process.stderr.write(`${windowMissing}\n`);
+    return [];
+  }
+  return measureStarts(join(folder, 'starts'), Number(option('--messages') ?? 100_000), option('--keep'));
+}
+
 /** Histories of each length in `--messages 100000,1000000`; `--keep FOLDER`: they stay there for the next run. */
 async function measureHistories(folder: string): Promise<Map<number, Figure[]>> {
   const keep = option('--keep');
@@ -253,6 +263,7 @@ try {
     ...(wants('sip') ? await measureSip() : []),
     ...(only === 'endurance' ? await measureSipEndurance() : []),
     ...(wants('window') ? await measureTheWindow(folder) : []),
+    ...(only === 'starts' ? await measureTheStarts(folder) : []),
     ...(wants('msrp') ? await measureMsrpFigures() : []),
     ...(wants('relay') ? await measureRelayFigures() : []),
     ...(wants('imserver') ? await measureImServer() : []),

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { chromium, type Page } from 'playwright-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
 import { introduce, startPlayer, startServer } from '../../../main/hosts/headless/flow-conversation.ts';
 import { openHistoryKey } from '../../../main/messenger/history/history-key.ts';
 import { historyOf } from '../../../main/messenger/profile.ts';
@@ -45,7 +45,7 @@ export const windowMissing = !existsSync(CHROMIUM)
     : 'The window is not measured: it is not built ("npm run build")';
 
 /** The browser host over a profile, with a link to its window. */
-class Host implements AsyncDisposable {
+export class Host implements AsyncDisposable {
   readonly url: string;
   readonly #process: ChildProcess;
   readonly #delays: string;
@@ -97,7 +97,7 @@ async function fillProfile(profile: string, messages: number, keep: string | und
 }
 
 /** Bob's profile with so many messages, and Tom as one of his contacts, at a server that runs. */
-async function prepare(folder: string, profile: string, messages: number, keep: string | undefined) {
+export async function prepare(folder: string, profile: string, messages: number, keep: string | undefined) {
   await fillProfile(profile, messages, keep);
   const key = await openHistoryKey(profile, filePermissionSecrets);
   const { program, sip } = await startServer(folder, { bob: 'bench-bob', tom: 'bench-tom' });
@@ -150,6 +150,13 @@ async function typeInto(page: Page): Promise<Summary> {
   return summarise(await page.evaluate(keyTimes));
 }
 
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
+  });
+}
+
 /** All figures of the window over a history of so many messages. */
 export async function measureWindow(folder: string, messages: number, keep?: string): Promise<Figure[]> {
   // The players' profiles lie beside each other, by their names.
@@ -157,10 +164,7 @@ export async function measureWindow(folder: string, messages: number, keep?: str
   const { program, tom } = await prepare(folder, profile, messages, keep);
   await using _server = program;
   await using _tom = tom;
-  const browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
-  });
+  const browser = await launchChromium();
   try {
     const page = await browser.newPage({ viewport: { width: 1240, height: 780 } });
     await page.addInitScript(noteAnswers);
