@@ -15,7 +15,7 @@ import { Stand } from './stand.ts';
 
 const RUNS = 5;
 const RAW_BYTES = 512 * 1024 * 1024;
-const TLS_BYTES = 128 * 1024 * 1024;
+const TLS_BYTES = 384 * 1024 * 1024;
 const BULK_BYTES = 512 * 1024 * 1024;
 const FILE_BYTES = 64 * 1024 * 1024;
 /** Bytes as compressed files have them: nothing that a search could skip. */
