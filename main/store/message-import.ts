@@ -8,9 +8,16 @@ import type { ConversationId } from '../../shared/domain/ids.ts';
 import { conversationProcedures, type ConversationToOpen } from './conversations.ts';
 import type { Database } from './database.ts';
 import { groupMessages, groupProcedures } from './groups.ts';
-import { shapeKeys, toStoredHeaders } from './header-shapes.ts';
+import { shapeKeys, toStoredHeaders, type StoredHeaders } from './header-shapes.ts';
 import { changeKeeper, replyKeeper } from './message-changes.ts';
-import { messagePositions, packId, SAME_AS_WIRE, unpackId, type PackedId } from './message-keys.ts';
+import {
+  messagePositions,
+  packId,
+  packIdBriefly,
+  SAME_AS_WIRE,
+  unpackId,
+  type PackedId,
+} from './message-keys.ts';
 import {
   ID_OF_PLACE,
   ID_OF_WIRE,
@@ -37,21 +44,27 @@ export interface PreparedImport {
 
 /** A message with that id on the wire; `hasItsId`: its own id is the same. */
 interface Known {
+  readonly wireId: string;
   readonly conversation: number;
   readonly direction: number;
   readonly hasItsId: boolean;
-  /** Another one with that id. */
+  /** Another one with the same number for its id. */
   readonly next: Known | undefined;
 }
 
+/** In the column of the own id: a plain number would be stored as a fraction, in eight bytes. */
+const ID_OF_THE_WIRE = BigInt(SAME_AS_WIRE);
+const NOTHING_OPEN: readonly string[] = [];
+
 interface KnownRow {
+  wire_key: number;
   wire_id: PackedId;
   own_id: PackedId | number | null;
   conversation: number;
   direction: number;
 }
 
-export function importProcedures(database: Database, index: Pick<SearchIndex, 'openBatch'>) {
+export function importProcedures(database: Database, index: SearchIndex) {
   const transfers = transferProcedures(database);
   const positionOf = messagePositions(database);
   const keyOfShape = shapeKeys(database);
@@ -67,7 +80,7 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const knownOnes = database.prepare<[string], KnownRow>(
-    `SELECT m.wire_id, m.id AS own_id, m.conversation, m.direction FROM json_each(?) k
+    `SELECT m.wire_key, m.wire_id, m.id AS own_id, m.conversation, m.direction FROM json_each(?) k
      CROSS JOIN messages m INDEXED BY messages_by_wire_key ON m.wire_key = k.value`,
   );
   const anyOwnId = database.prepare<[], { there: number }>(
@@ -80,14 +93,14 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
     'UPDATE conversations SET last_activity_ms = max(last_activity_ms, ?) WHERE key = ?',
   );
 
-  /** What is here of them already, by id on the wire. The keys in order: neighbours lie on the same page of the index. */
-  function findKnown(keys: Int32Array): Map<string, Known> {
-    const known = new Map<string, Known>();
+  /** What is here of them already, by number of the id on the wire. The keys in order: neighbours lie on the same page of the index. */
+  function findKnown(keys: Int32Array): Map<number, Known> {
+    const known = new Map<number, Known>();
     for (const row of knownOnes.all(`[${keys.toSorted().join(',')}]`)) {
-      const { conversation, direction, own_id: ownId } = row;
+      const { wire_key: key, conversation, direction, own_id: ownId } = row;
       const wireId = unpackId(row.wire_id);
       const hasItsId = typeof ownId === 'number';
-      known.set(wireId, { conversation, direction, hasItsId, next: known.get(wireId) });
+      known.set(key, { wireId, conversation, direction, hasItsId, next: known.get(key) });
     }
     return known;
   }
@@ -115,6 +128,7 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
     const keys = input.conversations.map((id) => opened.get(id) ?? keyOfConversation(id));
     // A transaction that was undone has taken its shapes with it: each is looked for in every part.
     const keysOfShapes = shapes.map(keyOfShape);
+    const closedShapes = keysOfShapes.map((key) => toStoredHeaders(key, NOTHING_OPEN));
     let hasOwnIds = anyOwnId.get()?.there === 1;
     const newest = new Map<number, number>();
     const batch = index.openBatch();
@@ -125,35 +139,48 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
       const kind = input.ids[at];
       if (kind === ID_OF_PLACE) return null;
       const isOfWire = kind === ID_OF_WIRE;
-      if (isOfWire && some(others, ({ hasItsId }) => hasItsId)) return null;
+      if (isOfWire && some(others, (one) => one.hasItsId && one.wireId === wireId)) return null;
       const id = isOfWire ? wireId : (rare.get(at)?.id ?? '');
       // Who has it as his id on the wire is known; ids of another kind are rare.
       if ((!isOfWire || hasOwnIds) && positionOf(id) !== undefined) return null;
       hasOwnIds ||= !isOfWire;
-      // A plain number would be stored as a fraction, in eight bytes.
-      return isOfWire ? BigInt(SAME_AS_WIRE) : packId(id);
+      return isOfWire ? ID_OF_THE_WIRE : packId(id);
     };
+
+    const storedHeaders = (place: number, values: readonly string[] | undefined): StoredHeaders =>
+      values === undefined
+        ? (closedShapes[place] ?? null)
+        : toStoredHeaders(keysOfShapes[place] ?? 0, values);
 
     for (const [at, wireId] of wireIds.entries()) {
       const conversation = keys[input.conversation[at] ?? 0] ?? 0;
       const direction = input.direction[at] ?? IN;
-      const others = known.get(wireId);
-      if (some(others, (one) => one.conversation === conversation && one.direction === direction)) continue;
+      const wireNumber = wireKeys[at] ?? 0;
+      const others = known.get(wireNumber);
+      const isSame = (one: Known): boolean =>
+        one.wireId === wireId && one.conversation === conversation && one.direction === direction;
+      if (some(others, isSame)) continue;
       const id = ownId(at, wireId, others);
-      known.set(wireId, { conversation, direction, hasItsId: typeof id === 'bigint', next: others });
+      known.set(wireNumber, {
+        wireId,
+        conversation,
+        direction,
+        hasItsId: id === ID_OF_THE_WIRE,
+        next: others,
+      });
       const [sentMs = 0, storedMs = 0, place = -1] = [sentAtMs[at], storedAtMs[at], shape[at]];
       const { lastInsertRowid } = insert.run(
         conversation,
         direction,
         input.state[at],
         input.kind[at],
-        wireKeys[at],
-        packId(wireId),
+        wireNumber,
+        packIdBriefly(wireId),
         id,
         texts[at],
         sentMs,
         storedMs - sentMs,
-        place < 0 ? null : toStoredHeaders(keysOfShapes[place] ?? 0, input.openValues.get(at) ?? []),
+        place < 0 ? null : storedHeaders(place, input.openValues.get(at)),
       );
       const position = Number(lastInsertRowid);
       const parts = rare.get(at);
@@ -176,6 +203,7 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
       newest.set(conversation, Math.max(newest.get(conversation) ?? 0, storedMs));
     }
     batch.flush();
+    index.closePiece();
     for (const [conversation, newestMs] of newest) touch.run(newestMs, conversation);
     return added;
   }

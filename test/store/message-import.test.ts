@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../main/store/database.ts';
+import { packId, packIdBriefly } from '../../main/store/message-keys.ts';
 import { messengerProcedures, type MessengerProcedures } from '../../main/store/messenger-tables.ts';
 import type { NewMessage } from '../../main/store/messages.ts';
 import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
@@ -118,4 +119,56 @@ it('keeps headers of a transaction that was undone as they are', async () => {
     'From: <sip:ana@',
     'From: <sip:tom@',
   ]);
+});
+
+it('packs ids as one by one would be stored, whatever they are', () => {
+  const digits = (characters: string, length: number) =>
+    fc
+      .array(fc.constantFrom(...Array.from(characters)), { minLength: length, maxLength: length })
+      .map((all) => all.join(''));
+  const ids = fc.oneof(
+    digits('0123456789abcdef', 32),
+    digits('0123456789abcdefgF\u00e9\u4eca', 32),
+    fc.uuid(),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(ids, (id) => {
+      expect(packIdBriefly(id)).toEqual(packId(id));
+    }),
+  );
+});
+
+it('ends a piece of the index with each part, so that no table of words outgrows the caches', async () => {
+  const { database, store } = await open('pieces.sqlite');
+  empty({ database, store });
+  const pieces = database.prepare<[], { count: number }>(
+    'SELECT count(DISTINCT segid) AS count FROM message_words_idx',
+  );
+  const words = database.prepare<[string], { rowid: number }>(
+    'SELECT rowid FROM message_words WHERE message_words MATCH ? ORDER BY rowid',
+  );
+  const part = (number: number): NewMessage[] =>
+    Array.from({ length: 20 }, (_, index) => ({
+      conversationId: 'c-ana' as ConversationId,
+      direction: 'in',
+      wireId: `${number}-${index}`,
+      text: `part${number} ${index}`,
+      sentAtMs: 1,
+      storedAtMs: 1,
+      state: 'read',
+      displayReportWanted: false,
+    }));
+  database.exec('BEGIN');
+  for (let number = 1; number <= 3; number += 1) store.importMessages(part(number));
+  expect(pieces.get()?.count).toBe(3);
+  database.exec('COMMIT');
+  expect(pieces.get()?.count).toBe(3);
+  expect(words.all('"part2"')).toHaveLength(20);
+  // What is undone leaves no piece.
+  database.exec('BEGIN');
+  store.importMessages(part(4));
+  database.exec('ROLLBACK');
+  expect(pieces.get()?.count).toBe(3);
+  expect(words.all('"part4"')).toEqual([]);
 });
