@@ -11,6 +11,8 @@ import './styles/controls.css';
 const target = document.getElementById('app');
 if (target === null) throw new Error('index.html has no #app');
 
-const app = new AppState(new Client(chooseTransport(window)));
+const app = new AppState(new Client(chooseTransport(window)), () => {
+  location.reload();
+});
 app.start();
 mount(App, { target, context: appContext(app) });

@@ -13,6 +13,9 @@ import type { Commands } from '../messenger/commands.ts';
 import type { Feed } from '../messenger/feed.ts';
 import { StoreError } from '../store/database.ts';
 
+/** What a window talks to. */
+export type WindowApi = Pick<ApiServer, 'receiveCall' | 'subscribe'>;
+
 /** Serves the contract to any transport whose sender has been checked. */
 export class ApiServer {
   #commands: Partial<Commands>;

@@ -6,6 +6,7 @@
 import type { AppInfo } from '../../shared/ipc/contract.ts';
 import type { Policy } from '../../shared/policy.ts';
 import { Lifetime } from '../base/lifetime.ts';
+import type { MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { WireTap } from '../base/wire-tap.ts';
 import { createCommands, type Commands } from '../messenger/commands.ts';
@@ -39,12 +40,16 @@ export interface AppOptions {
   readonly set?: readonly string[];
   /** Where policies stand. Default: where this system keeps them. */
   readonly policyPlaces?: readonly PolicyPlace[];
+  /** Replaces single ceilings and timers of the messenger. */
+  readonly limits?: Partial<MessengerLimits>;
   /** The passphrase of the history where there is no window to ask. */
   readonly passphrase?: PassphraseSource;
   /** Windows that only read. Default: there are none. */
   readonly readerDesk?: ReaderDesk;
   /** Newer versions of the program. Default: it does not update itself. */
   readonly updates?: UpdateControl;
+  /** Ends the program and starts it again; returns at once. Default: it cannot. */
+  readonly restart?: () => void;
   /** The border to a window that is there already. Default: one is made. */
   readonly door?: { readonly api: ApiServer; readonly feed: Feed; readonly opening: Opening };
 }
@@ -98,6 +103,7 @@ export class App implements AsyncDisposable {
         ...(tap ? { tap } : {}),
         ...(door ? { door } : {}),
         ...(options.passphrase ? { passphrase: options.passphrase } : {}),
+        ...(options.limits ? { limits: options.limits } : {}),
       });
       const { passphrase: hasPassphrase, required } = await messenger.lock.status();
       if (host === 'headless' && required && !hasPassphrase) {
@@ -149,6 +155,7 @@ export class App implements AsyncDisposable {
         app: { version: VERSION, host, platform: process.platform },
         ...(desktop ? { desktop } : {}),
         ...(options.updates ? { updates: options.updates } : {}),
+        ...(options.restart ? { restart: options.restart } : {}),
         ...(options.readerDesk ? { readerDesk: options.readerDesk } : {}),
       });
       const api = door?.api ?? new ApiServer({ commands, feed: messenger.feed, log });

@@ -51,7 +51,9 @@ export interface CommandOptions {
   readonly readerDesk?: ReaderDesk;
   /** Newer versions of the program. Default: it does not update itself. */
   readonly updates?: UpdateControl;
-  readonly app: Omit<AppInfo, 'profile' | 'firstRun' | 'hasFileDialogs'>;
+  readonly app: Omit<AppInfo, 'profile' | 'firstRun' | 'hasFileDialogs' | 'canRestart'>;
+  /** Ends the program and starts it again; returns at once. Default: it cannot. */
+  readonly restart?: () => void;
   /** Opens and saves files on the desktop. Default: there is none. */
   readonly desktop?: FileDesktop;
 }
@@ -89,8 +91,10 @@ function accountCommands({
   app,
   desktop,
   openedLink,
+  restart,
 }: CommandOptions): Part<
   | 'app.info'
+  | 'app.restart'
   | 'account.add'
   | 'account.update'
   | 'account.signIn'
@@ -112,7 +116,15 @@ function accountCommands({
         profile: messenger.profile,
         firstRun: accounts.length === 0,
         hasFileDialogs: desktop !== undefined,
+        canRestart: restart !== undefined,
       };
+    },
+    'app.restart': () => {
+      if (restart === undefined)
+        return Promise.reject(new CallError('not-allowed', 'End Parley and start it again.'));
+      // Whoever has asked hears the answer first.
+      setImmediate(restart);
+      return Promise.resolve(null);
     },
     'account.add': async (input) => {
       await refuseSecondAccount(messenger, input.address);

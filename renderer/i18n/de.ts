@@ -19,6 +19,9 @@ export const de: Catalogue = {
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'Startet…',
+  'app.restart': 'Jetzt neu starten',
+  'app.restarting': 'Startet neu…',
+  'app.restartYourself': 'Bitte Parley schließen und wieder starten.',
   'link.lost':
     'Das Fenster hat die Verbindung zu Parley verloren. Es versucht es von selbst erneut; nichts geht verloren.',
   'common.cancel': 'Abbrechen',
@@ -352,7 +355,7 @@ export const de: Catalogue = {
   'history.missing': { one: '{count} fehlt.', other: '{count} fehlen.' },
   'history.setAside': 'Die beschädigte Datei ist aufgehoben: {path}',
   'history.damaged':
-    'Der Verlauf ist beschädigt. Bitte Parley neu starten: Was lesbar ist, wird dann in einen neuen gerettet.',
+    'Der Verlauf ist beschädigt. Beim nächsten Start von Parley wird in einen neuen gerettet, was lesbar ist.',
   'history.restored': 'Eine Kopie ist an die Stelle des Verlaufs getreten. Der vorige ist aufgehoben: {path}',
   'history.backupFailed': 'Vom Verlauf konnte keine Kopie angelegt werden. {reason}',
   'settings.network': 'Netz',

@@ -18,6 +18,9 @@ export const en = {
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'Starting…',
+  'app.restart': 'Restart now',
+  'app.restarting': 'Starting again…',
+  'app.restartYourself': 'Close Parley and start it again.',
   'link.lost': 'The window has lost its connection to Parley. It tries again by itself; nothing is lost.',
   'common.cancel': 'Cancel',
   'common.close': 'Close',
@@ -341,7 +344,7 @@ export const en = {
   'history.missing': { one: '{count} is missing.', other: '{count} are missing.' },
   'history.setAside': 'The damaged file is kept: {path}',
   'history.damaged':
-    'The history is damaged. Start Parley again: what can be read is then saved into a new one.',
+    'The history is damaged. When Parley starts again, what can be read is saved into a new one.',
   'history.restored': 'A copy has taken the place of the history. The one before is kept: {path}',
   'history.backupFailed': 'No copy of the history could be made. {reason}',
   'settings.network': 'Network',

@@ -85,13 +85,18 @@ export class AppState {
   readonly writes = $derived.by(() => this.reading.status === null);
   /** False until the first reading is done: nothing can be shown before. */
   ready = $state(false);
+  /** The program ends and starts again: nothing is done in the window meanwhile. */
+  restarting = $state(false);
   /** Asked for before there was anything to show. */
   #wanted: ConversationId | null = null;
   #reading = false;
+  readonly #reload: () => void;
   #readAgain = false;
 
-  constructor(client: Client) {
+  /** `reload`: loads the page anew. */
+  constructor(client: Client, reload: () => void = () => undefined) {
     this.client = client;
+    this.#reload = reload;
     this.opening = new OpeningState(client);
     this.reading = new ReadingState(client);
     this.lock = new LockState(client);
@@ -124,11 +129,15 @@ export class AppState {
     const stops = [
       this.attention.start(),
       this.presence.start(),
-      client.onLink((state) => this.link.applyState(state)),
+      client.onLink((state) => {
+        this.link.applyState(state);
+        // What is there now is another program, perhaps over another history: nothing of before holds.
+        if (state === 'up' && this.restarting) this.#reload();
+      }),
       client.onResync(() => void this.resynchronise()),
       client.on('opening.changed', ({ opening }) => {
         this.opening.applyOpeningChanged(opening);
-        if (opening.state === 'open' && !this.ready) void this.resynchronise();
+        if (opening.state === 'open') void this.resynchronise();
       }),
       client.on('lock.changed', ({ lock }) => this.lock.applyLockChanged(lock)),
       client.on('reading.changed', ({ reading }) => this.reading.applyReadingChanged(reading)),
@@ -186,6 +195,20 @@ export class AppState {
     return () => {
       for (const stop of stops.reverse()) stop();
     };
+  }
+
+  /** Ends the program and starts it again. @throws {CallError} */
+  async restart(): Promise<void> {
+    this.drafts.flush();
+    this.restarting = true;
+    try {
+      await this.client.call('app.restart', {});
+    } catch (error) {
+      // The program may have been quicker than its answer.
+      if (error instanceof CallError && error.code === 'closed') return;
+      this.restarting = false;
+      throw error;
+    }
   }
 
   /** Reads lists and the open thread anew: after each connect and when an event was missed. */

@@ -80,6 +80,8 @@ const ownMedia = {
 /** Input of every call. */
 export const callInputs = {
   'app.info': nothing,
+  /** Ends the program and starts it again; answered before. Refused with `not-allowed` where `app.info` says no `canRestart`. */
+  'app.restart': nothing,
   /** A report for whoever helps, as a ZIP file to be read first. Saved or returned as `session.save` does. */
   'app.diagnostics': nothing,
   'account.add': v.object({
@@ -321,12 +323,15 @@ export interface AppInfo {
   readonly firstRun: boolean;
   /** Files are opened, shown in their folder and saved by the program; else the window downloads them. */
   readonly hasFileDialogs: boolean;
+  /** The program starts itself again when `app.restart` asks for it. */
+  readonly canRestart: boolean;
 }
 
 /** Output of every call. */
 export interface CallOutputs
   extends JobOutputs, OpeningOutputs, UpdateOutputs, PresenceOutputs, MessageChangeOutputs {
   'app.info': AppInfo;
+  'app.restart': null;
   'account.add': Account;
   'account.update': Account;
   'account.signIn': Account;

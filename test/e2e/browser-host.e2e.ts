@@ -56,7 +56,7 @@ async function bobAlone(...users: string[]): Promise<{ bob: Desk; office: Office
 describe('first run', () => {
   it('has three doors, and behind "Try it" Tom, who answers without a network', async () => {
     const wire: WireRecord[] = [];
-    const bob = await sitDown({ tap: (record) => wire.push(record) });
+    const bob = await sitDown({ program: { tap: (record) => wire.push(record) } });
     await bob.page.getByRole('button', { name: 'Sign in to a server' }).waitFor();
     await bob.page.getByRole('button', { name: 'Start a server on this computer' }).waitFor();
     await bob.page.getByRole('button', { name: 'Try it' }).click();

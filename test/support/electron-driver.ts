@@ -98,7 +98,8 @@ export async function launchStandIn(
   const driver = withPage({
     main: inMain,
     quit: async () => {
-      child.send({ id: 0, source: '({ app }) => app.quit()', argument: null });
+      // It may have ended by itself.
+      if (child.connected) child.send({ id: 0, source: '({ app }) => app.quit()', argument: null });
       return ended;
     },
   });

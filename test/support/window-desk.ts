@@ -11,12 +11,11 @@ import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 import type { CallInput, CallName, CallOutput } from '../../shared/ipc/contract.ts';
 import { silentLog } from '../../main/base/log.ts';
-import type { WireTap } from '../../main/base/wire-tap.ts';
-import { App } from '../../main/hosts/app.ts';
+import { App, type AppOptions } from '../../main/hosts/app.ts';
 import { WebHost } from '../../main/hosts/browser/web-host.ts';
 import { serviceOf } from '../../main/hosts/shown-files.ts';
 import { ImServer } from '../../main/imserver/imserver.ts';
-import { checkServerConfig } from '../../main/imserver/server-config.ts';
+import { checkServerConfig, type ServerConfig } from '../../main/imserver/server-config.ts';
 import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -65,7 +64,8 @@ export interface Person {
 export interface DeskOptions {
   readonly person?: Person;
   readonly profile?: string;
-  readonly tap?: WireTap;
+  /** How its program differs from others. */
+  readonly program?: Pick<AppOptions, 'tap' | 'ca' | 'limits' | 'set'>;
   readonly width?: number;
   readonly height?: number;
   readonly dark?: boolean;
@@ -77,20 +77,20 @@ export class Desk {
   /** Errors in the window's console, among them every violation of the CSP. */
   readonly complaints: string[] = [];
   readonly #context: BrowserContext;
-  readonly #tap: WireTap | undefined;
+  readonly #program: DeskOptions['program'];
   #app: App | undefined;
   #web: WebHost | undefined;
   #page: Page | undefined;
 
-  private constructor(profile: string, context: BrowserContext, tap: WireTap | undefined) {
+  private constructor(profile: string, context: BrowserContext, program: DeskOptions['program']) {
     this.profile = profile;
     this.#context = context;
-    this.#tap = tap;
+    this.#program = program;
   }
 
   /** Closed with the test. */
   static async open(browser: Browser, options: DeskOptions = {}): Promise<Desk> {
-    const { profile = await temporaryFolder(), tap, width = 1240, height = 780, dark = false } = options;
+    const { profile = await temporaryFolder(), program, width = 1240, height = 780, dark = false } = options;
     const context = await browser.newContext({
       viewport: { width, height },
       reducedMotion: 'reduce',
@@ -100,7 +100,7 @@ export class Desk {
     });
     // As patient as the test is.
     context.setDefaultTimeout(0);
-    const desk = new Desk(profile, context, tap);
+    const desk = new Desk(profile, context, program);
     onTestFinished(async () => {
       await desk.close();
       await context.close();
@@ -134,7 +134,7 @@ export class Desk {
       host: 'browser',
       secrets: filePermissionSecrets,
       log: silentLog,
-      ...(this.#tap ? { tap: this.#tap } : {}),
+      ...this.#program,
     });
     this.#web = await WebHost.start({
       api: this.#app.api,
@@ -226,19 +226,31 @@ export function passwordOf(name: string): string {
 /** An IM Server of nobody's, that can go away and come back where it was. */
 export class Office {
   readonly #data: string;
+  readonly #config: Readonly<Record<string, unknown>>;
   #server: ImServer | undefined;
   #port = 0;
 
-  private constructor(data: string) {
+  private constructor(data: string, config: Readonly<Record<string, unknown>>) {
     this.#data = data;
+    this.#config = config;
   }
 
-  static async open(...users: string[]): Promise<Office> {
-    const office = new Office(await temporaryFolder());
+  static open(...users: string[]): Promise<Office> {
+    return Office.openWith({}, ...users);
+  }
+
+  /** `config`: keys of a server's configuration beside those that every office has. */
+  static async openWith(config: Readonly<Record<string, unknown>>, ...users: string[]): Promise<Office> {
+    const office = new Office(await temporaryFolder(), config);
     onTestFinished(() => office.close());
     await office.start();
     for (const user of users) await office.addUser(user);
     return office;
+  }
+
+  get server(): ImServer {
+    if (this.#server === undefined) throw new Error('this office is closed');
+    return this.#server;
   }
 
   /** What goes into "Server". */
@@ -246,14 +258,27 @@ export class Office {
     return `127.0.0.1:${this.#port}`;
   }
 
+  /** The same for TLS, where its configuration has that. */
+  get secureAddress(): string {
+    return this.server.sip.find((one) => one.endsWith('transport=tls')) ?? '';
+  }
+
   async addUser(user: string, password = passwordOf(user)): Promise<void> {
     await this.#server?.users.add(user, password);
   }
 
   async start(): Promise<void> {
-    const config = checkServerConfig({ domain, port: this.#port, data: this.#data }, 'test');
-    this.#server = await ImServer.start({ config, log: silentLog });
+    this.#server = await ImServer.start({ config: this.#read(), log: silentLog });
     this.#port = this.#server.port;
+  }
+
+  /** Reads its configuration and certificates again, while it runs. */
+  async reload(): Promise<void> {
+    await this.server.reload(this.#read());
+  }
+
+  #read(): ServerConfig {
+    return checkServerConfig({ ...this.#config, domain, port: this.#port, data: this.#data }, 'test');
   }
 
   async close(): Promise<void> {

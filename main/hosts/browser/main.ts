@@ -1,6 +1,6 @@
 /**
  * Owns: Parley in a window of an installed browser, or behind a link that the user opens.
- * Called by: `npm start`. Calls: app-door.ts, web-host.ts, reader-windows.ts,
+ * Called by: `npm start`. Calls: changing-door.ts, web-host.ts, reader-windows.ts,
  * app-window.ts, single-instance.ts.
  */
 import { existsSync } from 'node:fs';
@@ -10,13 +10,13 @@ import { parseArgs } from 'node:util';
 import { createLog, type LogLevel } from '../../base/log.ts';
 import { filePermissionSecrets } from '../../messenger/secrets.ts';
 import { StoreError } from '../../store/database.ts';
-import { AppDoor } from '../app-door.ts';
 import { openLog } from '../log-file.ts';
 import { defaultProfile } from '../profile.ts';
 import { plainLook } from '../reading.ts';
 import { readAuthorities } from '../trusted-authorities.ts';
 import { askRunning, takeInstanceLock } from '../single-instance.ts';
 import { openAppWindow } from './app-window.ts';
+import { ChangingDoor } from './changing-door.ts';
 import { ReaderWindows } from './reader-windows.ts';
 import { WebHost } from './web-host.ts';
 
@@ -86,12 +86,18 @@ async function talk(options: Options, profile: string): Promise<void> {
     rendererFolder: RENDERER,
     look: () => door.app?.messenger ?? plainLook,
   });
-  await using door = AppDoor.start({
-    ...{ profile, log, ca },
-    host: 'browser',
-    secrets: filePermissionSecrets,
-    set: options.set ?? [],
-    readerDesk: readers,
+  await using door = ChangingDoor.start({
+    app: {
+      ...{ profile, log, ca },
+      host: 'browser',
+      secrets: filePermissionSecrets,
+      set: options.set ?? [],
+      readerDesk: readers,
+    },
+    log,
+    receiveFailure: (error) => {
+      process.stderr.write(`${explain(error)}\n`);
+    },
   });
   await using web = await WebHost.start({
     api: door.api,
@@ -99,11 +105,10 @@ async function talk(options: Options, profile: string): Promise<void> {
     rendererFolder: RENDERER,
     files: door.files,
   });
+  door.onChange = () => {
+    web.cut();
+  };
   await door.ready();
-  // A window is there, or about to be, and shows it; here it is said as well.
-  door.opened.catch((error: unknown) => {
-    process.stderr.write(`${explain(error)}\n`);
-  });
   const show = showWindow(options, profile, web.issueUrl());
   lock.onShow = async (files) => {
     const [file] = files;

@@ -5,26 +5,28 @@
 import type { AddressInfo } from 'node:net';
 import { Lifetime } from '../../base/lifetime.ts';
 import type { Log } from '../../base/log.ts';
-import type { ApiServer } from '../api-server.ts';
+import type { WindowApi } from '../api-server.ts';
 import type { FileService } from '../shown-files.ts';
 import { BrowserAccess } from './access.ts';
 import { createHttpServer } from './http.ts';
-import { serveWebSocket } from './websocket.ts';
+import { serveWebSocket, type WindowSockets } from './websocket.ts';
 
 /** A running server. */
 export class WebHost implements AsyncDisposable {
   readonly access: BrowserAccess;
   readonly port: number;
+  readonly #sockets: WindowSockets;
   readonly #lifetime: Lifetime;
 
-  private constructor(access: BrowserAccess, port: number, lifetime: Lifetime) {
+  private constructor(access: BrowserAccess, port: number, sockets: WindowSockets, lifetime: Lifetime) {
     this.access = access;
     this.port = port;
+    this.#sockets = sockets;
     this.#lifetime = lifetime;
   }
 
   static async start(options: {
-    api: ApiServer;
+    api: WindowApi;
     log: Log;
     port?: number;
     rendererFolder?: string;
@@ -47,8 +49,13 @@ export class WebHost implements AsyncDisposable {
       server.closeAllConnections();
       await new Promise<void>((done) => server.close(() => done()));
     });
-    lifetime.own(serveWebSocket({ server, access, api, log }));
-    return new WebHost(access, (server.address() as AddressInfo).port, lifetime);
+    const sockets = lifetime.own(serveWebSocket({ server, access, api, log }));
+    return new WebHost(access, (server.address() as AddressInfo).port, sockets, lifetime);
+  }
+
+  /** Closes every connection of a window: it comes again, and reads everything anew. */
+  cut(): void {
+    this.#sockets.cut();
   }
 
   /** A link that opens one window. */

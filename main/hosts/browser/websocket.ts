@@ -5,7 +5,7 @@ import type { Server } from 'node:http';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { IPC_LIMITS } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
-import type { ApiServer } from '../api-server.ts';
+import type { WindowApi } from '../api-server.ts';
 import type { BrowserAccess } from './access.ts';
 
 /** Close codes of our own (RFC 6455 §7.4.2). */
@@ -13,13 +13,19 @@ const TOO_SLOW = 4_001;
 const TOO_MANY = 4_002;
 const PING_MS = 30_000;
 
-/** Attaches the WebSocket to an HTTP server. Disposing closes every connection. */
+/** Windows on their sockets. Disposing closes every connection. */
+export interface WindowSockets extends Disposable {
+  /** Closes every connection: windows come again, and read everything anew. */
+  cut(): void;
+}
+
+/** Attaches the WebSocket to an HTTP server. */
 export function serveWebSocket(options: {
   server: Server;
   access: BrowserAccess;
-  api: ApiServer;
+  api: WindowApi;
   log: Log;
-}): Disposable {
+}): WindowSockets {
   const { server, access, api, log } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: IPC_LIMITS.maxRequestBytes });
   server.on('upgrade', (request, socket, head) => {
@@ -39,16 +45,20 @@ export function serveWebSocket(options: {
     for (const socket of sockets.clients) socket.ping();
   }, PING_MS);
   alive.unref();
+  const cut = (): void => {
+    for (const socket of sockets.clients) socket.terminate();
+  };
   return {
+    cut,
     [Symbol.dispose]: () => {
       clearInterval(alive);
-      for (const socket of sockets.clients) socket.terminate();
+      cut();
       sockets.close();
     },
   };
 }
 
-function serve(socket: WebSocket, api: ApiServer, log: Log): void {
+function serve(socket: WebSocket, api: WindowApi, log: Log): void {
   const send = (value: unknown): void => {
     if (socket.readyState !== socket.OPEN) return;
     if (socket.bufferedAmount > IPC_LIMITS.maxQueuedBytes) {

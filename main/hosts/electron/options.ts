@@ -2,7 +2,7 @@
  * Owns: the command line of the desktop program. Called by: main.ts, program.ts (of a second copy). Calls: profile.ts.
  */
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { defaultProfile } from '../profile.ts';
 
 export interface Options {
@@ -16,16 +16,18 @@ export interface Options {
   readonly rest: readonly string[];
 }
 
+const OURS = {
+  profile: { type: 'string' },
+  log: { type: 'string' },
+  set: { type: 'string', multiple: true },
+  hidden: { type: 'boolean' },
+} as const satisfies ParseArgsConfig['options'];
+
 /** Electron and Chromium have switches of their own on the same line: what is not ours is not an error. */
 export function readOptions(args: readonly string[]): Options {
   const { values, positionals } = parseArgs({
     args: [...args],
-    options: {
-      profile: { type: 'string' },
-      log: { type: 'string' },
-      set: { type: 'string', multiple: true },
-      hidden: { type: 'boolean' },
-    },
+    options: OURS,
     strict: false,
     allowPositionals: true,
   });
@@ -36,4 +38,24 @@ export function readOptions(args: readonly string[]): Options {
     hidden: values.hidden === true,
     rest: positionals,
   };
+}
+
+/**
+ * The line of a program that starts again, of the one that it was started with: with its window, and without the files and
+ * links that were opened then. `isPackaged`: else its first word is the program itself.
+ */
+export function argumentsAgain(args: readonly string[], isPackaged: boolean): string[] {
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: OURS,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const program = isPackaged ? undefined : tokens.find(({ kind }) => kind === 'positional');
+  return tokens.flatMap((token) => {
+    if (token.kind === 'positional') return token === program ? [token.value] : [];
+    if (token.kind === 'option-terminator' || token.name === 'hidden') return [];
+    return [token.value === undefined ? token.rawName : `${token.rawName}=${token.value}`];
+  });
 }

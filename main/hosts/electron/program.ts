@@ -23,7 +23,7 @@ import { Desktop } from './desktop.ts';
 import { fileDesktop, serveHandedIn } from './file-calls.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { serveCalls } from './ipc.ts';
-import { readOptions } from './options.ts';
+import { argumentsAgain, readOptions } from './options.ts';
 import { ReaderWindows } from './reader-windows.ts';
 import { keyringSecrets } from './secrets.ts';
 import { MainWindow } from './window.ts';
@@ -49,6 +49,7 @@ export class Program implements AsyncDisposable {
   #talking: Promise<boolean> | undefined;
   #door: AppDoor | undefined;
   #window: MainWindow | undefined;
+  #startsAgain = false;
   #desktop: Desktop | undefined;
   /** Links that came before there was somebody to take them. */
   #links: readonly string[] = [];
@@ -135,7 +136,9 @@ export class Program implements AsyncDisposable {
     // Only now is nothing of it in use.
     const { restarts } = await this.#updates.install();
     const program = process.env['APPIMAGE'];
-    if (restarts) app.relaunch(program === undefined ? {} : { execPath: program });
+    if (!restarts && !this.#startsAgain) return;
+    const args = argumentsAgain(process.argv.slice(1), app.isPackaged);
+    app.relaunch({ args, ...(program === undefined ? {} : { execPath: program }) });
   }
 
   async #read(files: readonly string[]): Promise<void> {
@@ -184,6 +187,10 @@ export class Program implements AsyncDisposable {
         desktop: fileDesktop(shell, dialog),
         readerDesk: this.#readers,
         updates: this.#updates,
+        restart: () => {
+          this.#startsAgain = true;
+          app.quit();
+        },
       }),
     );
     this.#door = door;

@@ -46,6 +46,7 @@ export function readerCommands(options: ReaderCommandOptions): ReaderCommands {
         profile: reader.path,
         firstRun: false,
         hasFileDialogs: options.desktop !== undefined,
+        canRestart: false,
       }),
     'reading.status': () => Promise.resolve(reader.reading),
     'settings.get': () => Promise.resolve(settings()),

@@ -72,6 +72,7 @@ const asEmpty = (more: Partial<Specimen> = {}): Specimen => ({ world: empty, ...
 
 export const before: Entries = {
   'views/opening/OpeningView.svelte': {
+    'starts again': { ...page, prepare: (app) => (app.restarting = true) },
     starting: opening({ state: 'working', task: null, done: 0, total: null }),
     ...tasks,
     'of unknown length': opening({ state: 'working', task: 'recovering', done: 10, total: null }),

@@ -146,6 +146,14 @@ export const shell: Entries = {
     lost: { prepare: (app) => app.link.applyState('down') },
     'is there': {},
   },
+  'views/shell/RestartButton.svelte': {
+    'the program starts itself again': {},
+    'its user has to': {
+      world: changed(talking, (world) => {
+        world.info = { ...world.info, canRestart: false };
+      }),
+    },
+  },
   'views/shell/ListResizer.svelte': {
     'between list and thread': { act: (frame) => frame.querySelector<HTMLElement>('.resizer')?.focus() },
   },

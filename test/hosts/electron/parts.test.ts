@@ -5,8 +5,28 @@ import { windowFile } from '../../../main/hosts/window-files.ts';
 import { isOwnUrl } from '../../../main/hosts/electron/channels.ts';
 import { isOpenableLink } from '../../../main/hosts/electron/content-guard.ts';
 import { isTrustedSender, type Sender } from '../../../main/hosts/electron/ipc.ts';
+import { argumentsAgain, readOptions } from '../../../main/hosts/electron/options.ts';
 import { keyringSecrets } from '../../../main/hosts/electron/secrets.ts';
 import { fitToScreens } from '../../../main/hosts/electron/window-state.ts';
+
+describe('the command line of a program that starts again', () => {
+  it('is the one before: with its window, without what was opened then, and with what is the system’s', () => {
+    const line = [
+      '/opt/app',
+      '--no-sandbox',
+      '--profile',
+      '/p',
+      '--hidden',
+      '--set',
+      'a=b=c',
+      'sip:ann@example.org',
+    ];
+    const again = ['--no-sandbox', '--profile=/p', '--set=a=b=c'];
+    expect(argumentsAgain(line, false)).toEqual(['/opt/app', ...again]);
+    expect(argumentsAgain(line.slice(1), true)).toEqual(again);
+    expect(readOptions(again)).toMatchObject({ profile: '/p', set: ['a=b=c'], hidden: false, rest: [] });
+  });
+});
 
 describe('callers over IPC', () => {
   const own = 'app://parley/index.html';

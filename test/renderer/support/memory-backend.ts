@@ -271,6 +271,10 @@ export class MemoryBackend {
         publishAccount: (account) => this.publish('presence.account', account),
       }),
       'app.info': () => world.info,
+      'app.restart': () => {
+        if (!world.info.canRestart) throw new Refusal('not-allowed', 'End Parley and start it again.');
+        return null;
+      },
       'update.status': () => world.update ?? noUpdate,
       'update.check': () => world.update ?? noUpdate,
       'update.restart': () => {

@@ -33,6 +33,7 @@ export function emptyWorld(): World {
       profile: '/home/bob/.parley',
       firstRun: true,
       hasFileDialogs: false,
+      canRestart: true,
     },
     accounts: [],
     contacts: [],

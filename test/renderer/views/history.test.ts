@@ -24,6 +24,31 @@ it('a copy is made, chosen for the next start, and not after all', async () => {
   expect(window.backend.calls.at(-1)).toEqual({ call: 'history.restore', input: { name: null } });
 });
 
+async function openWithCopyChosen(canRestart: boolean) {
+  const world = talkingWorld();
+  world.info = { ...world.info, canRestart };
+  const copy = { name: 'history-1.sqlite', madeAtMs: 1, bytes: 1 };
+  world.history = { backups: [copy], restoring: copy.name, notice: null };
+  const window = await openWindow(world);
+  return { window, view: show(window.app, HistorySettings, { values: world.settings }) };
+}
+
+it('a copy that was chosen takes its place at once when the program can start itself again', async () => {
+  const { window, view } = await openWithCopyChosen(true);
+  buttonNamed(view, 'Restart now').click();
+  await settle();
+  expect(window.backend.calls.at(-1)).toEqual({ call: 'app.restart', input: {} });
+  expect(window.app.restarting).toBe(true);
+});
+
+it('says what its user has to do where the program cannot', async () => {
+  const { view } = await openWithCopyChosen(false);
+  expect(view.textContent).toContain('Close Parley and start it again.');
+  expect([...view.querySelectorAll('button')].map(({ textContent }) => textContent.trim())).not.toContain(
+    'Restart now',
+  );
+});
+
 it('says what was saved of a damaged history, until it has been read', async () => {
   const world = talkingWorld();
   world.history = {
@@ -48,5 +73,6 @@ it('says what was saved of a damaged history, until it has been read', async () 
     status: { backups: [], restoring: null, notice: { kind: 'damaged' } },
   });
   await settle();
-  expect(view.textContent).toContain('Start Parley again');
+  expect(view.textContent).toContain('When Parley starts again');
+  buttonNamed(view, 'Restart now');
 });

@@ -2,7 +2,7 @@
  * Owns: the life of the program: ready, quit, paths. Called by: electron.ts, browser-window.ts. Calls: chromium.ts.
  */
 import { EventEmitter } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { closeChromium } from './chromium.ts';
 
 interface Closable {
@@ -57,9 +57,13 @@ class Application extends EventEmitter {
     return path;
   }
 
-  /** What would be started when this one has gone. */
-  relaunch({ execPath = process.execPath }: { readonly execPath?: string } = {}): void {
-    process.stdout.write(`Starts again: ${execPath}\n`);
+  /** What would be started when this one has gone: written down where `STAND_IN_AGAIN` says. */
+  relaunch({
+    execPath = process.execPath,
+    args = process.argv.slice(1),
+  }: { readonly execPath?: string; readonly args?: readonly string[] } = {}): void {
+    const file = process.env['STAND_IN_AGAIN'];
+    if (file !== undefined) writeFileSync(file, JSON.stringify({ execPath, args }));
   }
 
   getLocale(): string {
