@@ -5,8 +5,13 @@
 
 /** SIP (RFC 3261): message sizes, transaction timers, table sizes. */
 export const SIP_LIMITS = {
-  /** A SIP message with its body; larger ones over a stream are answered 513 and closed. */
+  /** A SIP message with its body; larger ones are answered 513. */
   maxMessageBytes: 1024 * 1024,
+  /**
+   * The body of a message on a stream that is refused by its head (513, 400): so much is read past, so that what others
+   * send over the same connection goes on. After a longer one the connection is closed.
+   */
+  maxPassedBytes: 8 * 1024 * 1024,
   /** All header lines together. */
   maxHeadBytes: 128 * 1024,
   /** The first line of a message on a stream; what has none by then is not SIP. */

@@ -90,7 +90,7 @@ export class WireReader {
     const framer = remember(this.#sip, `${piece.from}>${piece.to}`, () => new SipStreamFramer());
     const messages: ReadMessage[] = [];
     for (const item of framer.push(Buffer.from(bytes))) {
-      if (typeof item !== 'string') messages.push(toSipWireMessage(piece, item.message));
+      if (typeof item !== 'string' && 'message' in item) messages.push(toSipWireMessage(piece, item.message));
     }
     return messages;
   }

@@ -140,8 +140,8 @@ function editText(text: string, edits: readonly Edit[]): string {
   }, text);
 }
 
-/** What no header line may hold: the server ends a stream in which it stands. */
-const UNREADABLE = /\r\n(?! )|\r(?!\n)|(?<!\r)\n|[\0-\u0008\u000b\u000c\u000e-\u001f\u007f]/g;
+/** Where nobody knows any more which lines a head has, the server ends the stream. */
+const UNREADABLE = /\r\n(?! )|\r(?!\n)|(?<!\r)\n/g;
 
 /** Damages header fields and the body each as what it is; the length is right again, so that the stream goes on. */
 function damage(text: string, wounds: readonly Wound[]): string {

@@ -338,6 +338,7 @@ export class StreamConnection implements Disposable {
     for (const item of this.#framer.push(chunk)) {
       if (item === 'keep-alive') this.send(KEEP_ALIVE_ANSWER);
       else if (item === 'pong') this.#ponged = true;
+      else if ('fault' in item) this.#receiveFault(item.fault);
       else {
         if (item.message.kind === 'request' && item.message.method !== 'ACK') this.#unanswered += 1;
         this.#sink.receiveMessage(this, item.message, item.bytes);
@@ -349,17 +350,21 @@ export class StreamConnection implements Disposable {
     if (fault !== undefined) {
       this.#partialTimer?.[Symbol.dispose]();
       this.#closeReason ??= `${this.place} sent what is not SIP`;
-      this.#log.info('sip.connection.fault', { code: fault.error.code, remote: this.remoteAddress });
-      // Its own answer is not one of those that are waited for.
-      const unanswered = this.#unanswered;
-      this.#sink.receiveFault(this, fault);
-      this.#unanswered = unanswered;
+      this.#receiveFault(fault);
       this.#endWhenAnswered(SIP_LIMITS.partialMessageMs);
     } else if (this.#framer.partial) {
       this.#partialTimer ??= this.#clock.startTimer(SIP_LIMITS.partialMessageMs, () =>
         this.cut(`${this.place} began a message and did not end it`),
       );
     }
+  }
+
+  #receiveFault(fault: StreamFault): void {
+    this.#log.info('sip.connection.fault', { code: fault.error.code, remote: this.remoteAddress });
+    // Its own answer is not one of those that are waited for.
+    const unanswered = this.#unanswered;
+    this.#sink.receiveFault(this, fault);
+    this.#unanswered = unanswered;
   }
 
   #armIdle(delayMs: number): void {

@@ -7,12 +7,16 @@ import { ProtocolError } from '../../base/protocol-error.ts';
 import { contentLengthOf, parseSipHead, type SipMessage } from '../message.ts';
 
 /**
- * What the stream contained: a message with its size on the wire, a keep-alive (CRLFCRLF between messages), or the
- * answer to one of ours (CRLF).
+ * What the stream contained: a message with its size on the wire, one that cannot be read and whose end is known, a
+ * keep-alive (CRLFCRLF between messages), or the answer to one of ours (CRLF).
  */
-export type StreamItem = { readonly message: SipMessage; readonly bytes: number } | 'keep-alive' | 'pong';
+export type StreamItem =
+  | { readonly message: SipMessage; readonly bytes: number }
+  | { readonly fault: StreamFault }
+  | 'keep-alive'
+  | 'pong';
 
-/** A fault that ends the stream. `request` is there when it can still be answered with `error.answer`. */
+/** What is wrong with a message. `head` is there when it may still be answered with `error.answer`. */
 export interface StreamFault {
   readonly error: ProtocolError;
   readonly head?: Buffer;
@@ -22,10 +26,33 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const CR = 0x0d;
 const LF = 0x0a;
 const FIRST_CAPACITY = 4_096;
+/** What a token may begin with, more or less. */
+const BEGINNING = /^[!-9;-~]/;
+const START_LINE = / SIP\/|^SIP\//i;
+/** Whatever anybody might take for the length of a body. */
+const ANY_LENGTH = /[\r\n][ \t]*(?:content-length|l)[ \t]*:/gi;
+const CERTAIN_LENGTH = /\r\n(?:content-length|l)[ \t]*:[ \t]*(\d{1,10})[ \t]*(?:\r\n(?![ \t])|$)/i;
+const LONE_LINE_END = /\r(?!\n)|(?<!\r)\n/;
 
 /**
- * Push chunks, read items. Work is linear in the bytes, however they are cut. After a fault the framer takes nothing
- * more.
+ * How long the body of a message is whose head cannot be read; undefined unless everybody on the way has to read the same
+ * length and the same end of the head: else somebody could hide a message of his in what another takes for a body.
+ */
+function certainLength(head: Buffer): number | undefined {
+  const text = head.toString('latin1');
+  const [startLine = ''] = text.split('\r\n', 1);
+  const isSip = BEGINNING.test(startLine) && START_LINE.test(startLine);
+  if (!isSip || startLine.length >= SIP_LIMITS.maxStartLineBytes || LONE_LINE_END.test(text))
+    return undefined;
+  if (text.match(ANY_LENGTH)?.length !== 1) return undefined;
+  const [, digits] = CERTAIN_LENGTH.exec(text) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/**
+ * Push chunks, read items. Work is linear in the bytes, however they are cut. A message that cannot be read is passed over
+ * as long as its end is known: many users may share a connection of a proxy. After a fault of the stream the framer takes
+ * nothing more.
  */
 export class SipStreamFramer {
   #buffer = Buffer.alloc(0);
@@ -36,15 +63,18 @@ export class SipStreamFramer {
   /** Is the first line known to be a start line? */
   #beginningSeen = false;
   #head: { message: SipMessage; bodyStart: number; bodyEnd: number } | undefined;
+  /** Bytes of the body of an unreadable message that are still to come. */
+  #passing = 0;
   #lineEnds = 0;
   #pongExpected = false;
   #fault: StreamFault | undefined;
 
   /** Has a message begun and not ended? */
   get partial(): boolean {
-    return this.#end > this.#start;
+    return this.#end > this.#start || this.#passing > 0;
   }
 
+  /** What has ended the stream. */
   get fault(): StreamFault | undefined {
     return this.#fault;
   }
@@ -70,7 +100,10 @@ export class SipStreamFramer {
     return items;
   }
 
-  #append(chunk: Buffer): void {
+  #append(bytes: Buffer): void {
+    const passed = Math.min(this.#passing, bytes.length);
+    this.#passing -= passed;
+    const chunk = bytes.subarray(passed);
     const held = this.#end - this.#start;
     if (this.#end + chunk.length > this.#buffer.length) {
       const capacity = Math.max(FIRST_CAPACITY, 2 * (held + chunk.length));
@@ -93,7 +126,10 @@ export class SipStreamFramer {
     if (this.#head === undefined) {
       const keepAlive = this.#skipLineEnds();
       if (keepAlive !== undefined) return keepAlive;
-      if (!this.#readHead()) return undefined;
+      const headEnd = this.#findHeadEnd();
+      if (headEnd === undefined) return undefined;
+      const fault = this.#readHead(headEnd);
+      if (fault !== undefined) return { fault };
     }
     const head = this.#head;
     if (head === undefined || this.#end < head.bodyEnd) return undefined;
@@ -126,20 +162,38 @@ export class SipStreamFramer {
     return this.#end - offset >= 2 && this.#buffer[offset] === CR && this.#buffer[offset + 1] === LF;
   }
 
-  #readHead(): boolean {
+  /** Undefined: it has not come yet. @throws ProtocolError when it will not come */
+  #findHeadEnd(): number | undefined {
     const held = this.#end - this.#start;
-    if (held === 0) return false;
+    if (held === 0) return undefined;
     const view = this.#buffer.subarray(0, this.#end);
     const headEnd = view.indexOf(HEAD_END, Math.max(this.#start, this.#searched - HEAD_END.length + 1));
-    if (headEnd < 0) {
-      if (held > SIP_LIMITS.maxHeadBytes)
-        throw new ProtocolError('SIP_HEAD_TOO_LARGE', 'close', 'head too large');
-      if (!this.#beginningSeen) this.#checkBeginning(view);
-      this.#searched = this.#end;
-      return false;
-    }
+    if (headEnd >= 0) return headEnd;
+    if (held > SIP_LIMITS.maxHeadBytes)
+      throw new ProtocolError('SIP_HEAD_TOO_LARGE', 'close', 'head too large');
+    if (!this.#beginningSeen) this.#checkBeginning(view);
+    this.#searched = this.#end;
+    return undefined;
+  }
+
+  /** Returns what is wrong with a message that is passed over. @throws ProtocolError when nobody knows where it ends */
+  #readHead(headEnd: number): StreamFault | undefined {
     this.#lineEnds = 0;
-    const message = parseSipHead(view.subarray(this.#start, headEnd));
+    const head = this.#buffer.subarray(this.#start, headEnd);
+    try {
+      this.#takeHead(parseSipHead(head), headEnd);
+      return undefined;
+    } catch (error) {
+      const length = error instanceof ProtocolError ? certainLength(head) : undefined;
+      if (length === undefined || length > SIP_LIMITS.maxPassedBytes) throw error;
+      const fault = { error: error as ProtocolError, head: Buffer.from(head) };
+      this.#passOver(headEnd + HEAD_END.length, length);
+      return fault;
+    }
+  }
+
+  /** @throws ProtocolError */
+  #takeHead(message: SipMessage, headEnd: number): void {
     const length = contentLengthOf(message.headers);
     if (length === undefined) {
       // RFC 3261 §18.3: on a stream Content-Length is mandatory, without it the end cannot be found.
@@ -150,7 +204,12 @@ export class SipStreamFramer {
       throw new ProtocolError('SIP_TOO_LARGE', 513, 'message too large');
     }
     this.#head = { message, bodyStart, bodyEnd: bodyStart + length };
-    return true;
+  }
+
+  #passOver(bodyStart: number, length: number): void {
+    const passed = Math.min(length, this.#end - bodyStart);
+    this.#passing = length - passed;
+    this.#consumeTo(bodyStart + passed);
   }
 
   /** Garbage is known as such long before the ceiling of a head: its first line is no start line. */
@@ -165,7 +224,7 @@ export class SipStreamFramer {
     }
     if (lineEnd < 0) return;
     this.#beginningSeen = true;
-    if (!/ SIP\/|^SIP\//i.test(view.toString('latin1', this.#start, lineEnd))) {
+    if (!START_LINE.test(view.toString('latin1', this.#start, lineEnd))) {
       throw new ProtocolError('SIP_GARBAGE', 'close', 'not SIP');
     }
   }

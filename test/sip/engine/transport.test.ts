@@ -234,12 +234,40 @@ describe('what a peer may not do', () => {
   });
 
   it.each([
-    ['a message over the ceiling', `Content-Length: ${SIP_LIMITS.maxMessageBytes}`, 513],
+    ['a message too long to be read past', `Content-Length: ${SIP_LIMITS.maxPassedBytes + 1}`, 513],
     ['a message without Content-Length (§18.3)', 'X-None: 1', 400],
   ])('%s is answered and its connection closed', async (_title, line, status) => {
     const peer = await bench.tcpPeer();
     await peer.send(peer.build('MESSAGE').replace('Content-Length: 0', line));
     await peer.response(status, 'MESSAGE');
+    await until(() => peer.closed, 'the end of the connection');
+  });
+
+  it.each([
+    ['a message over the ceiling', SIP_LIMITS.maxMessageBytes, '', 513],
+    ['a message with a header line that cannot be read', 5, ': nameless\r\n', 400],
+  ])(
+    '%s is answered, and the connection goes on (a proxy’s others use it)',
+    async (_title, length, line, status) => {
+      const peer = await bench.tcpPeer();
+      await peer.send(peer.build('OPTIONS'));
+      await bench.app.sip('OPTIONS');
+      const bad = peer.build('MESSAGE').replace('Content-Length: 0', `${line}Content-Length: ${length}`);
+      await peer.send(bad + 'x'.repeat(length));
+      await peer.response(status, 'MESSAGE');
+      await peer.send(peer.build('INFO'));
+      const { transactionId } = await bench.app.sip('INFO');
+      await bench.app.respond(transactionId, 200, 'OK');
+      await peer.response(200, 'INFO');
+      expect(peer.closed).toBe(false);
+    },
+  );
+
+  it('the body of a message that is refused has to come within 10 s', async () => {
+    const peer = await bench.tcpPeer();
+    await peer.send(peer.build('MESSAGE').replace('Content-Length: 0', ': nameless\r\nContent-Length: 2'));
+    await peer.response(400, 'MESSAGE');
+    bench.clock.advance(SIP_LIMITS.partialMessageMs);
     await until(() => peer.closed, 'the end of the connection');
   });
 
