@@ -190,13 +190,16 @@ export class ConfigError extends Error {
 export function checkServerConfig(input: unknown, source: string): ServerConfig {
   const parsed = v.safeParse(serverConfigSchema, input);
   if (parsed.success) {
-    const { storage, policy, tls, drachtio } = parsed.output;
+    const { storage, policy, tls, drachtio, trustedFronts } = parsed.output;
     const { engine, url } = storage;
     if (engine === 'postgresql' && url === undefined) {
       throw new ConfigError(`${source}:\n  storage.url: the engine postgresql needs the URL of a database`);
     }
-    if (policy.domains.length > 0 && tls === undefined && drachtio === undefined) {
-      throw new ConfigError(`${source}:\n  policy.domains: servers of other domains come over TLS; set tls`);
+    const isOnTls = tls !== undefined || drachtio !== undefined || trustedFronts.length > 0;
+    if (policy.domains.length > 0 && !isOnTls) {
+      throw new ConfigError(
+        `${source}:\n  policy.domains: servers of other domains come over TLS; set tls, or trustedFronts where a proxy has it`,
+      );
     }
     return parsed.output;
   }

@@ -89,6 +89,8 @@ it('servers of other domains need TLS, and a domain has to be one: said with the
     () =>
       checkServerConfig({ data: '/d', policy, ...more }, 'test');
   expect(check({ domains: [PARTNER] })).toThrow('policy.domains: servers of other domains come over TLS');
+  // A proxy in front of the server has it.
+  expect(check({ domains: [PARTNER] }, { trustedFronts: ['10.0.0.10'] })).not.toThrow();
   const tls = { tls: { cert: '/c', key: '/k' } };
   expect(check({ domains: ['not a domain'] }, tls)).toThrow('policy.domains.0: a domain name such as');
   expect(check({ domains: ['Partner.Example'] }, tls)().policy.domains).toEqual([PARTNER]);

@@ -1,11 +1,11 @@
 /**
  * Owns: a whole installation on this machine: PostgreSQL, nodes of the IM Server as processes of their own, and Kamailio
  * with the files of build/deploy, in which only addresses and ports are filled in.
- * Called by: nodes.test.ts. Calls: support/postgres.ts, kamailio.ts, main/imserver/main.ts.
+ * Called by: nodes.test.ts. Calls: support/postgres.ts, front.ts, main/imserver/main.ts.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,10 +16,9 @@ import { Authority } from '../../support/certificates.ts';
 import { keptPort } from '../../support/free-port.ts';
 import { DOMAIN, passwordOf } from '../../support/im-world.ts';
 import { Postgres } from '../../support/postgres.ts';
-import { MODULES, runKamailio } from './kamailio.ts';
+import { startFront } from './front.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
-const DEPLOY = join(ROOT, 'build/deploy/kamailio');
 
 /** One node, which can be killed and started again on its port. */
 export class ClusterNode {
@@ -122,43 +121,18 @@ export class Cluster implements AsyncDisposable {
       for (const user of others) await opened.users.add(user, passwordOf(user));
     }
     const authority = new Authority('Cluster CA');
-    const [port, tlsPort, inner, relayPort] = [
-      await keptPort(),
-      await keptPort(),
-      await keptPort(),
-      await keptPort(),
-    ];
-    const kamailio = started.use(
-      await runKamailio(
-        port,
-        authority.issue({ names: [`DNS:${DOMAIN}`, 'DNS:localhost', 'IP:127.0.0.1'] }),
-        (place) => `include_file "${place}/kamailio.cfg"\n`,
-        async (place) => {
-          const list = nodes.map((node) => `1 sip:127.0.0.1:${node.port};transport=tcp\n`).join('');
-          await writeFile(join(place, 'dispatcher.list'), list);
-          await writeFile(join(place, 'kamailio.cfg'), await readFile(join(DEPLOY, 'kamailio.cfg')));
-          const local = fillIn(await readFile(join(DEPLOY, 'local.cfg'), 'utf8'), {
-            CHAT_DOMAIN: DOMAIN,
-            EDGE_ADDRESS: '127.0.0.1',
-            EDGE_PORT: String(port),
-            EDGE_TLS_PORT: String(tlsPort),
-            TLS_CERTIFICATE: `${place}/cert.pem`,
-            TLS_KEY: `${place}/key.pem`,
-            INNER_ADDRESS: '127.0.0.1',
-            INNER_PORT: String(inner),
-            MODULE_FOLDER: `${MODULES}/`,
-            DISPATCHER_LIST: `${place}/dispatcher.list`,
-            USERS_DATABASE: url.replace('postgresql:', 'postgres:'),
-            MSRP_RELAY_PORT: String(relayPort),
-            MSRP_RELAY_NAME: '127.0.0.1',
-          });
-          const words = (options.define ?? []).map((word) => `#!define ${word}\n`);
-          await writeFile(join(place, 'local.cfg'), [...words, local].join(''));
-        },
-      ),
+    const front = started.use(
+      await startFront({
+        domain: DOMAIN,
+        certificate: authority.issue({ names: [`DNS:${DOMAIN}`, 'DNS:localhost', 'IP:127.0.0.1'] }),
+        nodes: nodes.map(({ port }) => port),
+        usersDatabase: url.replace('postgresql:', 'postgres:'),
+        define: options.define,
+      }),
     );
+    const { port, tlsPort, relayPort, log } = front;
     const all = started.move();
-    return new Cluster({ postgres, url, nodes, authority, port, tlsPort, relayPort, log: kamailio.log }, () =>
+    return new Cluster({ postgres, url, nodes, authority, port, tlsPort, relayPort, log }, () =>
       all.disposeAsync(),
     );
   }
@@ -174,15 +148,6 @@ export class Cluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stop();
   }
-}
-
-/** Each value stands in a line of its own; one that is missing there would be a mistake in the file. */
-function fillIn(text: string, values: Readonly<Record<string, string>>): string {
-  return Object.entries(values).reduce((filled, [name, value]) => {
-    const line = new RegExp(`^(#!substdef "!${name}!)[^!]*(!g")$`, 'm');
-    if (!line.test(filled)) throw new Error(`local.cfg has no ${name}`);
-    return filled.replace(line, (_all, before: string, after: string) => `${before}${value}${after}`);
-  }, text);
 }
 
 /** With the command that an administrator has. */
