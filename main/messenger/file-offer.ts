@@ -34,8 +34,8 @@ export function readOffer(
   return offer && file && { offer, file, icon: icon(file.iconId) };
 }
 
-/** How a file of ours ended on the device that tells of it. */
-export const SETTLED_FILE_STATES = ['done', 'declined', 'cancelled', 'failed'] as const;
+/** What has become of a file on the device that tells of it; `offered`: our user has not answered. */
+export const COPIED_FILE_STATES = ['offered', 'done', 'declined', 'cancelled', 'failed'] as const;
 
 /** A file of which another device of our user tells: its offer, as `describeForDevices` writes it. */
 export interface CopiedFile {
@@ -45,7 +45,7 @@ export interface CopiedFile {
   readonly direction: 'in' | 'out';
   /** Of the message, when our user has sent it. */
   readonly state: OutgoingState;
-  readonly fileState: (typeof SETTLED_FILE_STATES)[number];
+  readonly fileState: (typeof COPIED_FILE_STATES)[number];
   readonly sentAtMs: number | undefined;
 }
 

@@ -179,11 +179,13 @@ export class Transfers implements AsyncDisposable {
     const { icon } = offered;
     const file = { ...offered.file, sentMs: copy.sentAtMs };
     if (copy.direction === 'out') {
+      if (copy.fileState === 'offered') return false;
       await this.#receiveOwn(id, copy, this.#described(file, icon, copy.wireId));
       return true;
     }
-    const record = await this.#recordOfOffer(id, file, copy.wireId, icon, true);
-    if (record.state !== 'offered') return true;
+    const isOpenOffer = copy.fileState === 'offered';
+    const record = await this.#recordOfOffer(id, file, copy.wireId, icon, { isCopy: true, isOpenOffer });
+    if (record.state !== 'offered' || isOpenOffer) return true;
     // Our user, or a rule of his, has taken it there.
     if (copy.fileState === 'done') await this.#acceptIfKnown(record, true);
     else {
@@ -365,6 +367,12 @@ export class Transfers implements AsyncDisposable {
       return;
     }
     const record = this.#runs.keep(stored);
+    if (record.busy && record.state === 'offered') {
+      // It rings on one of his devices, and he wants it on another.
+      const { call, task } = record;
+      await call?.end();
+      await task;
+    }
     if (record.busy || record.state === 'paused' || record.state === 'preparing') {
       await asked.invite.reject(486);
       return;
@@ -377,7 +385,7 @@ export class Transfers implements AsyncDisposable {
     file: FileDescription,
     fallbackId: string,
     icon: FileIcon | undefined,
-    isCopy = false,
+    copied: { readonly isCopy?: boolean; readonly isOpenOffer?: boolean } = {},
   ): Promise<TransferRecord> {
     // Who gives no id offers a new file each time.
     const wireId = boundedId(file.transferId ?? fallbackId);
@@ -395,7 +403,7 @@ export class Transfers implements AsyncDisposable {
       state: 'received',
       displayReportWanted: false,
       file: stored,
-      isCopy,
+      ...copied,
     });
     if (!duplicate) {
       this.#host.receiveAdded(message);

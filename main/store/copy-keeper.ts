@@ -5,14 +5,16 @@
 import type { Database } from './database.ts';
 import { QUEUED } from './message-rows.ts';
 
-/** What a row of `device_copies` is about. */
-export const [MESSAGE, STATE, CHANGE, READ_UP_TO] = [0, 1, 2, 3] as const;
+/** What a row of `device_copies` is about. `FILE_END`: the others know of the offer of a file, and not yet how it ended. */
+export const [MESSAGE, STATE, CHANGE, READ_UP_TO, FILE_END] = [0, 1, 2, 3, 4] as const;
 
 /** By the numbers of conversations, and the positions of messages. */
 export interface CopyKeeper {
   receiveMessage(position: number, conversation: number): void;
   /** Another device has told of it meanwhile: the others know it. */
   forgetMessage(position: number, conversation: number): void;
+  /** Another device has told of a file that nobody has answered: who answers it here tells the others. */
+  receiveOffer(position: number, conversation: number): void;
   receiveState(position: number, conversation: number, before: number): void;
   receiveChange(key: number, conversation: number): void;
   receiveRead(position: number, conversation: number): void;
@@ -28,7 +30,7 @@ export function copyKeeper(database: Database): CopyKeeper {
     'INSERT INTO device_copies (conversation, kind, target) VALUES (?, ?, ?)',
   );
   const forgetMessage = database.prepare<[number, number]>(
-    `DELETE FROM device_copies WHERE conversation = ? AND kind = ${MESSAGE} AND target = ?`,
+    `DELETE FROM device_copies WHERE conversation = ? AND kind IN (${MESSAGE}, ${FILE_END}) AND target = ?`,
   );
   const forgetState = database.prepare<[number, number]>(
     `DELETE FROM device_copies WHERE conversation = ? AND kind = ${STATE} AND target = ?`,
@@ -43,6 +45,10 @@ export function copyKeeper(database: Database): CopyKeeper {
     },
     forgetMessage(position, conversation) {
       forgetMessage.run(conversation, position);
+    },
+    receiveOffer(position, conversation) {
+      forgetMessage.run(conversation, position);
+      if (isWanted(conversation)) insert.run(conversation, FILE_END, position);
     },
     receiveState(position, conversation, before) {
       // It goes out when it has left, with the state that it has by then.

@@ -4,7 +4,7 @@
  */
 import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { MessageState } from '../../shared/domain/message.ts';
-import { CHANGE, MESSAGE, STATE } from './copy-keeper.ts';
+import { CHANGE, FILE_END, MESSAGE, STATE } from './copy-keeper.ts';
 import type { Database } from './database.ts';
 import { messagePositions, packId, unpackId, wireKey, type PackedId } from './message-keys.ts';
 import { directionOf, IN, OUT, QUEUED, stateOf, TEXT, wantsDisplayReport } from './message-rows.ts';
@@ -34,7 +34,7 @@ export type DeviceCopy =
       readonly displayReportWanted: boolean;
       /** The wire id of the message that it answers. */
       readonly replyTo: string | null;
-      /** The message is a file, which is over. */
+      /** The message is a file: over, or offered to our user, who has not answered. */
       readonly file: PlacedTransfer | null;
     })
   | (CopyOf & { readonly kind: 'state'; readonly wireId: string; readonly state: MessageState })
@@ -81,15 +81,19 @@ export function deviceCopyProcedures(database: Database) {
      LEFT JOIN message_changes x ON d.kind = ${CHANGE} AND x.key = d.target
      LEFT JOIN messages m ON m.position = CASE d.kind WHEN ${CHANGE} THEN x.target ELSE d.target END
      LEFT JOIN replies r ON r.position = m.position
-     LEFT JOIN transfers t ON d.kind = ${MESSAGE} AND t.position = m.position
+     LEFT JOIN transfers t ON d.kind IN (${MESSAGE}, ${FILE_END}) AND t.position = m.position
      WHERE c.account_id = ?
        AND NOT (d.kind = ${MESSAGE} AND m.state IS NOT NULL AND m.direction = ${OUT} AND m.state = ${QUEUED}
          AND (t.state IS NULL OR t.state = 'done'))
-       AND NOT (t.state IS NOT NULL AND t.state IN ('preparing', 'waiting', 'offered', 'transferring', 'paused'))
+       AND NOT (t.state IS NOT NULL AND t.state IN ('preparing', 'waiting', 'offered', 'transferring', 'paused')
+         AND NOT (d.kind = ${MESSAGE} AND m.direction = ${IN} AND t.state = 'offered'))
      ORDER BY d.key LIMIT ?`,
   );
   const fileAt = transferReader(database);
   const forget = database.prepare<[number]>('DELETE FROM device_copies WHERE key = ?');
+  const keepEnd = database.prepare<[number]>(
+    `UPDATE device_copies SET kind = ${FILE_END} WHERE key = ? AND kind = ${MESSAGE}`,
+  );
   const forgetAll = database.prepare<[string]>(
     'DELETE FROM device_copies WHERE conversation IN (SELECT key FROM conversations WHERE account_id = ?)',
   );
@@ -139,8 +143,14 @@ export function deviceCopyProcedures(database: Database) {
         });
       },
     ),
+    /** The others have been told. */
     deleteDeviceCopy(input: { key: number }): null {
       forget.run(input.key);
+      return null;
+    },
+    /** The others have been told of the offer of a file: what is left to be told is how it ends. */
+    keepFileEnd(input: { key: number }): null {
+      keepEnd.run(input.key);
       return null;
     },
     /** One piece of a long text. Returns the whole when all pieces are here. */
@@ -195,6 +205,7 @@ function toCopy(row: CopyRow, file: PlacedTransfer | null): DeviceCopy | undefin
   const state = stateOf(row.state);
   switch (row.kind) {
     case MESSAGE:
+    case FILE_END:
       if (row.message_kind !== TEXT && file === null) return undefined;
       return {
         ...of,

@@ -63,6 +63,8 @@ export interface NewMessage {
   readonly file?: Omit<StoredTransfer, 'messageId'>;
   /** Another device of our user has told us: the others know it. */
   readonly isCopy?: boolean | undefined;
+  /** The copy is of the offer of a file that our user has answered nowhere. */
+  readonly isOpenOffer?: boolean | undefined;
 }
 
 /**
@@ -159,6 +161,12 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     setReadPosition.run(position, ended.id);
   }
 
+  /** Another device has told of it. */
+  function receiveCopy(position: number, conversation: number, { isOpenOffer }: NewMessage): void {
+    if (isOpenOffer === true) copies.receiveOffer(position, conversation);
+    else copies.forgetMessage(position, conversation);
+  }
+
   /** Where it lies, and whether it is new. */
   function store(
     input: NewMessage,
@@ -169,7 +177,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
     const [key, wire] = [wireKey(input.wireId), packId(input.wireId)];
     const there = known.get(key, wire, conversation, direction);
     if (there !== undefined) {
-      if (input.isCopy === true) copies.forgetMessage(there.position, conversation);
+      if (input.isCopy === true) receiveCopy(there.position, conversation, input);
       return { position: there.position, isNew: false };
     }
     const { lastInsertRowid } = insert.run(
@@ -193,7 +201,8 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
       batch.insert({ ...input, conversation, position, person, isFile: input.file !== undefined });
     }
     if (input.file !== undefined) transfers.insertTransfer({ position, transfer: input.file });
-    if (input.isCopy !== true) copies.receiveMessage(position, conversation);
+    if (input.isCopy === true) receiveCopy(position, conversation, input);
+    else copies.receiveMessage(position, conversation);
     if (input.direction === 'in') readAhead(input, position, conversation);
     return { position, isNew: true };
   }

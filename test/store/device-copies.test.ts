@@ -113,6 +113,53 @@ it('what was read elsewhere before it came here is read when it comes, with all 
   expect(conversation).toMatchObject({ unreadCount: 1, readPosition: late.message.position });
 });
 
+function putFile(wireId: string, copied: { isCopy?: boolean; isOpenOffer?: boolean } = {}) {
+  const file = {
+    ...{ transferId: wireId, name: wireId, type: 'text/plain', size: 1, sha1: null, sha256: null },
+    ...{ modifiedMs: null, state: 'offered' as const, accepted: false, bytesDone: 0, path: null },
+    ...{ partPath: null, preview: null, failure: null },
+  };
+  return store
+    .insertMessage({
+      ...{
+        conversationId,
+        direction: 'in',
+        wireId,
+        text: wireId,
+        sentAtMs: 1,
+        storedAtMs: 1,
+        state: 'received',
+      },
+      ...{ displayReportWanted: false, file, ...copied },
+    })
+    .then(({ message }) => ({ ...file, messageId: message.id }));
+}
+
+async function files(): Promise<string[]> {
+  const copies = await store.call('selectDeviceCopies', { accountId, limit: 100 });
+  return copies.map((copy) => `${copy.wireId} ${copy.kind === 'message' ? (copy.file?.state ?? '') : ''}`);
+}
+
+it('an offer of a file is told of, and how it ends as well, by whoever knows of it', async () => {
+  await store.call('updateOtherDevices', { id: accountId, count: 1 });
+  const ours = await putFile('f1');
+  await putFile('f2', { isCopy: true, isOpenOffer: true });
+  expect(await files()).toEqual(['f1 offered']);
+  for (const { key } of await store.call('selectDeviceCopies', { accountId, limit: 9 })) {
+    await store.call('keepFileEnd', { key });
+  }
+  expect(await files()).toEqual([]);
+  await store.call('upsertTransfer', { ...ours, state: 'transferring' });
+  expect(await files()).toEqual([]);
+  await store.call('upsertTransfer', { ...ours, state: 'done' });
+  const theirs = await putFile('f2');
+  await store.call('upsertTransfer', { ...theirs, state: 'declined' });
+  expect(await files()).toEqual(['f1 done', 'f2 declined']);
+  // Another device has told of the end: nobody has to be told of it from here.
+  await putFile('f2', { isCopy: true });
+  expect(await files()).toEqual(['f1 done']);
+});
+
 it('a text in pieces is whole when all are here, in whatever order', async () => {
   const piece = (part: number, text: string) =>
     store.call('insertCopyPart', { accountId, wireId: 'w1', part, total: 3, content: Buffer.from(text) });

@@ -13,7 +13,7 @@ import { ProtocolError } from '../../base/protocol-error.ts';
 import { toAddress } from '../../sip/address.ts';
 import type { DeviceCopy } from '../../store/device-copies.ts';
 import { imdnRequestHeaders, readImdnRequest } from '../../base/imdn.ts';
-import { describeForDevices, SETTLED_FILE_STATES, type CopiedFile } from '../file-offer.ts';
+import { COPIED_FILE_STATES, describeForDevices, type CopiedFile } from '../file-offer.ts';
 import {
   changeInWords,
   readReference,
@@ -140,7 +140,7 @@ export function parseCopy(body: Buffer): ReceivedCopy | undefined {
     device: (value('Device') ?? '').replace(/[\s\p{Cc}]+/gu, ' ').slice(0, MAX_DEVICE_CHARS),
     part: Number(part),
     parts: Number(parts),
-    fileState: SETTLED_FILE_STATES.find((known) => known === file),
+    fileState: COPIED_FILE_STATES.find((known) => known === file),
     contentType: cpim.contentType,
     content: cpim.content,
   };

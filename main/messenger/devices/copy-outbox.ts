@@ -156,7 +156,8 @@ export class CopyOutbox implements Disposable {
           if (!(await this.#post(body))) return false;
           if (!this.#hasOthers()) return true;
         }
-        await store.call('deleteDeviceCopy', { key: copy.key });
+        const isOpenOffer = copy.kind === 'message' && copy.file?.state === 'offered';
+        await store.call(isOpenOffer ? 'keepFileEnd' : 'deleteDeviceCopy', { key: copy.key });
       }
     }
     return true;

@@ -104,6 +104,51 @@ describe.each(ENGINES)('on $name', ({ start, storage, stop }) => {
   });
 });
 
+describe('an offer that nobody has answered', () => {
+  async function offer(text = 'open.bin') {
+    const desk = await openDesk();
+    const { laptop, tom, ofLaptop, ofTom } = desk;
+    await laptop.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 0 });
+    const path = await writeRandom(world, text, 60 * KB);
+    const sent = await sendFile(tom, ofTom, path);
+    const asked = await arrived(laptop, ofLaptop);
+    await untilTold(laptop);
+    const phone = await comeBack('bob', 'phone');
+    const ofPhone = await phone.with('tom');
+    const told = await nthFile(phone, ofPhone);
+    expect(told).toMatchObject({ direction: 'in', state: 'received', text });
+    expect(await fileOf(phone, told)).toMatchObject({ state: 'offered', available: false, size: 60 * KB });
+    return { ...desk, phone, ofPhone, path, sent, asked, told };
+  }
+
+  it('is on a device that was off; accepted there, it comes from its sender, and the first device has it too', async () => {
+    const { laptop, phone, tom, path, sent, asked, told } = await offer();
+    // What our user has taken on one device comes to the other by itself, up to a size.
+    await laptop.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 100 * KB });
+    await phone.commands['transfer.accept']({ messageId: told.id });
+    await becomes(phone, told, 'done');
+    expect((await received(phone, told)).bytes.equals(await readFile(path))).toBe(true);
+    await becomes(tom, sent, 'done');
+    await becomes(laptop, asked, 'done');
+    expect((await received(laptop, asked)).bytes.equals(await readFile(path))).toBe(true);
+  });
+
+  it('declined there, it is declined on the first device and at its sender', async () => {
+    const { laptop, phone, tom, sent, asked, told } = await offer();
+    await phone.commands['transfer.decline']({ messageId: told.id });
+    await becomes(laptop, asked, 'declined');
+    await becomes(tom, sent, 'declined');
+  });
+
+  it('accepted on the first device, it comes to the other from the server', async () => {
+    const { laptop, phone, path, asked, told } = await offer();
+    await laptop.commands['transfer.accept']({ messageId: asked.id });
+    await becomes(laptop, asked, 'done');
+    await becomes(phone, told, 'done');
+    expect((await received(phone, told)).bytes.equals(await readFile(path))).toBe(true);
+  });
+});
+
 it('what the server does not keep is shown without its bytes, the oldest makes room, what was declined stays so', async () => {
   const { laptop, tom, ofLaptop, ofTom } = await openDesk({
     files: { fileBytes: 20 * KB, userBytes: 30 * KB },
