@@ -128,11 +128,12 @@ export class Transfers implements AsyncDisposable {
     const record = await this.#runs.find(messageId);
     if (record.stored.direction !== 'in' || record.state === 'done') throw notPossible();
     const { conversationId, transferId } = record.stored;
-    const isAnswer = record.asked !== undefined;
+    const { asked } = record;
     await record.update({ state: 'declined', accepted: false });
     await record.stop(603);
-    // It rings no more: nothing is open that could be answered.
-    if (!isAnswer) await this.#host.sendDeclined(conversationId, transferId);
+    // It rings no more, or has stopped in this moment: nothing is open that could be answered.
+    if (asked === undefined || asked.invite.cancelled.aborted)
+      await this.#host.sendDeclined(conversationId, transferId);
     await this.#forgetPart(record);
     return shownTransfer(record.stored);
   }
