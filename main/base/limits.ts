@@ -7,10 +7,7 @@
 export const SIP_LIMITS = {
   /** A SIP message with its body; larger ones are answered 513. */
   maxMessageBytes: 1024 * 1024,
-  /**
-   * The body of a message on a stream that is refused by its head (513, 400): so much is read past, so that what others
-   * send over the same connection goes on. After a longer one the connection is closed.
-   */
+  /** So much of the body of a message that its head refuses (400, 513) is read past; after a longer one the stream ends. */
   maxPassedBytes: 8 * 1024 * 1024,
   /** All header lines together. */
   maxHeadBytes: 128 * 1024,
