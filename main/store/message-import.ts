@@ -64,7 +64,7 @@ interface KnownRow {
   direction: number;
 }
 
-export function importProcedures(database: Database, index: SearchIndex) {
+export function importProcedures(database: Database, index: Pick<SearchIndex, 'openBatch'>) {
   const transfers = transferProcedures(database);
   const positionOf = messagePositions(database);
   const keyOfShape = shapeKeys(database);
@@ -203,7 +203,6 @@ export function importProcedures(database: Database, index: SearchIndex) {
       newest.set(conversation, Math.max(newest.get(conversation) ?? 0, storedMs));
     }
     batch.flush();
-    index.closePiece();
     for (const [conversation, newestMs] of newest) touch.run(newestMs, conversation);
     return added;
   }

@@ -124,7 +124,6 @@ export function searchIndexProcedures(database: Database) {
   const remove = database.prepare<[number, string]>(
     "INSERT INTO message_words (message_words, rowid, words) VALUES ('delete', ?, ?)",
   );
-  const close = database.prepare("INSERT INTO message_words (message_words) VALUES ('flush')");
   const countDay = database.prepare(
     `INSERT INTO message_days (conversation, day, first_position, incoming, outgoing) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (conversation, day) DO UPDATE SET first_position = min(first_position, excluded.first_position),
@@ -210,13 +209,6 @@ export function searchIndexProcedures(database: Database) {
 
   return {
     openBatch,
-    /**
-     * Ends the piece of the index that the open transaction fills. FTS5 keeps its words in a table in memory until then; that of
-     * many messages lies in no cache of a processor, and each word waits for the memory.
-     */
-    closePiece(): void {
-      close.run();
-    },
     /** Takes in up to so many older messages, newest first. Returns whether there are more. */
     continueIndexing: database.transaction((input: { limit: number }): boolean => {
       const below = backlog.get()?.below ?? 0;
@@ -247,4 +239,4 @@ export function searchIndexProcedures(database: Database) {
   };
 }
 
-export type SearchIndex = Pick<ReturnType<typeof searchIndexProcedures>, 'openBatch' | 'closePiece'>;
+export type SearchIndex = Pick<ReturnType<typeof searchIndexProcedures>, 'openBatch'>;

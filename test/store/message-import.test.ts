@@ -138,37 +138,3 @@ it('packs ids as one by one would be stored, whatever they are', () => {
     }),
   );
 });
-
-it('ends a piece of the index with each part, so that no table of words outgrows the caches', async () => {
-  const { database, store } = await open('pieces.sqlite');
-  empty({ database, store });
-  const pieces = database.prepare<[], { count: number }>(
-    'SELECT count(DISTINCT segid) AS count FROM message_words_idx',
-  );
-  const words = database.prepare<[string], { rowid: number }>(
-    'SELECT rowid FROM message_words WHERE message_words MATCH ? ORDER BY rowid',
-  );
-  const part = (number: number): NewMessage[] =>
-    Array.from({ length: 20 }, (_, index) => ({
-      conversationId: 'c-ana' as ConversationId,
-      direction: 'in',
-      wireId: `${number}-${index}`,
-      text: `part${number} ${index}`,
-      sentAtMs: 1,
-      storedAtMs: 1,
-      state: 'read',
-      displayReportWanted: false,
-    }));
-  database.exec('BEGIN');
-  for (let number = 1; number <= 3; number += 1) store.importMessages(part(number));
-  expect(pieces.get()?.count).toBe(3);
-  database.exec('COMMIT');
-  expect(pieces.get()?.count).toBe(3);
-  expect(words.all('"part2"')).toHaveLength(20);
-  // What is undone leaves no piece.
-  database.exec('BEGIN');
-  store.importMessages(part(4));
-  database.exec('ROLLBACK');
-  expect(pieces.get()?.count).toBe(3);
-  expect(words.all('"part4"')).toEqual([]);
-});
