@@ -42,8 +42,12 @@ const MAX_NAMED = 200;
 /** A search looks at so many candidates and no longer than this: the newest matches are what people want. */
 const MAX_CANDIDATES = 50_000;
 const MAX_SEARCH_MS = 250;
-/** Before words with a long beginning are gathered, so many messages are looked at that have a word with a shorter one. */
-const MAX_LOOSE_CANDIDATES = 200;
+/**
+ * Before words with a long beginning are gathered, so many messages are looked at that have a word with a shorter one; and more
+ * of them while it seems that a page will be found among the second number: that takes the same time however long a history is.
+ */
+const MIN_LOOSE_CANDIDATES = 200;
+const MAX_LOOSE_CANDIDATES = 1_000;
 /** For one page of everything that is found: whoever asks for something else waits for no more than these. */
 const MAX_PAGE_CANDIDATES = 1_000;
 /** Looks at the clock once in so many candidates. */
@@ -254,18 +258,18 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
     readonly isOver: () => boolean;
   }
 
-  /** What is found among the first so many candidates; `isWhole`: there was no more to find, or no room for more. */
+  /** What is found as long as it is worthwhile; `isWhole`: there was no more to find, or no room for more. */
   function look(
     { query, frame, limit, isOver }: Sought,
     isLoose: boolean,
-    most: number,
+    isWorthwhile: (count: number, found: number) => boolean,
   ): { found: FoundMessage[]; isWhole: boolean } {
     const isMatch = tester(query, frame, isLoose);
     const found: FoundMessage[] = [];
     let count = 0;
     for (const row of candidates(query, frame, isLoose)) {
       count += 1;
-      if (count > most) return { found, isWhole: false };
+      if (!isWorthwhile(count, found.length)) return { found, isWhole: false };
       if (count % CLOCK_STRIDE === 0 && isOver()) return { found, isWhole: true };
       if (!isMatch(row)) continue;
       const conversation = conversationOf(row.conversation);
@@ -323,10 +327,14 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       const isOver = (): boolean => performance.now() - began > MAX_SEARCH_MS || isLate();
       const sought: Sought = { query, frame, limit, isOver };
       if (!query.unread && isGathered(query)) {
-        const { found, isWhole } = look(sought, true, MAX_LOOSE_CANDIDATES);
+        const { found, isWhole } = look(
+          sought,
+          true,
+          (count, hits) => count <= MIN_LOOSE_CANDIDATES || hits * MAX_LOOSE_CANDIDATES >= limit * count,
+        );
         if (isWhole) return found;
       }
-      return look(sought, false, MAX_CANDIDATES).found;
+      return look(sought, false, (count) => count <= MAX_CANDIDATES).found;
     },
   };
 }

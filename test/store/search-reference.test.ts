@@ -280,6 +280,16 @@ describe('a search', () => {
     expect(find('antenn')).toEqual(Array.from({ length: 30 }, () => 'antenna'));
     expect(find('ante')).toEqual(Array.from({ length: 50 }, () => 'antelope'));
     expect(find('ante -antelope')).toHaveLength(30);
+    // Every second one matches, then none for long, then the rest: a page that is nearly full is not all there is.
+    const mixed = Array.from({ length: 300 }, (_, at) => (at % 2 === 0 ? 'antenna' : 'antelope'));
+    store.importMessages(mixed.map((word) => toNewMessage(written(word))));
+    for (const limit of [50, 120, 150, 165, 200]) {
+      const found = store.searchMessages({ text: 'antenn', limit }).map(({ message }) => message);
+      expect(found.map(({ text }) => text)).toEqual(Array(Math.min(limit, 180)).fill('antenna'));
+      const positions = found.map(({ position }) => position);
+      expect(positions).toEqual(positions.toSorted((a, b) => b - a));
+      expect(new Set(positions).size).toBe(positions.length);
+    }
   });
 
   it('has in its index the words of a text, their beginnings, and characters and pairs where there are no spaces', () => {

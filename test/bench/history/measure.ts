@@ -61,10 +61,26 @@ function ways(
   place: (round: number) => number,
 ): Record<string, (round: number) => unknown> {
   const of = (round: number) => conversationOf(round % 20);
+  const rare = (round: number) => conversationOf(700 + (round % 300));
   return {
     'the list of conversations': () => store.selectConversations(null),
     'a page': (round) =>
       store.selectMessagePage({ conversationId: of(round), before: place(round), limit: 50 }),
+    'a page forwards': (round) =>
+      store.selectMessagePage({ conversationId: of(round), after: place(round), limit: 50 }),
+    'a page of a conversation of few messages': (round) =>
+      store.selectMessagePage({ conversationId: rare(round), before: place(round), limit: 50 }),
+    'a message by its id, and its page': (round) => {
+      const { messages } = store.selectMessagePage({
+        conversationId: of(round),
+        before: place(round),
+        limit: 1,
+      });
+      const [one] = messages;
+      const found = one === undefined ? null : store.selectMessage({ id: one.id });
+      if (found === null || one === undefined) return;
+      store.selectMessagePage({ conversationId: of(round), around: one.position, limit: 50 });
+    },
     'a jump to a date, and its page': (round) => {
       const conversationId = of(round);
       const sentAtMs = FIRST_MS + place(round) * STEP_MS;
@@ -80,6 +96,10 @@ function ways(
       store.selectWithTrait({ conversationId: of(round), trait: 'link', limit: 50 }),
     'files of a conversation': (round) =>
       store.selectWithTrait({ conversationId: of(round), trait: 'file', limit: 50 }),
+    'pictures of a conversation': (round) =>
+      store.selectWithTrait({ conversationId: of(round), trait: 'image', limit: 50 }),
+    'links of a conversation of few messages': (round) =>
+      store.selectWithTrait({ conversationId: rare(round), trait: 'link', limit: 50 }),
     'figures of a conversation': (round) => store.selectFigures({ conversationId: of(round) }),
   };
 }
