@@ -36,6 +36,9 @@ export interface RoomCallsOptions {
 /** What came of a call. */
 type CallOutcome = 'there' | 'declined' | 'later';
 
+/** Why a device does not ring any more: its user has said yes on another one. */
+const SAID_YES = new Error('accepted on another device');
+
 /** Calls of all rooms. */
 export class RoomCalls implements AsyncDisposable {
   readonly #options: RoomCallsOptions;
@@ -135,11 +138,14 @@ export class RoomCalls implements AsyncDisposable {
     }
     // The others need not ask him again.
     if (outcome === 'there' && !auto) this.#callOthers(room, user, key);
+    // It has stopped ringing by now, or was hung up because it said yes in the same moment: it comes by itself.
+    if (outcome === 'later' && ringing.signal.reason === SAID_YES)
+      void this.#callDevice(room, user, ways, true);
   }
 
   #callOthers(room: Room, user: string, except: string): void {
     for (const [key, ringing] of this.#ringing) {
-      if (key.startsWith(`${room.key} ${user} `) && key !== except) ringing.abort();
+      if (key.startsWith(`${room.key} ${user} `) && key !== except) ringing.abort(SAID_YES);
     }
     setImmediate(() => {
       for (const ways of this.#options.waysTo(user)) void this.#callDevice(room, user, ways, true);

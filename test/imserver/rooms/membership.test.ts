@@ -5,6 +5,7 @@ import { MsrpPeer, requestText } from '../../support/msrp-peer.ts';
 import { ENGINES, ENGINE_START_MS } from '../../support/postgres.ts';
 import { RawDevice } from '../../support/raw-device.ts';
 import { FACTORY, RoomPeer } from '../../support/room-peer.ts';
+import { newPeerId, type PeerMessage } from '../../support/sip-peer.ts';
 
 describe.each(ENGINES)('on $name', ({ start, storage, stop }) => {
   beforeAll(start, ENGINE_START_MS);
@@ -244,6 +245,51 @@ describe.each(ENGINES)('on $name', ({ start, storage, stop }) => {
       await tom.peer.answer(invite, 603, { toTag: 'tomtag' });
       await bob.msrp.untilEnded();
       expect(await rooms().overview()).toEqual([]);
+    });
+
+    /** Two devices of Tom, each of which is asked; the first says yes, and the other one is told to stop ringing. */
+    async function sayYesOnOne() {
+      const devices = [await device('tom'), await device('tom')] as const;
+      for (const [index, one] of devices.entries()) {
+        await one.register({ contact: `${one.contact};+sip.instance="<urn:uuid:${index}>"` });
+      }
+      await adHoc('tom');
+      const [first, second] = devices;
+      const invites = [await nextInvite(first), await nextInvite(second)] as const;
+      await second.peer.answer(invites[1], 180, { toTag: 'second' });
+      await answerInvite(first, invites[0]);
+      await first.next('ACK');
+      await second.peer.answer(await second.next('CANCEL'), 200, { toTag: 'second' });
+      return { second, invite: invites[1] };
+    }
+
+    /** The room asks for TLS first; these devices have none. */
+    async function nextInvite(from: RawDevice): Promise<PeerMessage> {
+      await from.peer.answer(await from.next('INVITE'), 488, { toTag: newPeerId() });
+      return from.next('INVITE');
+    }
+
+    async function answerInvite(from: RawDevice, invite: PeerMessage): Promise<void> {
+      const own = `msrp://127.0.0.1:9/${newPeerId()};tcp`;
+      await from.peer.answer(invite, 200, { toTag: newPeerId(), body: RoomPeer.offer(own) });
+      const path = /^a=path:(\S+)\r?$/m.exec(invite.body)?.[1] ?? '';
+      const msrp = world.own(await MsrpPeer.connect(Number(/:(\d+)\//.exec(path)?.[1]), own));
+      await msrp.visit(path);
+    }
+
+    it.each([
+      ['which has stopped ringing', 487],
+      ['which has said yes in the same moment', 200],
+    ])('the other device, %s, comes without being asked again (RFC 5373)', async (_what, status) => {
+      const { second, invite } = await sayYesOnOne();
+      if (status === 200) {
+        await answerInvite(second, invite);
+        await second.peer.answer(await second.next('BYE'), 200);
+      } else await second.peer.answer(invite, status, { toTag: 'second' });
+      const again = await nextInvite(second);
+      expect(again.header('Answer-Mode')).toBe('Auto');
+      await answerInvite(second, again);
+      await untilThere(3);
     });
 
     it('who was away when he was invited is called when he comes', async () => {
