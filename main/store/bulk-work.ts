@@ -9,8 +9,8 @@ import type { WorkerReply, WorkerRequest } from './worker-protocol.ts';
 const BULK: ReadonlySet<string> = new Set(['importMessages', 'importPrepared']);
 /** Requests of one commit: what is asked meanwhile waits for it. */
 const MAX_OPEN = 16;
-/** Pages in the log before they are copied into the file: many parts of an import write the same pages of the indexes. */
-const LOG_PAGES = 16_000;
+/** Pages in the log before they are copied into the file: many messages in a row write the same pages of the indexes. */
+export const LOG_PAGES = 16_000;
 /** What SQLite does by itself: a single message never waits for a long copying. */
 const USUAL_LOG_PAGES = 1_000;
 

@@ -8,7 +8,7 @@ import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from '
 import { explainArchive, openArchive, type ArchiveReport } from './archive-opening.ts';
 import { archiveWritingProcedures } from './archive-writing.ts';
 import { applyRestore, BACKUP_FOLDER, listBackups } from './backups.ts';
-import { BulkWork, isBulk } from './bulk-work.ts';
+import { BulkWork, isBulk, LOG_PAGES } from './bulk-work.ts';
 import {
   asStoreError,
   findDamage,
@@ -140,6 +140,7 @@ async function openTables(): Promise<{
     const database = await openDatabase(start.path, messengerMigrations, undefined, start.key);
     // What a power cut takes is written again: each page notes how far it is.
     database.pragma('synchronous = NORMAL');
+    database.pragma(`wal_autocheckpoint = ${LOG_PAGES}`);
     return { database, procedures: archiveWritingProcedures(database), report: null };
   }
   if (start.kind === 'messenger') {

@@ -66,8 +66,8 @@ interface Progress {
 }
 
 const PAGE = 500;
-/** Pages that are being written: the thread of the archive never waits for the next. */
-const MAX_UNDER_WAY = 8;
+/** Pages that are being written: the thread of the archive never waits for the next, and those that wait share a commit. */
+const MAX_UNDER_WAY = 24;
 
 /** The name under which it grows. */
 export function unfinishedArchive(path: string): string {
