@@ -439,7 +439,7 @@ export const ar: Catalogue = {
   'error.not-signed-in': 'لم تسجّل الدخول إلى خادمك.',
   'error.busy': 'هناك جلسة مفتوحة أو ملف في الطريق. أنهِها أولًا أو انتظر حتى تُنهي Parley.',
   'error.not-allowed': 'هذا غير مسموح.',
-  'error.too-large': 'الحجم كبير جدًا.',
+  'error.too-large': 'هذا أطول من رسالة واحدة. أرسله على أجزاء أو كملف.',
   'error.too-many': 'العدد كبير جدًا.',
   'error.server-unreachable': 'تعذّر الوصول إلى الخادم. تحقق من العنوان ومن شبكتك.',
   'error.wrong-password': 'الخادم لا يقبل هذا العنوان وكلمة المرور.',

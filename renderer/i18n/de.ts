@@ -401,7 +401,7 @@ export const de: Catalogue = {
   'error.busy':
     'Eine Sitzung ist offen oder eine Datei unterwegs. Beenden Sie sie zuerst, oder warten Sie bis zum Beenden von Parley.',
   'error.not-allowed': 'Das ist nicht erlaubt.',
-  'error.too-large': 'Es ist zu groß.',
+  'error.too-large': 'Für eine Nachricht ist es zu lang. Bitte in Teilen oder als Datei senden.',
   'error.too-many': 'Es sind schon zu viele.',
   'error.server-unreachable': 'Der Server ist nicht erreichbar. Prüfen Sie die Adresse und Ihr Netz.',
   'error.wrong-password': 'Der Server nimmt diese Adresse und dieses Kennwort nicht an.',

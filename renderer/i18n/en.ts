@@ -389,7 +389,7 @@ export const en = {
   'error.not-signed-in': 'You are not signed in to your server.',
   'error.busy': 'A session is open, or a file is on its way. End it first, or wait until you quit.',
   'error.not-allowed': 'This is not allowed.',
-  'error.too-large': 'It is too large.',
+  'error.too-large': 'It is too long for one message. Send it in parts, or as a file.',
   'error.too-many': 'There are too many already.',
   'error.server-unreachable': 'The server cannot be reached. Check the address and your network.',
   'error.wrong-password': 'The server does not accept this address and password.',

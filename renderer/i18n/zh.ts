@@ -376,7 +376,7 @@ export const zh: Catalogue = {
   'error.not-signed-in': '您尚未登录服务器。',
   'error.busy': '有会话正在进行或文件正在传输。请先结束，或等到退出时。',
   'error.not-allowed': '不允许此操作。',
-  'error.too-large': '内容太大。',
+  'error.too-large': '内容过长，无法作为一条消息发送。请分成几部分，或作为文件发送。',
   'error.too-many': '数量已达上限。',
   'error.server-unreachable': '无法连接服务器，请检查地址和网络。',
   'error.wrong-password': '服务器不接受此地址和密码。',

@@ -297,7 +297,7 @@ describe('content', () => {
     expect(await tom.texts(ofTom, 'in')).toEqual(['fits']);
     await expect(bob.send(ofBob, 'ü'.repeat(600_000))).rejects.toMatchObject({
       code: 'too-large',
-      message: 'This text is too long for one message. Send it in parts.',
+      message: 'This text is too long for one message. Send it in parts, or as a file.',
     });
   });
 

@@ -7,6 +7,7 @@ import { summarise, type Figure } from '../summary.ts';
 import { Host, launchChromium, prepare } from './measure.ts';
 
 const STARTS = 11;
+const QUIET_MS = 1_000;
 
 /** From the start of the program, and from its link, to the list on the screen. */
 export async function measureStarts(folder: string, messages: number, keep?: string): Promise<Figure[]> {
@@ -21,6 +22,8 @@ export async function measureStarts(folder: string, messages: number, keep?: str
     for (let round = 0; round < STARTS; round += 1) {
       const context = await browser.newContext({ viewport: { width: 1240, height: 780 } });
       const page = await context.newPage();
+      // What the round before has left to be cleared away is none of this one's.
+      await page.waitForTimeout(QUIET_MS);
       const began = performance.now();
       await using host = await Host.start(profile, join(folder, 'delays.json'));
       const linked = performance.now();
