@@ -60,7 +60,12 @@ export async function serveFile(
   const call = new FileCall(context, () => undefined);
   record.call = call;
   const begun = await call.accept(invite, offer, describe(record, start));
-  if (begun.kind === 'open') await sendFrom(host, record, call, start);
+  if (begun.kind !== 'open') return;
+  if (record.state === 'failed') {
+    await host.moveMessage(record.id, 'queued');
+    await record.update({ state: 'waiting', failure: null });
+  }
+  await sendFrom(host, record, call, start);
 }
 
 /** A file that has changed since its hashes were made is not the one that was offered. */

@@ -357,7 +357,8 @@ export class Transfers implements AsyncDisposable {
             wireId: file.transferId,
           });
     const isSame = file.sha1 === undefined || file.sha1 === stored?.sha1;
-    if (stored === null || !isSame || ['cancelled', 'declined', 'failed'].includes(stored.state)) {
+    // One that has failed may have done so over there, for want of room: whoever asks can take it now.
+    if (stored === null || !isSame || stored.state === 'cancelled' || stored.state === 'declined') {
       // Not 404: that would be about the person (RFC 3261 §21.4.5).
       await asked.invite.reject(410, { reason: 'No such file' });
       return;

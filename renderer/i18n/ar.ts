@@ -423,7 +423,7 @@ export const ar: Catalogue = {
   'server.reachHere': 'هذا الحاسوب فقط',
   'server.portHint': '0 يعني أي منفذ حر',
   'settings.about': 'حول البرنامج',
-  'settings.locked': 'يقرره من يدير هذا الحاسوب.',
+  'settings.locked': 'تديره مؤسستك',
   'settings.policyFaults': 'ما تقرر لهذا الحاسوب',
   'settings.version': 'الإصدار',
   'settings.host.electron': 'برنامج سطح المكتب',

@@ -384,7 +384,7 @@ export const de: Catalogue = {
   'server.reachHere': 'Nur dieser Computer',
   'server.portHint': '0 nimmt einen freien',
   'settings.about': 'Über Parley',
-  'settings.locked': 'Entscheidet, wer diesen Computer verwaltet.',
+  'settings.locked': 'Von Ihrer Organisation verwaltet',
   'settings.policyFaults': 'Was für diesen Computer entschieden ist',
   'settings.version': 'Version',
   'settings.host.electron': 'Desktop-Programm',

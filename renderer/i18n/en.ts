@@ -373,7 +373,7 @@ export const en = {
   'server.reachHere': 'This computer only',
   'server.portHint': '0 takes any free one',
   'settings.about': 'About',
-  'settings.locked': 'Decided by whoever administers this computer.',
+  'settings.locked': 'Managed by your organisation',
   'settings.policyFaults': 'What is decided for this computer',
   'settings.version': 'Version',
   'settings.host.electron': 'Desktop program',

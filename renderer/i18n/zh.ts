@@ -360,7 +360,7 @@ export const zh: Catalogue = {
   'server.reachHere': '仅限本机',
   'server.portHint': '0 表示任意空闲端口',
   'settings.about': '关于',
-  'settings.locked': '由这台电脑的管理员决定。',
+  'settings.locked': '由您的组织管理',
   'settings.policyFaults': '为这台电脑决定的事项',
   'settings.version': '版本',
   'settings.host.electron': '桌面程序',

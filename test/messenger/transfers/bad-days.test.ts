@@ -155,41 +155,46 @@ it('cancelled halfway: the part file is gone, and the sender does not try for ev
   expect((await fileOf(tom, came)).state).toBe('cancelled');
 });
 
-it('a full disk: both sides are told, the program lives, and with room it goes on', async ({ skip }) => {
-  await using world = await World.open(['bob', 'tom']);
-  const folder = join(world.folder, 'tom', 'files');
-  await mkdir(folder, { recursive: true });
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'parley-test', folder], { stdio: 'ignore' });
-  } catch {
-    skip('a small disk can be mounted by root only');
-    return;
-  }
-  try {
-    const { bob, tom, ofBob, ofTom } = await openPair(world);
-    await tom.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 10 * SIZE });
-    // It seems to fit when it begins; another file takes the room meanwhile.
-    const path = await writeHoles(world, 'wide.bin', 40_000_000);
-    const hog = join(folder, 'hog');
-    const filled = whenOffered(tom, ofTom, () => writeFile(hog, Buffer.alloc(30_000_000)));
-    const sent = await sendFile(bob, ofBob, path);
-    await filled;
-    const came = await arrived(tom, ofTom);
-    const failed = await becomes(tom, came, 'failed');
-    expect(failed.failure?.code).toBe('disk-full');
-    expect((await becomes(bob, sent, 'failed')).failure?.code).toBe('too-large');
-    const text = await bob.send(ofBob, 'Is there room?');
-    await bob.becomes(text, 'delivered');
-    await truncate(hog, 0);
-    await bob.commands['transfer.resume']({ messageId: sent.id });
-    await becomes(bob, sent, 'offered', 'transferring', 'done', 'waiting');
-    await isWholeAt(tom, came, path);
-    await becomes(bob, sent, 'done');
-    expect((await stat(join(folder, 'wide.bin'))).size).toBe(40_000_000);
-  } finally {
-    execFileSync('umount', ['-l', folder], { stdio: 'ignore' });
-  }
-});
+it.for(['its sender', 'its receiver'])(
+  'a full disk: both sides are told, the program lives, and with room it goes on for %s',
+  async (who, { skip }) => {
+    await using world = await World.open(['bob', 'tom']);
+    const folder = join(world.folder, 'tom', 'files');
+    await mkdir(folder, { recursive: true });
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'parley-test', folder], { stdio: 'ignore' });
+    } catch {
+      skip('a small disk can be mounted by root only');
+      return;
+    }
+    try {
+      const { bob, tom, ofBob, ofTom } = await openPair(world);
+      await tom.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 10 * SIZE });
+      // It seems to fit when it begins; another file takes the room meanwhile.
+      const path = await writeHoles(world, 'wide.bin', 40_000_000);
+      const hog = join(folder, 'hog');
+      const filled = whenOffered(tom, ofTom, () => writeFile(hog, Buffer.alloc(30_000_000)));
+      const sent = await sendFile(bob, ofBob, path);
+      await filled;
+      const came = await arrived(tom, ofTom);
+      const failed = await becomes(tom, came, 'failed');
+      expect(failed.failure?.code).toBe('disk-full');
+      expect((await becomes(bob, sent, 'failed')).failure?.code).toBe('too-large');
+      const text = await bob.send(ofBob, 'Is there room?');
+      await bob.becomes(text, 'delivered');
+      await truncate(hog, 0);
+      if (who === 'its sender') await bob.commands['transfer.resume']({ messageId: sent.id });
+      else await tom.commands['transfer.resume']({ messageId: came.id });
+      await becomes(bob, sent, 'offered', 'transferring', 'done', 'waiting');
+      await isWholeAt(tom, came, path);
+      expect((await becomes(bob, sent, 'done')).failure).toBeNull();
+      await bob.becomes(sent, 'delivered', 'displayed');
+      expect((await stat(join(folder, 'wide.bin'))).size).toBe(40_000_000);
+    } finally {
+      execFileSync('umount', ['-l', folder], { stdio: 'ignore' });
+    }
+  },
+);
 
 /** Acts as soon as the first word of a file has come. */
 async function whenOffered(

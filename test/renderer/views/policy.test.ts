@@ -11,7 +11,7 @@ it('what a policy has locked cannot be changed and says why; it comes free while
   const view = show(window.app, HistorySettings, { values: world.settings });
   const hold = () => view.querySelector<HTMLInputElement>('input[role="switch"]');
   const row = () => hold()?.closest('.row');
-  expect(row()?.textContent).toContain('Decided by whoever administers this computer.');
+  expect(row()?.textContent).toContain('Managed by your organisation');
   expect(hold()?.matches(':disabled')).toBe(true);
   expect(view.querySelector<HTMLInputElement>('input[max="36500"]')?.matches(':disabled')).toBe(false);
   window.backend.publish('policy.changed', { policy: { rules: [], faults: [] } });
