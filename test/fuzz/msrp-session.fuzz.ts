@@ -59,7 +59,7 @@ function rangeOf({ start, total }: Chunk): string {
 }
 
 describe('MsrpReassembly under fuzz (RFC 4975 §5.1, §7.3.1)', () => {
-  it('gives what the model gives, or refuses', () => {
+  it('gives what the model gives, or refuses', { timeout: 30_000 + FRESH_MS }, () => {
     const property = fc.property(fc.array(chunk, { maxLength: 25 }), (chunks) => {
       using reassembly = new MsrpReassembly(MSRP_LIMITS, new ManualClock());
       const models = new Map<string, Model>();
@@ -181,7 +181,7 @@ function frames(): fc.Arbitrary<string> {
 }
 
 describe('an endpoint with anything on its socket', () => {
-  it('answers or closes, and serves everybody else', async () => {
+  it('answers or closes, and serves everybody else', { timeout: 30_000 + FRESH_MS }, async () => {
     await using open = await openWithPeer({ limits: { maxConnectionsPerAddress: 4_000 } });
     const { side, peer } = open;
     const stream = fc.tuple(
