@@ -1,0 +1,241 @@
+/**
+ * Bad days in the window: each is made to happen to the real program, and what its user is told of it is looked for at the
+ * place where he looks.
+ */
+import { mkdir, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { openPage, Program } from '../support/browser-program.ts';
+import { Authority, hasOpenssl } from '../support/certificates.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
+import { SmallDisk } from '../support/small-disk.ts';
+import {
+  buildWindow,
+  Desk,
+  domain,
+  Office,
+  passwordOf,
+  temporaryFolder,
+  type DeskOptions,
+} from '../support/window-desk.ts';
+
+let browser: Browser;
+const desks: Desk[] = [];
+
+beforeAll(async () => {
+  await buildWindow();
+  browser = await launchBrowser();
+});
+
+afterAll(() => browser.close());
+
+afterEach(() => {
+  const complaints = desks.splice(0).flatMap((desk) => desk.complaints);
+  expect(complaints.join('\n'), 'errors in the console').toBe('');
+});
+
+async function sitDown(options: DeskOptions = {}): Promise<Desk> {
+  const desk = await Desk.open(browser, options);
+  desks.push(desk);
+  return desk;
+}
+
+async function bobAndTom(office: Office, ofBob: DeskOptions = {}): Promise<{ bob: Desk; tom: Desk }> {
+  const [bob, tom] = await Promise.all([
+    sitDown({ ...ofBob, person: { name: 'Bob', server: office.address, contacts: ['Tom'] } }),
+    sitDown({ person: { name: 'Tom', server: office.address, contacts: ['Bob'] } }),
+  ]);
+  await Promise.all([bob.row('Tom').click(), tom.row('Bob').click()]);
+  return { bob, tom };
+}
+
+const noSmallDisk = SmallDisk.missing();
+if (noSmallDisk !== undefined) console.log(`skipped: ${noSmallDisk}`);
+
+describe.skipIf(noSmallDisk !== undefined)('a disk that is full', () => {
+  it('says so below what is written, which stays, and goes out when there is room', async () => {
+    const disk = SmallDisk.mount(24);
+    onTestFinished(() => disk[Symbol.dispose]());
+    const office = await Office.open('bob', 'tom');
+    const { bob, tom } = await bobAndTom(office, { profile: join(disk.folder, 'profile') });
+    await bob.write('There is room');
+    await bob.state('There is room', 'Read');
+    disk.fill();
+    const long = 'No room for so many words.'.repeat(2_000);
+    await bob.write(long);
+    await bob.page.getByRole('alert').getByText('The disk is full').waitFor();
+    expect(await bob.composer.inputValue()).toBe(long);
+    disk.free();
+    await bob.composer.press('Enter');
+    await tom.bubble('No room for so many words.').waitFor();
+    expect(await bob.page.getByRole('alert').count()).toBe(0);
+  });
+
+  it('holds a file up and says what to do; with room it goes on', async () => {
+    const disk = SmallDisk.mount(24);
+    onTestFinished(() => disk[Symbol.dispose]());
+    const office = await Office.open('bob', 'tom');
+    const { bob, tom } = await bobAndTom(office, { profile: join(disk.folder, 'profile') });
+    const path = join(await temporaryFolder(), 'plans.bin');
+    await writeFile(path, Buffer.alloc(4_000_000, 7));
+    await bob.write('Before the file');
+    await bob.state('Before the file', 'Read');
+    disk.fill();
+    // Room for what is said of the file, not for the file.
+    const ballast = join(disk.folder, 'ballast');
+    await truncate(ballast, (await stat(ballast)).size - 2_000_000);
+    await tom.page.getByLabel('Attach files').locator('visible=false').first().setInputFiles(path);
+    await bob.bubble('plans.bin').getByText('The disk is full.').waitFor();
+    disk.free();
+    await bob.bubble('plans.bin').getByRole('button', { name: 'Try again' }).click();
+    await bob.bubble('plans.bin').getByRole('link', { name: 'Save' }).waitFor();
+  });
+});
+
+it('a damaged history: what was saved of it, where the file lies, and the rest goes on', async () => {
+  const profile = join(await temporaryFolder(), 'profile');
+  const office = await Office.open('bob', 'tom');
+  const { bob, tom } = await bobAndTom(office, { profile });
+  for (let nth = 1; nth <= 40; nth += 1) await bob.write(`Line ${nth}: ${'words '.repeat(60)}`);
+  await bob.state('Line 40:', 'Read');
+  await bob.close();
+  const damaged = join(profile, 'history.sqlite');
+  const file = await open(damaged, 'r+');
+  const { size } = await file.stat();
+  // Pages in the middle, as a bad sector leaves them.
+  for (let at = Math.floor(size / 2 / 8_192) * 8_192; at < size - 3 * 8_192; at += 8_192) {
+    await file.write(Buffer.alloc(8_192, 0xa5), 0, 8_192, at);
+  }
+  await file.close();
+
+  await bob.start();
+  const notice = bob.page.getByRole('status').filter({ hasText: 'The history was damaged.' });
+  await notice.waitFor();
+  const [aside] = (await readdir(profile)).filter((name) => /damaged/.test(name));
+  expect(aside).toBeDefined();
+  await notice.getByText(aside ?? '').waitFor();
+  await notice.getByRole('button', { name: 'Close' }).click();
+  await notice.getByText('damaged').waitFor({ state: 'detached' });
+  await bob.row('Tom').click();
+  await bob.write('We go on');
+  await tom.bubble('We go on').waitFor();
+});
+
+describe('a file', () => {
+  it('that has gone from its place when it is accepted: both sides say so', async () => {
+    const office = await Office.open('bob', 'tom');
+    const { bob, tom } = await bobAndTom(office);
+    await tom.call('settings.set', { key: 'files.autoAcceptBytes', value: 0 });
+    const path = join(await temporaryFolder(), 'leaving.bin');
+    await writeFile(path, Buffer.alloc(300_000, 1));
+    await bob.page.getByLabel('Attach files').locator('visible=false').first().setInputFiles(path);
+    await bob.bubble('leaving.bin').getByText('Waiting for Tom to accept').waitFor();
+    await rm(join(bob.profile, 'files'), { recursive: true });
+    await tom.bubble('leaving.bin').getByRole('button', { name: 'Download' }).click();
+    await tom.bubble('leaving.bin').getByText('Bob does not offer this file any more.').waitFor();
+    await bob.bubble('leaving.bin').getByText('The file cannot be read any more.').waitFor();
+  });
+});
+
+it('a text that is too long stays where it was written, with what to do about it', async () => {
+  const office = await Office.open('bob', 'tom');
+  const { bob, tom } = await bobAndTom(office);
+  const text = 'long,'.repeat(220_000);
+  await bob.write(text);
+  await bob.page.getByRole('alert').getByText('Send it in parts').waitFor();
+  expect(await bob.composer.inputValue()).toBe(text);
+  await bob.write('Short');
+  await tom.bubble('Short').waitFor();
+  expect(await bob.page.getByRole('alert').count()).toBe(0);
+});
+
+it('the relay goes in mid-session: the session ends in words, and the next message finds another way', async () => {
+  const office = await Office.open('bob', 'tom');
+  const { bob, tom } = await bobAndTom(office);
+  for (const desk of [bob, tom]) await desk.call('settings.set', { key: 'messages.path', value: 'relay' });
+  await bob.write('Through the relay');
+  await bob.state('Through the relay', 'Read');
+  await bob.sees(/Session with Tom · through a relay/);
+  await office.server.relay?.[Symbol.asyncDispose]();
+  await bob.sees(/Session ended/);
+  await bob.write('And now?');
+  await tom.bubble('And now?').waitFor();
+  // Tom may have read it by now.
+  await bob
+    .bubble('And now?')
+    .getByRole('img', { name: /^(?:Delivered|Read)$/ })
+    .waitFor();
+});
+
+describe.runIf(hasOpenssl())('the certificate of the server has expired', () => {
+  it('says so, keeps what is written, and goes on by itself when it was renewed', async () => {
+    const authority = new Authority('An authority');
+    const folder = await temporaryFolder();
+    const tls = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem'), port: 0 };
+    const put = async (days: { fromDay: number; toDay: number }): Promise<void> => {
+      const { cert, key } = authority.issue({ names: ['IP:127.0.0.1'], ...days });
+      await Promise.all([writeFile(tls.cert, cert), writeFile(tls.key, key)]);
+    };
+    await put({ fromDay: -3, toDay: -1 });
+    const office = await Office.openWith({ tls }, 'bob', 'tom');
+    const limits = { registrationBaseAllFailedMs: 1_000 };
+    const bob = await sitDown({ program: { ca: [authority.cert], limits } });
+    const tom = await sitDown({ person: { name: 'Tom', server: office.address, contacts: ['Bob'] } });
+    const { id } = await bob.call('account.add', {
+      ...{ address: `bob@${domain}`, password: passwordOf('bob'), displayName: 'Bob' },
+      server: office.secureAddress,
+    });
+    await bob.call('contact.add', { accountId: id, address: `tom@${domain}`, displayName: 'Tom' });
+    await bob.page.reload();
+    await bob.page.getByRole('alert').getByText('does not prove who it is').waitFor();
+    await bob.row('Tom').click();
+    await bob.write('When the certificate is right again');
+    await bob.state('When the certificate is right again', 'Queued on this computer');
+
+    await put({ fromDay: -1, toDay: 2 });
+    await office.reload();
+    await bob.state('When the certificate is right again', 'Delivered');
+    await bob.sees(`bob@${domain}`);
+    expect(await bob.page.getByRole('alert').count()).toBe(0);
+    await tom.row('Bob').waitFor();
+  });
+});
+
+it('a setting that a policy has decided has a padlock and cannot be changed', async () => {
+  const profile = join(await temporaryFolder(), 'profile');
+  await mkdir(profile, { recursive: true });
+  const program = new Program('--profile', profile, '--set', 'privacy.sendDisplayed=false');
+  const page = await openPage(browser, await program.link());
+  await page.getByRole('button', { name: /Try it/ }).click();
+  await page.getByRole('textbox', { name: /^Message/ }).waitFor();
+  await page.getByRole('button', { name: 'Settings' }).click();
+  const row = page.locator('.row').filter({ hasText: 'Managed by your organisation' });
+  await row.first().waitFor();
+  expect(await row.count()).toBe(1);
+  expect(await row.getByRole('switch').isDisabled()).toBe(true);
+});
+
+it('a flood from one person is one row of the list that counts', async () => {
+  const office = await Office.open('bob', 'tom');
+  const { bob, tom } = await bobAndTom(office);
+  await bob.page.getByRole('button', { name: 'Settings' }).click();
+  const [ofTom] = await tom.call('conversation.list', {});
+  if (ofTom === undefined) throw new Error('there is no conversation');
+  // As many at once as a window may ask for.
+  for (let sent = 0; sent < 300; sent += 100) {
+    await Promise.all(
+      Array.from({ length: 100 }, (_, nth) =>
+        tom.call('message.send', { conversationId: ofTom.id, text: `spam ${sent + nth}` }),
+      ),
+    );
+  }
+  await bob.row('Tom').getByText('300 unread messages').waitFor();
+  expect(await bob.page.locator('nav li button').count()).toBe(1);
+  await expect.poll(() => bob.page.title()).toBe('(300) Parley');
+  await bob.page.getByRole('button', { name: 'Close' }).click();
+  await bob.row('Tom').click();
+  await bob.bubble('spam 299').waitFor();
+  // As of any long thread: what is on the screen, and a little more.
+  expect(await bob.page.locator('[data-id]').count()).toBeLessThanOrEqual(100);
+});
