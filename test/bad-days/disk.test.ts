@@ -18,9 +18,9 @@ if (missing !== undefined) console.log(`skipped: power cuts and failing writes: 
 const seed = Math.floor(Math.random() * 2 ** 31);
 const random = seededRandom(seed);
 
-it(`kill -9 while messages are stored, 10 times on one history (seed ${seed})`, async () => {
-  expect(await killWriter(10, random)).toEqual([]);
-}, 60_000);
+it(`kill -9 while messages are stored, 25 times on one history (seed ${seed})`, async () => {
+  expect(await killWriter(25, random)).toEqual([]);
+}, 240_000);
 
 describe.skipIf(missing !== undefined)('the disk', () => {
   it(`the power goes at 8 moments, each with another part of what was under way (seed ${seed})`, async () => {

@@ -1,7 +1,7 @@
 /**
  * Owns: the bad days of a disk, tried on the store as the program uses it: the power goes, writes fail, the program is
  * killed. Each returns what was wrong afterwards.
- * Called by: main.ts, test/store/crash.test.ts. Calls: strace, writer.ts, audit.ts.
+ * Called by: main.ts, test/bad-days/disk.test.ts. Calls: strace, writer.ts, audit.ts.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
