@@ -22,7 +22,10 @@ export async function sendText(
   { to, replyTo }: { to?: string | undefined; replyTo?: MessageId | undefined } = {},
 ): Promise<Message> {
   if (Buffer.byteLength(text, 'utf8') > messenger.limits.maxTextBytes) {
-    throw new CallError('too-large', 'This text is too long for one message. Send it in parts, or as a file.');
+    throw new CallError(
+      'too-large',
+      'This text is too long for one message. Send it in parts, or as a file.',
+    );
   }
   const { conversation, account } = await messenger.conversation(conversationId);
   messenger.presence.refuseBlocked(conversation);
