@@ -29,7 +29,8 @@ export default defineConfig({
           hookTimeout: 120_000,
           // As patient as the test is: a busy machine is no failure.
           expect: { poll: { timeout: 60_000 } },
-          fileParallelism: false,
+          // Each has a browser of several processes: no more at a time than there are processors.
+          maxWorkers: availableParallelism(),
         },
       },
       {

@@ -35,7 +35,7 @@ const PEERS = [
 /** Packages that start a server for everybody; the tests start their own. */
 const SERVICES = ['kamailio', 'postgresql'];
 
-/** The browser tests measure time and layout: they run when nothing else does. */
+/** The browser tests have a browser each, which takes what there is: they run when nothing else does. */
 const RUNS = [
   { name: 'main', projects: ['node', 'renderer'] },
   { name: 'e2e', projects: ['e2e'] },
