@@ -4,51 +4,14 @@
  */
 import { mkdir, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { openPage, Program } from '../support/browser-program.ts';
 import { Authority, hasOpenssl } from '../support/certificates.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
+import { Desks } from '../support/desks.ts';
 import { SmallDisk } from '../support/small-disk.ts';
-import {
-  buildWindow,
-  Desk,
-  domain,
-  Office,
-  passwordOf,
-  temporaryFolder,
-  type DeskOptions,
-} from '../support/window-desk.ts';
+import { domain, Office, passwordOf, temporaryFolder } from '../support/window-desk.ts';
 
-let browser: Browser;
-const desks: Desk[] = [];
-
-beforeAll(async () => {
-  await buildWindow();
-  browser = await launchBrowser();
-});
-
-afterAll(() => browser.close());
-
-afterEach(() => {
-  const complaints = desks.splice(0).flatMap((desk) => desk.complaints);
-  expect(complaints.join('\n'), 'errors in the console').toBe('');
-});
-
-async function sitDown(options: DeskOptions = {}): Promise<Desk> {
-  const desk = await Desk.open(browser, options);
-  desks.push(desk);
-  return desk;
-}
-
-async function bobAndTom(office: Office, ofBob: DeskOptions = {}): Promise<{ bob: Desk; tom: Desk }> {
-  const [bob, tom] = await Promise.all([
-    sitDown({ ...ofBob, person: { name: 'Bob', server: office.address, contacts: ['Tom'] } }),
-    sitDown({ person: { name: 'Tom', server: office.address, contacts: ['Bob'] } }),
-  ]);
-  await Promise.all([bob.row('Tom').click(), tom.row('Bob').click()]);
-  return { bob, tom };
-}
+const desks = new Desks();
 
 const noSmallDisk = SmallDisk.missing();
 if (noSmallDisk !== undefined) console.log(`skipped: ${noSmallDisk}`);
@@ -58,7 +21,7 @@ describe.skipIf(noSmallDisk !== undefined)('a disk that is full', () => {
     const disk = SmallDisk.mount(24);
     onTestFinished(() => disk[Symbol.dispose]());
     const office = await Office.open('bob', 'tom');
-    const { bob, tom } = await bobAndTom(office, { profile: join(disk.folder, 'profile') });
+    const { bob, tom } = await desks.bobAndTom({ office, profile: join(disk.folder, 'profile') });
     await bob.write('There is room');
     await bob.state('There is room', 'Read');
     disk.fill();
@@ -76,7 +39,7 @@ describe.skipIf(noSmallDisk !== undefined)('a disk that is full', () => {
     const disk = SmallDisk.mount(24);
     onTestFinished(() => disk[Symbol.dispose]());
     const office = await Office.open('bob', 'tom');
-    const { bob, tom } = await bobAndTom(office, { profile: join(disk.folder, 'profile') });
+    const { bob, tom } = await desks.bobAndTom({ office, profile: join(disk.folder, 'profile') });
     const path = join(await temporaryFolder(), 'plans.bin');
     await writeFile(path, Buffer.alloc(4_000_000, 7));
     await bob.write('Before the file');
@@ -96,7 +59,7 @@ describe.skipIf(noSmallDisk !== undefined)('a disk that is full', () => {
 it('a damaged history: what was saved of it, where the file lies, and the rest goes on', async () => {
   const profile = join(await temporaryFolder(), 'profile');
   const office = await Office.open('bob', 'tom');
-  const { bob, tom } = await bobAndTom(office, { profile });
+  const { bob, tom } = await desks.bobAndTom({ office, profile });
   for (let nth = 1; nth <= 40; nth += 1) await bob.write(`Line ${nth}: ${'words '.repeat(60)}`);
   await bob.state('Line 40:', 'Read');
   await bob.close();
@@ -125,7 +88,7 @@ it('a damaged history: what was saved of it, where the file lies, and the rest g
 describe('a file', () => {
   it('that has gone from its place when it is accepted: both sides say so', async () => {
     const office = await Office.open('bob', 'tom');
-    const { bob, tom } = await bobAndTom(office);
+    const { bob, tom } = await desks.bobAndTom({ office });
     await tom.call('settings.set', { key: 'files.autoAcceptBytes', value: 0 });
     const path = join(await temporaryFolder(), 'leaving.bin');
     await writeFile(path, Buffer.alloc(300_000, 1));
@@ -140,7 +103,7 @@ describe('a file', () => {
 
 it('a text that is too long stays where it was written, with what to do about it', async () => {
   const office = await Office.open('bob', 'tom');
-  const { bob, tom } = await bobAndTom(office);
+  const { bob, tom } = await desks.bobAndTom({ office });
   const text = 'long,'.repeat(220_000);
   await bob.write(text);
   await bob.page.getByRole('alert').getByText('Send it in parts').waitFor();
@@ -152,7 +115,7 @@ it('a text that is too long stays where it was written, with what to do about it
 
 it('the relay goes in mid-session: the session ends in words, and the next message finds another way', async () => {
   const office = await Office.open('bob', 'tom');
-  const { bob, tom } = await bobAndTom(office);
+  const { bob, tom } = await desks.bobAndTom({ office });
   for (const desk of [bob, tom]) await desk.call('settings.set', { key: 'messages.path', value: 'relay' });
   await bob.write('Through the relay');
   await bob.state('Through the relay', 'Read');
@@ -180,8 +143,8 @@ describe.runIf(hasOpenssl())('the certificate of the server has expired', () => 
     await put({ fromDay: -3, toDay: -1 });
     const office = await Office.openWith({ tls }, 'bob', 'tom');
     const limits = { registrationBaseAllFailedMs: 1_000 };
-    const bob = await sitDown({ program: { ca: [authority.cert], limits } });
-    const tom = await sitDown({ person: { name: 'Tom', server: office.address, contacts: ['Bob'] } });
+    const bob = await desks.sitDown({ program: { ca: [authority.cert], limits } });
+    const tom = await desks.sitDown({ person: { name: 'Tom', server: office.address, contacts: ['Bob'] } });
     const { id } = await bob.call('account.add', {
       ...{ address: `bob@${domain}`, password: passwordOf('bob'), displayName: 'Bob' },
       server: office.secureAddress,
@@ -206,7 +169,7 @@ it('a setting that a policy has decided has a padlock and cannot be changed', as
   const profile = join(await temporaryFolder(), 'profile');
   await mkdir(profile, { recursive: true });
   const program = new Program('--profile', profile, '--set', 'privacy.sendDisplayed=false');
-  const page = await openPage(browser, await program.link());
+  const page = await openPage(desks.browser, await program.link());
   await page.getByRole('button', { name: /Try it/ }).click();
   await page.getByRole('textbox', { name: /^Message/ }).waitFor();
   await page.getByRole('button', { name: 'Settings' }).click();
@@ -218,7 +181,7 @@ it('a setting that a policy has decided has a padlock and cannot be changed', as
 
 it('a flood from one person is one row of the list that counts', async () => {
   const office = await Office.open('bob', 'tom');
-  const { bob, tom } = await bobAndTom(office);
+  const { bob, tom } = await desks.bobAndTom({ office });
   await bob.page.getByRole('button', { name: 'Settings' }).click();
   const [ofTom] = await tom.call('conversation.list', {});
   if (ofTom === undefined) throw new Error('there is no conversation');

@@ -1,54 +1,15 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { WireRecord } from '../../main/base/wire-tap.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
-import {
-  buildWindow,
-  Desk,
-  domain,
-  Office,
-  passwordOf,
-  temporaryFolder,
-  type DeskOptions,
-} from '../support/window-desk.ts';
+import { Desks } from '../support/desks.ts';
+import { type Desk, domain, Office, passwordOf, temporaryFolder } from '../support/window-desk.ts';
 
 /** The window over the real program: messenger, store, IM Server and sockets, as people use it. */
-let browser: Browser;
-const desks: Desk[] = [];
-
-beforeAll(async () => {
-  await buildWindow();
-  browser = await launchBrowser();
-});
-
-afterAll(() => browser.close());
-
-afterEach(() => {
-  const complaints = desks.splice(0).flatMap((desk) => desk.complaints);
-  expect(complaints.join('\n'), 'errors in the console').toBe('');
-});
-
-async function sitDown(options: DeskOptions = {}): Promise<Desk> {
-  const desk = await Desk.open(browser, options);
-  desks.push(desk);
-  return desk;
-}
-
-/** Bob and Tom, both signed in and known to each other, with the conversation open. */
-async function bobAndTom(): Promise<{ bob: Desk; tom: Desk; office: Office }> {
-  const office = await Office.open('bob', 'tom');
-  const [bob, tom] = await Promise.all([
-    sitDown({ person: { name: 'Bob', server: office.address, contacts: ['Tom'] } }),
-    sitDown({ person: { name: 'Tom', server: office.address, contacts: ['Bob'] } }),
-  ]);
-  await Promise.all([bob.row('Tom').click(), tom.row('Bob').click()]);
-  return { bob, tom, office };
-}
+const desks = new Desks();
 
 /** Bob with a conversation with Tom, at a server that knows these users. */
 async function bobAlone(...users: string[]): Promise<{ bob: Desk; office: Office }> {
   const office = await Office.open(...users);
-  const bob = await sitDown({ person: { name: 'Bob', server: office.address, contacts: ['Tom'] } });
+  const bob = await desks.sitDown({ person: { name: 'Bob', server: office.address, contacts: ['Tom'] } });
   await bob.row('Tom').click();
   return { bob, office };
 }
@@ -56,7 +17,7 @@ async function bobAlone(...users: string[]): Promise<{ bob: Desk; office: Office
 describe('first run', () => {
   it('has three doors, and behind "Try it" Tom, who answers without a network', async () => {
     const wire: WireRecord[] = [];
-    const bob = await sitDown({ program: { tap: (record) => wire.push(record) } });
+    const bob = await desks.sitDown({ program: { tap: (record) => wire.push(record) } });
     await bob.page.getByRole('button', { name: 'Sign in to a server' }).waitFor();
     await bob.page.getByRole('button', { name: 'Start a server on this computer' }).waitFor();
     await bob.page.getByRole('button', { name: 'Try it' }).click();
@@ -77,7 +38,7 @@ describe('first run', () => {
   });
 
   it('starts a server for two people, who talk', async () => {
-    const [bob, tom] = await Promise.all([sitDown(), sitDown()]);
+    const [bob, tom] = await Promise.all([desks.sitDown(), desks.sitDown()]);
     await bob.page.getByRole('button', { name: 'Start a server on this computer' }).click();
     const you = bob.page.getByRole('group', { name: 'You' });
     const other = bob.page.getByRole('group', { name: 'The other person' });
@@ -131,7 +92,7 @@ describe('first run', () => {
 
 describe('two people', () => {
   it('see unread messages counted in the list and the title until they look', async () => {
-    const { bob, tom } = await bobAndTom();
+    const { bob, tom } = await desks.bobAndTom();
     await tom.page.getByRole('button', { name: 'Settings' }).click();
     await bob.write('One');
     await bob.write('Two');
@@ -147,7 +108,7 @@ describe('two people', () => {
   });
 
   it('see their session in the inspector, end it, and open a new one with the next message', async () => {
-    const { bob, tom } = await bobAndTom();
+    const { bob, tom } = await desks.bobAndTom();
     await bob.write('Look at this');
     await tom.bubble('Look at this').waitFor();
     await bob.state('Look at this', 'Read');
@@ -184,7 +145,7 @@ describe('two people', () => {
 describe('when it cannot happen', () => {
   it('says that no server is there or a password is wrong, keeps nothing, and lets the user correct it', async () => {
     const office = await Office.open('bob');
-    const bob = await sitDown();
+    const bob = await desks.sitDown();
     await bob.page.getByRole('button', { name: 'Sign in to a server' }).click();
     await bob.page.getByLabel('Address').fill(`bob@${domain}`);
     await bob.page.getByLabel('Password').fill('guess');
@@ -212,7 +173,7 @@ describe('when it cannot happen', () => {
   });
 
   it('keeps what is written while the server is gone, and sends it by itself when it is back', async () => {
-    const { bob, tom, office } = await bobAndTom();
+    const { bob, tom, office } = await desks.bobAndTom();
     await bob.write('Before');
     await bob.state('Before', 'Read');
     await bob.page.getByRole('button', { name: 'End session' }).click();
@@ -236,7 +197,7 @@ describe('when it cannot happen', () => {
   });
 
   it('reads and searches after a restart with no server at all', async () => {
-    const { bob, tom, office } = await bobAndTom();
+    const { bob, tom, office } = await desks.bobAndTom();
     await bob.write('The lantern is in the cellar');
     await bob.state('The lantern is in the cellar', 'Read');
     await tom.write('Thank you');
@@ -284,7 +245,7 @@ describe('when it cannot happen', () => {
   /** Bob has written to Tom, who does not know him and has been asked. */
   async function strangers(): Promise<{ bob: Desk; tom: Desk }> {
     const { bob, office } = await bobAlone('bob', 'tom');
-    const tom = await sitDown({ person: { name: 'Tom', server: office.address } });
+    const tom = await desks.sitDown({ person: { name: 'Tom', server: office.address } });
     await tom.sees('No conversations yet.');
     await bob.write('You do not know me');
     await tom.row('Bob').getByText('Wants to talk to you').waitFor();
@@ -308,7 +269,7 @@ describe('when it cannot happen', () => {
     await bob.bubble('Anybody there?').getByText('waiting for Tom').first().waitFor();
     await bob.write('For later');
     await bob.state('For later', 'waiting for Tom');
-    const tom = await sitDown({ person: { name: 'Tom', server: office.address } });
+    const tom = await desks.sitDown({ person: { name: 'Tom', server: office.address } });
     await bob.state('For later', 'Delivered');
     await tom.row('Bob').click();
     await tom.page.getByRole('button', { name: 'Accept' }).click();
@@ -319,7 +280,7 @@ describe('when it cannot happen', () => {
 
 describe('the window', () => {
   it('finds a message, jumps to it and flashes it', async () => {
-    const { bob, tom } = await bobAndTom();
+    const { bob, tom } = await desks.bobAndTom();
     await bob.write('Where is the lantern?');
     for (let count = 1; count <= 25; count += 1) await bob.call('message.send', await nextLine(bob, count));
     await tom.bubble('Line 25').waitFor();
@@ -342,7 +303,7 @@ describe('the window', () => {
 
   it('applies its settings at once and keeps them', async () => {
     const profile = await temporaryFolder();
-    const bob = await sitDown({ profile });
+    const bob = await desks.sitDown({ profile });
     await bob.page.getByRole('button', { name: 'Try it' }).click();
     await bob.page.getByRole('button', { name: 'Settings' }).click();
     const background = () => bob.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -358,9 +319,9 @@ describe('the window', () => {
   });
 
   it('opens only with its link, once, and says so; two of them get along in one browser', async () => {
-    const [bob, tom] = await Promise.all([sitDown(), sitDown()]);
+    const [bob, tom] = await Promise.all([desks.sitDown(), desks.sitDown()]);
     const url = bob.web.issueUrl();
-    const stranger = await browser.newContext();
+    const stranger = await desks.browser.newContext();
     const page = await stranger.newPage();
     const refused = await page.goto(new URL('/', url).href);
     expect(refused?.status()).toBe(403);

@@ -1,43 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { launchBrowser } from '../support/launch-browser.ts';
-import { buildWindow, Desk, Office, temporaryFolder } from '../support/window-desk.ts';
+import { expect, it } from 'vitest';
+import { Desks } from '../support/desks.ts';
+import { temporaryFolder } from '../support/window-desk.ts';
 
 /** Files in the window over the real program: chosen, dropped, pasted, received, shown and saved. */
-let browser: Browser;
-const desks: Desk[] = [];
-
-beforeAll(async () => {
-  await buildWindow();
-  browser = await launchBrowser();
-});
-
-afterAll(() => browser.close());
-
-afterEach(() => {
-  const complaints = desks.splice(0).flatMap((desk) => desk.complaints);
-  expect(complaints.join('\n'), 'errors in the console').toBe('');
-});
-
-async function bobAndTom(): Promise<{ bob: Desk; tom: Desk }> {
-  const office = await Office.open('bob', 'tom');
-  const [bob, tom] = await Promise.all(
-    (['Bob', 'Tom'] as const).map((name) =>
-      Desk.open(browser, {
-        person: { name, server: office.address, contacts: [name === 'Bob' ? 'Tom' : 'Bob'] },
-      }),
-    ),
-  );
-  if (bob === undefined || tom === undefined) throw new Error('nobody is there');
-  desks.push(bob, tom);
-  await Promise.all([bob.row('Tom').click(), tom.row('Bob').click()]);
-  return { bob, tom };
-}
+const desks = new Desks();
 
 it('Bob attaches a file, Tom has it at once and saves it', async () => {
-  const { bob, tom } = await bobAndTom();
+  const { bob, tom } = await desks.bobAndTom();
   const path = join(await temporaryFolder(), 'Protokoll – 你好.txt');
   await writeFile(path, 'what we have agreed\n'.repeat(2_000));
   await bob.page.getByLabel('Attach files').locator('visible=false').first().setInputFiles(path);
@@ -51,7 +22,7 @@ it('Bob attaches a file, Tom has it at once and saves it', async () => {
 });
 
 it('a picture that is pasted is shown on both sides', async () => {
-  const { bob, tom } = await bobAndTom();
+  const { bob, tom } = await desks.bobAndTom();
   await bob.composer.focus();
   await bob.page.evaluate(async () => {
     const canvas = new OffscreenCanvas(320, 200);
@@ -76,7 +47,7 @@ it('a picture that is pasted is shown on both sides', async () => {
 });
 
 it('a large file that is dropped waits for Tom; he declines it, and Bob sees that', async () => {
-  const { bob, tom } = await bobAndTom();
+  const { bob, tom } = await desks.bobAndTom();
   await tom.call('settings.set', { key: 'files.autoAcceptBytes', value: 0 });
   await bob.page.evaluate(() => {
     const data = new DataTransfer();
@@ -91,7 +62,7 @@ it('a large file that is dropped waits for Tom; he declines it, and Bob sees tha
 });
 
 it('a text over the limit is a card with its beginning, and can be shown as a whole', async () => {
-  const { bob, tom } = await bobAndTom();
+  const { bob, tom } = await desks.bobAndTom();
   const text = Array.from({ length: 4_000 }, (_, nth) => `line ${nth + 1} of the protocol`).join('\n');
   const [conversation] = await bob.call('conversation.list', {});
   if (conversation === undefined) throw new Error('there is no conversation');
