@@ -193,7 +193,7 @@ function tellFaults({ faults }: Policy, log: Log): void {
   for (const fault of faults) log.error('policy.fault', { fault });
 }
 
-/** The demo's server may have come back on another port. */
+/** Those that ran when the program was last closed; that of the demo may have come back on another port. */
 async function resumeServers(messenger: Messenger, imServer: EmbeddedImServer): Promise<void> {
   await imServer.resume();
   const { running } = await imServer.status();

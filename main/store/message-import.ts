@@ -10,14 +10,7 @@ import type { Database } from './database.ts';
 import { groupMessages, groupProcedures } from './groups.ts';
 import { shapeKeys, toStoredHeaders, type StoredHeaders } from './header-shapes.ts';
 import { changeKeeper, replyKeeper } from './message-changes.ts';
-import {
-  messagePositions,
-  packId,
-  packIdBriefly,
-  SAME_AS_WIRE,
-  unpackId,
-  type PackedId,
-} from './message-keys.ts';
+import { messagePositions, packId, SAME_AS_WIRE, unpackId, type PackedId } from './message-keys.ts';
 import {
   ID_OF_PLACE,
   ID_OF_WIRE,
@@ -175,7 +168,7 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
         input.state[at],
         input.kind[at],
         wireNumber,
-        packIdBriefly(wireId),
+        packId(wireId),
         id,
         texts[at],
         sentMs,

@@ -29,24 +29,6 @@ export function packId(id: string): PackedId {
   return Buffer.concat([Buffer.from(id.replaceAll('-', ''), 'hex'), Buffer.of(UUID_MARK)]);
 }
 
-/** Used again for each id. */
-const briefly = Buffer.allocUnsafeSlow(HEX_BYTES);
-/** What a hexadecimal digit is worth, by its code. */
-const DIGITS = new Int8Array(128).fill(-1);
-for (let value = 0; value < 16; value += 1) DIGITS[value.toString(16).charCodeAt(0)] = value;
-
-/** The same as `packId`, for who copies it at once: the next call may overwrite it. */
-export function packIdBriefly(id: string): PackedId {
-  if (id.length !== 2 * HEX_BYTES) return packId(id);
-  for (let at = 0; at < HEX_BYTES; at += 1) {
-    const high = DIGITS[id.charCodeAt(2 * at)] ?? -1;
-    const low = DIGITS[id.charCodeAt(2 * at + 1)] ?? -1;
-    if (high < 0 || low < 0) return id;
-    briefly[at] = 16 * high + low;
-  }
-  return briefly;
-}
-
 export function unpackId(packed: PackedId): string {
   if (typeof packed === 'string') return packed;
   const hex = packed.toString('hex', 0, HEX_BYTES);

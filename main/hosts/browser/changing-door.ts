@@ -2,7 +2,6 @@
  * Owns: the door to the messenger, and a new one in its place when the program starts again: in the same process, behind the
  * same address, so that its windows find it. Called by: main.ts, web-host.ts. Calls: app-door.ts.
  */
-import type { Log } from '../../base/log.ts';
 import type { WindowApi } from '../api-server.ts';
 import { AppDoor } from '../app-door.ts';
 import type { App, AppOptions } from '../app.ts';
@@ -10,7 +9,6 @@ import { serviceOnceOpen, type FileService } from '../shown-files.ts';
 
 export interface ChangingDoorOptions {
   readonly app: Omit<AppOptions, 'restart' | 'door'>;
-  readonly log: Log;
   /** It could not be opened; its window says so. */
   readonly receiveFailure: (error: unknown) => void;
 }
@@ -67,11 +65,11 @@ export class ChangingDoor implements AsyncDisposable {
   }
 
   async #changeDoor(): Promise<void> {
-    const { log, receiveFailure } = this.#options;
+    const { app, receiveFailure } = this.#options;
     try {
       await this.#door[Symbol.asyncDispose]();
     } catch (error) {
-      log.error('restart.not-closed', { error });
+      app.log.error('restart.not-closed', { error });
     }
     this.#change = undefined;
     if (this.#closed) return;

@@ -94,7 +94,6 @@ async function talk(options: Options, profile: string): Promise<void> {
       set: options.set ?? [],
       readerDesk: readers,
     },
-    log,
     receiveFailure: (error) => {
       process.stderr.write(`${explain(error)}\n`);
     },
