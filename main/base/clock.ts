@@ -44,12 +44,11 @@ class SystemTimer implements Timer {
   }
 }
 
-/** What `performance.now` counts from, on the clock that all processes of the machine share. */
-const originUs = Number(process.hrtime.bigint() / 1000n) - performance.now() * 1_000;
-
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonicUs: () => Math.floor(originUs + performance.now() * 1_000),
+  // Read each time from the clock that all processes share: an origin worked out once is off by as long as the process
+  // was held up between its two readings.
+  monotonicUs: () => Number(process.hrtime.bigint() / 1_000n),
   startTimer: (delayMs, run) => new SystemTimer(delayMs, run),
 };
