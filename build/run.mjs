@@ -1,12 +1,14 @@
 /**
  * Owns: running a program of this repository, or an installed tool, on a Node that is new enough.
- * Called by: package.json (headless, imserver, engine, flow, bench …). Calls: setup.mjs for where that Node is.
+ * Called by: package.json (headless, imserver, engine, flow, bench …). Calls: setup.mjs for where that Node is, server-flags.mjs.
  *
- * `node build/run.mjs main/x/main.ts …` or `node build/run.mjs --tool vitest …`
+ * `node build/run.mjs main/x/main.ts …`, with `--server` before it for a program that serves many, or
+ * `node build/run.mjs --tool vitest …`
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SERVER_FLAGS } from './server-flags.mjs';
 import { environmentFor, findNode, ROOT } from './setup.mjs';
 
 const NODE_MAJOR = 24;
@@ -23,7 +25,9 @@ export function toolScript(name) {
 }
 
 function main() {
-  const [first = '', ...rest] = process.argv.slice(2);
+  const given = process.argv.slice(2);
+  const flags = given[0] === '--server' ? SERVER_FLAGS : [];
+  const [first = '', ...rest] = given.slice(given[0] === '--server' ? 1 : 0);
   const node = Number.parseInt(process.versions.node, 10) >= NODE_MAJOR ? process.execPath : findNode();
   if (node === undefined || !existsSync(join(ROOT, 'node_modules', '.package-lock.json'))) {
     process.stderr.write('Run "npm start" or "npm test" once first: they install what is missing.\n');
@@ -34,7 +38,11 @@ function main() {
     process.stderr.write(`There is no ${first} in this version of Parley.\n`);
     process.exit(1);
   }
-  const child = spawn(node, args, { stdio: 'inherit', env: environmentFor(node), cwd: process.cwd() });
+  const child = spawn(node, [...flags, ...args], {
+    stdio: 'inherit',
+    env: environmentFor(node),
+    cwd: process.cwd(),
+  });
   // A terminal sends Ctrl C to both; the child decides when it is done.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => child.kill('SIGTERM'));

@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { SERVER_FLAGS } from '../../../build/server-flags.mjs';
 import { DOMAIN } from '../../support/im-world.ts';
 import { RoomPeer } from '../../support/room-peer.ts';
 import { summarise, type Figure } from '../summary.ts';
@@ -26,7 +27,7 @@ const ROOMS = [
 /** All lines of the IM Server. */
 export async function measureImServer(): Promise<Figure[]> {
   const program = fileURLToPath(new URL('server-process.ts', import.meta.url));
-  const server = fork(program, { execArgv: [...process.execArgv, '--expose-gc'] });
+  const server = fork(program, { execArgv: [...process.execArgv, '--expose-gc', ...SERVER_FLAGS] });
   const lines: SipLine[] = [];
   try {
     const [{ port }] = (await once(server, 'message')) as [{ port: number }];

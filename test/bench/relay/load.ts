@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { SERVER_FLAGS } from '../../../build/server-flags.mjs';
 import type { MsrpSession } from '../../../main/msrp/session.ts';
 import { parseMsrpPath } from '../../../main/msrp/uri.ts';
 import { FILE_TYPE } from '../msrp/peer-protocol.ts';
@@ -53,9 +54,9 @@ class Play implements AsyncDisposable {
   }
 
   static async start(): Promise<Play> {
-    const run = (name: string) =>
-      fork(fileURLToPath(new URL(name, import.meta.url)), { execArgv: ['--expose-gc'] });
-    const relay = run('relay-process.ts');
+    const run = (name: string, flags: readonly string[] = []) =>
+      fork(fileURLToPath(new URL(name, import.meta.url)), { execArgv: ['--expose-gc', ...flags] });
+    const relay = run('relay-process.ts', SERVER_FLAGS);
     const [ready] = (await once(relay, 'message')) as [RelayReady];
     const receiver = run('receiver.ts');
     const [{ raw }] = (await once(receiver, 'message')) as [{ raw: number }];

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { SERVER_FLAGS } from '../../../build/server-flags.mjs';
 import { freePort } from '../../support/free-port.ts';
 import type { Summary } from '../summary.ts';
 import { runLoad, startCalled, type LoadResult, type Scenario } from './sipp.ts';
@@ -75,7 +76,9 @@ class Stand implements AsyncDisposable {
 
   static async start(folder: string, calledPort: number): Promise<Stand> {
     const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-    const engine = spawn(process.execPath, ['--expose-gc', path('engine.ts'), SECRET], {
+    // As `npm run engine` and a server are started.
+    const start = (args: readonly string[]) => [...SERVER_FLAGS, ...args];
+    const engine = spawn(process.execPath, start(['--expose-gc', path('engine.ts'), SECRET]), {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const lines = linesOf(engine)[Symbol.asyncIterator]();
@@ -84,9 +87,11 @@ class Stand implements AsyncDisposable {
       admin: number;
     };
     const called = `sip:called@127.0.0.1:${calledPort}`;
-    const application = spawn(process.execPath, [path('application.ts'), String(admin), SECRET, called], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const application = spawn(
+      process.execPath,
+      start([path('application.ts'), String(admin), SECRET, called]),
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     await linesOf(application)[Symbol.asyncIterator]().next();
     return new Stand(folder, port, engine, lines, application);
   }
