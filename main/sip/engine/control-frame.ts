@@ -1,10 +1,10 @@
 /**
  * Owns: the frames of the drachtio control protocol: `<bytes>#<msgId>|<type>|token|…[CRLF SIP message]`.
- * Called by: application.ts and the cores. Calls: nothing.
+ * Called by: application.ts and the cores. Calls: ids.ts.
  */
-import { randomUUID } from 'node:crypto';
 import { CONTROL_LIMITS } from '../../base/limits.ts';
 import { ProtocolError } from '../../base/protocol-error.ts';
+import { newUuid } from './ids.ts';
 import type { Flow } from './transport.ts';
 
 /** One frame from the application. `tokens` are those behind the type. */
@@ -84,7 +84,7 @@ export class ControlFrameReader {
 
 /** Writes one frame with a new message id, as pieces that follow each other. */
 export function encodeFrame(tokens: readonly string[], sip?: Buffer): readonly Buffer[] {
-  const line = `${randomUUID()}|${tokens.join('|')}`;
+  const line = `${newUuid()}|${tokens.join('|')}`;
   const lineBytes = Buffer.byteLength(line, 'utf8');
   if (sip === undefined) return [Buffer.from(`${lineBytes}#${line}`, 'utf8')];
   return [Buffer.from(`${lineBytes + CRLF.length + sip.length}#${line}\r\n`, 'utf8'), sip];
