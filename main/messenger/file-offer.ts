@@ -34,8 +34,13 @@ export function readOffer(
   return offer && file && { offer, file, icon: icon(file.iconId) };
 }
 
-/** What has become of a file on the device that tells of it; `offered`: our user has not answered. */
+/** What has become of a file on the device that tells of it; `offered`: nobody has answered, or it is on its way. */
 export const COPIED_FILE_STATES = ['offered', 'done', 'declined', 'cancelled', 'failed'] as const;
+
+/** What the other devices are told of the state of a file. */
+export function stateForDevices({ state }: Pick<StoredTransfer, 'state'>): CopiedFile['fileState'] {
+  return COPIED_FILE_STATES.find((known) => known === state) ?? 'offered';
+}
 
 /** A file of which another device of our user tells: its offer, as `describeForDevices` writes it. */
 export interface CopiedFile {
@@ -48,6 +53,9 @@ export interface CopiedFile {
   readonly fileState: (typeof COPIED_FILE_STATES)[number];
   readonly sentAtMs: number | undefined;
 }
+
+/** What a copy is about: `ours` is a file that this device sends. `unreadable`: it says nothing of a file. */
+export type ToldFile = 'theirs' | 'ours' | 'unreadable';
 
 /** A copy names no place to come to: the file is asked for by its id. */
 const NO_PLACE = [parseMsrpUri('msrps://file.invalid:9/copy;tcp')];

@@ -10,7 +10,13 @@ import type { Log } from '../base/log.ts';
 import type { IncomingInvite } from '../sip/agent/invite.ts';
 import type { MsrpDescription } from '../msrp/sdp.ts';
 import type { Store } from '../store/store.ts';
-import { isFetched, shownTransfer, type PlacedTransfer, type StoredTransfer } from '../store/transfers.ts';
+import {
+  isFetched,
+  isFromElsewhere,
+  shownTransfer,
+  type PlacedTransfer,
+  type StoredTransfer,
+} from '../store/transfers.ts';
 import type { FileCall, FileCallContext } from './file-call.ts';
 import type { Feed } from './feed.ts';
 
@@ -76,6 +82,11 @@ export class TransferRecord {
     return this.#stored.state;
   }
 
+  /** Another device of our user has sent it: that one goes on with it, tries again, and says how it ends. */
+  get isFromElsewhere(): boolean {
+    return isFromElsewhere(this.#stored);
+  }
+
   /** Another device of our user has sent it, and it comes from there. */
   get isFetched(): boolean {
     return isFetched(this.#stored);
@@ -120,7 +131,7 @@ export class TransferRecord {
   async fail(code: TransferFailureCode, message: string): Promise<void> {
     if (this.isFetched) {
       // It has been sent, and is not to be had here: it is as if it had been moved away.
-      await this.update({ state: 'done', accepted: false });
+      await this.update({ state: 'done' });
       return;
     }
     const failure = { code, message };

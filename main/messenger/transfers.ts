@@ -11,9 +11,9 @@ import type { Transfer } from '../../shared/domain/transfer.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { FileDescription } from '../msrp/file-sdp.ts';
 import type { IncomingInvite } from '../sip/agent/invite.ts';
-import { shownTransfer, type StoredTransfer } from '../store/transfers.ts';
+import { isFromElsewhere, shownTransfer, type StoredTransfer } from '../store/transfers.ts';
 import { pictureType, type FileIcon } from '../msrp/file-body.ts';
-import { readOffer, type CopiedFile, type OfferedFile } from './file-offer.ts';
+import { readOffer, type CopiedFile, type OfferedFile, type ToldFile } from './file-offer.ts';
 import { safeFileName } from './file-name.ts';
 import { confirmFile } from './incoming-transfer.ts';
 import { ChosenFiles, type ChosenFile } from './chosen-files.ts';
@@ -62,9 +62,10 @@ export class Transfers implements AsyncDisposable {
   async open(): Promise<void> {
     for (const stored of await this.#host.store.call('selectOpenTransfers', null)) {
       const record = this.#runs.keep(stored);
-      const asksUs = stored.direction === 'in' && stored.state === 'offered';
+      const waitsForOthers =
+        stored.state === 'offered' && (stored.direction === 'in' || record.isFromElsewhere);
       if (stored.state === 'preparing') this.#runs.prepare(record);
-      else if (!asksUs) await record.update({ state: 'waiting' });
+      else if (!waitsForOthers) await record.update({ state: 'waiting' });
     }
   }
 
@@ -169,52 +170,71 @@ export class Transfers implements AsyncDisposable {
     return true;
   }
 
-  /** Another device of our user tells of a file: what he has sent is fetched, what he has received as any other. */
-  async receiveCopy({ id }: Conversation, copy: CopiedFile): Promise<boolean> {
+  /**
+   * Another device of our user tells of a file: what he has sent is shown as it stands there, and fetched when it is over;
+   * what he has received goes as any other.
+   */
+  async receiveCopy({ id }: Conversation, copy: CopiedFile): Promise<ToldFile> {
     const offered = readOffer(
       copy.contentType,
       copy.content.toString('utf8'),
       this.#host.limits.maxPreviewBytes,
     );
-    if (offered === undefined) return false;
+    if (offered === undefined) return 'unreadable';
     const { icon } = offered;
     const file = { ...offered.file, sentMs: copy.sentAtMs };
-    if (copy.direction === 'out') {
-      if (copy.fileState === 'offered') return false;
-      await this.#receiveOwn(id, copy, this.#described(file, icon, copy.wireId));
-      return true;
-    }
+    if (copy.direction === 'out') return this.#receiveOwn(id, copy, this.#described(file, icon, copy.wireId));
     const isOpenOffer = copy.fileState === 'offered';
     const record = await this.#recordOfOffer(id, file, copy.wireId, icon, { isCopy: true, isOpenOffer });
-    if (record.state !== 'offered' || isOpenOffer) return true;
+    if (record.state !== 'offered' || isOpenOffer) return 'theirs';
     // Our user, or a rule of his, has taken it there.
     if (copy.fileState === 'done') await this.#acceptIfKnown(record, true);
     else {
       await record.update({ state: copy.fileState });
       await record.stop(603);
     }
-    return true;
+    return 'theirs';
   }
 
-  /** Our user has sent it from another device, which may have left it at the server. */
+  /** Our user has sent it from another device, which may have left it at the server; or from here, and stops it there. */
   async #receiveOwn(
     conversationId: ConversationId,
     { wireId, state, fileState, sentAtMs }: CopiedFile,
     described: Omit<StoredTransfer, 'messageId'>,
-  ): Promise<void> {
+  ): Promise<ToldFile> {
+    const place = { conversationId, direction: 'out', wireId } as const;
+    const known = await this.#host.store.call('selectTransferByWireId', place);
+    if (known !== null && !isFromElsewhere(known)) {
+      await this.#receiveStop(this.#runs.keep(known), fileState);
+      return 'ours';
+    }
     const isThere = fileState === 'done';
-    const file = { ...described, accepted: isThere, state: isThere ? ('waiting' as const) : fileState };
+    const change = { accepted: true, state: isThere ? ('waiting' as const) : fileState, failure: null };
+    const file = { ...described, ...change };
     const nowMs = Date.now();
-    const id = wireId as MessageId;
     const { message, duplicate } = await this.#host.store.insertMessage({
-      ...{ id, conversationId, wireId, file, state, direction: 'out', text: file.name, isCopy: true },
+      ...{ ...place, id: wireId as MessageId, file, state, text: file.name, isCopy: true },
       ...{ sentAtMs: Math.min(sentAtMs ?? nowMs, nowMs), storedAtMs: nowMs, displayReportWanted: false },
+      isOpenOffer: fileState === 'offered',
     });
-    if (duplicate) return;
-    this.#host.receiveAdded(message);
-    if (!isThere) return;
-    this.#runs.keep({ ...file, messageId: message.id, conversationId, direction: 'out' });
-    this.#runs.goOn(conversationId);
+    if (duplicate) {
+      const record = await this.#runs.find(message.id);
+      // It is here, or comes: nothing more is to be heard of it.
+      if (record.state === 'done' || record.isFetched) return 'theirs';
+      await record.update(change);
+    } else {
+      this.#host.receiveAdded(message);
+      this.#runs.keep({ ...file, messageId: message.id, conversationId, direction: 'out' });
+    }
+    if (isThere) this.#runs.goOn(conversationId);
+    return 'theirs';
+  }
+
+  /** What has become of a file of this device is told from here; another one may only ask for its end. */
+  async #receiveStop(record: TransferRecord, fileState: CopiedFile['fileState']): Promise<void> {
+    if (record.isSettled) return;
+    if (fileState === 'cancelled') await this.cancel(record.id);
+    else if (fileState === 'declined') await this.receiveDeclined(record.id);
   }
 
   async #acceptIfKnown(record: TransferRecord, known: boolean): Promise<void> {
@@ -227,7 +247,7 @@ export class Transfers implements AsyncDisposable {
 
   async pause(messageId: MessageId): Promise<Transfer> {
     const record = await this.#runs.find(messageId);
-    if (record.isSettled || record.isFetched || record.state === 'paused') throw notPossible();
+    if (record.isSettled || record.isFromElsewhere || record.state === 'paused') throw notPossible();
     await record.update({ state: 'paused' });
     await record.stop(486);
     return shownTransfer(record.stored);
@@ -238,7 +258,7 @@ export class Transfers implements AsyncDisposable {
     const record = await this.#runs.find(messageId);
     const { direction, sha1, size } = record.stored;
     if (direction === 'in') return this.accept(messageId);
-    if (record.state === 'done' || record.isFetched) throw notPossible();
+    if (record.state === 'done' || record.isFromElsewhere) throw notPossible();
     await this.#host.moveMessage(record.id, 'queued');
     record.retryMs = this.#host.limits.retryFirstMs;
     const isKnown = sha1 !== null && size !== null && record.stored.failure?.code !== 'changed';
@@ -248,11 +268,11 @@ export class Transfers implements AsyncDisposable {
     return shownTransfer(record.stored);
   }
 
-  /** It is not wanted any more, on either side. */
+  /** It is not wanted any more, on either side. Where another device sends it, that one is told to stop. */
   async cancel(messageId: MessageId): Promise<Transfer> {
     const record = await this.#runs.find(messageId);
     if (record.state === 'done' || record.isFetched) throw notPossible();
-    await record.update({ state: 'cancelled', accepted: false, failure: null });
+    await record.update({ state: 'cancelled', accepted: record.isFromElsewhere, failure: null });
     await record.stop(603);
     await this.#forgetPart(record);
     return shownTransfer(record.stored);

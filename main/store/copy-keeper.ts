@@ -15,6 +15,8 @@ export interface CopyKeeper {
   forgetMessage(position: number, conversation: number): void;
   /** Another device has told of a file that nobody has answered: who answers it here tells the others. */
   receiveOffer(position: number, conversation: number): void;
+  /** It goes out once more: the others are told of it anew. */
+  receiveAgain(position: number, conversation: number): void;
   receiveState(position: number, conversation: number, before: number): void;
   receiveChange(key: number, conversation: number): void;
   receiveRead(position: number, conversation: number): void;
@@ -39,16 +41,22 @@ export function copyKeeper(database: Database): CopyKeeper {
     `DELETE FROM device_copies WHERE conversation = ? AND kind = ${READ_UP_TO}`,
   );
   const isWanted = (conversation: number) => wanted.get(conversation)?.in_group === 0;
+  function receiveMessage(position: number, conversation: number): void {
+    if (isWanted(conversation)) insert.run(conversation, MESSAGE, position);
+  }
   return {
-    receiveMessage(position, conversation) {
-      if (isWanted(conversation)) insert.run(conversation, MESSAGE, position);
-    },
+    receiveMessage,
     forgetMessage(position, conversation) {
       forgetMessage.run(conversation, position);
     },
     receiveOffer(position, conversation) {
       forgetMessage.run(conversation, position);
       if (isWanted(conversation)) insert.run(conversation, FILE_END, position);
+    },
+    receiveAgain(position, conversation) {
+      forgetMessage.run(conversation, position);
+      forgetState.run(conversation, position);
+      receiveMessage(position, conversation);
     },
     receiveState(position, conversation, before) {
       // It goes out when it has left, with the state that it has by then.

@@ -34,7 +34,7 @@ export type DeviceCopy =
       readonly displayReportWanted: boolean;
       /** The wire id of the message that it answers. */
       readonly replyTo: string | null;
-      /** The message is a file: over, or offered to our user, who has not answered. */
+      /** The message is a file: over, or one that somebody has still to answer. */
       readonly file: PlacedTransfer | null;
     })
   | (CopyOf & { readonly kind: 'state'; readonly wireId: string; readonly state: MessageState })
@@ -83,10 +83,10 @@ export function deviceCopyProcedures(database: Database) {
      LEFT JOIN replies r ON r.position = m.position
      LEFT JOIN transfers t ON d.kind IN (${MESSAGE}, ${FILE_END}) AND t.position = m.position
      WHERE c.account_id = ?
-       AND NOT (d.kind = ${MESSAGE} AND m.state IS NOT NULL AND m.direction = ${OUT} AND m.state = ${QUEUED}
+       AND NOT (d.kind IN (${MESSAGE}, ${FILE_END}) AND m.state IS NOT NULL AND m.direction = ${OUT} AND m.state = ${QUEUED}
          AND (t.state IS NULL OR t.state = 'done'))
        AND NOT (t.state IS NOT NULL AND t.state IN ('preparing', 'waiting', 'offered', 'transferring', 'paused')
-         AND NOT (d.kind = ${MESSAGE} AND m.direction = ${IN} AND t.state = 'offered'))
+         AND NOT (d.kind = ${MESSAGE} AND (t.state = 'offered' OR m.direction = ${OUT} AND t.state <> 'preparing')))
      ORDER BY d.key LIMIT ?`,
   );
   const fileAt = transferReader(database);

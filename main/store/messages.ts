@@ -218,6 +218,13 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   }
   const insertAlone = database.transaction(insertOne);
 
+  /** A text that has never left has not been told of, and keeps its place. */
+  function tellCopies({ position, conversation, state, kind }: MessageRow, next: OutgoingState): void {
+    const isAgain = next === 'queued' && (state !== QUEUED || kind === FILE);
+    if (isAgain) copies.receiveAgain(position, conversation);
+    else copies.receiveState(position, conversation, state);
+  }
+
   function select(id: MessageId): MessageRow | undefined {
     const position = positionOf(id);
     return position === undefined ? undefined : byPosition.get(position);
@@ -295,7 +302,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
           failure: formatFailure(input.failure),
         };
         setState.run(changed.state, changed.failure, headers, row.position);
-        if (input.isCopy !== true) copies.receiveState(row.position, row.conversation, row.state);
+        if (input.isCopy !== true) tellCopies(row, input.state);
         return toMessage(changed);
       },
     ),

@@ -27,7 +27,7 @@ export interface StoredTransfer {
   readonly sha256: string | null;
   readonly modifiedMs: number | null;
   readonly state: TransferState;
-  /** Incoming: our user, or a rule, has said yes. Outgoing: another device of his has sent it, and it is fetched from there. */
+  /** Incoming: our user, or a rule, has said yes. Outgoing: another device of his has sent it, see `isFromElsewhere`. */
   readonly accepted: boolean;
   /** Incoming: bytes from the beginning that survive a power cut. Outgoing: bytes that the peer has answered. */
   readonly bytesDone: number;
@@ -84,13 +84,17 @@ export function toShownTransfer(row: TransferColumns & { readonly direction: num
   });
 }
 
-/** Whether it was sent by another device of our user, and is on its way here. */
-export function isFetched({
+/** Whether another device of our user has sent it. While it is `offered` there, it is here as well. */
+export function isFromElsewhere({
   direction,
   accepted,
-  state,
-}: Pick<PlacedTransfer, 'direction' | 'accepted' | 'state'>): boolean {
-  return direction === 'out' && accepted && (state === 'waiting' || state === 'transferring');
+}: Pick<PlacedTransfer, 'direction' | 'accepted'>): boolean {
+  return direction === 'out' && accepted;
+}
+
+/** Whether it was sent by another device of our user, and is on its way here. */
+export function isFetched(stored: Pick<PlacedTransfer, 'direction' | 'accepted' | 'state'>): boolean {
+  return isFromElsewhere(stored) && (stored.state === 'waiting' || stored.state === 'transferring');
 }
 
 /** A stored file as the window shows it. */
@@ -121,6 +125,7 @@ export function shownTransfer(
     failure,
     preview: preview === null ? null : Buffer.from(preview).toString('base64'),
     available: path !== null,
+    ...(isFromElsewhere(stored) && !isSent && stored.state !== 'done' ? { elsewhere: true } : {}),
   };
 }
 

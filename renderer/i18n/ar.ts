@@ -145,6 +145,7 @@ export const ar: Catalogue = {
   'file.preparing': 'جارٍ التحضير…',
   'file.waiting': 'في انتظار {name}',
   'file.offered': 'في انتظار قبول {name}',
+  'file.elsewhere': 'معروض من جهاز آخر',
   'file.doneOf': '{done} من {size}',
   'file.rate': '{size}/ث',
   'file.left': 'يتبقى {time}',

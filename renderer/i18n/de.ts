@@ -130,6 +130,7 @@ export const de: Catalogue = {
   'file.preparing': 'Wird vorbereitet…',
   'file.waiting': 'Wartet auf {name}',
   'file.offered': 'Wartet, dass {name} annimmt',
+  'file.elsewhere': 'Von einem anderen Gerät angeboten',
   'file.doneOf': '{done} von {size}',
   'file.rate': '{size}/s',
   'file.left': 'noch {time}',

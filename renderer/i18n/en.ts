@@ -124,6 +124,7 @@ export const en = {
   'file.preparing': 'Preparing…',
   'file.waiting': 'Waiting for {name}',
   'file.offered': 'Waiting for {name} to accept',
+  'file.elsewhere': 'Offered from another device',
   'file.doneOf': '{done} of {size}',
   'file.rate': '{size}/s',
   'file.left': '{time} left',

@@ -124,6 +124,7 @@ export const zh: Catalogue = {
   'file.preparing': '正在准备…',
   'file.waiting': '正在等待{name}',
   'file.offered': '正在等待{name}接收',
+  'file.elsewhere': '已从您的另一台设备发起',
   'file.doneOf': '{done} / {size}',
   'file.rate': '{size}/秒',
   'file.left': '剩余 {time}',

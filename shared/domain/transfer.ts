@@ -53,5 +53,7 @@ export const transferSchema = v.object({
   preview: v.nullable(v.string()),
   /** The whole file is here and may be shown or opened. */
   available: v.boolean(),
+  /** Another device of our user has sent it, and it is not here: nothing but taking it back is up to this one. */
+  elsewhere: v.optional(v.literal(true)),
 });
 export type Transfer = v.InferOutput<typeof transferSchema>;

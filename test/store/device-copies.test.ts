@@ -8,6 +8,7 @@ import type { DeviceCopy } from '../../main/store/device-copies.ts';
 import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
 import { Store } from '../../main/store/store.ts';
 import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { TransferState } from '../../shared/domain/transfer.ts';
 
 const accountId = 'account' as AccountId;
 const conversationId = 'a-1' as ConversationId;
@@ -113,23 +114,25 @@ it('what was read elsewhere before it came here is read when it comes, with all 
   expect(conversation).toMatchObject({ unreadCount: 1, readPosition: late.message.position });
 });
 
-function putFile(wireId: string, copied: { isCopy?: boolean; isOpenOffer?: boolean } = {}) {
+function putFile(
+  wireId: string,
+  more: {
+    direction?: 'in' | 'out';
+    state?: TransferState;
+    isCopy?: boolean;
+    isOpenOffer?: boolean;
+  } = {},
+) {
+  const { direction = 'in', state = 'offered', ...copied } = more;
   const file = {
     ...{ transferId: wireId, name: wireId, type: 'text/plain', size: 1, sha1: null, sha256: null },
-    ...{ modifiedMs: null, state: 'offered' as const, accepted: false, bytesDone: 0, path: null },
+    ...{ modifiedMs: null, state, accepted: false, bytesDone: 0, path: null },
     ...{ partPath: null, preview: null, failure: null },
   };
   return store
     .insertMessage({
-      ...{
-        conversationId,
-        direction: 'in',
-        wireId,
-        text: wireId,
-        sentAtMs: 1,
-        storedAtMs: 1,
-        state: 'received',
-      },
+      ...{ conversationId, direction, wireId, text: wireId, sentAtMs: 1, storedAtMs: 1 },
+      state: direction === 'in' ? 'received' : 'queued',
       ...{ displayReportWanted: false, file, ...copied },
     })
     .then(({ message }) => ({ ...file, messageId: message.id }));
@@ -158,6 +161,43 @@ it('an offer of a file is told of, and how it ends as well, by whoever knows of 
   // Another device has told of the end: nobody has to be told of it from here.
   await putFile('f2', { isCopy: true });
   expect(await files()).toEqual(['f1 done']);
+});
+
+it('a file of ours is told of when it can be offered, and how it ends; tried again, it is told of anew', async () => {
+  await store.call('updateOtherDevices', { id: accountId, count: 1 });
+  const ours = await putFile('f1', { direction: 'out', state: 'preparing' });
+  expect(await files()).toEqual([]);
+  for (const state of ['waiting', 'offered', 'transferring', 'paused'] as const) {
+    await store.call('upsertTransfer', { ...ours, state });
+    expect(await files()).toEqual([`f1 ${state}`]);
+  }
+  const [copy] = await store.call('selectDeviceCopies', { accountId, limit: 9 });
+  await store.call('keepFileEnd', { key: copy?.key ?? 0 });
+  expect(await files()).toEqual([]);
+  await store.call('upsertTransfer', { ...ours, state: 'done' });
+  // Whole, and its message does not say so yet.
+  expect(await files()).toEqual([]);
+  await store.call('updateMessageState', { id: ours.messageId, state: 'failed' });
+  await store.call('upsertTransfer', { ...ours, state: 'failed' });
+  const [end] = await store.call('selectDeviceCopies', { accountId, limit: 9 });
+  expect(end).toMatchObject({ wireId: 'f1', state: 'failed' });
+  await store.call('deleteDeviceCopy', { key: end?.key ?? 0 });
+  await store.call('updateMessageState', { id: ours.messageId, state: 'queued' });
+  await store.call('upsertTransfer', { ...ours, state: 'offered' });
+  expect(await files()).toEqual(['f1 offered']);
+});
+
+it('a text that could not be sent and is sent again is told of anew when it has left', async () => {
+  await store.call('updateOtherDevices', { id: accountId, count: 1 });
+  await put('out', 'm1');
+  await store.call('updateMessageState', { id: 'm1' as MessageId, state: 'failed' });
+  const [copy] = await store.call('selectDeviceCopies', { accountId, limit: 9 });
+  expect(copy).toMatchObject({ kind: 'message', state: 'failed' });
+  await store.call('deleteDeviceCopy', { key: copy?.key ?? 0 });
+  await store.call('updateMessageState', { id: 'm1' as MessageId, state: 'queued' });
+  expect(await waiting()).toEqual([]);
+  await move('m1', 'delivered');
+  expect(await waiting()).toEqual(['message m1 delivered']);
 });
 
 it('a text in pieces is whole when all are here, in whatever order', async () => {

@@ -13,7 +13,7 @@ import { ProtocolError } from '../../base/protocol-error.ts';
 import { toAddress } from '../../sip/address.ts';
 import type { DeviceCopy } from '../../store/device-copies.ts';
 import { imdnRequestHeaders, readImdnRequest } from '../../base/imdn.ts';
-import { COPIED_FILE_STATES, describeForDevices, type CopiedFile } from '../file-offer.ts';
+import { COPIED_FILE_STATES, describeForDevices, stateForDevices, type CopiedFile } from '../file-offer.ts';
 import {
   changeInWords,
   readReference,
@@ -82,7 +82,7 @@ export function formatCopy(copy: DeviceCopy, sender: CopySender): Buffer[] {
         header('Direction', isOut ? 'sent' : 'received'),
         header('Device', sender.device),
         ...('state' in copy ? [header('State', copy.state)] : []),
-        ...('file' in copy && copy.file !== null ? [header('File', copy.file.state)] : []),
+        ...('file' in copy && copy.file !== null ? [header('File', stateForDevices(copy.file))] : []),
         ...(copy.takesChanges ? [header('Peer-Follows', 'changes')] : []),
         ...(parts.length > 1 ? [header('Part', `${index + 1}/${parts.length}`)] : []),
       ],

@@ -13,7 +13,7 @@ import { StoreError } from '../../store/database.ts';
 import type { OutgoingState } from '../../store/messages.ts';
 import type { Store } from '../../store/store.ts';
 import { changeOf } from '../message-reference.ts';
-import type { CopiedFile } from '../file-offer.ts';
+import type { CopiedFile, ToldFile } from '../file-offer.ts';
 import { parseCopy, type ReceivedCopy } from './copy-format.ts';
 
 export interface CopyInboxOptions {
@@ -26,8 +26,7 @@ export interface CopyInboxOptions {
   openConversation(peerAddress: string, theirName: string): Promise<Conversation>;
   setStanding(conversation: Conversation, standing: 'accepted'): Promise<Conversation>;
   receiveTakesChanges(conversation: Conversation): void;
-  /** False: it is no file. */
-  receiveFile(conversation: Conversation, file: CopiedFile): Promise<boolean>;
+  receiveFile(conversation: Conversation, file: CopiedFile): Promise<ToldFile>;
   receiveHello(): Promise<void>;
   receiveAdded(message: Message): void;
   receiveChanged(message: Message): void;
@@ -126,11 +125,15 @@ export class CopyInbox {
     const { wireId, direction, contentType, sentAtMs, device } = copy;
     const conversation = await this.#conversation(copy);
     const file = { wireId, direction, contentType, content, sentAtMs, fileState };
-    const state = outgoingState(copy) ?? 'sent';
-    if (!(await this.#options.receiveFile(conversation, { ...file, state }))) {
+    const isUnsent = fileState === 'offered' && copy.state === 'queued';
+    const state = isUnsent ? 'queued' : (outgoingState(copy) ?? 'sent');
+    const told = await this.#options.receiveFile(conversation, { ...file, state });
+    if (told === 'unreadable') {
       throw new ProtocolError('COPY_MALFORMED', 400, 'a copy does not say which file it is');
     }
-    if (direction === 'out' && device !== '') {
+    if (direction === 'in' || told === 'ours') return;
+    await this.#moveTo(wireId as MessageId, state);
+    if (device !== '') {
       await this.#options.store.call('upsertMessageDevice', { id: wireId as MessageId, device });
     }
   }
@@ -163,6 +166,11 @@ export class CopyInbox {
       this.#known(copy),
     ]);
     if (state === undefined || message === null || message.conversationId !== conversation?.id) return;
+    await this.#moveTo(id, state);
+  }
+
+  async #moveTo(id: MessageId, state: OutgoingState): Promise<void> {
+    const { store } = this.#options;
     const failure =
       state === 'failed' ? { failure: { code: 'elsewhere', message: 'It could not be sent.' } } : {};
     const changed = await store.call('updateMessageState', { id, state, isCopy: true, ...failure });

@@ -14,6 +14,7 @@ import type { Store } from '../../store/store.ts';
 import type { PlacedTransfer } from '../../store/transfers.ts';
 import type { AccountLink } from '../account-link.ts';
 import type { Feed } from '../feed.ts';
+import { stateForDevices } from '../file-offer.ts';
 import type { LeftFile } from './file-for-devices.ts';
 import { formatCopy, formatHello, type CopySender } from './copy-format.ts';
 
@@ -156,8 +157,9 @@ export class CopyOutbox implements Disposable {
           if (!(await this.#post(body))) return false;
           if (!this.#hasOthers()) return true;
         }
-        const isOpenOffer = copy.kind === 'message' && copy.file?.state === 'offered';
-        await store.call(isOpenOffer ? 'keepFileEnd' : 'deleteDeviceCopy', { key: copy.key });
+        const isOpen =
+          copy.kind === 'message' && copy.file !== null && stateForDevices(copy.file) === 'offered';
+        await store.call(isOpen ? 'keepFileEnd' : 'deleteDeviceCopy', { key: copy.key });
       }
     }
     return true;

@@ -20,7 +20,10 @@ export function fileStateText(
     case 'waiting':
       return withSize(locale.t('file.waiting', { name }));
     case 'offered':
-      return incoming ? (size ?? locale.t('file.unknownSize')) : withSize(locale.t('file.offered', { name }));
+      if (incoming) return size ?? locale.t('file.unknownSize');
+      return withSize(
+        file.elsewhere === true ? locale.t('file.elsewhere') : locale.t('file.offered', { name }),
+      );
     case 'paused':
       return withSize(locale.t('file.paused'));
     case 'declined':

@@ -91,6 +91,16 @@ const fileCards: Entry = Object.fromEntries(
     ]),
 );
 
+/** Sent by another device of the user, which still offers it. */
+const elsewhereFile: Specimen = {
+  ...inFiles,
+  props: (app) => {
+    const message = messageOf(app, 'Floor plan');
+    const file = message.file && { ...message.file, state: 'offered', elsewhere: true, available: false };
+    return { message: { ...message, direction: 'out', state: 'queued' }, file, name: 'Tom' };
+  },
+};
+
 const desktopFile: Specimen = {
   ...inFiles,
   world: changed(files, (world) => {
@@ -186,7 +196,11 @@ function replyTo(beginning: string, kind: 'reply' | 'edit'): (app: AppState) => 
 
 export const thread: Entries = {
   'views/thread/Bubble.svelte': bubbles,
-  'views/thread/FileCard.svelte': { ...fileCards, 'here, on the desktop': desktopFile },
+  'views/thread/FileCard.svelte': {
+    ...fileCards,
+    'here, on the desktop': desktopFile,
+    'outgoing, offered from another device': elsewhereFile,
+  },
   'views/thread/TextCard.svelte': {
     closed: { ...inFiles, props: (app) => ({ message: messageOf(app, 'Line 1 of'), bytes: 98_893 }) },
     open: {

@@ -149,6 +149,101 @@ describe('an offer that nobody has answered', () => {
   });
 });
 
+describe('a file of ours that nobody has answered', () => {
+  async function offer() {
+    const desk = await openDesk();
+    const { laptop, tom, ofLaptop, ofTom } = desk;
+    await tom.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 0 });
+    const path = await writeRandom(world, 'ours.bin', 60 * KB);
+    const sent = await sendFile(laptop, ofLaptop, path);
+    const asked = await arrived(tom, ofTom);
+    await untilTold(laptop);
+    const phone = await comeBack('bob', 'phone');
+    const ofPhone = await phone.with('tom');
+    const told = await nthFile(phone, ofPhone);
+    expect(told).toMatchObject({ direction: 'out', state: 'queued', text: 'ours.bin' });
+    const shown = { state: 'offered', elsewhere: true, available: false, size: 60 * KB };
+    expect(await fileOf(phone, told)).toMatchObject(shown);
+    return { ...desk, phone, ofPhone, path, sent, asked, told };
+  }
+
+  it('is on a device that was off; accepted, it is there with its bytes and its state', async () => {
+    const { phone, tom, path, asked, told } = await offer();
+    await tom.commands['transfer.accept']({ messageId: asked.id });
+    await becomes(tom, asked, 'done');
+    await phone.becomes(told, 'delivered');
+    await untilHere(phone, told);
+    const file = await fileOf(phone, told);
+    expect([file.state, file.elsewhere]).toEqual(['done', undefined]);
+    expect((await received(phone, told)).bytes.equals(await readFile(path))).toBe(true);
+    expect(await phone.messages(await phone.with('tom'))).toHaveLength(1);
+  });
+
+  it('is still only offered from there when this device has been started again, and nothing else can be done with it', async () => {
+    const { phone: before, told } = await offer();
+    await before[Symbol.asyncDispose]();
+    const phone = await comeBack('bob', 'phone');
+    expect(await fileOf(phone, told)).toMatchObject({ state: 'offered', elsewhere: true });
+    for (const action of ['transfer.pause', 'transfer.resume', 'transfer.accept'] as const) {
+      await expect(phone.commands[action]({ messageId: told.id })).rejects.toThrow('not possible');
+    }
+  });
+
+  it('declined, it is declined there', async () => {
+    const { phone, tom, asked, told } = await offer();
+    await tom.commands['transfer.decline']({ messageId: asked.id });
+    await becomes(phone, told, 'declined');
+  });
+
+  it('taken back where it was sent, it is taken back there; offered once more, it is so there', async () => {
+    const { laptop, phone, tom, path, sent, asked, told } = await offer();
+    await laptop.commands['transfer.cancel']({ messageId: sent.id });
+    await becomes(phone, told, 'cancelled');
+    await laptop.commands['transfer.resume']({ messageId: sent.id });
+    await becomes(phone, told, 'offered');
+    await tom.commands['transfer.accept']({ messageId: asked.id });
+    await untilHere(phone, told);
+    expect((await received(phone, told)).bytes.equals(await readFile(path))).toBe(true);
+  });
+
+  it('taken back on the other device, it is taken back where it was sent, and rings no more', async () => {
+    const { laptop, phone, tom, sent, asked, told } = await offer();
+    await phone.commands['transfer.cancel']({ messageId: told.id });
+    await becomes(laptop, sent, 'cancelled');
+    await untilTold(laptop);
+    expect(await fileOf(phone, told)).toMatchObject({ state: 'cancelled', elsewhere: true });
+    await tom.commands['transfer.accept']({ messageId: asked.id });
+    const { failure } = await becomes(tom, asked, 'failed');
+    expect(failure?.code).toBe('gone');
+  });
+
+  it('taken back there when it has arrived already, it stays sent', async () => {
+    const { laptop, phone, tom, sent, asked, told } = await offer();
+    await phone[Symbol.asyncDispose]();
+    await tom.commands['transfer.accept']({ messageId: asked.id });
+    await laptop.becomes(sent, 'delivered');
+    await untilTold(laptop);
+    await world.stopServer();
+    const offline = await world.openPerson('bob', { name: 'phone' });
+    await offline.commands['transfer.cancel']({ messageId: told.id });
+    expect(await fileOf(offline, told)).toMatchObject({ state: 'cancelled' });
+    await world.startServer();
+    await becomes(offline, told, 'done');
+    await untilTold(offline);
+    expect(await fileOf(laptop, sent)).toMatchObject({ state: 'done' });
+  });
+
+  it('failed where it was sent, it has failed there, and only the first device can try again', async () => {
+    const { laptop, phone, tom, path, sent, asked, told } = await offer();
+    await rm(path);
+    await tom.commands['transfer.accept']({ messageId: asked.id });
+    await becomes(laptop, sent, 'failed');
+    await becomes(phone, told, 'failed');
+    await phone.becomes(told, 'failed');
+    await expect(phone.commands['transfer.resume']({ messageId: told.id })).rejects.toThrow('not possible');
+  });
+});
+
 it('what the server does not keep is shown without its bytes, the oldest makes room, what was declined stays so', async () => {
   const { laptop, tom, ofLaptop, ofTom } = await openDesk({
     files: { fileBytes: 20 * KB, userBytes: 30 * KB },

@@ -3,7 +3,9 @@ import Bubble from '../../../renderer/views/thread/Bubble.svelte';
 import { threadRows } from '../../../renderer/views/thread/thread-rows.ts';
 import type { ConversationId, MessageId } from '../../../shared/domain/ids.ts';
 import type { Message, MessageState } from '../../../shared/domain/message.ts';
+import type { Transfer } from '../../../shared/domain/transfer.ts';
 import { talkingWorld } from '../support/scenarios.ts';
+import { sentFile } from '../support/sent-file.ts';
 import { buttonNamed, openWindow, settle, show } from '../support/window.ts';
 
 function message(change: Partial<Message>): Message {
@@ -53,6 +55,25 @@ describe('Bubble', () => {
     });
     expect(bubble.querySelector('[role="img"]')).toBeNull();
     expect(bubble.textContent).toContain('Hello');
+  });
+
+  it('says of a file that another device sends where it is offered, and lets nobody try again here', async () => {
+    const { app } = await openWindow(talkingWorld());
+    const card = (state: Transfer['state'], elsewhere?: true) =>
+      show(app, Bubble, {
+        message: message({
+          state: 'queued',
+          file: { ...sentFile, state, ...(elsewhere ? { elsewhere } : {}) },
+        }),
+        name: 'Tom',
+        place: 'first',
+      });
+    expect(card('offered').textContent).toContain('Waiting for Tom to accept');
+    const offered = card('offered', true);
+    expect(offered.textContent).toContain('Offered from another device');
+    expect(offered.querySelector('[aria-label^="Cancel"]')).not.toBeNull();
+    expect(card('failed').textContent).toContain('Retry');
+    expect(card('failed', true).textContent).not.toContain('Retry');
   });
 
   it('says in words whom a waiting message waits for', async () => {
