@@ -187,6 +187,7 @@ export class B2bua implements AsyncDisposable {
     devices: readonly (readonly Binding[])[],
   ): Promise<void> {
     const outcome = await this.#fork(session, invite, called, devices);
+    session.forgetRinging();
     const { metrics } = this.#options;
     if (outcome.kind !== 'accepted') {
       metrics.sessionsRefused++;

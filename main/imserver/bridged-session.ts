@@ -46,6 +46,11 @@ export class BridgedSession {
     return gone.signal;
   }
 
+  /** It is decided who has the session: what was needed to call them is forgotten, as a session may last for days. */
+  forgetRinging(): void {
+    this.#ringingAt.clear();
+  }
+
   receiveGone(contact: string): void {
     this.#ringingAt.get(contact)?.abort();
     if (contact !== '' && this.contacts.includes(contact)) void this.end();
