@@ -31,10 +31,7 @@ export const SIP_LIMITS = {
   applicationAnswerMs: 64_000,
   /** Open transactions of each kind; one more is refused with 503. */
   maxTransactions: 20_000,
-  /**
-   * Transactions of each kind that have their final response and only absorb repeats: 32 s of 3 000 calls a second.
-   * Above it the oldest are forgotten first.
-   */
+  /** Transactions of each kind that only absorb repeats: 32 s of 3 000 calls a second. Then the oldest are forgotten. */
   maxFinishedTransactions: 200_000,
   /** Beyond `maxTransactions`: for requests inside dialogs, which get through when new ones are refused. */
   maxTransactionsInDialogs: 30_000,
@@ -352,6 +349,8 @@ export const MESSENGER_LIMITS = {
   maxKeptReports: 1_000,
   /** Text of messages that are under way together: a larger one goes alone, or later ones would overtake it. */
   maxWindowTextBytes: 32 * 1024,
+  /** So long in all do texts wait for a file before them that the other side has not heard of: large ones are read first. */
+  fileTellingMs: 1_000,
 } as const;
 
 /** The ceilings and timers as injected into a messenger: tests use smaller ones. */

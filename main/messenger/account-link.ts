@@ -48,7 +48,7 @@ export interface AccountHost {
   readonly network: Network;
   readonly inbox: Inbox;
   readonly delivery: Delivery;
-  readonly transfers: Pick<Transfers, 'receiveCopy'>;
+  readonly transfers: Pick<Transfers, 'receiveCopy' | 'untold'>;
   readonly log: Log;
   readonly limits: MessengerLimits;
   /** What this device calls itself toward others of its user. */
@@ -290,7 +290,10 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     delegate: ConstructorParameters<typeof Outbox>[0]['delegate'],
   ): Outbox {
     const { store, log, limits } = this.#host;
-    return new Outbox({ conversationId, delegate, store, limits, log: log.with({ conversationId }) });
+    return new Outbox({
+      ...{ conversationId, delegate, store, limits, log: log.with({ conversationId }) },
+      untoldFile: () => this.#host.transfers.untold(conversationId),
+    });
   }
 
   createComposing(conversation: Conversation, send: (state: 'active' | 'idle') => void): Composing {

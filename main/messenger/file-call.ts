@@ -66,12 +66,12 @@ export class FileCall {
     return this.#ended;
   }
 
-  /** Steps 2 to 9. Never rejects. */
-  async invite(file: FileDescription, icon?: FileIcon): Promise<FileCallStart> {
+  /** Steps 2 to 9. `receiveRinging`: the other side has it before it. Never rejects. */
+  async invite(file: FileDescription, icon?: FileIcon, receiveRinging?: () => void): Promise<FileCallStart> {
     try {
       const media = this.#openMedia(file);
       for (;;) {
-        const start = await this.#attempt(media, icon);
+        const start = await this.#attempt(media, icon, receiveRinging);
         if (start !== 'again') return start;
       }
     } catch (error) {
@@ -80,7 +80,11 @@ export class FileCall {
   }
 
   /** One invitation; what the other side does not take is offered otherwise, as far as the policy goes. */
-  async #attempt(media: ChatMedia, icon: FileIcon | undefined): Promise<FileCallStart | 'again'> {
+  async #attempt(
+    media: ChatMedia,
+    icon: FileIcon | undefined,
+    receiveRinging: (() => void) | undefined,
+  ): Promise<FileCallStart | 'again'> {
     const { agent, peerAddress, address, displayName, contact, way, digest } = this.#context;
     const peer = `sip:${peerAddress}`;
     const { contentType, body } = buildInviteBody(await media.offer(), icon);
@@ -99,6 +103,9 @@ export class FileCall {
       call: newCallIdentity(),
       ringMs: this.#limits.ringMs,
       signal: this.#abort.signal,
+      onProvisional: ({ status }) => {
+        if (status >= 180) receiveRinging?.();
+      },
       clock: this.#clock,
     });
     if (outcome.kind !== 'accepted') {

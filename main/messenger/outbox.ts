@@ -12,6 +12,7 @@ import type { WaitingChange } from '../store/message-changes.ts';
 import type { OutgoingState } from '../store/messages.ts';
 import type { Store } from '../store/store.ts';
 import type { Chat } from './chat.ts';
+import type { UntoldFile } from './telling.ts';
 import { outboxVerdict, type ChatEnd } from './chat-end.ts';
 import type { SentMessage } from './delivery.ts';
 
@@ -58,6 +59,7 @@ export class Outbox implements Disposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #limits: MessengerLimits;
+  readonly #untoldFile: () => UntoldFile | undefined;
   #running = false;
   #again = false;
   #disposed = false;
@@ -71,7 +73,10 @@ export class Outbox implements Disposable {
     log: Log;
     limits?: MessengerLimits;
     clock?: Clock;
+    /** A file that messages behind it wait for, if there is one. */
+    untoldFile: () => UntoldFile | undefined;
   }) {
+    this.#untoldFile = options.untoldFile;
     this.#conversationId = options.conversationId;
     this.#store = options.store;
     this.#delegate = options.delegate;
@@ -143,11 +148,27 @@ export class Outbox implements Disposable {
         if (!(await this.#sendChanges(opened.chat, changes))) return false;
         continue;
       }
-      const together = this.#window(queued);
+      const free = await this.#unheld(queued);
+      if (this.#isDisposed()) return true;
+      if (free.length === 0) continue;
+      const together = this.#window(free);
       const results = await Promise.all(together.map((message) => this.#sendOne(opened.chat, message)));
       if (results.includes(false)) return false;
       this.#retryMs = this.#limits.retryFirstMs;
     }
+  }
+
+  /** Those that may leave before the next file; none: that file has passed meanwhile, or others are to be asked for. */
+  async #unheld(queued: readonly Message[]): Promise<readonly Message[]> {
+    const file = this.#untoldFile();
+    if (file === undefined) return queued;
+    const free = queued.filter(({ position }) => position < file.position);
+    if (free.length === 0) await file.passed;
+    return free;
+  }
+
+  #isDisposed(): boolean {
+    return this.#disposed;
   }
 
   /** The oldest messages that may be under way together: one of several chunks would be overtaken by a short one. */
@@ -194,7 +215,9 @@ export class Outbox implements Disposable {
       });
       if (this.#disposed) return true;
       if (queued.length === 0) return await this.#sendChangesToServer(verdict);
-      for (const message of queued) {
+      const free = await this.#unheld(queued);
+      if (this.#isDisposed()) return true;
+      for (const message of free) {
         if (verdict === 'fail') await this.#move(message, 'failed', { failure: end });
         else if (!(await this.#sendToServer(message))) return false;
       }

@@ -41,9 +41,16 @@ export async function offerFile(
   const start = await call.invite(
     { ...describe(record, 0), sentMs: message?.sentAtMs },
     iconOf(record.stored),
+    () => {
+      record.telling?.receiveTold();
+    },
   );
-  if (start.kind === 'open') await sendFrom(host, record, call, start.theirs?.start ?? 0, start.isKept);
+  const isKept = start.kind === 'open' && start.isKept;
+  if (!isKept) record.telling?.receiveTold();
+  if (start.kind === 'open') await sendFrom(host, record, call, start.theirs?.start ?? 0, isKept);
   else await receiveRefusal(record, start);
+  // What the server keeps has its place among the messages there when it is whole.
+  record.telling?.receiveTold();
 }
 
 /** The other side asks for a file that we have offered: sends it from where it has it. */

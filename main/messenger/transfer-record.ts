@@ -19,6 +19,7 @@ import {
 } from '../store/transfers.ts';
 import type { FileCall, FileCallContext } from './file-call.ts';
 import type { Feed } from './feed.ts';
+import type { Telling } from './telling.ts';
 
 /** What files need of the messenger. */
 export interface TransferHost {
@@ -55,6 +56,8 @@ export class TransferRecord {
   asked: AskedFile | undefined;
   /** Hashing, or an attempt from its first step to its last. */
   busy = false;
+  /** Of ours, sent in this run of the program: whether the other side has heard of it. */
+  telling: Telling | undefined;
   /** Resolves when the attempt under way is over; never rejects. */
   task: Promise<void> | undefined;
   retry: Timer | undefined;
@@ -143,7 +146,8 @@ export class TransferRecord {
   async stop(status = 480): Promise<void> {
     this.retry?.[Symbol.dispose]();
     this.#progress?.[Symbol.dispose]();
-    const { asked, call } = this;
+    const { asked, call, telling } = this;
+    telling?.receiveTold();
     this.asked = undefined;
     await asked?.invite.reject(status);
     await call?.end();

@@ -7,6 +7,7 @@ import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { PlacedTransfer } from '../store/transfers.ts';
 import { receiveFile } from './incoming-transfer.ts';
 import { offerFile, prepareFile } from './outgoing-transfer.ts';
+import { Telling, type UntoldFile } from './telling.ts';
 import { TransferRecord, type AskedFile, type TransferHost } from './transfer-record.ts';
 
 /** What is under way, and what waits for its turn. */
@@ -34,8 +35,15 @@ export class TransferRuns implements AsyncDisposable {
   /** What waits and can go on now does, as many at once as may be. */
   goOn(conversationId?: ConversationId): void {
     if (this.#abort.signal.aborted) return;
+    const held = new Set<ConversationId>();
     for (const record of this.#records.values()) {
-      if (conversationId !== undefined && record.stored.conversationId !== conversationId) continue;
+      const place = record.stored.conversationId;
+      if (conversationId !== undefined && place !== conversationId) continue;
+      if (record.telling?.isTold === false) {
+        // The other side hears of them one after the other, as they were sent.
+        if (held.has(place)) continue;
+        held.add(place);
+      }
       if (record.state !== 'waiting' || record.busy) continue;
       if (this.#running >= this.#host.limits.maxTransfers) return;
       this.run(record, () => this.#attempt(record));
@@ -69,8 +77,23 @@ export class TransferRuns implements AsyncDisposable {
     });
   }
 
+  /** The oldest file that the other side has not heard of, as long as texts wait for that. */
+  untold(conversationId: ConversationId): UntoldFile | undefined {
+    const { clock, limits } = this.#host;
+    // All of them are held for the same while: a text behind three files does not wait three times.
+    const held = [...this.#records.values()].flatMap(({ telling, stored }): UntoldFile[] => {
+      if (stored.conversationId !== conversationId) return [];
+      const passed = telling?.hold(clock, limits.fileTellingMs);
+      return passed === undefined ? [] : [{ position: stored.position, passed }];
+    });
+    return held[0];
+  }
+
   /** Reads it for its hashes, then goes on. */
   prepare(record: TransferRecord): void {
+    record.telling = new Telling(() => {
+      this.goOn(record.stored.conversationId);
+    });
     this.run(record, () => prepareFile(record, this.#abort.signal));
   }
 
@@ -88,6 +111,7 @@ export class TransferRuns implements AsyncDisposable {
         record.call = undefined;
         this.#tasks.delete(task);
         if (this.#abort.signal.aborted) return;
+        if (record.isSettled) record.telling?.receiveTold();
         if (record.isSettled) this.#records.delete(record.id);
         else if (record.state === 'waiting' && !wasPreparing) this.#retryLater(record);
         this.#goOnExcept(record, wasPreparing);

@@ -2,7 +2,7 @@
  * Owns: all files of a messenger: which may go on now, what their users decide, offers that come in.
  * Called by: messenger.ts, request-routing.ts, commands.ts, the hosts. Calls: outgoing-transfer.ts, incoming-transfer.ts.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
@@ -14,12 +14,13 @@ import type { IncomingInvite } from '../sip/agent/invite.ts';
 import { isFromElsewhere, shownTransfer, type StoredTransfer } from '../store/transfers.ts';
 import { pictureType, type FileIcon } from '../msrp/file-body.ts';
 import { readOffer, type CopiedFile, type OfferedFile, type ToldFile } from './file-offer.ts';
-import { safeFileName } from './file-name.ts';
 import { confirmFile } from './incoming-transfer.ts';
 import { ChosenFiles, type ChosenFile } from './chosen-files.ts';
 import { createMessageId } from './message-id.ts';
+import { boundedId, offeredTransfer, placed, unsent } from './new-transfer.ts';
 import { serveFile } from './outgoing-transfer.ts';
 import type { AskedFile, TransferHost, TransferRecord } from './transfer-record.ts';
+import type { UntoldFile } from './telling.ts';
 import { TransferRuns } from './transfer-runs.ts';
 
 /** What transfers need beside what one of them needs. */
@@ -30,8 +31,6 @@ export interface TransfersHost extends TransferHost {
   /** Tells who has offered a file that it is not wanted. */
   sendDeclined(conversationId: ConversationId, transferId: string): Promise<void>;
 }
-
-const MAX_WIRE_ID_CHARS = 200;
 
 /** The files of one messenger. */
 export class Transfers implements AsyncDisposable {
@@ -67,6 +66,11 @@ export class Transfers implements AsyncDisposable {
       if (stored.state === 'preparing') this.#runs.prepare(record);
       else if (!waitsForOthers) await record.update({ state: 'waiting' });
     }
+  }
+
+  /** The oldest file of ours that the other side has not heard of, as long as texts wait for that. */
+  untold(conversationId: ConversationId): UntoldFile | undefined {
+    return this.#runs.untold(conversationId);
   }
 
   /** The host has a file that the user has chosen. Returns what the window calls it by. */
@@ -107,7 +111,7 @@ export class Transfers implements AsyncDisposable {
       file,
     });
     this.#host.receiveAdded(message);
-    this.#runs.prepare(this.#runs.keep({ ...file, messageId: id, conversationId, direction: 'out' }));
+    this.#runs.prepare(this.#runs.keep(placed(file, message)));
     return message;
   }
 
@@ -183,7 +187,7 @@ export class Transfers implements AsyncDisposable {
     if (offered === undefined) return 'unreadable';
     const { icon } = offered;
     const file = { ...offered.file, sentMs: copy.sentAtMs };
-    if (copy.direction === 'out') return this.#receiveOwn(id, copy, this.#described(file, icon, copy.wireId));
+    if (copy.direction === 'out') return this.#receiveOwn(id, copy, offeredTransfer(file, icon, copy.wireId));
     const isOpenOffer = copy.fileState === 'offered';
     const record = await this.#recordOfOffer(id, file, copy.wireId, icon, { isCopy: true, isOpenOffer });
     if (record.state !== 'offered' || isOpenOffer) return 'theirs';
@@ -224,7 +228,7 @@ export class Transfers implements AsyncDisposable {
       await record.update(change);
     } else {
       this.#host.receiveAdded(message);
-      this.#runs.keep({ ...file, messageId: message.id, conversationId, direction: 'out' });
+      this.#runs.keep(placed(file, message));
     }
     if (isThere) this.#runs.goOn(conversationId);
     return 'theirs';
@@ -413,7 +417,7 @@ export class Transfers implements AsyncDisposable {
     const wireId = boundedId(file.transferId ?? fallbackId);
     const id = randomUUID() as MessageId;
     const nowMs = Date.now();
-    const stored = this.#described(file, icon, wireId);
+    const stored = offeredTransfer(file, icon, wireId);
     const { message, duplicate } = await this.#host.store.insertMessage({
       id,
       conversationId,
@@ -429,7 +433,7 @@ export class Transfers implements AsyncDisposable {
     });
     if (!duplicate) {
       this.#host.receiveAdded(message);
-      return this.#runs.keep({ ...stored, messageId: id, conversationId, direction: 'in' });
+      return this.#runs.keep(placed(stored, message));
     }
     const record = await this.#runs.find(message.id);
     // The same id for another file: nothing of the old one may end up in it.
@@ -438,25 +442,6 @@ export class Transfers implements AsyncDisposable {
       await record.update({ ...stored, state: record.state, bytesDone: 0 });
     }
     return record;
-  }
-
-  #described(
-    file: FileDescription,
-    icon: FileIcon | undefined,
-    wireId: string,
-  ): Omit<StoredTransfer, 'messageId'> {
-    return {
-      ...unsent,
-      transferId: file.transferId ?? wireId,
-      name: safeFileName(file.name ?? ''),
-      type: file.type ?? 'application/octet-stream',
-      size: file.size ?? null,
-      sha1: file.sha1 ?? null,
-      sha256: file.sha256 ?? null,
-      modifiedMs: file.modifiedMs ?? null,
-      state: 'offered',
-      preview: icon?.bytes ?? null,
-    };
   }
 
   async #forgetPart(record: TransferRecord): Promise<void> {
@@ -475,22 +460,6 @@ export class Transfers implements AsyncDisposable {
   }
 }
 
-const unsent = {
-  sha1: null,
-  sha256: null,
-  modifiedMs: null,
-  accepted: false,
-  bytesDone: 0,
-  path: null,
-  partPath: null,
-  preview: null,
-  failure: null,
-} as const;
-
 function notPossible(): CallError {
   return new CallError('not-allowed', 'This is not possible with this file any more.');
-}
-
-function boundedId(id: string): string {
-  return id.length <= MAX_WIRE_ID_CHARS ? id : createHash('sha256').update(id).digest('hex');
 }

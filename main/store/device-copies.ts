@@ -86,7 +86,12 @@ export function deviceCopyProcedures(database: Database) {
        AND NOT (d.kind IN (${MESSAGE}, ${FILE_END}) AND m.state IS NOT NULL AND m.direction = ${OUT} AND m.state = ${QUEUED}
          AND (t.state IS NULL OR t.state = 'done'))
        AND NOT (t.state IS NOT NULL AND t.state IN ('preparing', 'waiting', 'offered', 'transferring', 'paused')
-         AND NOT (d.kind = ${MESSAGE} AND (t.state = 'offered' OR m.direction = ${OUT} AND t.state <> 'preparing')))
+         AND NOT (d.kind = ${MESSAGE} AND (m.direction = ${IN} AND t.state = 'offered'
+           OR m.direction = ${OUT} AND t.state <> 'preparing' AND NOT EXISTS (SELECT 1 FROM messages q
+             WHERE q.conversation = m.conversation AND q.state = ${QUEUED} AND q.kind = ${TEXT} AND q.position < m.position))))
+       AND d.key < coalesce((SELECT min(e.key) FROM transfers u
+         JOIN device_copies e ON e.conversation = d.conversation AND e.kind = ${MESSAGE} AND e.target = u.position
+         WHERE u.state = 'preparing'), d.key + 1)
      ORDER BY d.key LIMIT ?`,
   );
   const fileAt = transferReader(database);
@@ -132,7 +137,10 @@ export function deviceCopyProcedures(database: Database) {
       if (input.count === 0) forgetAll.run(input.id);
       return null;
     }),
-    /** The oldest that may leave, in order. What is not here any more is forgotten. */
+    /**
+     * The oldest that may leave, in order: behind a file that is still read nothing of its conversation does, and no file
+     * that is not over behind a text that waits. What is not here any more is forgotten.
+     */
     selectDeviceCopies: database.transaction(
       (input: { accountId: AccountId; limit: number }): DeviceCopy[] => {
         const rows = waiting.all(input.accountId, input.limit);

@@ -43,6 +43,7 @@ export interface StoredTransfer {
 export interface PlacedTransfer extends StoredTransfer {
   readonly conversationId: ConversationId;
   readonly direction: 'in' | 'out';
+  readonly position: number;
 }
 
 /** The columns that a message row brings along when it is a file. */
@@ -172,6 +173,7 @@ function toPlaced(row: TransferRow): PlacedTransfer {
     failure: toFailure(row.failure_code, row.failure_message),
     conversationId: row.conversation_id as ConversationId,
     direction: directionOf(row.direction),
+    position: row.position,
   };
 }
 

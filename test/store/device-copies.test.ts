@@ -187,6 +187,23 @@ it('a file of ours is told of when it can be offered, and how it ends; tried aga
   expect(await files()).toEqual(['f1 offered']);
 });
 
+it('nothing is told of before a file that is still read, nor a file before a text that has not left', async () => {
+  await store.call('updateOtherDevices', { id: accountId, count: 1 });
+  const large = await putFile('f1', { direction: 'out', state: 'preparing' });
+  await put('in', 'w1');
+  await put('out', 'm1');
+  const small = await putFile('f2', { direction: 'out', state: 'waiting' });
+  expect(await waiting()).toEqual([]);
+  await store.call('upsertTransfer', { ...large, state: 'offered' });
+  expect(await waiting()).toEqual(['message f1 queued', 'message w1 received']);
+  await move('m1', 'waiting');
+  expect((await waiting()).slice(2)).toEqual(['message m1 waiting', 'message f2 queued']);
+  await put('out', 'm2');
+  await store.call('updateMessageState', { id: small.messageId, state: 'delivered' });
+  await store.call('upsertTransfer', { ...small, state: 'done' });
+  expect((await waiting()).slice(2)).toEqual(['message m1 waiting', 'message f2 delivered']);
+});
+
 it('a text that could not be sent and is sent again is told of anew when it has left', async () => {
   await store.call('updateOtherDevices', { id: accountId, count: 1 });
   await put('out', 'm1');
