@@ -8,6 +8,7 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { IMSERVER_LIMITS, type ImServerLimits } from '../base/limits.ts';
 import { DIGEST_ALGORITHMS, digestAlgorithm, digestResponse, type DigestAlgorithm } from '../sip/digest.ts';
 import { formatAuthValue, parseAuthValues, type AuthValue } from '../sip/headers.ts';
+import { keptText } from '../sip/message.ts';
 import { AttemptGuard } from './attempt-guard.ts';
 import type { Users } from './users.ts';
 
@@ -133,7 +134,7 @@ export class PasswordCheck {
     if (seen.user !== user || !isNewCount(seen, count)) return false;
     const oldest = this.#counts.keys().next().value;
     if (this.#counts.size >= this.#limits.maxNonces && oldest !== undefined) this.#counts.delete(oldest);
-    this.#counts.set(nonce, seen);
+    this.#counts.set(keptText(nonce), seen);
     return true;
   }
 

@@ -10,7 +10,7 @@ import type { AgentServerRequest } from '../sip/agent/agent-server-request.ts';
 import { OTHER_DEVICES_HEADER } from '../sip/agent/copy-request.ts';
 import { FACTORY_HEADER, RELAY_HEADER, RETURN_WINDOW_HEADER } from '../sip/agent/registration-answer.ts';
 import { formatNameAddr, parseNameAddr, type NameAddr } from '../sip/headers.ts';
-import { cseqOf } from '../sip/message.ts';
+import { cseqOf, keptText } from '../sip/message.ts';
 import type { Binding } from '../store/imserver-tables.ts';
 import type { Credentials } from './credentials.ts';
 import { Crowd } from './crowd.ts';
@@ -298,7 +298,9 @@ export class Registrar implements Disposable {
       const expiresS = Math.min(asked, this.#limits.maxExpiresS);
       const expiresMs = this.#clock.now() + expiresS * 1_000;
       const description = descriptionOf(contact);
-      const binding = { user, contact: contact.uri, instance, callId, cseq, source, description, expiresMs };
+      // Cut out of the REGISTER it would keep all of it.
+      const uri = keptText(contact.uri);
+      const binding = { user, contact: uri, instance, callId, cseq, source, description, expiresMs };
       devices.push(binding);
       bound.push(binding);
     }
