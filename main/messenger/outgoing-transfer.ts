@@ -20,7 +20,12 @@ export async function prepareFile(record: TransferRecord, signal: AbortSignal): 
     const { size, mtimeMs } = await stat(path ?? '');
     const { sha1, sha256 } = (await digestFile(path ?? '', size, signal)).finish();
     if (record.state !== 'preparing') return;
-    await record.update({ state: 'waiting', size, sha1, sha256, modifiedMs: Math.round(mtimeMs) });
+    // The thumbnail was made of what was chosen, which it is no more.
+    const isAnother = record.stored.sha1 !== null && record.stored.sha1 !== sha1;
+    await record.update({
+      ...{ state: 'waiting', size, sha1, sha256, modifiedMs: Math.round(mtimeMs) },
+      ...(isAnother ? { preview: null } : {}),
+    });
   } catch (error) {
     if (signal.aborted || record.state !== 'preparing') return;
     await record.fail('not-read', `The file could not be read (${codeOf(error)}).`);
@@ -75,10 +80,15 @@ export async function serveFile(
   await sendFrom(host, record, call, start);
 }
 
-/** A file that has changed since its hashes were made is not the one that was offered. */
+function isStopped({ state }: TransferRecord): boolean {
+  return state === 'paused' || state === 'cancelled';
+}
+
+/** A file that has changed since its hashes were made is not the one that was offered. False: its state says why. */
 async function isUnchanged(record: TransferRecord): Promise<boolean> {
   const { path, size, modifiedMs } = record.stored;
   const now = await stat(path ?? '').catch(() => undefined);
+  if (isStopped(record)) return false;
   if (now === undefined) {
     await record.fail('not-read', 'The file is not there any more.');
     return false;
@@ -98,8 +108,13 @@ async function sendFrom(
   const { path, type } = record.stored;
   const size = record.stored.size ?? 0;
   const start = wanted <= size ? wanted : 0;
+  // It may have rung for days: nothing leaves of a file that is another one by now.
+  if (!(await isUnchanged(record))) {
+    await call.end();
+    return;
+  }
   const source = await openSource(path ?? '', start, size);
-  if (source === undefined || record.state === 'paused' || record.state === 'cancelled') {
+  if (source === undefined || isStopped(record)) {
     source?.close();
     await call.end();
     if (source === undefined) await record.fail('not-read', 'The file could not be read.');

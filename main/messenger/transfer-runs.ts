@@ -144,6 +144,12 @@ export class TransferRuns implements AsyncDisposable {
     return record;
   }
 
+  /** Waits for the end of what is under way. Whoever had failed is forgotten then: the record that stands for it now. */
+  async finish(record: TransferRecord): Promise<TransferRecord> {
+    await record.task;
+    return this.keep(record.stored);
+  }
+
   /** Rejects with CallError. */
   async find(messageId: MessageId): Promise<TransferRecord> {
     const known = this.#records.get(messageId);

@@ -259,9 +259,10 @@ export class Transfers implements AsyncDisposable {
 
   /** Goes on after a pause, or tries again after a failure. */
   async resume(messageId: MessageId): Promise<Transfer> {
-    const record = await this.#runs.find(messageId);
-    const { direction, sha1, size } = record.stored;
-    if (direction === 'in') return this.accept(messageId);
+    const found = await this.#runs.find(messageId);
+    if (found.stored.direction === 'in') return this.accept(messageId);
+    const record = found.isSettled ? await this.#runs.finish(found) : found;
+    const { sha1, size } = record.stored;
     if (record.state === 'done' || record.isFromElsewhere) throw notPossible();
     await this.#host.moveMessage(record.id, 'queued');
     record.retryMs = this.#host.limits.retryFirstMs;
@@ -411,10 +412,10 @@ export class Transfers implements AsyncDisposable {
     file: FileDescription,
     fallbackId: string,
     icon: FileIcon | undefined,
-    copied: { readonly isCopy?: boolean; readonly isOpenOffer?: boolean } = {},
+    more: { readonly isCopy?: boolean; readonly isOpenOffer?: boolean; readonly wireId?: string } = {},
   ): Promise<TransferRecord> {
     // Who gives no id offers a new file each time.
-    const wireId = boundedId(file.transferId ?? fallbackId);
+    const { wireId = boundedId(file.transferId ?? fallbackId), ...copied } = more;
     const id = randomUUID() as MessageId;
     const nowMs = Date.now();
     const stored = offeredTransfer(file, icon, wireId);
@@ -436,12 +437,30 @@ export class Transfers implements AsyncDisposable {
       return this.#runs.keep(placed(stored, message));
     }
     const record = await this.#runs.find(message.id);
-    // The same id for another file: nothing of the old one may end up in it.
-    const { sha1, size } = record.stored;
-    if (record.state !== 'done' && (sha1 !== stored.sha1 || size !== stored.size)) {
-      await record.update({ ...stored, state: record.state, bytesDone: 0 });
+    const { sha1, size } = stored;
+    const known = record.stored;
+    if (known.sha1 === sha1 && known.size === size) return record;
+    // The same id for another file: one that is here already stays, beside the new one.
+    if (record.state === 'done') {
+      // Of one that is here more may be known than its offer says.
+      if ((sha1 ?? known.sha1) === known.sha1 && (size ?? known.size) === known.size) return record;
+      const beside = boundedId(`${wireId} ${sha1 ?? ''} ${size ?? ''}`);
+      return this.#recordOfOffer(conversationId, file, fallbackId, icon, { ...copied, wireId: beside });
     }
-    return record;
+    return this.#offerAnew(record, stored);
+  }
+
+  /** Another file than it was: nothing of the old one may end up in it, and nobody has agreed to it yet. */
+  async #offerAnew(
+    record: TransferRecord,
+    stored: Omit<StoredTransfer, 'messageId'>,
+  ): Promise<TransferRecord> {
+    await record.stop(486);
+    const kept = await this.#runs.finish(record);
+    const isRefused = kept.state === 'declined' || kept.state === 'cancelled';
+    const { partPath } = kept.stored;
+    await kept.update({ ...stored, partPath, state: isRefused ? kept.state : 'offered', bytesDone: 0 });
+    return kept;
   }
 
   async #forgetPart(record: TransferRecord): Promise<void> {

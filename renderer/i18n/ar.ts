@@ -176,7 +176,7 @@ export const ar: Catalogue = {
   'file.failure.too-large': 'حجمه أكبر مما يقبله {name}، أو القرص لديه ممتلئ.',
   'file.failure.refused': 'لم يمرّره الخادم.',
   'file.failure.not-supported': 'برنامج {name} لا يقبل هذا الملف.',
-  'file.failure.gone': 'لم يعد {name} يعرض هذا الملف.',
+  'file.failure.gone': 'لم يعد {name} يعرض هذا الملف: غُيِّر أو نُقل أو سُحب. اطلب إرساله مرة أخرى.',
 
   'session.with': 'جلسة مع {name}',
   'session.none': 'لا جلسة مع {name}',

@@ -163,7 +163,8 @@ export const de: Catalogue = {
   'file.failure.too-large': 'Sie ist zu groß für {name}, oder dort ist die Festplatte voll.',
   'file.failure.refused': 'Der Server hat sie nicht weitergegeben.',
   'file.failure.not-supported': 'Das Programm von {name} nimmt diese Datei nicht.',
-  'file.failure.gone': '{name} bietet diese Datei nicht mehr an.',
+  'file.failure.gone':
+    '{name} bietet diese Datei nicht mehr an: Sie wurde geändert, verschoben oder zurückgenommen. Bitten Sie darum, sie noch einmal zu senden.',
 
   'session.with': 'Sitzung mit {name}',
   'session.none': 'Keine Sitzung mit {name}',

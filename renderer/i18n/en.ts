@@ -155,7 +155,8 @@ export const en = {
   'file.failure.too-large': 'It is too large for {name}, or the disk there is full.',
   'file.failure.refused': 'The server did not pass it on.',
   'file.failure.not-supported': 'The program of {name} does not take this file.',
-  'file.failure.gone': '{name} does not offer this file any more.',
+  'file.failure.gone':
+    '{name} does not offer this file any more: it was changed, moved or taken back. Ask for it to be sent again.',
 
   'session.with': 'Session with {name}',
   'session.none': 'No session with {name}',

@@ -155,7 +155,7 @@ export const zh: Catalogue = {
   'file.failure.too-large': '文件对{name}来说太大,或对方磁盘已满。',
   'file.failure.refused': '服务器没有转发它。',
   'file.failure.not-supported': '{name}的程序不接收此文件。',
-  'file.failure.gone': '{name}不再提供此文件。',
+  'file.failure.gone': '{name}不再提供此文件:它已被更改、移动或撤回。请对方重新发送。',
 
   'session.with': '与{name}的连接',
   'session.none': '未与{name}建立连接',

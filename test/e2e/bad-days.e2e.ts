@@ -2,7 +2,7 @@
  * Bad days in the window: each is made to happen to the real program, and what its user is told of it is looked for at the
  * place where he looks.
  */
-import { mkdir, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openPage, Program } from '../support/browser-program.ts';
@@ -96,9 +96,48 @@ describe('a file', () => {
     await bob.bubble('leaving.bin').getByText('Waiting for Tom to accept').waitFor();
     await rm(join(bob.profile, 'files'), { recursive: true });
     await tom.bubble('leaving.bin').getByRole('button', { name: 'Download' }).click();
-    await tom.bubble('leaving.bin').getByText('Bob does not offer this file any more.').waitFor();
+    await tom
+      .bubble('leaving.bin')
+      .getByText(
+        'Bob does not offer this file any more: it was changed, moved or taken back. Ask for it to be sent again.',
+      )
+      .waitFor();
     await bob.bubble('leaving.bin').getByText('The file cannot be read any more.').waitFor();
   });
+
+  const changes: readonly (readonly [string, (path: string) => Promise<void>])[] = [
+    ['rewritten', (path) => writeFile(path, Buffer.alloc(300_000, 2))],
+    ['made longer', (path) => appendFile(path, Buffer.alloc(100_000, 2))],
+    ['made shorter', (path) => truncate(path, 100_000)],
+  ];
+  it.each(changes)(
+    'that was %s after it was offered: both sides say so, and it goes as it is now',
+    async (_, change) => {
+      const office = await Office.open('bob', 'tom');
+      const { bob, tom } = await desks.bobAndTom({ office });
+      await tom.call('settings.set', { key: 'files.autoAcceptBytes', value: 0 });
+      const path = join(await temporaryFolder(), 'draft.bin');
+      await writeFile(path, Buffer.alloc(300_000, 1));
+      await bob.page.getByLabel('Attach files').locator('visible=false').first().setInputFiles(path);
+      await bob.bubble('draft.bin').getByText('Waiting for Tom to accept').waitFor();
+      // Where this host sends it from.
+      const sent = join(bob.profile, 'files', 'draft.bin');
+      await change(sent);
+      await tom.bubble('draft.bin').getByRole('button', { name: 'Download' }).click();
+      await bob.bubble('draft.bin').getByText('The file has changed since.').waitFor();
+      await tom.bubble('draft.bin').getByText('it was changed, moved or taken back').waitFor();
+      const received = join(tom.profile, 'files');
+      const sizes = (await readdir(received)).map(async (name) => (await stat(join(received, name))).size);
+      expect(Math.max(0, ...(await Promise.all(sizes)))).toBe(0);
+
+      await bob.bubble('draft.bin').getByRole('button', { name: 'Retry' }).click();
+      await tom.bubble('draft.bin').getByRole('button', { name: 'Download' }).click();
+      await tom.bubble('draft.bin').getByRole('link', { name: 'Save' }).waitFor();
+      await bob.state('draft.bin', 'Delivered');
+      expect(await readdir(received)).toEqual(['draft.bin']);
+      expect((await readFile(join(received, 'draft.bin'))).equals(await readFile(sent))).toBe(true);
+    },
+  );
 });
 
 it('a text that is too long stays where it was written, with what to do about it', async () => {

@@ -1,7 +1,7 @@
 /**
  * Files on bad days: a cut connection, a restart of either side, pauses, a full disk, other makes' habits.
  */
-import { closeSync, futimesSync, openSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, futimesSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
@@ -234,4 +234,45 @@ it('a file that arrives another one than was announced is refused and does not s
   expect((await becomes(bob, sent, 'failed')).failure?.code).toBe('damaged');
   expect(await readdir(join(world.folder, 'tom', 'files'))).toEqual([]);
   await expect(received(tom, came)).rejects.toMatchObject({ code: 'not-found' });
+});
+
+const changes: readonly (readonly [string, (path: string) => void])[] = [
+  ['rewritten at its end', (path) => writeAt(path, SIZE - 3)],
+  ['made shorter', (path) => truncateSync(path, SIZE / 2)],
+];
+
+function writeAt(path: string, at: number): void {
+  const file = openSync(path, 'r+');
+  writeSync(file, 'new', at);
+  closeSync(file);
+}
+
+it.each(changes)(
+  'a file that is %s while it is on its way is not stored, and both know why; then it comes as it is now',
+  async (_, change) => {
+    await using world = await World.open(['bob', 'tom']);
+    const { bob, tom, path, sent, came } = await begin(world);
+    await whenMoving(tom, came, () => {
+      change(path);
+    });
+    expect((await becomes(bob, sent, 'failed')).failure?.code).toBe('changed');
+    expect(['damaged', 'gone']).toContain((await becomes(tom, came, 'failed')).failure?.code);
+    await expect(received(tom, came)).rejects.toMatchObject({ code: 'not-found' });
+    await bob.commands['transfer.resume']({ messageId: sent.id });
+    await becomes(bob, sent, 'done');
+    await isWholeAt(tom, came, path);
+  },
+);
+
+it('what is added to a file while it is on its way is not sent: it arrives as it was offered', async () => {
+  await using world = await World.open(['bob', 'tom']);
+  const { bob, tom, path, sent, came } = await begin(world);
+  const offered = await sha256(path);
+  await whenMoving(tom, came, () => {
+    appendFileSync(path, 'one line more');
+  });
+  await becomes(bob, sent, 'done');
+  await becomes(tom, came, 'done');
+  const { path: target } = await tom.messenger.transfers.fileOf(came.id);
+  expect(await sha256(target)).toBe(offered);
 });

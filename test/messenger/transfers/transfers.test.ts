@@ -167,3 +167,28 @@ it('a file that was changed after it was offered is not sent as the one that was
   const came = await arrived(again, await again.open('bob'));
   expect((await received(again, came)).bytes.toString()).toBe('another one');
 });
+
+it('what was changed after it had arrived, and is offered under the same id, stands beside what has arrived', async () => {
+  await using world = await World.open(['bob', 'tom']);
+  const { bob, tom, ofBob, ofTom } = await openPair(world);
+  const path = await writeRandom(world, 'draft.txt', 50_000);
+  const before = await readFile(path);
+  const sent = await sendFile(bob, ofBob, path);
+  const came = await arrived(tom, ofTom);
+  await Promise.all([becomes(tom, came, 'done'), becomes(bob, sent, 'done')]);
+  // The last answer was lost on its way, and the program was closed: it begins again with what was changed meanwhile.
+  const stored = await bob.messenger.store.call('selectTransfer', { messageId: sent.id });
+  if (stored === null) throw new Error('it is not stored');
+  await bob.messenger.store.call('upsertTransfer', { ...stored, state: 'waiting' });
+  await bob[Symbol.asyncDispose]();
+  await writeFile(path, 'another one');
+  const again = await world.openPerson('bob');
+  await again.online();
+  expect((await becomes(again, sent, 'failed')).failure?.code).toBe('changed');
+  await again.commands['transfer.resume']({ messageId: sent.id });
+  await becomes(again, sent, 'done');
+  const anew = await arrived(tom, ofTom, 1);
+  await becomes(tom, anew, 'done');
+  expect((await received(tom, anew)).bytes.toString()).toBe('another one');
+  expect((await received(tom, came)).bytes.equals(before)).toBe(true);
+});
