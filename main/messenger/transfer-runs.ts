@@ -32,8 +32,18 @@ export class TransferRuns implements AsyncDisposable {
     await Promise.all(this.#tasks);
   }
 
-  /** What waits and can go on now does, as many at once as may be. */
+  /** Something may have changed: what waits goes on at once, whatever it has waited for. */
   goOn(conversationId?: ConversationId): void {
+    this.#start(conversationId, () => true);
+  }
+
+  /** What waits for its turn has it; what failed a moment ago has its own time. */
+  #goOnInTurn(): void {
+    this.#start(undefined, ({ retry }) => retry?.active !== true);
+  }
+
+  /** Begins as many of those that wait as may be at once. */
+  #start(conversationId: ConversationId | undefined, isDue: (record: TransferRecord) => boolean): void {
     if (this.#abort.signal.aborted) return;
     const held = new Set<ConversationId>();
     for (const record of this.#records.values()) {
@@ -44,7 +54,7 @@ export class TransferRuns implements AsyncDisposable {
         if (held.has(place)) continue;
         held.add(place);
       }
-      if (record.state !== 'waiting' || record.busy) continue;
+      if (record.state !== 'waiting' || record.busy || !isDue(record)) continue;
       if (this.#running >= this.#host.limits.maxTransfers) return;
       this.run(record, () => this.#attempt(record));
     }
@@ -92,7 +102,7 @@ export class TransferRuns implements AsyncDisposable {
   /** Reads it for its hashes, then goes on. */
   prepare(record: TransferRecord): void {
     record.telling = new Telling(() => {
-      this.goOn(record.stored.conversationId);
+      this.#goOnInTurn();
     });
     this.run(record, () => prepareFile(record, this.#abort.signal));
   }
@@ -114,23 +124,17 @@ export class TransferRuns implements AsyncDisposable {
         if (record.isSettled) record.telling?.receiveTold();
         if (record.isSettled) this.#records.delete(record.id);
         else if (record.state === 'waiting' && !wasPreparing) this.#retryLater(record);
-        this.#goOnExcept(record, wasPreparing);
+        // Whoever has taken one is there for the others.
+        if (record.state === 'done') this.goOn(record.stored.conversationId);
+        this.#goOnInTurn();
       });
     this.#tasks.add(task);
     record.task = task;
   }
 
-  #goOnExcept(record: TransferRecord, including: boolean): void {
-    for (const each of this.#records.values()) {
-      if (each !== record && each.state === 'waiting' && each.retry?.active !== true)
-        this.goOn(each.stored.conversationId);
-    }
-    if (including) this.goOn(record.stored.conversationId);
-  }
-
   #retryLater(record: TransferRecord): void {
     record.retry = this.#host.clock.startTimer(record.retryMs, () => {
-      this.goOn(record.stored.conversationId);
+      this.#goOnInTurn();
     });
     record.retryMs = Math.min(record.retryMs * 2, this.#host.limits.retryMaxMs);
   }
