@@ -26,8 +26,8 @@ export function toolScript(name) {
 
 function main() {
   const given = process.argv.slice(2);
-  const flags = given[0] === '--server' ? SERVER_FLAGS : [];
-  const [first = '', ...rest] = given.slice(given[0] === '--server' ? 1 : 0);
+  const isServer = given[0] === '--server';
+  const [first = '', ...rest] = isServer ? given.slice(1) : given;
   const node = Number.parseInt(process.versions.node, 10) >= NODE_MAJOR ? process.execPath : findNode();
   if (node === undefined || !existsSync(join(ROOT, 'node_modules', '.package-lock.json'))) {
     process.stderr.write('Run "npm start" or "npm test" once first: they install what is missing.\n');
@@ -38,7 +38,7 @@ function main() {
     process.stderr.write(`There is no ${first} in this version of Parley.\n`);
     process.exit(1);
   }
-  const child = spawn(node, [...flags, ...args], {
+  const child = spawn(node, [...(isServer ? SERVER_FLAGS : []), ...args], {
     stdio: 'inherit',
     env: environmentFor(node),
     cwd: process.cwd(),

@@ -121,9 +121,10 @@ export class TransferRuns implements AsyncDisposable {
         record.call = undefined;
         this.#tasks.delete(task);
         if (this.#abort.signal.aborted) return;
-        if (record.isSettled) record.telling?.receiveTold();
-        if (record.isSettled) this.#records.delete(record.id);
-        else if (record.state === 'waiting' && !wasPreparing) this.#retryLater(record);
+        if (record.isSettled) {
+          record.telling?.receiveTold();
+          this.#records.delete(record.id);
+        } else if (record.state === 'waiting' && !wasPreparing) this.#retryLater(record);
         // Whoever has taken one is there for the others.
         if (record.state === 'done') this.goOn(record.stored.conversationId);
         this.#goOnInTurn();

@@ -86,14 +86,19 @@ it('a damaged history: what was saved of it, where the file lies, and the rest g
 });
 
 describe('a file', () => {
-  it('that has gone from its place when it is accepted: both sides say so', async () => {
-    const office = await Office.open('bob', 'tom');
-    const { bob, tom } = await desks.bobAndTom({ office });
+  /** Bob offers Tom a file, who takes none by himself. */
+  async function offerToTom(name: string) {
+    const { bob, tom } = await desks.bobAndTom();
     await tom.call('settings.set', { key: 'files.autoAcceptBytes', value: 0 });
-    const path = join(await temporaryFolder(), 'leaving.bin');
+    const path = join(await temporaryFolder(), name);
     await writeFile(path, Buffer.alloc(300_000, 1));
     await bob.page.getByLabel('Attach files').locator('visible=false').first().setInputFiles(path);
-    await bob.bubble('leaving.bin').getByText('Waiting for Tom to accept').waitFor();
+    await bob.bubble(name).getByText('Waiting for Tom to accept').waitFor();
+    return { bob, tom };
+  }
+
+  it('that has gone from its place when it is accepted: both sides say so', async () => {
+    const { bob, tom } = await offerToTom('leaving.bin');
     await rm(join(bob.profile, 'files'), { recursive: true });
     await tom.bubble('leaving.bin').getByRole('button', { name: 'Download' }).click();
     await tom
@@ -113,13 +118,7 @@ describe('a file', () => {
   it.each(changes)(
     'that was %s after it was offered: both sides say so, and it goes as it is now',
     async (_, change) => {
-      const office = await Office.open('bob', 'tom');
-      const { bob, tom } = await desks.bobAndTom({ office });
-      await tom.call('settings.set', { key: 'files.autoAcceptBytes', value: 0 });
-      const path = join(await temporaryFolder(), 'draft.bin');
-      await writeFile(path, Buffer.alloc(300_000, 1));
-      await bob.page.getByLabel('Attach files').locator('visible=false').first().setInputFiles(path);
-      await bob.bubble('draft.bin').getByText('Waiting for Tom to accept').waitFor();
+      const { bob, tom } = await offerToTom('draft.bin');
       // Where this host sends it from.
       const sent = join(bob.profile, 'files', 'draft.bin');
       await change(sent);

@@ -10,13 +10,19 @@ import type { SipRequest } from '../message.ts';
 const pool = Buffer.alloc(8_192);
 let used = pool.length;
 
-function randomHex(bytes: number): string {
+/** Takes so many bytes out of the pool; where they begin. */
+function takeRandom(bytes: number): number {
   if (used + bytes > pool.length) {
     randomFillSync(pool);
     used = 0;
   }
   used += bytes;
-  return pool.toString('hex', used - bytes, used);
+  return used - bytes;
+}
+
+function randomHex(bytes: number): string {
+  const at = takeRandom(bytes);
+  return pool.toString('hex', at, at + bytes);
 }
 
 /** Begins each branch of an RFC 3261 element (§8.1.1.7). */
@@ -48,18 +54,13 @@ const RANDOM_PLACES = [...uuid.keys()].filter((place) => ![8, 13, 14, 18, 19, 23
 
 /** A UUID of random bits (RFC 9562 §5.4) as one piece of text: Node puts it together from twenty, and keeps them. */
 export function newUuid(): string {
-  if (used + 16 > pool.length) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  let at = used * 2;
+  let at = takeRandom(16) * 2;
   const digit = (): number => {
     const byte = pool[at >> 1] ?? 0;
     return (at++ & 1) === 0 ? byte >> 4 : byte & 15;
   };
   for (const place of RANDOM_PLACES) uuid[place] = DIGITS[digit()] ?? 0;
   uuid[19] = DIGITS[8 | (digit() & 3)] ?? 0;
-  used += 16;
   return uuid.toString('latin1');
 }
 

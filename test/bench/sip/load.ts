@@ -77,8 +77,7 @@ class Stand implements AsyncDisposable {
   static async start(folder: string, calledPort: number): Promise<Stand> {
     const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
     // As `npm run engine` and a server are started.
-    const start = (args: readonly string[]) => [...SERVER_FLAGS, ...args];
-    const engine = spawn(process.execPath, start(['--expose-gc', path('engine.ts'), SECRET]), {
+    const engine = spawn(process.execPath, [...SERVER_FLAGS, '--expose-gc', path('engine.ts'), SECRET], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     const lines = linesOf(engine)[Symbol.asyncIterator]();
@@ -89,7 +88,7 @@ class Stand implements AsyncDisposable {
     const called = `sip:called@127.0.0.1:${calledPort}`;
     const application = spawn(
       process.execPath,
-      start([path('application.ts'), String(admin), SECRET, called]),
+      [...SERVER_FLAGS, path('application.ts'), String(admin), SECRET, called],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     await linesOf(application)[Symbol.asyncIterator]().next();
