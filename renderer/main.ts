@@ -7,6 +7,7 @@ import { appContext } from './state/context.ts';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/controls.css';
+import './styles/contrast.css';
 
 const target = document.getElementById('app');
 if (target === null) throw new Error('index.html has no #app');

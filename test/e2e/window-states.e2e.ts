@@ -1,64 +1,10 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { scenarios, type ScenarioName } from '../renderer/support/scenarios.ts';
-import { ScriptedBackend } from '../support/scripted-backend.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
-import { buildWindow } from '../support/window-desk.ts';
+import { openFirst, painted, ScriptedWindows, tooWide } from '../support/scripted-window.ts';
 
 /** The window over a scripted backend, in a browser: what only a real layout and a real CSP can show. */
-let browser: Browser;
-const complaints: string[] = [];
-
-beforeAll(async () => {
-  await buildWindow();
-  browser = await launchBrowser();
-});
-
-afterAll(() => browser.close());
-
-afterEach(() => {
-  expect(complaints.splice(0), 'errors in the console').toEqual([]);
-});
-
-interface Look {
-  readonly width?: number;
-  readonly height?: number;
-  readonly language?: 'en' | 'de' | 'zh' | 'ar';
-}
-
-async function open(
-  scenario: ScenarioName,
-  { width = 1240, height = 780, language }: Look = {},
-): Promise<{ page: Page; server: ScriptedBackend }> {
-  const server = new ScriptedBackend(scenario);
-  if (language !== undefined) {
-    const { world } = server.backend;
-    world.settings = { ...world.settings, 'appearance.language': language };
-  }
-  const address = await server.listen();
-  const page = await browser.newPage({ viewport: { width, height }, reducedMotion: 'reduce' });
-  onTestFinished(async () => {
-    await page.close();
-    await server.close();
-  });
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  await page.goto(address);
-  return { page, server };
-}
-
-async function openFirst(page: Page): Promise<void> {
-  await page.locator('nav li button').first().click();
-}
-
-/** Resolves when what was done has been laid out and painted: scrolling is told in one frame, what follows in the next. */
-function painted(page: Page): Promise<void> {
-  return page.evaluate(async () => {
-    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
-  });
-}
+const windows = new ScriptedWindows();
 
 /** Place on the screen of the message with this id. */
 function topOf(page: Page, id: string): Promise<number> {
@@ -67,14 +13,14 @@ function topOf(page: Page, id: string): Promise<number> {
 
 describe('a thread of 10 000 messages', () => {
   it('opens at the newest one and has only a window of them in the DOM', async () => {
-    const { page } = await open('long');
+    const { page } = await windows.open('long');
     await openFirst(page);
     await page.getByText('10000. Done').last().waitFor();
     expect(await page.locator('[data-id]').count()).toBeLessThanOrEqual(100);
   });
 
   it('keeps what is read in its place while older messages come in above', async () => {
-    const { page } = await open('long');
+    const { page } = await windows.open('long');
     await openFirst(page);
     await page.getByText('10000. Done').last().waitFor();
     const scroller = page.getByRole('region', { name: 'Messages with Tom Weber' });
@@ -99,7 +45,7 @@ describe('a thread of 10 000 messages', () => {
   });
 
   it('stays at the end when messages arrive there, and in its place when the user reads further up', async () => {
-    const { page, server } = await open('long');
+    const { page, server } = await windows.open('long');
     await openFirst(page);
     const tom = server.backend.world.conversations[0]!.id;
     server.backend.addMessage(tom, { direction: 'in', text: 'The newest of all', state: 'received' });
@@ -118,7 +64,7 @@ describe('a thread of 10 000 messages', () => {
 });
 
 it('has of a thousand conversations in the DOM what can be seen, and keys reach all of them', async () => {
-  const { page, server } = await open('talking');
+  const { page, server } = await windows.open('talking');
   const { world } = server.backend;
   const first = world.conversations[0]!;
   const many = Array.from({ length: 1_000 }, (_, nth) => ({
@@ -145,7 +91,7 @@ it('has of a thousand conversations in the DOM what can be seen, and keys reach 
 
 describe('the window', () => {
   it('finds a message far back, shows it in its context and flashes it', async () => {
-    const { page } = await open('long');
+    const { page } = await windows.open('long');
     await page.getByText('Tom Weber').first().waitFor();
     await page.keyboard.press('Control+k');
     await page.keyboard.type('4321. ');
@@ -160,24 +106,24 @@ describe('the window', () => {
   });
 
   it('says that the connection is lost and takes the notice away when it is back', async () => {
-    const { page, server } = await open('talking');
+    const { page, server } = await windows.open('talking');
     await openFirst(page);
     const port = Number(new URL(page.url()).port);
     await server.close();
     await page.getByText('has lost its connection').waitFor();
     await server.listen(port);
     await page.getByText('has lost its connection').waitFor({ state: 'detached' });
-    complaints.length = 0;
+    windows.complaints.length = 0;
   });
 
   it('has the number of unread messages in its title', async () => {
-    const { page } = await open('talking');
+    const { page } = await windows.open('talking');
     await page.getByText('Tom Weber').first().waitFor();
     expect(await page.title()).toBe('(2) Parley');
   });
 
   it('lets list and thread take turns in a narrow window', async () => {
-    const { page } = await open('talking', { width: 720, height: 480 });
+    const { page } = await windows.open('talking', { width: 720, height: 480 });
     await openFirst(page);
     expect(await page.locator('nav').isVisible()).toBe(false);
     await page.getByRole('button', { name: 'Back' }).click();
@@ -186,7 +132,7 @@ describe('the window', () => {
   });
 
   it('has a list that is drawn, keyed and clicked down to its pictures, and stays so; a search has room', async () => {
-    const { page, server } = await open('talking', { width: 1000 });
+    const { page, server } = await windows.open('talking', { width: 1000 });
     await openFirst(page);
     const list = page.getByRole('complementary', { name: 'Search and conversations' });
     const widthOf = async (): Promise<number> => (await list.boundingBox())?.width ?? 0;
@@ -253,21 +199,12 @@ describe('the window', () => {
   it.each(names.flatMap((scenario) => languages.map((language) => ({ scenario, language }))))(
     'has nothing wider than itself: $scenario in $language',
     async ({ scenario, language }) => {
-      const { page } = await open(scenario, { width: 720, height: 480, language });
+      const { page } = await windows.open(scenario, { width: 720, height: 480, language });
       // Where something is asked or said before there is a list, that is what is looked at.
       if (scenario === 'locked' || scenario === 'converting') await page.locator('main.opening').waitFor();
       else await page.locator('nav li button, .door').first().click();
       await painted(page);
-      const tooWide = await page.evaluate(() =>
-        [...document.querySelectorAll<HTMLElement>('body *')]
-          .filter((element) => element.closest('.visually-hidden, .clipped, textarea, svg') === null)
-          .filter((element) => {
-            const { left, right, width } = element.getBoundingClientRect();
-            return width > 0 && (left < -1 || right > window.innerWidth + 1);
-          })
-          .map((element) => element.outerHTML.slice(0, 120)),
-      );
-      expect(tooWide).toEqual([]);
+      expect(await tooWide(page)).toEqual([]);
     },
   );
 });

@@ -7,6 +7,7 @@
 import '../../renderer/styles/tokens.css';
 import '../../renderer/styles/base.css';
 import '../../renderer/styles/controls.css';
+import '../../renderer/styles/contrast.css';
 import './fonts.css';
 import './specimen.css';
 import { componentNames, entries, componentNamed } from './catalogue.ts';
