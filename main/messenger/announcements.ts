@@ -3,6 +3,7 @@
  * Called by: hosts with a desktop. Calls: the feed, the store.
  */
 import type { Conversation, Marks } from '../../shared/domain/conversation.ts';
+import { floodRule } from '../../shared/domain/flood.ts';
 import type { Group } from '../../shared/domain/group.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
@@ -35,7 +36,6 @@ export interface AnnouncementsOptions {
 
 /** Messages that come together are announced together, and a flood is one announcement that counts. */
 const GATHER_MS = 300;
-const AGAIN_MS = 5_000;
 
 interface Waiting {
   count: number;
@@ -149,7 +149,7 @@ export class Announcements {
         return;
       }
       waiting.announced = waiting.count;
-      waiting.timer = this.#startTimer(id, AGAIN_MS);
+      waiting.timer = this.#startTimer(id, floodRule.gapMs);
       const conversation = this.#conversations.get(id);
       if (conversation?.standing !== 'accepted') return;
       const { mention, newest, count } = waiting;

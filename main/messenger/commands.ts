@@ -15,6 +15,7 @@ import { markRead, sendText } from './conversation-actions.ts';
 import { diagnosticsCommands } from './diagnostics-commands.ts';
 import { ladderCommands } from './ladder-commands.ts';
 import { messageChangeCommands } from './message-change-commands.ts';
+import { listMessages } from './message-pages.ts';
 import { messageDetails } from './message-details.ts';
 import { noteCommands } from './note-commands.ts';
 import { presenceCommands } from './presence/presence-commands.ts';
@@ -207,9 +208,9 @@ function conversationCommands({
       if (!accept) await messenger.transfers.declineAll(conversationId);
       return conversation;
     },
-    'message.list': async ({ conversationId, before, after, around, limit }) => {
-      await messenger.conversation(conversationId);
-      return store.call('selectMessagePage', { conversationId, before, after, around, limit });
+    'message.list': async (input) => {
+      await messenger.conversation(input.conversationId);
+      return listMessages(store, input);
     },
     'message.send': ({ conversationId, text, to, replyTo }) =>
       sendText(messenger, conversationId, text, { to, replyTo }),

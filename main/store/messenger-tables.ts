@@ -14,6 +14,7 @@ import { exportProcedures } from './export-rows.ts';
 import { importProcedures } from './message-import.ts';
 import { messageChangeProcedures } from './message-changes.ts';
 import { messageProcedures } from './messages.ts';
+import { runProcedures } from './runs.ts';
 import { searchIndexProcedures } from './search-index.ts';
 import { searchProcedures } from './search.ts';
 import { sessionProcedures } from './sessions.ts';
@@ -43,6 +44,7 @@ export function messengerProcedures(
     ...settingProcedures(database),
     ...searchProcedures(database, isOvertaken),
     ...browseProcedures(database),
+    ...runProcedures(database),
     continueIndexing: index.continueIndexing,
     selectSearchBacklog: index.selectSearchBacklog,
     ...transferProcedures(database),

@@ -37,6 +37,7 @@ import {
   type MessageDay,
 } from '../domain/history.ts';
 import type { ConnectionReport } from '../domain/connection-report.ts';
+import { floodSchema, maxKnownFloods, type Flood } from '../domain/flood.ts';
 import type { Ladder } from '../domain/ladder.ts';
 import { groupSchema, type Group } from '../domain/group.ts';
 import { messageSchema, type Message, type MessageDetails } from '../domain/message.ts';
@@ -137,13 +138,19 @@ export const callInputs = {
   }),
   'marks.list': nothing,
   'marks.set': v.object({ conversationId: conversationIdSchema, marks: marksSchema }),
-  /** A page of messages in ascending order: the newest, or before/after a position, or around one. */
+  /**
+   * A page of messages in ascending order: the newest, or before/after a position, or around one. With `floods`, those
+   * that the window knows, messages behind collapsed floods are left out. `reveal`: a flood with the message at `around`
+   * behind it is opened.
+   */
   'message.list': v.object({
     conversationId: conversationIdSchema,
     before: v.optional(position),
     after: v.optional(position),
     around: v.optional(position),
     limit: v.optional(pageSize, 50),
+    floods: v.optional(v.pipe(v.array(floodSchema), v.maxLength(maxKnownFloods))),
+    reveal: v.optional(v.boolean()),
   }),
   /** `to`: in a group to this member only; `replyTo`: the message that it answers. */
   'message.send': v.object({
@@ -353,6 +360,8 @@ export interface CallOutputs
     readonly messages: readonly Message[];
     readonly hasBefore: boolean;
     readonly hasAfter: boolean;
+    /** Floods of these messages that were not known, or have grown. */
+    readonly floods: readonly Flood[];
   };
   'message.send': Message;
   'group.create': Conversation;

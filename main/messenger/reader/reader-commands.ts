@@ -12,6 +12,7 @@ import type { Commands } from '../commands.ts';
 import { historyJobCommands } from '../history-job-commands.ts';
 import type { HistoryJobs } from '../history-jobs.ts';
 import { messageDetails } from '../message-details.ts';
+import { listMessages } from '../message-pages.ts';
 import { noteCommands } from '../note-commands.ts';
 import { openingCommands } from '../opening.ts';
 import { searchIn } from '../search-commands.ts';
@@ -58,7 +59,7 @@ export function readerCommands(options: ReaderCommandOptions): ReaderCommands {
     'conversation.list': () => store.call('selectConversations', null),
     'group.list': () => groupsIn(open),
     'marks.list': notes['marks.list'],
-    'message.list': (input) => store.call('selectMessagePage', input),
+    'message.list': (input) => listMessages(store, input),
     'message.details': ({ messageId }) => messageDetails({ store, sessions: () => [] }, messageId),
     'message.save': ({ messageId }) => saveMessage(store, desktop, messageId),
     'transfer.open': async ({ messageId }) => {
