@@ -105,6 +105,12 @@ export const de: Catalogue = {
   'thread.typing': '{name} schreibt…',
   'thread.latest': 'Zur neuesten',
   'thread.latestUnread': { one: '{count} neue Nachricht', other: '{count} neue Nachrichten' },
+  'thread.more': {
+    one: '{count} weitere Nachricht von {name}',
+    other: '{count} weitere Nachrichten von {name}',
+  },
+  'thread.moreShow': 'Anzeigen',
+  'thread.moreHide': 'Ausblenden',
   'thread.arrived': '{name}: {text}',
   'thread.arrivedElsewhere': 'Neue Nachricht von {name}',
   'thread.you': 'Sie',

@@ -99,6 +99,12 @@ export const en = {
   'thread.typing': '{name} is typing…',
   'thread.latest': 'Jump to latest',
   'thread.latestUnread': { one: '{count} new message', other: '{count} new messages' },
+  'thread.more': {
+    one: '{count} more message from {name}',
+    other: '{count} more messages from {name}',
+  },
+  'thread.moreShow': 'Show',
+  'thread.moreHide': 'Hide',
   'thread.arrived': '{name}: {text}',
   'thread.arrivedElsewhere': 'New message from {name}',
   'thread.you': 'You',

@@ -12,6 +12,7 @@ import type { Client } from '../api/client.ts';
 import { Locale } from '../i18n/locale.svelte.ts';
 import { Accounts } from './accounts.svelte.ts';
 import { Announcer } from './announcer.svelte.ts';
+import { Arrivals } from './arrivals.ts';
 import { Attention } from './attention.svelte.ts';
 import { Calendar } from './calendar.svelte.ts';
 import { Contacts } from './contacts.svelte.ts';
@@ -90,6 +91,7 @@ export class AppState {
   /** Asked for before there was anything to show. */
   #wanted: ConversationId | null = null;
   #reading = false;
+  readonly #arrivals = new Arrivals(this.announcer);
   readonly #reload: () => void;
   #readAgain = false;
 
@@ -128,6 +130,7 @@ export class AppState {
     const { client } = this;
     const stops = [
       this.attention.start(),
+      () => this.#arrivals.stop(),
       this.presence.start(),
       client.onLink((state) => {
         this.link.applyState(state);
@@ -264,10 +267,12 @@ export class AppState {
       author === undefined
         ? this.locale.t('thread.arrived', { name, text: message.text })
         : this.locale.t('group.arrived', { name: author, group: name, text: message.text });
-    this.announcer.say(
+    this.#arrivals.receive(
+      message,
       this.thread.conversationId === message.conversationId
         ? text
         : this.locale.t('thread.arrivedElsewhere', { name }),
+      (count) => this.locale.t('thread.more', { count, name: author ?? name }),
     );
   }
 

@@ -4,10 +4,12 @@
  */
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import { maxKnownFloods, type Flood } from '../../shared/domain/flood.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Transfer } from '../../shared/domain/transfer.ts';
 import type { CallInput, CallOutput } from '../../shared/ipc/contract.ts';
 import type { Client } from '../api/client.ts';
+import { ThreadFloods } from './thread-floods.svelte.ts';
 
 export const pageSize = 40;
 /** What is fetched at an end while scrolling: small, so that putting it into the DOM costs no frame. */
@@ -20,11 +22,13 @@ export type ScrollWish =
   | { readonly to: 'bottom' }
   | { readonly to: 'new' }
   | { readonly to: 'message'; readonly id: MessageId }
+  /** What is on the screen stays where it is, also at the end. */
+  | { readonly to: 'same' }
   /** The first message at or behind a position comes to the top. */
   | { readonly to: 'position'; readonly position: number };
 
 type Page = CallOutput<'message.list'>;
-type PageInput = Omit<CallInput<'message.list'>, 'conversationId'>;
+type PageInput = Omit<CallInput<'message.list'>, 'conversationId' | 'floods'>;
 
 /** Both lists as one in order of position, each message once; of two versions the one of `newer` stays. */
 function mergeMessages(older: readonly Message[], newer: readonly Message[]): Message[] {
@@ -36,6 +40,7 @@ function mergeMessages(older: readonly Message[], newer: readonly Message[]): Me
 
 export class Thread {
   readonly #client: Client;
+  readonly floods = new ThreadFloods();
   conversationId = $state<ConversationId | null>(null);
   messages = $state.raw<readonly Message[]>([]);
   hasBefore = $state(false);
@@ -48,13 +53,16 @@ export class Thread {
   problem = $state.raw<unknown>(null);
   /** Set by the view: the newest message is on the screen. */
   atBottom = true;
-  /** Set by the view: the first message that can be seen. */
-  topId: string | null = null;
+  /** Set by the view: the position of the first message that can be seen. */
+  topPosition: number | null = null;
   #generation = 0;
   #paging = false;
   #reads = 0;
   #changedWhileReading = new Map<MessageId, Message>();
   #seenPosition = 0;
+  /** What has been seen and not been told of. */
+  readonly #untold = new Map<ConversationId, number>();
+  #telling = false;
 
   constructor(client: Client) {
     this.#client = client;
@@ -110,13 +118,13 @@ export class Thread {
     }
     this.flashedId = id;
     if (this.messages.some((message) => message.id === id)) this.scrollWish = { to: 'message', id };
-    else await this.#replace({ around: position, limit: pageSize }, { to: 'message', id });
+    else await this.#replace({ around: position, limit: pageSize, reveal: true }, { to: 'message', id });
   }
 
   /** Shows what a message of the open conversation answers. */
   async showQuoted(position: number): Promise<void> {
     if (!this.messages.some((message) => message.position === position)) {
-      await this.#replace({ around: position, limit: pageSize }, null);
+      await this.#replace({ around: position, limit: pageSize, reveal: true }, null);
     }
     const quoted = this.messages.find((message) => message.position === position);
     if (quoted === undefined) return;
@@ -131,14 +139,15 @@ export class Thread {
 
   /** When what is on the screen was sent; undefined when nothing is. */
   topSentAtMs(): number | undefined {
-    return (this.messages.find(({ id }) => id === this.topId) ?? this.messages.at(-1))?.sentAtMs;
+    const top = this.topPosition ?? Infinity;
+    return (this.messages.findLast(({ position }) => position <= top) ?? this.messages[0])?.sentAtMs;
   }
 
   loadOlder(): Promise<void> {
     const first = this.messages[0];
     if (!this.hasBefore || first === undefined) return Promise.resolve();
     return this.#extend({ before: first.position, limit: stepSize }, (page) => {
-      const merged = this.#mergePage(page, this.hasAfter);
+      const merged = this.#mergePage(page);
       this.messages = merged.slice(0, windowSize);
       this.hasBefore = page.hasBefore;
       this.hasAfter ||= merged.length > windowSize;
@@ -148,12 +157,21 @@ export class Thread {
   loadNewer(): Promise<void> {
     const last = this.messages.at(-1);
     if (!this.hasAfter || last === undefined) return Promise.resolve();
-    return this.#extend({ after: last.position, limit: stepSize }, (page) => {
-      const merged = this.#mergePage(page, page.hasAfter);
+    return this.#extend({ after: this.floods.endAt(last.position), limit: stepSize }, (page) => {
+      const merged = this.#mergePage(page);
       this.messages = merged.slice(-windowSize);
       this.hasAfter = page.hasAfter;
       this.hasBefore ||= merged.length > windowSize;
+      this.#insertChanges();
     });
+  }
+
+  /** Shows all messages of a flood, or collapses it again; what is on the screen stays in its place. */
+  async setFloodOpen(first: number, open: boolean): Promise<void> {
+    const flood = this.floods.all.find((each) => each.first === first);
+    if (flood === undefined) return;
+    const stay = this.floods.openWith(flood, open);
+    await this.#replace({ around: flood.shown, limit: windowSize }, { to: 'same' }, stay);
   }
 
   /** Reads the window anew around what is on the screen. */
@@ -161,7 +179,8 @@ export class Thread {
     if (this.conversationId === null || this.phase === 'none') return;
     const limit = Math.max(pageSize, this.messages.length);
     const middle = this.messages[Math.floor(this.messages.length / 2)];
-    const input = this.hasAfter && middle !== undefined ? { around: middle.position, limit } : { limit };
+    const isInside = this.hasAfter && middle !== undefined;
+    const input = isInside ? { around: middle.position, limit, reveal: true } : { limit };
     await this.#replace(input, this.phase === 'ready' ? null : { to: 'bottom' });
   }
 
@@ -190,15 +209,24 @@ export class Thread {
   /** The message at `position` has been on the screen while the user could see it. */
   markSeen(position: number): void {
     if (this.conversationId === null || position <= this.#seenPosition) return;
-    const unseen = this.messages.some(
-      (message) =>
-        message.direction === 'in' && message.position > this.#seenPosition && message.position <= position,
-    );
+    const isUnseen = (at: number): boolean => this.#seenPosition < at && at <= position;
+    const unseen =
+      this.messages.some((message) => message.direction === 'in' && isUnseen(message.position)) ||
+      this.floods.all.some(({ last, open }) => !open && isUnseen(last));
     this.#seenPosition = position;
     if (!unseen) return;
-    this.#client
-      .call('conversation.markRead', { conversationId: this.conversationId, position })
-      .catch(() => undefined);
+    this.#untold.set(this.conversationId, position);
+    if (!this.#telling) void this.#tellSeen();
+  }
+
+  /** One after the other: in a flood the next says what many would have said. */
+  async #tellSeen(): Promise<void> {
+    this.#telling = true;
+    for (const [conversationId, position] of this.#untold) {
+      this.#untold.delete(conversationId);
+      await this.#client.call('conversation.markRead', { conversationId, position }).catch(() => undefined);
+    }
+    this.#telling = false;
   }
 
   applyMessageAdded(message: Message, attentive: boolean): void {
@@ -220,10 +248,12 @@ export class Thread {
   applyMessagesDeleted(conversationId: ConversationId, positions: readonly number[]): void {
     if (conversationId !== this.conversationId) return;
     const gone = new Set(positions);
+    const floods = this.floods.forget(positions);
+    const before = this.messages.length;
     const left = this.messages.filter(({ position }) => !gone.has(position));
-    if (left.length === this.messages.length) return;
-    this.messages = left;
-    if (left.length === 0) void this.resynchronise();
+    if (left.length < before) this.messages = left;
+    if (floods.length > 0) void this.#readFloodAnew(floods.find(({ open }) => open));
+    else if (left.length < before && left.length === 0) void this.resynchronise();
   }
 
   /** For oneself: the other side keeps what it has. */
@@ -245,7 +275,9 @@ export class Thread {
   /** A message that is there already stays as it is: the event about it is never older than the answer. */
   #insert(message: Message): void {
     if (this.messages.some(({ id }) => id === message.id)) return;
-    const merged = mergeMessages(this.messages, [message]);
+    if (this.floods.hides(message.position)) return;
+    if (this.floods.receive(message, this.messages)) return;
+    const merged = this.floods.collapseEnd(mergeMessages(this.messages, [message]), this.hasBefore);
     if (merged.length <= windowSize) {
       this.messages = merged;
     } else if (this.atBottom) {
@@ -273,7 +305,7 @@ export class Thread {
 
   async #showPosition(position: number, wish: ScrollWish): Promise<void> {
     const first = this.hasBefore ? (this.messages[0]?.position ?? Infinity) : 0;
-    const last = this.messages.at(-1)?.position ?? -1;
+    const last = this.floods.endAt(this.messages.at(-1)?.position ?? -1);
     if (this.phase === 'ready' && first <= position && position <= last) this.scrollWish = wish;
     else await this.#replace({ around: position, limit: pageSize }, wish);
   }
@@ -281,6 +313,7 @@ export class Thread {
   #reset(id: ConversationId): void {
     this.conversationId = id;
     this.messages = [];
+    this.floods.set([]);
     this.hasBefore = false;
     this.hasAfter = false;
     this.flashedId = null;
@@ -288,15 +321,28 @@ export class Thread {
     this.atBottom = true;
   }
 
-  async #replace(input: PageInput, wish: ScrollWish | null): Promise<void> {
+  /** A message of a flood has gone; `open`: it stays so. */
+  #readFloodAnew(open: Flood | undefined): Promise<void> {
+    const inside = this.messages.findLast(
+      ({ position }) => open !== undefined && open.shown < position && position <= open.last,
+    );
+    const near = inside ?? this.messages[Math.floor(this.messages.length / 2)];
+    if (near === undefined) return this.resynchronise();
+    return this.#replace({ around: near.position, limit: windowSize, reveal: true }, null);
+  }
+
+  /** `stay`: floods that are open. */
+  async #replace(input: PageInput, wish: ScrollWish | null, stay = this.floods.open): Promise<void> {
     this.#generation += 1;
     const generation = this.#generation;
     try {
-      const page = await this.#read(input);
+      const page = await this.#read(input, stay);
       if (generation !== this.#generation) return;
+      this.floods.set(stay, page.floods);
       this.hasBefore = page.hasBefore;
       this.hasAfter = page.hasAfter;
-      this.messages = this.#withChanges(page.messages, page.hasAfter);
+      this.messages = this.#withChanges(page.messages);
+      this.#insertChanges();
       this.phase = 'ready';
       this.problem = null;
       if (wish !== null) this.scrollWish = wish;
@@ -314,8 +360,11 @@ export class Thread {
     this.#paging = true;
     const generation = this.#generation;
     try {
-      const page = await this.#read(input);
-      if (generation === this.#generation) apply(page);
+      const page = await this.#read(input, this.floods.all);
+      if (generation !== this.#generation) return;
+      this.floods.set(this.floods.all, page.floods);
+      apply(page);
+      this.floods.keepWithin(this.messages);
     } catch (error) {
       this.problem = error;
     } finally {
@@ -324,26 +373,32 @@ export class Thread {
     }
   }
 
-  #read(input: PageInput): Promise<Page> {
+  #read(input: PageInput, floods: readonly Flood[]): Promise<Page> {
     if (this.conversationId === null) throw new Error('no conversation is open');
     this.#reads += 1;
-    const conversationId = this.conversationId;
-    return this.#client.call('message.list', { conversationId, ...input }).finally(() => (this.#reads -= 1));
+    const { conversationId } = this;
+    return this.#client
+      .call('message.list', { conversationId, ...input, floods: floods.slice(-maxKnownFloods) })
+      .finally(() => (this.#reads -= 1));
   }
 
-  #mergePage(page: Page, hasAfter: boolean): Message[] {
-    return this.#withChanges(mergeMessages(page.messages, this.messages), hasAfter);
+  #mergePage(page: Page): Message[] {
+    return this.#withChanges(mergeMessages(page.messages, this.messages));
   }
 
-  /** Events that came while the page was on its way are newer than the page, and may continue it at its end. */
-  #withChanges(messages: readonly Message[], hasAfter: boolean): Message[] {
-    const known = new Set(messages.map(({ id }) => id));
-    const end = hasAfter ? Infinity : (messages.at(-1)?.position ?? -1);
-    const changes = [...this.#changedWhileReading.values()].filter(
-      ({ id, conversationId, position }) =>
-        conversationId === this.conversationId && (known.has(id) || position > end),
-    );
-    return mergeMessages(messages, changes);
+  /** Events that came while the page was on its way are newer than the page. */
+  #withChanges(messages: readonly Message[]): Message[] {
+    return messages.map((message) => this.#changedWhileReading.get(message.id) ?? message);
+  }
+
+  /** Messages that came while the page was on its way may continue it at its end. */
+  #insertChanges(): void {
+    for (const message of this.#changedWhileReading.values()) {
+      const end = this.floods.endAt(this.messages.at(-1)?.position ?? -1);
+      if (message.conversationId === this.conversationId && !this.hasAfter && message.position > end) {
+        this.#insert(message);
+      }
+    }
   }
 
   #forgetChanges(): void {

@@ -156,6 +156,17 @@ it('axe-core finds nothing: answers, reactions, edits and deletions, their menu,
   await check(page, 'answer');
 });
 
+it('axe-core finds nothing: a flood, collapsed and open', async () => {
+  const page = await open('flood');
+  await page.locator(first).first().click();
+  const show = page.getByRole('button', { name: 'Show', exact: true });
+  await show.waitFor();
+  await check(page, 'a flood that is collapsed');
+  await show.click();
+  await page.getByText('Build 6 of 5000 is done.').waitFor();
+  await check(page, 'a flood that is open');
+});
+
 it('nothing moves where motion is not wanted, and at 200 % everything is there and nothing stands out', async () => {
   const page = await open('files', 620, 390);
   await page.locator(first).first().click();

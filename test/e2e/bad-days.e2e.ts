@@ -9,7 +9,7 @@ import { openPage, Program } from '../support/browser-program.ts';
 import { Authority, hasOpenssl } from '../support/certificates.ts';
 import { Desks } from '../support/desks.ts';
 import { SmallDisk } from '../support/small-disk.ts';
-import { domain, Office, passwordOf, temporaryFolder } from '../support/window-desk.ts';
+import { domain, Office, passwordOf, temporaryFolder, type Desk } from '../support/window-desk.ts';
 
 const desks = new Desks();
 
@@ -217,26 +217,74 @@ it('a setting that a policy has decided has a padlock and cannot be changed', as
   expect(await row.getByRole('switch').isDisabled()).toBe(true);
 });
 
-it('a flood from one person is one row of the list that counts', async () => {
-  const office = await Office.open('bob', 'tom');
-  const { bob, tom } = await desks.bobAndTom({ office });
-  await bob.page.getByRole('button', { name: 'Settings' }).click();
+/** Tom says as much as a window may ask for at once, three times. */
+async function flood(tom: Desk): Promise<void> {
   const [ofTom] = await tom.call('conversation.list', {});
   if (ofTom === undefined) throw new Error('there is no conversation');
-  // As many at once as a window may ask for.
   for (let sent = 0; sent < 300; sent += 100) {
     await Promise.all(
       Array.from({ length: 100 }, (_, nth) =>
-        tom.call('message.send', { conversationId: ofTom.id, text: `spam ${sent + nth}` }),
+        tom.call('message.send', { conversationId: ofTom.id, text: `spam ${sent + nth}.` }),
       ),
     );
   }
-  await bob.row('Tom').getByText('300 unread messages').waitFor();
-  expect(await bob.page.locator('nav li button').count()).toBe(1);
-  await expect.poll(() => bob.page.title()).toBe('(300) Parley');
-  await bob.page.getByRole('button', { name: 'Close' }).click();
-  await bob.row('Tom').click();
-  await bob.bubble('spam 299').waitFor();
-  // As of any long thread: what is on the screen, and a little more.
-  expect(await bob.page.locator('[data-id]').count()).toBeLessThanOrEqual(100);
+}
+
+describe('a flood from one person', () => {
+  it('is one row of the list that counts, and one of the thread that opens', async () => {
+    const office = await Office.open('bob', 'tom');
+    const { bob, tom } = await desks.bobAndTom({ office });
+    // More than the window has room for.
+    for (let nth = 1; nth <= 20; nth += 1) await bob.write(`Above ${nth}.`);
+    await tom.bubble('Above 20.').waitFor();
+    await bob.page.getByRole('button', { name: 'Settings' }).click();
+    await flood(tom);
+    await bob.row('Tom').getByText('300 unread messages').waitFor();
+    expect(await bob.page.locator('nav li button').count()).toBe(1);
+    await expect.poll(() => bob.page.title()).toBe('(300) Parley');
+    await bob.page.getByRole('button', { name: 'Close' }).click();
+    await bob.row('Tom').click();
+    await bob.sees('295 more messages from Tom');
+    expect(await bob.bubble('spam').count()).toBe(5);
+    // Its row has been seen, and with it what is behind.
+    await expect.poll(() => bob.page.title()).toBe('Parley');
+
+    const show = bob.page.getByRole('button', { name: 'Show', exact: true });
+    const above = (await show.boundingBox())?.y;
+    await show.focus();
+    await bob.page.keyboard.press('Enter');
+    const hide = bob.page.getByRole('button', { name: 'Hide', exact: true });
+    await hide.and(bob.page.locator(':focus')).waitFor();
+    await bob.bubble('spam 7.').waitFor();
+    expect((await hide.boundingBox())?.y).toBe(above);
+    // As of any long thread: what is on the screen, and a little more.
+    expect(await bob.page.locator('[data-id]').count()).toBeLessThanOrEqual(101);
+    await bob.page.keyboard.press('Enter');
+    await bob.bubble('spam 7.').waitFor({ state: 'detached' });
+    await show.and(bob.page.locator(':focus')).waitFor();
+
+    await bob.page.keyboard.press('Control+k');
+    await bob.page.keyboard.type('spam 150');
+    await bob.page.getByRole('option').filter({ hasText: 'spam 150.' }).first().waitFor();
+    await bob.page.keyboard.press('Enter');
+    await bob.page.locator('.flash').filter({ hasText: 'spam 150.' }).waitFor();
+    await bob.bubble('spam 151.').waitFor();
+    expect(bob.complaints).toEqual([]);
+  });
+
+  it('that arrives in the thread that is read leaves it where it is, and is counted', async () => {
+    const office = await Office.open('bob', 'tom');
+    const { bob, tom } = await desks.bobAndTom({ office });
+    await bob.write('Here I am');
+    await tom.bubble('Here I am').waitFor();
+    await flood(tom);
+    await bob.sees('295 more messages from Tom');
+    expect(await bob.bubble('spam').count()).toBe(5);
+    await bob.bubble('Here I am').waitFor();
+    await bob.write('Are you well?');
+    await bob.bubble('Are you well?').waitFor();
+    await expect.poll(() => bob.page.title()).toBe('Parley');
+    await bob.row('Tom').getByText('Are you well?').waitFor();
+    expect(bob.complaints).toEqual([]);
+  });
 });

@@ -282,7 +282,11 @@ describe('the window', () => {
   it('finds a message, jumps to it and flashes it', async () => {
     const { bob, tom } = await desks.bobAndTom();
     await bob.write('Where is the lantern?');
-    for (let count = 1; count <= 25; count += 1) await bob.call('message.send', await nextLine(bob, count));
+    // In turn: as many of one person would be collapsed.
+    for (let count = 1; count <= 25; count += 1) {
+      const desk = count % 2 === 1 ? bob : tom;
+      await desk.call('message.send', await nextLine(desk, count));
+    }
     await tom.bubble('Line 25').waitFor();
     await tom.page.keyboard.press('Control+k');
     await tom.page.keyboard.type('lant');

@@ -3,6 +3,7 @@ import type { ScrollWish } from '../../state/thread.svelte.ts';
 
 export interface Anchor {
   readonly id: string;
+  readonly position: number;
   /** Distance of the message from the top of the scrolled area. */
   readonly offset: number;
 }
@@ -25,13 +26,20 @@ export function findAnchor(scroller: HTMLElement): Anchor | null {
   const first = elements[low];
   if (first === undefined) return null;
   const offset = first.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
-  return { id: first.dataset['id'] ?? '', offset };
+  const { id = '', position } = first.dataset;
+  return { id, position: Number(position), offset };
 }
 
-/** Scrolls so that the message is where it was. */
-export function restoreAnchor(scroller: HTMLElement, { id, offset }: Anchor): void {
-  const element = scroller.querySelector(`[data-id="${CSS.escape(id)}"]`);
-  if (element === null) return;
+/** The first message at or behind a position, or the row of the flood that it is behind. */
+function elementAt(scroller: HTMLElement, position: number): HTMLElement | undefined {
+  return [...messageElements(scroller)].find(({ dataset }) => Number(dataset['position']) >= position);
+}
+
+/** Scrolls so that the message is where it was; when it has been collapsed, the row that stands for it. */
+export function restoreAnchor(scroller: HTMLElement, { id, position, offset }: Anchor): void {
+  const same = scroller.querySelector(`[data-id="${CSS.escape(id)}"]`);
+  const element = same ?? elementAt(scroller, position);
+  if (element === undefined) return;
   const now = element.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
   if (Math.abs(now - offset) >= 0.5) scroller.scrollTop += now - offset;
 }
@@ -45,7 +53,7 @@ export function lastVisiblePosition(scroller: HTMLElement): number {
 }
 
 /** What a wish wants to see; null: the end. */
-export function goalOf(scroller: HTMLElement, wish: ScrollWish): HTMLElement | null {
+export function goalOf(scroller: HTMLElement, wish: Exclude<ScrollWish, { to: 'same' }>): HTMLElement | null {
   switch (wish.to) {
     case 'bottom':
       return null;
@@ -53,9 +61,7 @@ export function goalOf(scroller: HTMLElement, wish: ScrollWish): HTMLElement | n
       return scroller.querySelector('[data-new]');
     case 'message':
       return scroller.querySelector(`[data-id="${CSS.escape(wish.id)}"]`);
-    case 'position': {
-      const all = [...messageElements(scroller)];
-      return all.find(({ dataset }) => Number(dataset['position']) >= wish.position) ?? null;
-    }
+    case 'position':
+      return elementAt(scroller, wish.position) ?? null;
   }
 }

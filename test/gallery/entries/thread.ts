@@ -1,5 +1,6 @@
 /** Owns: the states of the parts of a thread, renderer/views/thread. Called by: catalogue.ts. */
 import type { Session } from '../../../shared/domain/conversation.ts';
+import type { Flood } from '../../../shared/domain/flood.ts';
 import type { Message } from '../../../shared/domain/message.ts';
 import { CallError } from '../../../shared/ipc/error-codes.ts';
 import type { AppState } from '../../../renderer/state/app.svelte.ts';
@@ -18,7 +19,7 @@ import {
   type Specimen,
 } from '../specimen.ts';
 
-const { asked, changes, files, groups, long, presence, states, talking, unreachable } = scenarios;
+const { asked, changes, files, flood, groups, long, presence, states, talking, unreachable } = scenarios;
 const nothing = (): void => undefined;
 const hohenlohe = 'with-maximiliana.alexandrovna.von-und-zu-hohenlohe';
 
@@ -27,6 +28,7 @@ const withTom: With = { open: 'with-tom' };
 const inStates: With = { world: states, open: hohenlohe };
 const inChanges: With = { world: changes, open: 'with-tom' };
 const inGroup: With = { world: changes, open: 'with-trip' };
+const inFlood: With = { world: flood, open: 'with-tom' };
 const inFiles: With = { world: files, open: 'with-tom' };
 
 /** The conversation that is open, as most parts want it. */
@@ -190,6 +192,11 @@ function quote(change: Partial<NonNullable<Message['reply']>>, more: Record<stri
   return { ...withTom, props: () => ({ quote: { ...theirs, ...change }, name: 'Tom Weber', ...more }) };
 }
 
+function floodRow(change: Partial<Flood>, name = 'Tom Weber'): Specimen {
+  const flood = { first: 7, shown: 11, last: 5_006, lastSentAtMs: 0, count: 5_000, open: false };
+  return { props: () => ({ flood: { ...flood, ...change }, name, toggle: nothing }) };
+}
+
 function replyTo(beginning: string, kind: 'reply' | 'edit'): (app: AppState) => Record<string, unknown> {
   return (app) => ({ task: { kind, message: messageOf(app, beginning) }, name: 'Tom Weber', end: nothing });
 }
@@ -345,6 +352,12 @@ export const thread: Entries = {
     'a group': { ...inGroup, props: conversation() },
     'a long name': { ...inStates, props: conversation() },
   },
+  'views/thread/FloodRow.svelte': {
+    collapsed: floodRow({}),
+    open: floodRow({ open: true }),
+    'one message': floodRow({ count: 6 }),
+    'a long name': floodRow({}, 'Maximiliana Alexandrovna von und zu Hohenlohe-Waldenburg-Schillingsfürst'),
+  },
   'views/thread/JumpButton.svelte': {
     'to the latest': {
       props: () => ({ icon: 'arrow-down', keys: 'Control+End', text: '3 new messages', jump: nothing }),
@@ -369,6 +382,13 @@ export const thread: Entries = {
     'the line above what is new': { world: unread, open: 'with-tom', props: conversation(), room: 'page' },
     'nothing yet': { world: asked, open: 'with-eve', props: conversation(), room: 'page' },
     'a group': { ...inGroup, props: conversation(), room: 'page' },
+    'a flood': { ...inFlood, props: conversation(), room: 'page' },
+    'a flood that is open': {
+      ...inFlood,
+      props: conversation(),
+      act: (frame) => click(frame, '[aria-expanded=false]'),
+      room: 'page',
+    },
     'ten thousand messages': { world: long, open: 'with-tom', props: conversation(), room: 'page' },
   },
   'views/thread/ThreadView.svelte': {

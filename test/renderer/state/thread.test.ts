@@ -146,7 +146,8 @@ describe('Thread: events', () => {
     thread.atBottom = false;
     const first = thread.messages[0]!.id;
     for (let count = 0; count < windowSize; count += 1) {
-      backend.addMessage(tom, { direction: 'in', text: `new ${count}`, state: 'received' });
+      const atMs = Date.now() + count * 60_000;
+      backend.addMessage(tom, { direction: 'in', text: `new ${count}`, state: 'received' }, atMs);
     }
     expect(thread.messages[0]!.id).toBe(first);
     expect(thread.messages).toHaveLength(windowSize);

@@ -33,6 +33,7 @@ import { sentFile } from './sent-file.ts';
 import { groupHandlers } from './memory-groups.ts';
 import { browseHandlers, jobHandlers, keepHandlers, noteHandlers } from './memory-browse.ts';
 import { openingHandlers } from './memory-opening.ts';
+import { withoutFloods } from './memory-floods.ts';
 import { Refusal } from './memory-refusal.ts';
 import { presenceHandlers } from './memory-presence.ts';
 
@@ -218,8 +219,9 @@ export class MemoryBackend {
     return account;
   }
 
-  #page({ conversationId, before, after, around, limit }: CheckedInput<'message.list'>): unknown {
-    const all = this.world.messages.filter((message) => message.conversationId === conversationId);
+  #page(input: CheckedInput<'message.list'>): unknown {
+    const { before, after, around, limit } = input;
+    const { messages: all, floods } = withoutFloods(this.world, input);
     const firstAfter = (position: number): number => {
       const place = all.findIndex((message) => message.position > position);
       return place < 0 ? all.length : place;
@@ -230,7 +232,7 @@ export class MemoryBackend {
     if (around !== undefined) start = firstAfter(around) - Math.ceil(limit / 2);
     const end = before === undefined ? start + limit : firstAfter(before - 1);
     const first = Math.max(0, start);
-    return { messages: all.slice(first, end), hasBefore: first > 0, hasAfter: end < all.length };
+    return { messages: all.slice(first, end), hasBefore: first > 0, hasAfter: end < all.length, floods };
   }
 
   #search({ text, conversationId, limit }: CheckedInput<'search.query'>): unknown {

@@ -11,6 +11,7 @@ import type { Transfer } from '../../../shared/domain/transfer.ts';
 import { initialSettings } from '../../../shared/settings.ts';
 import { addGroup } from './group-scenario.ts';
 import { addChanges } from './changes-scenario.ts';
+import { addFlood } from './flood-scenario.ts';
 import { addPresence } from './presence-scenario.ts';
 import type { World } from './memory-backend.ts';
 
@@ -462,6 +463,7 @@ export const scenarios = {
   locked: lockedWorld,
   converting: convertingWorld,
   changes: () => addChanges(groupsWorld()),
+  flood: () => addFlood(talkingWorld()),
   presence: presenceWorld,
   groups: groupsWorld,
   files: filesWorld,
