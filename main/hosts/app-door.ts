@@ -48,8 +48,8 @@ export class AppDoor implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the profile is open, or when that waits for its user or takes its time: a window has something to show
-   * then. Rejects when it has failed before.
+   * For a start without a window: resolves when the profile is open, or when that waits for its user or takes its time.
+   * Rejects when it has failed before.
    */
   async ready(): Promise<void> {
     const waiting = Promise.withResolvers<void>();

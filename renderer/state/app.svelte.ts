@@ -224,6 +224,8 @@ export class AppState {
     try {
       await this.opening.load();
       if (this.opening.status?.state !== 'open') return;
+      // What was asked for until now is in what is read now.
+      this.#readAgain = false;
       await this.#readEverything();
       if (!this.ready) {
         this.shell.welcome = this.info?.firstRun === true;

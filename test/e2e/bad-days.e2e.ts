@@ -5,9 +5,15 @@
 import { appendFile, mkdir, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { openHistoryKey } from '../../main/messenger/history/history-key.ts';
+import { historyOf } from '../../main/messenger/profile.ts';
+import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
+import { openDatabase } from '../../main/store/database.ts';
+import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
 import { openPage, Program } from '../support/browser-program.ts';
 import { Authority, hasOpenssl } from '../support/certificates.ts';
 import { Desks } from '../support/desks.ts';
+import { launchBrowser } from '../support/launch-browser.ts';
 import { SmallDisk } from '../support/small-disk.ts';
 import { domain, Office, passwordOf, temporaryFolder, type Desk } from '../support/window-desk.ts';
 
@@ -83,6 +89,31 @@ it('a damaged history: what was saved of it, where the file lies, and the rest g
   await bob.row('Tom').click();
   await bob.write('We go on');
   await tom.bubble('We go on').waitFor();
+});
+
+it('a history of a newer Parley: the window says what to do, and nothing of it changes', async () => {
+  const profile = join(await temporaryFolder(), 'profile');
+  const browser = await launchBrowser();
+  onTestFinished(() => browser.close());
+  const first = new Program('--profile', profile);
+  await (await openPage(browser, await first.link())).getByRole('button', { name: 'Try it' }).waitFor();
+  await first.stop();
+  const path = historyOf(profile);
+  const key = await openHistoryKey(profile, filePermissionSecrets);
+  const history = await openDatabase(path, messengerMigrations, undefined, key);
+  history.pragma('user_version = 1000');
+  history.close();
+  const before = await readFile(path);
+
+  const second = new Program('--profile', profile);
+  const page = await openPage(browser, await second.link());
+  const alert = page.getByRole('alert');
+  await alert.getByText('Written by a newer Parley: your history').waitFor();
+  await alert.getByText('Update Parley, then open it.').waitFor();
+  await alert.getByText('Nothing of your history was changed.').waitFor();
+  await expect.poll(() => second.output).toMatch(/newer/);
+  await second.stop();
+  expect((await readFile(path)).equals(before)).toBe(true);
 });
 
 describe('a file', () => {

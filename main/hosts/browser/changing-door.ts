@@ -42,13 +42,6 @@ export class ChangingDoor implements AsyncDisposable {
     return this.#door.app;
   }
 
-  /** As {@link AppDoor.ready} of the door that stands. */
-  async ready(): Promise<void> {
-    await this.#door.ready();
-    // From here on a window is there, or about to be, and shows it; it is told here as well.
-    this.#door.opened.catch(this.#options.receiveFailure);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await this.#change;
@@ -56,16 +49,19 @@ export class ChangingDoor implements AsyncDisposable {
   }
 
   #open(): AppDoor {
-    return AppDoor.start({
-      ...this.#options.app,
+    const { app, receiveFailure } = this.#options;
+    const door = AppDoor.start({
+      ...app,
       restart: () => {
         this.#change ??= this.#changeDoor();
       },
     });
+    door.opened.catch(receiveFailure);
+    return door;
   }
 
   async #changeDoor(): Promise<void> {
-    const { app, receiveFailure } = this.#options;
+    const { app } = this.#options;
     try {
       await this.#door[Symbol.asyncDispose]();
     } catch (error) {
@@ -74,7 +70,6 @@ export class ChangingDoor implements AsyncDisposable {
     this.#change = undefined;
     if (this.#closed) return;
     this.#door = this.#open();
-    this.#door.opened.catch(receiveFailure);
     this.onChange();
   }
 }

@@ -107,7 +107,7 @@ async function talk(options: Options, profile: string): Promise<void> {
   door.onChange = () => {
     web.cut();
   };
-  await door.ready();
+  // Beside the opening: whatever comes of that, the window says it.
   const show = showWindow(options, profile, web.issueUrl());
   lock.onShow = async (files) => {
     const [file] = files;

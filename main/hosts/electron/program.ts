@@ -48,6 +48,8 @@ export class Program implements AsyncDisposable {
   readonly #updates: Updates;
   #talking: Promise<boolean> | undefined;
   #door: AppDoor | undefined;
+  /** The messenger is open and the desktop follows it, or it could not be opened. */
+  #started: Promise<void> | undefined;
   #window: MainWindow | undefined;
   #startsAgain = false;
   #desktop: Desktop | undefined;
@@ -166,7 +168,14 @@ export class Program implements AsyncDisposable {
       return;
     }
     this.#handLinks();
+    if (hidden) await this.#settled();
     if (!hidden || !this.keepsRunning) await this.#window?.show();
+  }
+
+  /** Whether it may run without its window is known, or its user is needed. Never rejects. */
+  async #settled(): Promise<void> {
+    await this.#door?.ready().catch(() => undefined);
+    if (this.#door?.app !== undefined) await this.#started;
   }
 
   /** False: another program has the profile. Rejects with what a profile cannot be opened for. */
@@ -176,9 +185,8 @@ export class Program implements AsyncDisposable {
     const taken = await takeInstanceLock(profile);
     if ('shown' in taken) return false;
     const { lock } = taken;
-    const opening = this.#lifetime.own(new Lifetime());
-    opening.own(lock);
-    const door = opening.own(
+    this.#lifetime.own(lock);
+    const door = this.#lifetime.own(
       AppDoor.start({
         ...{ profile, log, set },
         host: 'electron',
@@ -194,12 +202,6 @@ export class Program implements AsyncDisposable {
       }),
     );
     this.#door = door;
-    try {
-      await door.ready();
-    } catch (error) {
-      await opening[Symbol.asyncDispose]();
-      throw error;
-    }
     const window = new MainWindow({
       ...{ profile, preload, log },
       api: door.api,
@@ -211,9 +213,12 @@ export class Program implements AsyncDisposable {
       void this.receiveWords(files, '/');
       return 'shown';
     };
-    const started = door.opened.then((parley) => this.#receiveOpened(parley, window));
-    if (door.app === undefined) started.catch((error: unknown) => log.error('profile.not-opened', { error }));
-    else await started;
+    // Beside the window, which comes up meanwhile and says what comes of it.
+    this.#started = door.opened
+      .then((parley) => this.#receiveOpened(parley, window))
+      .catch((error: unknown) => {
+        log.error('profile.not-opened', { error });
+      });
     return true;
   }
 

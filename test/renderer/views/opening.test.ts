@@ -1,5 +1,5 @@
 /** What stands before everything else, and windows that only read. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import App from '../../../renderer/App.svelte';
 import { convertingWorld, lockedWorld, readingWorld, talkingWorld } from '../support/scenarios.ts';
 import { buttonNamed, fill, openWindow, settle, show } from '../support/window.ts';
@@ -22,6 +22,21 @@ describe('before anything is open', () => {
     await settle();
     await settle();
     expect(view.querySelector('nav')?.textContent).toContain('Tom Weber');
+  });
+
+  it('an opening that is told of while it is asked for has everything read once', async () => {
+    const world = convertingWorld();
+    const { app, backend } = await openWindow(world);
+    const answered = Promise.withResolvers<void>();
+    backend.hold = answered.promise;
+    world.opening = { state: 'open' };
+    backend.publish('opening.changed', { opening: { state: 'open' } });
+    backend.publish('opening.changed', { opening: { state: 'open' } });
+    answered.resolve();
+    const view = show(app, App);
+    await vi.waitFor(() => expect(view.querySelector('nav')?.textContent).toContain('Tom Weber'));
+    await settle();
+    expect(backend.calls.filter(({ call }) => call === 'conversation.list')).toHaveLength(1);
   });
 
   it('a passphrase: a wrong one says so, guesses wait, the right one opens', async () => {
