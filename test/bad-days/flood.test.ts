@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { SIP_LIMITS } from '../../main/base/limits.ts';
@@ -9,6 +10,9 @@ import { SipPeer } from '../support/sip-peer.ts';
 
 const FLOODER = fileURLToPath(new URL('../support/flooder.ts', import.meta.url));
 const SECRET = 'flood';
+const SECONDS = 4;
+/** INVITEs that an address may begin in this time. */
+const SHARE = (SIP_LIMITS.maxTokens + SECONDS * SIP_LIMITS.tokensPerS) / SIP_LIMITS.inviteCost;
 
 interface Counts {
   readonly sent: number;
@@ -29,6 +33,16 @@ async function flood(port: number, seconds: number): Promise<Counts> {
   return JSON.parse(text) as Counts;
 }
 
+/** Of the system's buffer in front of our UDP socket: bytes that wait in it, and datagrams that found no room. */
+async function readBuffer(port: number): Promise<{ waiting: number; lost: number }> {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const lines = (await readFile('/proc/net/udp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
+  const fields = lines.find(([, address = '']) => address.endsWith(local));
+  if (fields === undefined) throw new Error(`nobody listens on ${port}`);
+  const [, waiting = ''] = (fields[4] ?? '').split(':');
+  return { waiting: Number.parseInt(waiting, 16), lost: Number(fields.at(-1)) };
+}
+
 describe('a flood of 10 000 INVITEs a second from one address (RFC 3261 §21.5.4)', () => {
   it('others get through, what is kept stays bounded, and it is told to come back later', async () => {
     await using engine = new SipEngine({ secret: SECRET });
@@ -46,7 +60,7 @@ describe('a flood of 10 000 INVITEs a second from one address (RFC 3261 §21.5.4
     };
     const heapBefore = process.memoryUsage().heapUsed;
     let most = 0;
-    const flooding = flood(port, 4);
+    const flooding = flood(port, SECONDS);
     let over = false;
     void flooding.then(() => {
       over = true;
@@ -75,7 +89,12 @@ describe('a flood of 10 000 INVITEs a second from one address (RFC 3261 §21.5.4
     }
     const counts = await flooding;
     expect(counts.sent).toBeGreaterThan(20_000);
-    expect(counts.refused).toBeGreaterThan(0);
+    await expect.poll(async () => (await readBuffer(port)).waiting).toBe(0);
+    most = Math.max(most, engine.load.serverTransactions);
+    // A machine that is too slow for the flood loses most of it before we see it, and what we see is within the share.
+    const arrived = counts.sent - (await readBuffer(port)).lost;
+    if (arrived > most) expect(counts.refused).toBeGreaterThan(0);
+    else expect(most).toBeLessThanOrEqual(SHARE);
     expect(counts.refusedWithoutRetryAfter).toBe(0);
     expect(answered).toBeGreaterThan(3);
     expect(most).toBeLessThan(SIP_LIMITS.maxTransactions + answered + 10);

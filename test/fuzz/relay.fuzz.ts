@@ -218,7 +218,7 @@ describe('the relay under fuzz (RFC 4976 §6)', () => {
         while ((await tom.frame()).id !== id);
         await eve[Symbol.asyncDispose]();
       }
-      while (world.relay.places.size > 2) await new Promise((done) => setImmediate(done));
+      await expect.poll(() => world.relay.places.size).toBe(2);
       expect(world.relay.queuedBytes).toBe(0);
     }
   });

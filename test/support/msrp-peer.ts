@@ -46,6 +46,9 @@ export function requestText(request: {
 
 let serial = 0;
 
+/** So long nothing is waited for: below the time of a test, so that it says what did not come. */
+const PATIENCE_MS = 25_000;
+
 /** One raw connection. */
 export class MsrpPeer implements AsyncDisposable {
   readonly socket: net.Socket;
@@ -98,7 +101,7 @@ export class MsrpPeer implements AsyncDisposable {
         return frame;
       }
       if (this.ended || this.closed) throw new Error(`ended before a frame: ${this.received.toString()}`);
-      await this.#changed.promise;
+      await this.#change('a whole frame');
     }
   }
 
@@ -117,12 +120,25 @@ export class MsrpPeer implements AsyncDisposable {
 
   /** Resolves when the other side has sent FIN or is gone. */
   async untilEnded(): Promise<void> {
-    while (!this.ended && !this.closed) await this.#changed.promise;
+    while (!this.ended && !this.closed) await this.#change('the end of the connection');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.socket.destroy();
-    while (!this.closed) await this.#changed.promise;
+    while (!this.closed) await this.#change('the end of the socket');
+  }
+
+  /** Resolves when something has come. Rejects with what was waited for, and what has come of it. */
+  async #change(what: string): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(new Error(`no ${what} at ${this.path}; so far: ${this.received.toString('latin1')}`));
+    }, PATIENCE_MS);
+    try {
+      await Promise.race([this.#changed.promise, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #notify(): void {
