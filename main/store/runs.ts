@@ -25,8 +25,9 @@ type RunRow = [
   isNotice: number,
 ];
 
-function markOf([, direction, sentAtMs, person, isPrivate, isNotice]: RunRow): RunMark {
+function markOf([position, direction, sentAtMs, person, isPrivate, isNotice]: RunRow): RunMark {
   return {
+    position,
     direction: directionOf(direction),
     sentAtMs,
     person,

@@ -71,7 +71,7 @@ export class ThreadFloods {
     const end = this.endAt(above.position);
     const flood = this.#known.find(({ last }) => last === end);
     if (flood === undefined || message.position <= end) return false;
-    const mark = { ...runMarkOf(above), sentAtMs: flood.lastSentAtMs };
+    const mark = { ...runMarkOf(above), position: flood.last, sentAtMs: flood.lastSentAtMs };
     if (!isOneRun(mark, runMarkOf(message))) return false;
     const last = { last: message.position, lastSentAtMs: message.sentAtMs };
     this.set(this.#known, [{ ...flood, ...last, count: flood.count + 1 }]);

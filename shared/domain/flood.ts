@@ -12,6 +12,8 @@ export const floodRule = {
   ceiling: 20,
   /** As many of its first messages are always shown. */
   shown: 5,
+  /** No run goes over a position that this divides: whoever writes for a year is not followed to his first message. */
+  stretch: 16_384,
 } as const;
 
 /** More of them are never on a page and open together. */
@@ -36,6 +38,7 @@ export type Flood = v.InferOutput<typeof floodSchema>;
 
 /** What decides whether two messages, one right behind the other, are of one run. */
 export interface RunMark {
+  readonly position: number;
   readonly direction: 'in' | 'out';
   readonly sentAtMs: number;
   /** Who wrote it in a group, by address or any other name; null: the other person. */
@@ -45,8 +48,9 @@ export interface RunMark {
   readonly isNotice: boolean;
 }
 
-export function runMarkOf({ direction, sentAtMs, group }: Message): RunMark {
+export function runMarkOf({ position, direction, sentAtMs, group }: Message): RunMark {
   return {
+    position,
     direction,
     sentAtMs,
     person: group?.person?.address ?? null,
@@ -67,6 +71,7 @@ export function isOneRun(a: RunMark, b: RunMark): boolean {
     isCollapsible(b) &&
     a.person === b.person &&
     a.isPrivate === b.isPrivate &&
+    Math.floor(a.position / floodRule.stretch) === Math.floor(b.position / floodRule.stretch) &&
     Math.abs(a.sentAtMs - b.sentAtMs) <= floodRule.gapMs
   );
 }

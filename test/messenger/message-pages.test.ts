@@ -222,4 +222,16 @@ describe('pages with collapsed floods', () => {
     expect(Math.max(...steps)).toBeLessThan(2_500);
     expect(steps.length).toBeGreaterThan(4);
   });
+
+  it('nobody is followed further than a stretch of positions: a longer run is several floods', async () => {
+    await using history = await History.open();
+    const { stretch } = floodRule;
+    await history.write(run('tom', stretch + 1_000, 0));
+    const { messages, floods } = await history.list({});
+    expect(positions(messages)).toEqual([1, 2, 3, 4, 5, ...[0, 1, 2, 3, 4].map((nth) => stretch + nth)]);
+    expect(floods.map(({ first, last, count }) => ({ first, last, count }))).toEqual([
+      { first: stretch, last: stretch + 1_000, count: 1_001 },
+      { first: 1, last: stretch - 1, count: stretch - 1 },
+    ]);
+  });
 });
