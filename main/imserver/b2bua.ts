@@ -10,6 +10,7 @@ import type { SipAgent } from '../sip/agent/agent.ts';
 import { IncomingInvite, sendInvite, type InviteOutcome } from '../sip/agent/invite.ts';
 import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import { parseNameAddr } from '../sip/headers.ts';
+import { ANSWERED_ELSEWHERE, declinedElsewhere } from '../sip/reason.ts';
 import type { Binding } from '../store/imserver-tables.ts';
 import { BridgedSession } from './bridged-session.ts';
 import type { ContactRulesBook } from './contact-rules-book.ts';
@@ -227,19 +228,22 @@ export class B2bua implements AsyncDisposable {
     devices: readonly (readonly Binding[])[],
   ): Promise<Exclude<LegOutcome, Accepted> | (Accepted & { device: Binding })> {
     const winner = Promise.withResolvers<Accepted & { device: Binding }>();
+    // Aborted with the value of Reason that the devices are told (RFC 3326).
     const stop = new AbortController();
     const legs = devices.map(async (ways): Promise<Exclude<LegOutcome, Accepted>> => {
       const { outcome, device } = await this.#ringByWays(ways, session, invite, called, stop.signal);
       if (outcome.kind !== 'accepted') {
         // RFC 3261 §16.7 step 5: he has said no on one device; it need not ring on the others.
-        if (outcome.kind === 'refused' && outcome.status >= 600) stop.abort();
+        if (outcome.kind === 'refused' && outcome.status >= 600)
+          stop.abort(declinedElsewhere(outcome.status));
         return outcome;
       }
       if (stop.signal.aborted) {
-        await outcome.sendAck();
-        void outcome.dialog.sendBye();
+        const why = { Reason: reasonOf(stop.signal) ?? [] };
+        await outcome.sendAck(why);
+        void outcome.dialog.sendBye(why);
       } else {
-        stop.abort();
+        stop.abort(ANSWERED_ELSEWHERE);
         winner.resolve({ ...outcome, device });
       }
       return { kind: 'cancelled' };
@@ -295,6 +299,8 @@ export class B2bua implements AsyncDisposable {
         delegate: session.calleeDelegate(`${call.callId};from-tag=${call.fromTag}`),
         ringMs: this.#limits.ringMs,
         signal: AbortSignal.any([stop, gone, invite.cancelled]),
+        // What the caller says is not passed on: he does not know who answers where.
+        cancelReason: () => reasonOf(stop),
         onProvisional: (response) => {
           if (response.status === 180) void session.ring(invite);
         },
@@ -346,6 +352,11 @@ export class B2bua implements AsyncDisposable {
     const warning = response.message.headers.get('warning');
     await invite.reject(status, { reason, ...(warning ? { headers: { Warning: warning } } : {}) });
   }
+}
+
+/** Why the other devices ring no more; undefined when that is not decided among devices. */
+function reasonOf(stop: AbortSignal): string | undefined {
+  return typeof stop.reason === 'string' ? stop.reason : undefined;
 }
 
 /** What of the answer goes through: the server is transparent in peer mode. */

@@ -20,7 +20,7 @@ export interface AgentResponse {
    * Sends the ACK of a 2xx to INVITE; resolves when it has left. Does nothing for other responses: the engine
    * acknowledges those itself.
    */
-  sendAck(content?: { headers: OutgoingHeaders; body: string }): Promise<void>;
+  sendAck(content?: { headers: OutgoingHeaders; body?: string }): Promise<void>;
 }
 
 /** An outgoing request from its sending to its final response. */
@@ -30,7 +30,8 @@ export class AgentRequest {
   readonly #echo = Promise.withResolvers<SipRequest>();
   readonly #final = Promise.withResolvers<AgentResponse>();
   #request: DrachtioRequest | undefined;
-  #cancelWanted = false;
+  /** Headers of the CANCEL that is wanted. */
+  #cancelWanted: OutgoingHeaders | undefined;
   #settled = false;
   readonly #credentials: Record<string, readonly string[]> = {};
   /** Called for each provisional response but 100. */
@@ -55,10 +56,10 @@ export class AgentRequest {
   }
 
   /** Cancels an INVITE. The final response tells how that ended. */
-  cancel(): void {
-    if (this.#settled || this.#cancelWanted) return;
-    this.#cancelWanted = true;
-    if (this.#request !== undefined) this.#sendCancel(this.#request);
+  cancel(headers: OutgoingHeaders = {}): void {
+    if (this.#settled || this.#cancelWanted !== undefined) return;
+    this.#cancelWanted = headers;
+    if (this.#request !== undefined) this.#sendCancel(this.#request, headers);
   }
 
   /** The engine has sent the request. */
@@ -79,7 +80,7 @@ export class AgentRequest {
       if (values.length > 0) this.#credentials[name] = values;
     }
     this.#echo.resolve(sent);
-    if (this.#cancelWanted) this.#sendCancel(request);
+    if (this.#cancelWanted !== undefined) this.#sendCancel(request, this.#cancelWanted);
   }
 
   /** The engine has refused to send the request. */
@@ -105,7 +106,10 @@ export class AgentRequest {
         const { promise, resolve } = Promise.withResolvers<void>();
         // RFC 3261 §22.1: the ACK shows the credentials of its INVITE, since nobody can ask for them.
         const headers = { ...this.#credentials, ...content?.headers };
-        const options = { headers: toDrachtioHeaders(headers), ...(content ? { body: content.body } : {}) };
+        const options = {
+          headers: toDrachtioHeaders(headers),
+          ...(content?.body === undefined ? {} : { body: content.body }),
+        };
         try {
           ack(options, (error) => {
             if (error) this.#log.warn('ack.not-sent', { error });
@@ -126,9 +130,9 @@ export class AgentRequest {
     this.#final.resolve(received);
   }
 
-  #sendCancel(request: DrachtioRequest): void {
+  #sendCancel(request: DrachtioRequest, headers: OutgoingHeaders): void {
     try {
-      request.cancel({}, (error) => {
+      request.cancel({ headers: toDrachtioHeaders(headers) }, (error) => {
         if (error) this.#log.debug('cancel.not-sent', { error });
       });
     } catch (error) {

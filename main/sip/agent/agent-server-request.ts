@@ -4,7 +4,12 @@
 import type { Log } from '../../base/log.ts';
 import { parseSipMessage, type SipRequest, type SipResponse } from '../message.ts';
 import { hostOfAddress } from '../uri.ts';
-import type { DrachtioRequest, DrachtioResponse } from './drachtio.ts';
+import {
+  keepForCancel,
+  type DrachtioMessage,
+  type DrachtioRequest,
+  type DrachtioResponse,
+} from './drachtio.ts';
 import { toDrachtioHeaders, type OutgoingHeaders } from './outgoing.ts';
 
 /** An incoming request from its arrival to our final answer. */
@@ -15,6 +20,7 @@ export class AgentServerRequest {
   readonly #connectionLost: AbortSignal;
   readonly #log: Log;
   readonly #cancelled = new AbortController();
+  #cancelReasons: readonly string[] = [];
   #answered = false;
 
   constructor(request: DrachtioRequest, response: DrachtioResponse, connectionLost: AbortSignal, log: Log) {
@@ -26,9 +32,8 @@ export class AgentServerRequest {
     this.#connectionLost = connectionLost;
     this.#log = log;
     if (this.method === 'INVITE') {
-      request.on('cancel', () => {
-        this.#answered = true;
-        this.#cancelled.abort();
+      request.on('cancel', (cancel) => {
+        this.#receiveCancel(cancel);
       });
     }
   }
@@ -69,6 +74,11 @@ export class AgentServerRequest {
     return this.#cancelled.signal;
   }
 
+  /** Values of Reason in the CANCEL (RFC 3326). */
+  get cancelReasons(): readonly string[] {
+    return this.#cancelReasons;
+  }
+
   /** A final answer has been given, by us or, after CANCEL, by the engine. */
   get answered(): boolean {
     return this.#answered;
@@ -95,12 +105,14 @@ export class AgentServerRequest {
     void promise.then(() => {
       this.#connectionLost.removeEventListener('abort', lost);
     });
+    let release = (): void => undefined;
     const options = {
       headers: toDrachtioHeaders(content.headers),
       ...(content.body === undefined ? {} : { body: content.body }),
     };
     try {
       this.#response.send(status, content.reason, options, (error, sent) => {
+        release();
         if (error || sent === undefined) {
           this.#log.debug('response.not-sent', { status, reason: String(error) });
           resolve(undefined);
@@ -112,10 +124,27 @@ export class AgentServerRequest {
           dialogId: dialogId === '' ? undefined : dialogId,
         });
       });
+      if (status >= 200 && this.method === 'INVITE') release = keepForCancel(this.#request, this.#callId);
     } catch (error) {
       this.#log.debug('response.not-sent', { status, error });
       resolve(undefined);
     }
     return promise;
+  }
+
+  get #callId(): string {
+    return this.message.headers.get('call-id') ?? '';
+  }
+
+  /** Every callback of drachtio-srf is guarded: what it throws would be thrown again and again. */
+  #receiveCancel(cancel: DrachtioMessage): void {
+    try {
+      const { headers } = parseSipMessage(Buffer.from(cancel.raw, 'utf8'), { contentLength: 'ignore' });
+      this.#cancelReasons = headers.list('reason');
+    } catch (error) {
+      this.#log.debug('cancel.unreadable', { error });
+    }
+    this.#answered = true;
+    this.#cancelled.abort();
   }
 }

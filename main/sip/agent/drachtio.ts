@@ -28,8 +28,8 @@ export interface DrachtioRequest {
     event: 'response',
     listener: (response: DrachtioResponse, ack: (options?: object) => void) => void,
   ): void;
-  on(event: 'cancel', listener: () => void): void;
-  cancel(options: object, callback: (error: unknown) => void): void;
+  on(event: 'cancel', listener: (cancel: DrachtioMessage) => void): void;
+  cancel(options: { headers: Record<string, string> }, callback: (error: unknown) => void): void;
 }
 
 export interface DrachtioResponse {
@@ -103,5 +103,27 @@ export function createSrf(): DrachtioSrf {
     on: (event: string, listener: (...args: never[]) => void) => {
       (srf.on as (event: string, listener: (...args: never[]) => void) => void).call(srf, event, listener);
     },
+  };
+}
+
+/** INVITEs that drachtio-srf would hand a CANCEL to, by their Call-ID, for each control connection. */
+interface PendingInvites {
+  readonly agent?: {
+    readonly mapServer?: Map<unknown, { readonly pendingNetworkInvites?: Map<string, { req: unknown }> }>;
+  };
+  readonly socket?: unknown;
+}
+
+/**
+ * drachtio-srf forgets an INVITE as soon as its answer is written to the engine. The answer and a CANCEL may cross there:
+ * then the engine has sent 487, and the CANCEL says why. To be called after the answer was written; returns the release,
+ * for when the engine has said what became of it.
+ */
+export function keepForCancel(request: DrachtioRequest, callId: string): () => void {
+  const { agent, socket } = request as PendingInvites;
+  const pending = agent?.mapServer?.get(socket)?.pendingNetworkInvites;
+  pending?.set(callId, { req: request });
+  return () => {
+    if (pending?.get(callId)?.req === request) pending.delete(callId);
   };
 }

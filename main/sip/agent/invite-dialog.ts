@@ -6,6 +6,7 @@
  */
 import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
 import type { DigestClient } from '../digest.ts';
+import { isByeElsewhere } from '../reason.ts';
 import type { AgentResponse } from './agent-request.ts';
 import type { AgentServerRequest } from './agent-server-request.ts';
 import type { SipAgent } from './agent.ts';
@@ -13,13 +14,21 @@ import { sendWithCredentials } from './authenticated-request.ts';
 import { glareWaitMs } from './glare.ts';
 import type { OutgoingHeaders } from './outgoing.ts';
 
+/** That the dialog is over. `fromPeer`: the peer has said so. */
+export interface ReceivedBye {
+  readonly reason: string;
+  readonly fromPeer: boolean;
+  /** Another device of the called user has answered. */
+  readonly answeredElsewhere: boolean;
+}
+
 /** What happens to a dialog from the other side. */
 export interface DialogDelegate {
   /**
    * The peer hangs up, or the engine did (no ACK, connection gone), or the peer does not know the dialog any more. A
    * BYE is answered 200 when the promise settles.
    */
-  receiveBye(bye: { readonly reason: string; readonly fromPeer: boolean }): Promise<void> | void;
+  receiveBye(bye: ReceivedBye): Promise<void> | void;
   /** Any other request but ACK. Default: refreshes are confirmed, see `receiveOffer`. */
   receiveRequest?(request: AgentServerRequest): Promise<void> | void;
   /**
@@ -72,6 +81,7 @@ export class InviteDialog {
   /** An INVITE of the peer that is being answered. */
   #answering: Promise<void> | undefined;
   #glareWait: Timer | undefined;
+  #answeredElsewhere = false;
   /** The session description that we sent, repeated when the peer refreshes. */
   localSdp = '';
 
@@ -93,6 +103,11 @@ export class InviteDialog {
   /** Resolves with the peer's ACK of our 200; rejects when the dialog ends without one. */
   get acked(): Promise<void> {
     return this.#acked.promise;
+  }
+
+  /** The peer hangs up because another device of the user has answered: its ACK says so, or its BYE, which may cross ours. */
+  get answeredElsewhere(): boolean {
+    return this.#answeredElsewhere;
   }
 
   /** The 200 has been sent or received. */
@@ -196,9 +211,11 @@ export class InviteDialog {
   async #receive(request: AgentServerRequest): Promise<void> {
     switch (request.method) {
       case 'ACK':
+        this.#readReason(request);
         this.#acked.resolve();
         return;
       case 'BYE': {
+        this.#readReason(request);
         const reason = /text="([^"]*)"/.exec(request.message.headers.get('reason') ?? '')?.[1] ?? '';
         try {
           await this.#end(reason, !request.madeByEngine);
@@ -213,6 +230,10 @@ export class InviteDialog {
       default:
         await this.#pass(request);
     }
+  }
+
+  #readReason({ message }: AgentServerRequest): void {
+    this.#answeredElsewhere ||= isByeElsewhere(message.headers.list('reason'));
   }
 
   /** RFC 3261 §14.2: one change at a time. */
@@ -275,14 +296,15 @@ export class InviteDialog {
   /** The peer does not know the dialog any more, or is not there: it is hung up, and nobody waits for that. */
   #lose(reason: string): void {
     void this.sendBye();
-    void this.#delegate.receiveBye({ reason, fromPeer: false });
+    void this.#delegate.receiveBye({ reason, fromPeer: false, answeredElsewhere: false });
   }
 
   async #end(reason: string, fromPeer: boolean): Promise<void> {
     if (this.#state === 'ended') return;
     const known = this.#state === 'ending';
     this.#over('the dialog ended before its ACK');
-    if (!known) await this.#delegate.receiveBye({ reason, fromPeer });
+    const answeredElsewhere = this.#answeredElsewhere;
+    if (!known) await this.#delegate.receiveBye({ reason, fromPeer, answeredElsewhere });
   }
 
   #isOver(): boolean {

@@ -14,6 +14,7 @@ import {
 } from './authenticated-request.ts';
 import { InviteDialog, type DialogDelegate, type DialogOptions } from './invite-dialog.ts';
 import { parseNameAddr } from '../headers.ts';
+import { isCancelElsewhere } from '../reason.ts';
 import type { OutgoingHeaders } from './outgoing.ts';
 
 /** How an invitation ended. */
@@ -27,7 +28,7 @@ export type InviteOutcome =
        * Completes the handshake. Has to be called, when the caller chooses (flow: step 10
        * after 9); resolves when the ACK has left.
        */
-      readonly sendAck: () => Promise<void>;
+      readonly sendAck: (headers?: OutgoingHeaders) => Promise<void>;
     }
   | {
       readonly kind: 'refused';
@@ -51,6 +52,8 @@ export interface OutgoingInviteOptions {
   readonly call?: CallIdentity;
   readonly ringMs: number;
   readonly signal?: AbortSignal;
+  /** Asked when `signal` takes the invitation back: the value of Reason that says why (RFC 3326). Default: none. */
+  readonly cancelReason?: () => string | undefined;
   readonly onProvisional?: (response: AgentResponse) => void;
   readonly clock?: Clock;
   /** Uniform in [0, 1). */
@@ -70,9 +73,11 @@ export async function sendInvite(agent: SipAgent, options: OutgoingInviteOptions
   dialog.localSdp = invite.sdp;
   let current: AgentRequest | undefined;
   let stopped: 'no-answer' | 'cancelled' | undefined;
-  const stop = (why: 'no-answer' | 'cancelled') => {
-    stopped ??= why;
-    current?.cancel();
+  let why: OutgoingHeaders = {};
+  const stop = (how: 'no-answer' | 'cancelled') => {
+    if (stopped === undefined && how === 'cancelled') why = reasonHeader(options.cancelReason?.());
+    stopped ??= how;
+    current?.cancel(why);
   };
   const cancel = () => {
     stop('cancelled');
@@ -95,7 +100,7 @@ export async function sendInvite(agent: SipAgent, options: OutgoingInviteOptions
       (sent) => {
         current = sent;
         sent.onProvisional = options.onProvisional;
-        if (stopped !== undefined) sent.cancel();
+        if (stopped !== undefined) sent.cancel(why);
       },
     );
     if (response.status >= 300) {
@@ -104,11 +109,12 @@ export async function sendInvite(agent: SipAgent, options: OutgoingInviteOptions
       return { kind: 'refused', status: response.status, reason: response.reason, response };
     }
     dialog.confirm();
-    const sendAck = () => response.sendAck();
+    const sendAck = (headers: OutgoingHeaders = {}) => response.sendAck({ headers });
     if (stopped !== undefined) {
-      // The 200 crossed our CANCEL: it has to be acknowledged, and then the call is hung up (RFC 3261 §15).
-      await sendAck();
-      void dialog.sendBye();
+      // The 200 crossed our CANCEL: it has to be acknowledged, and then the call is hung up (RFC 3261 §15). The ACK says
+      // why as well, so that nobody takes the session for open in between.
+      await sendAck(why);
+      void dialog.sendBye(why);
       return { kind: stopped };
     }
     return { kind: 'accepted', dialog, sdp: response.body, response, sendAck };
@@ -118,6 +124,10 @@ export async function sendInvite(agent: SipAgent, options: OutgoingInviteOptions
   } finally {
     signal?.removeEventListener('abort', cancel);
   }
+}
+
+function reasonHeader(reason: string | undefined): OutgoingHeaders {
+  return reason === undefined ? {} : { Reason: reason };
 }
 
 /** An invitation that has come in and waits for an answer. */
@@ -142,6 +152,11 @@ export class IncomingInvite {
   /** Aborted when the caller gives up; there is nothing to answer any more then. */
   get cancelled(): AbortSignal {
     return this.request.cancelled;
+  }
+
+  /** It was taken back because another device of the user has answered (RFC 3326). */
+  get answeredElsewhere(): boolean {
+    return isCancelElsewhere(this.request.cancelReasons);
   }
 
   async sendRinging(): Promise<void> {

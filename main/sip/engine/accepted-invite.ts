@@ -4,6 +4,7 @@
  */
 import type { Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
+import { formatReason } from '../reason.ts';
 import type { EngineContext } from './context.ts';
 import type { Dialog, HeldBye, UnacknowledgedInvite } from './dialog.ts';
 import { sendOwnBye } from './dialog-requests.ts';
@@ -98,6 +99,7 @@ export class AcceptedInvite implements UnacknowledgedInvite {
     this.#dialog.removeAccepted(this);
     this.#dialog.reliable = undefined;
     if (held !== undefined) held.send();
-    else if (!this.#acked) sendOwnBye(this.#context, this.#dialog, 'ACK timeout');
+    else if (!this.#acked)
+      sendOwnBye(this.#context, this.#dialog, { reasons: [formatReason(200, 'ACK timeout')] });
   }
 }

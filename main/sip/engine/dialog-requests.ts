@@ -3,7 +3,6 @@
  * Called by: outbound-requests.ts, outbound-invite.ts, inbound cores. Calls: transport.ts, transaction-table.ts.
  */
 import { ProtocolError } from '../../base/protocol-error.ts';
-import { quote } from '../headers.ts';
 import { SipHeaders, type SipRequest } from '../message.ts';
 import { parseSipUri } from '../uri.ts';
 import type { ClientTransactionUser } from './client-transaction.ts';
@@ -79,14 +78,22 @@ export function buildDialogRequest(
   });
 }
 
+/** Reason (RFC 3326), a line for each value. */
+export function reasonHeaders(reasons: readonly string[]): SipHeaders {
+  return new SipHeaders(reasons.map((reason) => ['Reason', reason] as const));
+}
+
 /**
- * The engine hangs up on its own account. With a reason the application is told (`unsolicited`), without one it never
- * knew of this dialog. The dialog is gone at once.
+ * The engine hangs up on its own account; `reasons` are values of Reason. The application is told (`unsolicited`), if it
+ * has ever known of this dialog. The dialog is gone at once.
  */
-export function sendOwnBye(context: EngineContext, dialog: Dialog, reason?: string): void {
+export function sendOwnBye(
+  context: EngineContext,
+  dialog: Dialog,
+  { reasons, isKnown = true }: { readonly reasons: readonly string[]; readonly isKnown?: boolean },
+): void {
   context.dialogs.remove(dialog);
-  const given = new SipHeaders();
-  if (reason !== undefined) given.append('Reason', `SIP;cause=200;text=${quote(reason)}`);
+  const given = reasonHeaders(reasons);
   const route = dialog.route();
   dialog.localSeq += 1;
   const cseq = dialog.localSeq;
@@ -100,7 +107,7 @@ export function sendOwnBye(context: EngineContext, dialog: Dialog, reason?: stri
       body: Buffer.alloc(0),
     });
     const { bytes } = context.transactions.startClient(request, flow, context.transport, SILENT_USER);
-    if (reason === undefined) return;
+    if (!isKnown) return;
     const ids = { transactionId: 'unsolicited', dialogId: dialog.id };
     dialog.owner.sendFrame(sipTokens(sentOn(flow, bytes.length), context.clock.now(), ids), bytes);
   };

@@ -18,14 +18,18 @@ import type { ClientTransaction, ClientTransactionUser } from './client-transact
 import type { EngineContext } from './context.ts';
 import { fromNetwork, madeUp, requestEchoTokens, sentOn, sipTokens } from './control-frame.ts';
 import { Dialog, dialogIdOf, type OwnInvite } from './dialog.ts';
-import { sendOwnBye, SILENT_USER } from './dialog-requests.ts';
+import { reasonHeaders, sendOwnBye, SILENT_USER } from './dialog-requests.ts';
 import { newTransactionId } from './ids.ts';
 import { buildMadeUpResponse } from './message-builder.ts';
 import { buildCancel, repeatAck, sendAckOf, type SentAck } from './outbound-ack.ts';
+import { ANSWERED_ELSEWHERE, formatReason } from '../reason.ts';
 import { OWN_ACK } from './send-refusals.ts';
 import { RequestAttempts, type OtherWays } from './request-attempts.ts';
 import { tagOf } from './transaction-table.ts';
 import type { Flow } from './transport.ts';
+
+/** What a drachtio server says when its CANCEL was too late. */
+const CANCEL_RACE = formatReason(200, 'ACK-BYE due to cancel race condition');
 
 /** One answering side, by its To tag. */
 interface Fork {
@@ -178,7 +182,8 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
         const tokens = requestEchoTokens(msgId, source, this.#context.clock.now(), newTransactionId());
         this.#owner.sendFrame(tokens, bytes);
         if (this.#isInitial && this.#cancel !== 'none' && dialog.state === 'confirmed') {
-          sendOwnBye(this.#context, dialog, 'ACK-BYE due to cancel race condition');
+          const reasons = this.#cancelReasons;
+          sendOwnBye(this.#context, dialog, { reasons: reasons.length > 0 ? reasons : [CANCEL_RACE] });
         }
       },
       (text) => this.#owner.sendNok(msgId, text),
@@ -300,11 +305,12 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
     // What was sent in the early dialog has used up its numbers.
     dialog.localSeq = Math.max(dialog.localSeq, early?.dialog?.localSeq ?? 0);
     const fork = this.#noteFork(toTag, dialog, true);
+    const reasons = this.#dialog === undefined ? this.#cancelReasons : [ANSWERED_ELSEWHERE];
     this.#finish();
     const hangUp = (): void => {
-      if (ended === undefined) sendOwnBye(this.#context, dialog);
+      if (ended === undefined) sendOwnBye(this.#context, dialog, { reasons, isKnown: false });
     };
-    this.#acknowledge(fork, dialog, new SipHeaders(), Buffer.alloc(0), hangUp, ignore);
+    this.#acknowledge(fork, dialog, reasonHeaders(reasons), Buffer.alloc(0), hangUp, ignore);
   }
 
   /** Sends the ACK of a 2xx and keeps it for repeats (RFC 3261 §13.2.2.4). */
@@ -322,6 +328,11 @@ export class OutboundInvite implements ClientTransactionUser, OwnInvite, Disposa
     };
     const cseq = cseqOf(this.#request).number;
     sendAckOf(this.#context, dialog, { cseq, given, body }, keep, failed);
+  }
+
+  /** What our CANCEL says: the BYE that has to take its place says the same (RFC 3326 §2). */
+  get #cancelReasons(): readonly string[] {
+    return this.#cancelRequest?.headers.getAll('reason') ?? [];
   }
 
   #startCancel(given: SipHeaders): SipRequest {

@@ -6,6 +6,7 @@
 import type { Timer } from '../../base/clock.ts';
 import { SIP_LIMITS } from '../../base/limits.ts';
 import type { SipHeaders, SipMessage, SipRequest, SipResponse } from '../message.ts';
+import { formatReason } from '../reason.ts';
 import type { EngineContext } from './context.ts';
 import type { Dialog } from './dialog.ts';
 import { sendOwnBye } from './dialog-requests.ts';
@@ -102,7 +103,7 @@ export class SessionTimer implements Disposable {
   #expire(): void {
     this[Symbol.dispose]();
     this.#dialog.expiry = undefined;
-    sendOwnBye(this.#context, this.#dialog, 'Session timer expired');
+    sendOwnBye(this.#context, this.#dialog, { reasons: [formatReason(200, 'Session timer expired')] });
   }
 }
 

@@ -205,7 +205,9 @@ describe('changing a session (RFC 3261 §14)', () => {
     await peer.answer(await peer.request('INVITE'), status);
     expect(await changing).toEqual({ kind: 'ended' });
     await peer.answer(await peer.request('BYE'), 481);
-    expect(byes).toEqual([{ reason: `${status} Status ${status}`, fromPeer: false }]);
+    expect(byes).toEqual([
+      { reason: `${status} Status ${status}`, fromPeer: false, answeredElsewhere: false },
+    ]);
     await expect.poll(() => dialog.state).toBe('ended');
     expect(await dialog.modify(CHANGED)).toEqual({ kind: 'ended' });
   });

@@ -150,6 +150,7 @@ describe('an INVITE of the application (RFC 3261 §13.2)', () => {
     const ack = await peer.request('ACK');
     const bye = await peer.request('BYE');
     expect([ack.tag('To'), bye.tag('To')]).toEqual(['fork2', 'fork2']);
+    expect(bye.header('Reason')).toBe('SIP;cause=200;text="Call completed elsewhere"');
     await peer.answer(bye, 200);
     // The fork's 200 again: its ACK again, and no second BYE.
     await peer.answer(invite, 200, { toTag: 'fork2', body: SDP });
@@ -266,6 +267,17 @@ describe('CANCEL of the application (RFC 3261 §9.1)', () => {
       dialogId,
     ]);
     expect(told.sip?.text).toBe(bye.text);
+  });
+
+  it('with a reason: the BYE that takes its place says the same (RFC 3326 §2)', async () => {
+    const { app, peer } = bench;
+    const { invite, transactionId, dialogId } = await callPeer(bench);
+    const reason = 'SIP;cause=200;text="Call completed elsewhere"';
+    await app.ask(['sip', transactionId, ''], `CANCEL sip:x SIP/2.0\r\nReason: ${reason}\r\n\r\n`);
+    await peer.answer(invite, 200, { body: SDP });
+    await app.sip('SIP/2.0 200');
+    await app.ask(['sip', '', dialogId], 'ACK sip:x SIP/2.0\r\n\r\n');
+    expect((await peer.request('BYE')).header('Reason')).toBe(reason);
   });
 
   it('without an answer ends in a made-up 487 after 32 s; a late 200 is acknowledged and hung up (§9.1)', async () => {
