@@ -4,7 +4,7 @@
  */
 import type { SessionEndCode } from '../../shared/domain/conversation.ts';
 import { isPolicyRefusal } from '../sip/agent/policy-warning.ts';
-import type { InviteOutcome } from '../sip/agent/invite.ts';
+import type { IncomingInvite, InviteOutcome } from '../sip/agent/invite.ts';
 
 /** Why a session is over. */
 export interface ChatEnd {
@@ -66,11 +66,18 @@ export function chatEnd(code: SessionEndCode, peerName: string, detail = ''): Ch
     'encryption-refused': `Messages with ${peerName} would not be encrypted, so nothing was sent${more}. A program that encrypts is needed there, or the settings have to allow others.`,
     'encryption-downgraded': `Messages with ${peerName} were to be encrypted, and then they were not: nothing was sent${more}. ${SOMEBODY_LISTENS}`,
     'wrong-certificate': `Somebody else than ${peerName} was at the other end of the connection: nothing was sent${more}. ${SOMEBODY_LISTENS}`,
-    cancelled: 'The invitation was taken back.',
+    cancelled: 'You took the invitation back.',
+    'taken-back': `${peerName} took the invitation back before you answered.`,
+    'answered-elsewhere': 'You answered on another device.',
     refused: `${peerName}'s side refused the session${more}.`,
     shutdown: 'Parley was closed.',
   };
   return { code, message: sentences[code] };
+}
+
+/** What an invitation to us that has been cancelled means. */
+export function endOfCancelled({ answeredElsewhere }: IncomingInvite, peerName: string): ChatEnd {
+  return chatEnd(answeredElsewhere ? 'answered-elsewhere' : 'taken-back', peerName);
 }
 
 /** Reads the outcome of an invitation that was not accepted. */

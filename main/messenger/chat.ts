@@ -15,11 +15,11 @@ import type { MsrpIncomingMessage, MsrpSessionReport } from '../msrp/session.ts'
 import type { SipAgent } from '../sip/agent/agent.ts';
 import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import { EngineError } from '../sip/agent/outgoing.ts';
-import type { DialogDelegate, InviteDialog } from '../sip/agent/invite-dialog.ts';
+import type { DialogDelegate, InviteDialog, ReceivedBye } from '../sip/agent/invite-dialog.ts';
 import { sendInvite, type IncomingInvite } from '../sip/agent/invite.ts';
 import type { ServerWay } from '../sip/agent/registration-flow.ts';
 import type { DigestClient } from '../sip/digest.ts';
-import { chatEnd, endOfInvite, type ChatEnd } from './chat-end.ts';
+import { chatEnd, endOfCancelled, endOfInvite, type ChatEnd } from './chat-end.ts';
 import { ChatMedia, MediaError, type MediaWays, type Visited } from './chat-media.ts';
 import { REFERENCES_ATTRIBUTE } from './message-reference.ts';
 import { toNameAddr } from '../sip/address.ts';
@@ -92,6 +92,8 @@ export class Chat {
   #dialog: InviteDialog | undefined;
   #idle: Timer | undefined;
   #callId: string | undefined;
+  /** It is being hung up, by whichever side: it does not open any more. */
+  #isLeaving = false;
   private constructor(context: ChatContext, direction: Session['direction'], state: SessionState) {
     this.#context = context;
     this.#clock = context.clock ?? systemClock;
@@ -249,7 +251,7 @@ export class Chat {
   /** Steps 4 to 10: visits the inviting side, only then answers, and resolves when the chat is open or over. */
   async accept(invite: IncomingInvite): Promise<void> {
     const cancelled = () => {
-      this.#finish(chatEnd('cancelled', this.#context.peerName));
+      this.receiveCancel(invite);
     };
     this.#callId = invite.request.message.headers.get('call-id');
     if (invite.cancelled.aborted) cancelled();
@@ -273,10 +275,15 @@ export class Chat {
     }
   }
 
+  /** The invitation has been cancelled before it was answered. */
+  receiveCancel(invite: IncomingInvite): void {
+    this.#finish(endOfCancelled(invite, this.#context.peerName));
+  }
+
   /** The user, or a rule, says no. */
   async decline(invite: IncomingInvite, status = 603): Promise<void> {
     await invite.reject(status);
-    this.#finish(chatEnd(status === 491 ? 'cancelled' : 'ended-by-us', this.#context.peerName));
+    this.#finish(chatEnd('ended-by-us', this.#context.peerName));
   }
 
   /** Sends one message. Resolves with the MSRP status; rejects with MsrpSessionError when the session ends first. */
@@ -334,14 +341,23 @@ export class Chat {
       { digest: this.#context.digest, clock: this.#clock },
     );
     if (dialog === undefined) {
-      this.#finish(chatEnd('cancelled', this.#context.peerName));
+      this.receiveCancel(invite);
       return;
     }
     this.#dialog = dialog;
     try {
       await dialog.acked;
     } catch {
-      this.#finish(chatEnd('media-lost', this.#context.peerName, 'the other side did not complete the call'));
+      if (this.#isLeaving) await this.#over.promise;
+      else await this.#giveUp('media-lost', 'the other side did not complete the call');
+      return;
+    }
+    if (this.#isLeaving) {
+      await this.#over.promise;
+      return;
+    }
+    if (dialog.answeredElsewhere) {
+      await this.#giveUp('answered-elsewhere', '');
       return;
     }
     if (this.#session.state !== 'opening') {
@@ -355,7 +371,8 @@ export class Chat {
 
   async #fail(error: unknown): Promise<void> {
     if (this.#session.state === 'ended') return;
-    if (error instanceof MediaError) await this.#giveUp(error.code, error.message);
+    if (this.#isLeaving) await this.#over.promise;
+    else if (error instanceof MediaError) await this.#giveUp(error.code, error.message);
     else if (error instanceof MsrpSessionError) await this.#giveUp('media-failed', error.message);
     else if (error instanceof EngineError) await this.#giveUp('server-unreachable', error.message);
     else {
@@ -376,6 +393,7 @@ export class Chat {
   }
 
   async #giveUp(code: ChatEnd['code'], detail: string): Promise<void> {
+    this.#isLeaving = true;
     await this.#hangUp(code);
     this.#finish(chatEnd(code, this.#context.peerName, detail));
   }
@@ -401,12 +419,12 @@ export class Chat {
   }
 
   /** The peer hangs up: its BYE is answered at once, the connection is closed after what is in flight. */
-  #receiveBye(bye: { reason: string; fromPeer: boolean }): void {
+  #receiveBye({ reason, fromPeer, answeredElsewhere }: ReceivedBye): void {
     const { state } = this.#session;
     if (state === 'ended') return;
-    const end = bye.fromPeer
-      ? chatEnd('ended-by-peer', this.#context.peerName)
-      : chatEnd('media-lost', this.#context.peerName, bye.reason);
+    this.#isLeaving ||= fromPeer;
+    const code = answeredElsewhere ? 'answered-elsewhere' : fromPeer ? 'ended-by-peer' : 'media-lost';
+    const end = chatEnd(code, this.#context.peerName, fromPeer ? '' : reason);
     if (state === 'open') this.#move('ending');
     void this.#media.close().finally(() => {
       this.#finish(end);
@@ -415,13 +433,18 @@ export class Chat {
 
   #receiveMediaLost(detail: string): void {
     const { state } = this.#session;
-    if (state !== 'open' && state !== 'opening') return;
+    if (this.#isLeaving || (state !== 'open' && state !== 'opening')) return;
+    if (state === 'opening' && this.#session.direction === 'incoming' && this.#dialog !== undefined) {
+      // Whom we visit may have closed it because another device was quicker: then a BYE that says so crosses ours.
+      void this.#giveUp('media-lost', detail);
+      return;
+    }
     void this.#dialog?.sendBye();
     this.#finish(chatEnd('media-lost', this.#context.peerName, detail));
   }
 
   #opened(): void {
-    if (this.#session.state !== 'opening') return;
+    if (this.#session.state !== 'opening' || this.#isLeaving) return;
     this.#session = { ...this.#session, ...this.#media.shown };
     this.#move('open');
     this.#touch();
@@ -443,8 +466,11 @@ export class Chat {
     this.#context.delegate.receiveChange(this);
   }
 
-  #finish(end: ChatEnd): void {
+  #finish(given: ChatEnd): void {
     if (this.#session.state === 'ended') return;
+    // Of several reasons this one explains the others.
+    const isElsewhere = this.#dialog?.answeredElsewhere === true;
+    const end = isElsewhere ? chatEnd('answered-elsewhere', this.#context.peerName) : given;
     this.#idle?.[Symbol.dispose]();
     this.#abort.abort();
     this.#media.destroy();

@@ -117,7 +117,8 @@ export class ConversationLink implements AsyncDisposable {
 
   async endSession(): Promise<Session | undefined> {
     const chat = this.#chat;
-    await chat?.end(chat.isOpen ? 'ended-by-us' : 'cancelled');
+    const isOurInvitation = chat?.session.direction === 'outgoing' && !chat.isOpen;
+    await chat?.end(isOurInvitation ? 'cancelled' : 'ended-by-us');
     return chat?.session;
   }
 
@@ -175,12 +176,12 @@ export class ConversationLink implements AsyncDisposable {
     // He asks again: whoever sent the first invitation does not wait for its answer any more.
     await before?.chat.decline(before.invite, 480);
     if (invite.cancelled.aborted) {
-      await chat.end('cancelled');
+      chat.receiveCancel(invite);
       return;
     }
     invite.cancelled.addEventListener('abort', () => {
       if (this.#asked?.chat === chat) this.#asked = undefined;
-      void chat.end('cancelled');
+      chat.receiveCancel(invite);
     });
     this.#host.receiveSession(chat);
     await invite.sendRinging();

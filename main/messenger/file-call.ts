@@ -176,6 +176,7 @@ export class FileCall {
       }
       this.#dialog = dialog;
       await dialog.acked;
+      if (dialog.answeredElsewhere) this.#finish('peer');
       if (this.#isOver()) {
         await dialog.sendBye();
         return { kind: 'ended' };

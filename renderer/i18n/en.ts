@@ -205,7 +205,9 @@ export const en = {
     'Messages with {name} were to be encrypted, and then they were not. Nothing was sent. Somebody on the way may want to read along: try from another network, and tell whoever runs your server.',
   'end.wrong-certificate':
     'Somebody else than {name} was at the other end of the connection. Nothing was sent. Somebody on the way may want to read along: try from another network, and tell whoever runs your server.',
-  'end.cancelled': 'You cancelled the invitation.',
+  'end.cancelled': 'You took the invitation back.',
+  'end.taken-back': '{name} took the invitation back before you answered.',
+  'end.answered-elsewhere': 'You answered on another device.',
   'end.refused': 'The session was refused.',
   'end.shutdown': 'Ended because Parley was closed.',
   'failure.sip-403': 'The server does not allow it.',

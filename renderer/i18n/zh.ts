@@ -201,7 +201,9 @@ export const zh: Catalogue = {
     '与{name}的消息本应加密，但对方改为不加密。未发送任何内容。途中可能有人想要窃听：请换一个网络再试，并告知您的服务器管理员。',
   'end.wrong-certificate':
     '连接另一端不是{name}。未发送任何内容。途中可能有人想要窃听：请换一个网络再试，并告知您的服务器管理员。',
-  'end.cancelled': '您取消了邀请。',
+  'end.cancelled': '您撤回了邀请。',
+  'end.taken-back': '{name}在您回应之前撤回了邀请。',
+  'end.answered-elsewhere': '您已在其他设备上回应。',
   'end.refused': '连接被拒绝。',
   'end.shutdown': 'Parley 已关闭，连接随之结束。',
   'failure.sip-403': '服务器不允许。',

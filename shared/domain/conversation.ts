@@ -73,7 +73,12 @@ export const sessionEndCodes = [
   'encryption-downgraded',
   /** Somebody else than announced was at the other end. */
   'wrong-certificate',
+  /** We have taken our invitation back. */
   'cancelled',
+  /** The peer has taken his back, or waits no longer. */
+  'taken-back',
+  /** Our user has answered on another of his devices. */
+  'answered-elsewhere',
   'refused',
   'shutdown',
 ] as const;

@@ -142,7 +142,10 @@ describe('Tom is not there', () => {
       code: 'no-answer',
       message: 'tom did not answer. The message waits at the server.',
     });
-    expect((await tom.session(ofTom, 'ended')).end?.code).toBe('cancelled');
+    expect((await tom.session(ofTom, 'ended')).end).toEqual({
+      code: 'taken-back',
+      message: 'bob took the invitation back before you answered.',
+    });
     await bob.becomes(sent, 'delivered');
     expect(await tom.texts(ofTom, 'in')).toEqual(['Do we know each other?']);
     // Still a stranger: Tom has not said anything.

@@ -21,7 +21,7 @@ describe('two devices of one user (forking)', () => {
     // On the second device Bob is a stranger: it rings, and the first one has answered already.
     await bob.becomes(sent, 'delivered');
     const ofTwo = await two.with('bob');
-    expect((await two.session(ofTwo, 'ended')).end?.code).toBe('cancelled');
+    expect((await two.session(ofTwo, 'ended')).end?.code).toBe('answered-elsewhere');
     expect(await one.texts(ofOne, 'in')).toEqual(['Which of you?']);
     expect(await two.texts(ofTwo, 'in')).toEqual([]);
     expect(world.server.registrar.devicesOf('tom')).toHaveLength(2);
@@ -40,7 +40,8 @@ describe('two devices of one user (forking)', () => {
     expect(received.flat()).toEqual(['one', 'two']);
     const winner = received[0]!.length > 0 ? 0 : 1;
     await devices[winner]!.session(conversations[winner]!, 'open');
-    await devices[1 - winner]!.session(conversations[1 - winner]!, 'ended');
+    const lost = await devices[1 - winner]!.session(conversations[1 - winner]!, 'ended');
+    expect(lost.end?.code).toBe('answered-elsewhere');
     expect(bob.sessions(ofBob).map(({ state }) => state)).toEqual(['open']);
   });
 

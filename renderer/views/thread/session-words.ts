@@ -1,5 +1,5 @@
 /** Owns: what the session strip says. Called by: SessionStrip. Calls: i18n. */
-import type { Conversation, Session } from '../../../shared/domain/conversation.ts';
+import type { Conversation, Session, SessionEndCode } from '../../../shared/domain/conversation.ts';
 import type { IconName } from '../../components/icons.ts';
 import type { Locale } from '../../i18n/locale.svelte.ts';
 
@@ -11,7 +11,15 @@ export interface SessionWords {
 }
 
 /** Endings that are nobody's trouble. */
-const calmEnds = new Set(['ended-by-us', 'ended-by-peer', 'idle', 'cancelled', 'shutdown']);
+const calmEnds: ReadonlySet<SessionEndCode> = new Set([
+  'ended-by-us',
+  'ended-by-peer',
+  'idle',
+  'cancelled',
+  'taken-back',
+  'answered-elsewhere',
+  'shutdown',
+]);
 
 export function sessionWords(
   { peerName: name, kind }: Conversation,

@@ -116,6 +116,7 @@ const desktopFile: Specimen = {
 
 const ended = { code: 'ended-by-peer', message: 'Tom Weber ended the session.' } as const;
 const failed = { code: 'media-failed', message: 'No direct connection came about.' } as const;
+const elsewhere = { code: 'answered-elsewhere', message: 'You answered on another device.' } as const;
 const sessions: Readonly<Record<string, Partial<Session> | null>> = {
   none: null,
   inviting: { state: 'inviting', openedMs: null },
@@ -126,6 +127,10 @@ const sessions: Readonly<Record<string, Partial<Session> | null>> = {
   ending: { state: 'ending' },
   'ended by them': { state: 'ended', endedMs: Date.now(), end: ended },
   'came to nothing': { state: 'ended', endedMs: Date.now(), end: failed },
+  'answered on another device': {
+    ...{ state: 'ended', direction: 'incoming', openedMs: null },
+    ...{ endedMs: Date.now(), end: elsewhere },
+  },
 };
 
 function withSession(change: Partial<Session> | null): () => World {

@@ -9,10 +9,11 @@ import { buttonNamed, openWindow, settle, show } from '../support/window.ts';
 
 const tom = 'with-tom' as ConversationId;
 
-async function strip(change: Partial<Session>): Promise<HTMLElement> {
+async function strip(change: Partial<Session>, language: 'en' | 'de' = 'en'): Promise<HTMLElement> {
   const world = talkingWorld();
   world.sessions = [openSession(tom, change)];
   const { app } = await openWindow(world);
+  await app.settings.set('appearance.language', language);
   return show(app, SessionStrip, { conversation: app.conversations.get(tom) });
 }
 
@@ -45,6 +46,27 @@ describe('SessionStrip', () => {
     });
     expect(words(view)).toContain('Tom is busy. Try again later.');
     expect(buttonNamed(view, 'Start session')).toBeDefined();
+  });
+
+  it.each([
+    ['en', 'answered-elsewhere', 'No session with Tom Weber · You answered on another device.'],
+    [
+      'de',
+      'answered-elsewhere',
+      'Keine Sitzung mit Tom Weber · Sie haben auf einem anderen Gerät geantwortet.',
+    ],
+    ['de', 'cancelled', 'Keine Sitzung mit Tom Weber · Sie haben die Einladung zurückgezogen.'],
+    [
+      'de',
+      'taken-back',
+      'Keine Sitzung mit Tom Weber · Tom Weber hat die Einladung zurückgezogen, bevor Sie geantwortet haben.',
+    ],
+  ] as const)('is calm about an invitation that came to nothing (%s, %s)', async (language, code, said) => {
+    const end = { code, message: language === 'en' ? 'You answered on another device.' : 'In English.' };
+    const ended: Partial<Session> = { state: 'ended', openedMs: null, endedMs: Date.now(), end };
+    const view = await strip(ended, language);
+    expect(words(view)).toContain(said);
+    expect(shackle(view)).toBeNull();
   });
 
   it.each<[Session['state'], string]>([
