@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { scenarios, type ScenarioName } from '../renderer/support/scenarios.ts';
+import type { ScriptedBackend } from '../support/scripted-backend.ts';
 import { openFirst, painted, ScriptedWindows, tooWide } from '../support/scripted-window.ts';
 
 /** The window over a scripted backend, in a browser: what only a real layout and a real CSP can show. */
@@ -60,6 +61,51 @@ describe('a thread of 10 000 messages', () => {
     server.backend.addMessage(tom, { direction: 'in', text: 'And another', state: 'received' });
     await page.getByRole('button', { name: '1 new message' }).waitFor();
     expect(await topOf(page, 'tom-9985')).toBe(before);
+  });
+});
+
+describe('a flood that arrives', () => {
+  const say = ({ backend }: ScriptedBackend, from: number, to: number): void => {
+    const tom = backend.world.conversations[0]!.id;
+    for (let nth = from; nth <= to; nth += 1) {
+      backend.addMessage(tom, { direction: 'in', text: `spam ${nth}.`, state: 'received' });
+    }
+  };
+
+  it('leaves what is read further up in its place', async () => {
+    const { page, server } = await windows.open('long');
+    await openFirst(page);
+    await page.getByText('10000. Done').last().waitFor();
+    const scroller = page.getByRole('region', { name: 'Messages with Tom Weber' });
+    await scroller.evaluate((element) => (element.scrollTop -= 600));
+    await page.getByRole('button', { name: 'Jump to latest' }).waitFor();
+    const before = await topOf(page, 'tom-9985');
+    say(server, 1, 300);
+    await page.getByText('295 more messages from Tom Weber').waitFor();
+    expect(await topOf(page, 'tom-9985')).toBe(before);
+    await page.getByRole('button', { name: '300 new messages' }).click();
+    await page.getByRole('button', { name: '300 new messages' }).waitFor({ state: 'detached' });
+    const { bottom } = await page
+      .getByText('295 more messages')
+      .evaluate((element) => element.getBoundingClientRect());
+    expect(bottom).toBeLessThan(712);
+  });
+
+  it('puts its row where the messages were that are read while they are collapsed', async () => {
+    const { page, server } = await windows.open('long', { height: 480 });
+    await openFirst(page);
+    say(server, 1, 20);
+    await page.getByText('spam 20.').last().waitFor();
+    const scroller = page.getByRole('region', { name: 'Messages with Tom Weber' });
+    await scroller.evaluate((element) => (element.scrollTop -= 120));
+    await page.getByRole('button', { name: 'Jump to latest' }).waitFor();
+    say(server, 21, 40);
+    const row = page.getByText('35 more messages from Tom Weber');
+    await row.waitFor();
+    await painted(page);
+    const { top, bottom } = await row.evaluate((element) => element.getBoundingClientRect());
+    expect(top).toBeGreaterThan(64);
+    expect(bottom).toBeLessThan(412);
   });
 });
 

@@ -103,8 +103,23 @@ async function opened(path: string): Promise<Window> {
   return window;
 }
 
-async function writeArchive(passphrase?: string): Promise<void> {
+/** `flood`: as many messages of Tom at once, behind all others. */
+async function writeArchive(passphrase?: string, flood = 0): Promise<void> {
   await using store = await openFilledHistory(folder);
+  await Promise.all(
+    Array.from({ length: flood }, (_, nth) =>
+      store.insertMessage({
+        conversationId: TOM,
+        direction: 'in',
+        wireId: `spam-${nth}`,
+        text: `spam ${nth}`,
+        sentAtMs: 1_900_000_000_000 + nth,
+        storedAtMs: 1_900_000_000_000 + nth,
+        state: 'read',
+        displayReportWanted: false,
+      }),
+    ),
+  );
   await exportArchive({
     store,
     path: archive,
@@ -228,6 +243,20 @@ describe('an archive', () => {
     expect(file).toMatchObject({ name: 'plan.txt', size: 8 });
     expect(await text(file!.bytes())).toBe('the plan');
     await expect(window.app.files.fileOf('tom-1' as MessageId)).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  it('has its floods collapsed as well, and opens them', async () => {
+    await writeArchive(undefined, 200);
+    const window = await opened(archive);
+    const spam = async (floods: CallInput<'message.list'>['floods']) => {
+      const page = await window.call('message.list', { conversationId: TOM, limit: 40, floods });
+      return { ...page, spam: page.messages.filter(({ text: said }) => said.startsWith('spam')).length };
+    };
+    const page = await spam([]);
+    expect([page.spam, page.messages.at(-1)?.text, page.hasAfter]).toEqual([5, 'spam 4', false]);
+    expect(page.floods).toMatchObject([{ count: 200, open: false }]);
+    const all = await spam(page.floods.map((flood) => ({ ...flood, open: true })));
+    expect([all.spam, all.messages.at(-1)?.text]).toEqual([40, 'spam 199']);
   });
 
   it('is exported from: pages with the files, and an archive of one conversation', async () => {
