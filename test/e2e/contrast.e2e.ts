@@ -136,6 +136,7 @@ describe.each(looks)('$name', ({ name: _, ...look }) => {
     await page.keyboard.press('Control+,');
     const toggle = page.getByRole('switch', { name: 'Announce new messages' });
     await toggle.waitFor();
+    await page.locator('.account').focus();
     const names = new Set<string>();
     while (!(await toggle.evaluate((element) => element === document.activeElement))) {
       await page.keyboard.press('Tab');
@@ -143,7 +144,7 @@ describe.each(looks)('$name', ({ name: _, ...look }) => {
       expect(names, 'each is reached once').not.toContain(name);
       names.add(name);
       // Some tell of the focus by the frame around them, or by what stands beside them.
-      const shown = page.locator(':focus, .field:has(:focus-visible), :focus + span');
+      const shown = page.locator(':focus, .search:has(:focus), :focus + span');
       const paints = await Promise.all((await shown.all()).map((one) => paintOf(one)));
       const { ring, ringGround } = paints.find((paint) => paint.ring !== '') ?? paints[0]!;
       expectLine(ring, ringGround, name);

@@ -18,7 +18,7 @@ export interface Look {
   readonly contrast?: 'more';
   readonly dark?: boolean;
   /** What is different from the scenario, before the window asks for it. */
-  readonly change?: (world: World) => void;
+  readonly change?: (world: World) => unknown;
 }
 
 /** The windows of a spec; made once, at the top of its file. */
@@ -79,7 +79,7 @@ export class ScriptedWindows {
 }
 
 export async function openFirst(page: Page): Promise<void> {
-  await page.locator('nav li button').first().click();
+  await page.locator('nav [data-place] button').first().click();
 }
 
 /** Resolves when what was done has been laid out and painted: scrolling is told in one frame, what follows in the next. */
