@@ -1,8 +1,10 @@
 /** Two devices of Tom's say yes to Bob at once: one session, and both have everything; the slower one says why it has none. */
+import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import { World, type Person } from '../support/im-world.ts';
 import { SipGate, type HeldWay } from '../support/sip-gate.ts';
+import { arrived, becomes, received, sendFile, writeRandom } from './transfers/desk.ts';
 
 const PATIENCE = { timeout: 10_000, interval: 20 };
 const ITS_YES = /^SIP\/2\.0 200 [^]*^CSeq: \d+ INVITE\r$/m;
@@ -154,4 +156,27 @@ it('what its user writes on the slower one goes out in a session of its own, and
   await slow.becomes(answer, 'delivered');
   expect(await bob.texts(ofBob, 'in')).toEqual(['I am']);
   await quick.until('the copy', async () => (await quick.texts(ofQuick, 'out')).includes('I am'));
+});
+
+it('a file that both take at once is on both, and fails on none', async () => {
+  const { bob, quick, slow, ofBob, ofQuick, ofSlow } = await openDesk();
+  const held = [gates.quick, gates.slow].map((gate) => gate.hold('toServer', ITS_YES));
+  const path = await writeRandom(world, 'plan.bin', 60 * 1024);
+  const sent = await sendFile(bob, ofBob, path);
+  await Promise.all(held.map(({ arrived: hasArrived }) => hasArrived));
+  held[0]?.release();
+  await bob.becomes(sent, 'delivered');
+  held[1]?.release();
+  for (const [person, conversation] of [
+    [quick, ofQuick],
+    [slow, ofSlow],
+  ] as const) {
+    const file = await arrived(person, conversation);
+    await becomes(person, file, 'done');
+    expect((await received(person, file)).bytes.equals(await readFile(path))).toBe(true);
+    const states = person.events.flatMap(({ event, data }) =>
+      event === 'transfer.changed' ? [data.transfer.state] : [],
+    );
+    expect(states).not.toContain('failed');
+  }
 });
