@@ -107,6 +107,28 @@ describe('two people', () => {
     expect(await tom.row('Bob').getByText('unread').count()).toBe(0);
   });
 
+  it('have everything on both devices of one; one of them has the session, the other says calmly that it has not', async () => {
+    const { bob, tom, office } = await desks.bobAndTom();
+    const laptop = await desks.sitDown({
+      person: { name: 'Tom', server: office.address, contacts: ['Bob'] },
+    });
+    await laptop.row('Bob').click();
+    await bob.write('Which of you?');
+    const devices = [tom, laptop];
+    for (const device of devices) await device.bubble('Which of you?').waitFor();
+    const strips = () =>
+      Promise.all(
+        devices.map(({ page }) => page.getByRole('button', { name: /ession with Bob/ }).innerText()),
+      );
+    await expect
+      .poll(async () => (await strips()).map((text) => text.trim()).sort())
+      .toEqual([
+        'No session with Bob · You answered on another device.',
+        expect.stringMatching(/^Session with Bob · direct · encrypted · since /),
+      ]);
+    await bob.sees(/^Session with Tom/);
+  });
+
   it('see their session in the inspector, end it, and open a new one with the next message', async () => {
     const { bob, tom } = await desks.bobAndTom();
     await bob.write('Look at this');
