@@ -2,6 +2,13 @@ import { availableParallelism } from 'node:os';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
+/** A busy machine is no failure: what never comes is found out all the same. */
+const patience = {
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  expect: { poll: { timeout: 20_000 } },
+};
+
 /** Tests of the main process and protocols run on plain Node; components run in jsdom. */
 export default defineConfig({
   test: {
@@ -16,8 +23,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts', 'test/**/*.fuzz.ts'],
           exclude: ['test/renderer/**', 'test/e2e/**'],
           setupFiles: ['test/support/lifetime-check.ts'],
-          testTimeout: 30_000,
-          expect: { poll: { timeout: 20_000 } },
+          ...patience,
         },
       },
       {
@@ -40,6 +46,7 @@ export default defineConfig({
           name: 'renderer',
           environment: 'jsdom',
           include: ['test/renderer/**/*.test.ts'],
+          ...patience,
         },
       },
     ],

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EventEnvelope } from '../../shared/ipc/envelope.ts';
 import { OPENING_LIMITS } from '../../main/base/limits.ts';
 import { silentLog } from '../../main/base/log.ts';
@@ -9,6 +9,7 @@ import { LateStart } from '../../main/hosts/late-start.ts';
 import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
 import { World } from '../support/im-world.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { eventually } from '../support/eventually.ts';
 
 const { startAfterListMs, startWithoutWindowMs } = OPENING_LIMITS;
 
@@ -111,7 +112,7 @@ describe('a program whose account is on the disk', () => {
       ok: true,
     });
     expect([world.received('REGISTER').length, standing(events)]).toEqual([registered, []]);
-    await vi.waitFor(() => expect(standing(events).at(-1)).toBe('online'), 20_000);
+    await eventually(() => expect(standing(events).at(-1)).toBe('online'));
   });
 
   it('signs in by itself when no window asks, and can be talked to meanwhile', async () => {
@@ -122,16 +123,16 @@ describe('a program whose account is on the disk', () => {
     expect(await door.api.receiveCall({ id: 1, call: 'contact.add', input: contact })).toMatchObject({
       ok: true,
     });
-    await vi.waitFor(() => expect(standing(events).at(-1)).toBe('online'), 20_000);
+    await eventually(() => expect(standing(events).at(-1)).toBe('online'));
   });
 
   it('signs in where there is no window at all, which nobody waits for', async () => {
     const app = await App.open({ ...options, host: 'headless' });
     open.push(app);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const [account] = await app.commands['account.list']({});
       expect(account?.connection.status).toBe('online');
-    }, 20_000);
+    });
   });
 
   it('that ends before its time has not signed in, and leaves nothing behind', async () => {

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../main/store/database.ts';
 import { imserverMigrations } from '../../main/store/migrations/imserver.ts';
 import { DOMAIN, World } from '../support/im-world.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ENGINES, ENGINE_START_MS } from '../support/postgres.ts';
 import { RawDevice } from '../support/raw-device.ts';
+import { eventually } from '../support/eventually.ts';
 
 describe.each(ENGINES)('on $name', ({ start, storage, stop }) => {
   beforeAll(start, ENGINE_START_MS);
@@ -155,15 +156,12 @@ describe.each(ENGINES)('on $name', ({ start, storage, stop }) => {
     expect(await send(bob, asking('silent', 'display'), 'tom', 'message/cpim')).toBe(202);
     clock.advance(30 * DAY_MS);
     // The server looks from time to time, and may be looking just now.
-    await vi.waitFor(
-      async () => {
-        clock.advance(11 * 60_000);
-        await bob.register();
-        const isHere = bob.peer.messages.waiting.some(({ startLine }) => startLine.startsWith('MESSAGE '));
-        expect(isHere).toBe(true);
-      },
-      { timeout: 10_000, interval: 20 },
-    );
+    await eventually(async () => {
+      clock.advance(11 * 60_000);
+      await bob.register();
+      const isHere = bob.peer.messages.waiting.some(({ startLine }) => startLine.startsWith('MESSAGE '));
+      expect(isHere).toBe(true);
+    });
     const [report = ''] = await receive(bob, 1);
     expect(report).toContain(`From: <sip:tom@${DOMAIN}>`);
     expect(report).toContain('<message-id>told</message-id>');

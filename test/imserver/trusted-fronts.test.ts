@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { DOMAIN, passwordOf, World } from '../support/im-world.ts';
 import { RawDevice } from '../support/raw-device.ts';
+import { eventually } from '../support/eventually.ts';
 
 const MANY = 3;
 
@@ -73,7 +74,7 @@ it('subscriptions of a client behind the proxy end when he leaves, those of othe
   }
   expect(notifier.count).toBe(2);
   await leaves[0]?.();
-  await vi.waitFor(() => expect(notifier.count).toBe(1));
+  await eventually(() => expect(notifier.count).toBe(1));
   await leaves[1]?.();
-  await vi.waitFor(() => expect(notifier.count).toBe(0));
+  await eventually(() => expect(notifier.count).toBe(0));
 });

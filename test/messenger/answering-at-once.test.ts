@@ -1,12 +1,12 @@
 /** Two devices of Tom's say yes to Bob at once: one session, and both have everything; the slower one says why it has none. */
 import { readFile } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Conversation } from '../../shared/domain/conversation.ts';
+import { eventually } from '../support/eventually.ts';
 import { World, type Person } from '../support/im-world.ts';
 import { SipGate, type HeldWay } from '../support/sip-gate.ts';
 import { arrived, becomes, received, sendFile, writeRandom } from './transfers/desk.ts';
 
-const PATIENCE = { timeout: 10_000, interval: 20 };
 const ITS_YES = /^SIP\/2\.0 200 [^]*^CSeq: \d+ INVITE\r$/m;
 
 let world: World;
@@ -53,10 +53,10 @@ async function openDesk(path: 'direct' | 'relay' = 'direct'): Promise<Desk> {
     ofQuick: await quick.meet('bob'),
     ofSlow: await slow.meet('bob'),
   };
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const accounts = await quick.messenger.store.call('selectAccounts', null);
     expect(accounts[0]?.otherDevices).toBe(1);
-  }, PATIENCE);
+  });
   return desk;
 }
 

@@ -1,12 +1,11 @@
 /** Several devices of one user: what happens on one is seen on the others, also on one that was off. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { createGroup, groupOf } from '../support/group-people.ts';
 import { DOMAIN, World, type Person } from '../support/im-world.ts';
 import { RawDevice } from '../support/raw-device.ts';
-
-const PATIENCE = { timeout: 10_000, interval: 20 };
+import { eventually } from '../support/eventually.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -29,10 +28,10 @@ async function openDesk() {
 
 /** The device has answered the greeting of the other one: what happens on it from now on is told. */
 async function untilTold(device: Person): Promise<void> {
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const accounts = await device.messenger.store.call('selectAccounts', null);
     expect(accounts[0]?.otherDevices).toBe(1);
-  }, PATIENCE);
+  });
 }
 
 interface Shown {
@@ -207,15 +206,15 @@ describe('who is told, and who is believed', () => {
   it('who does not want it tells nobody, and nobody is told for him', async () => {
     const { laptop, phone, ofLaptop } = await openDesk();
     await phone.commands['settings.set']({ key: 'privacy.tellOwnDevices', value: false });
-    await vi.waitFor(() => {
+    await eventually(() => {
       const [announced] = world.received('REGISTER').slice(-1);
       expect(announced).not.toContain('+u.parley.copies');
-    }, PATIENCE);
+    });
     await laptop.becomes(await laptop.send(ofLaptop, 'hello'), 'delivered');
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const [account] = await laptop.messenger.store.call('selectAccounts', null);
       expect(account?.otherDevices).toBeUndefined();
-    }, PATIENCE);
+    });
     expect(await phone.commands['conversation.list']({})).toEqual([]);
   });
 

@@ -17,6 +17,7 @@ import { givenPassphrase } from '../../main/messenger/opening.ts';
 import { filePermissionSecrets, type SecretBox } from '../../main/messenger/secrets.ts';
 import type { CallInput, CallName, CallOutput } from '../../shared/ipc/contract.ts';
 import { openFilledHistory } from '../support/filled-history.ts';
+import { eventually } from '../support/eventually.ts';
 
 const HEADLESS = join(import.meta.dirname, '../../main/hosts/headless/main.ts');
 const FIRST = 'correct horse battery';
@@ -61,7 +62,7 @@ class Program {
   }
 
   async becomes(state: string) {
-    await vi.waitFor(async () => expect((await this.call('opening.status', {})).state).toBe(state), 20_000);
+    await eventually(async () => expect((await this.call('opening.status', {})).state).toBe(state));
     return this.call('opening.status', {});
   }
 
@@ -264,17 +265,14 @@ describe('a recovery key', () => {
     });
     running.push({ close: () => reader[Symbol.asyncDispose]() });
     const call = (name: string, input: object) => reader.api.receiveCall({ id: 1, call: name, input });
-    await vi.waitFor(
-      async () =>
-        expect(await call('opening.status', {})).toMatchObject({
-          value: { state: 'locked', what: 'profile', name: 'copy' },
-        }),
-      20_000,
+    await eventually(async () =>
+      expect(await call('opening.status', {})).toMatchObject({
+        value: { state: 'locked', what: 'profile', name: 'copy' },
+      }),
     );
     expect(await call('opening.unlock', { recoveryKey })).toMatchObject({ ok: true });
-    await vi.waitFor(
-      async () => expect(await call('opening.status', {})).toMatchObject({ value: { state: 'open' } }),
-      20_000,
+    await eventually(async () =>
+      expect(await call('opening.status', {})).toMatchObject({ value: { state: 'open' } }),
     );
     expect(await call('conversation.list', {})).toMatchObject({ value: { length: 3 } });
     expect(await hash()).toBe(before);

@@ -29,6 +29,7 @@ import { callInputs, type CallInput, type CallName, type CallOutput } from '../.
 import { readingCalls } from '../../shared/ipc/reading-calls.ts';
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import { openFilledHistory } from '../support/filled-history.ts';
+import { eventually } from '../support/eventually.ts';
 
 const PASSPHRASE = 'correct horse Ünïcode';
 const TOM = 'with-tom' as ConversationId;
@@ -81,14 +82,14 @@ class Window {
   }
 
   async becomes(state: string) {
-    await vi.waitFor(async () => expect((await this.call('opening.status', {})).state).toBe(state), 20_000);
+    await eventually(async () => expect((await this.call('opening.status', {})).state).toBe(state));
     return this.call('opening.status', {});
   }
 
   async checked() {
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await this.call('reading.status', {}))?.check.state).not.toBe('checking');
-    }, 20_000);
+    });
     return (await this.call('reading.status', {}))?.check;
   }
 
@@ -269,10 +270,7 @@ describe('an archive', () => {
       { format: 'jsonl', search: 'number' } as const,
     ]) {
       await window.call('job.export', wish);
-      await vi.waitFor(
-        async () => expect((await window.call('job.current', {}))?.state).toBe('done'),
-        20_000,
-      );
+      await eventually(async () => expect((await window.call('job.current', {}))?.state).toBe('done'));
     }
     const exports = join(folder, 'profile', 'exports');
     const names = await readdir(exports, { recursive: true });

@@ -11,6 +11,7 @@ import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
 import { Store } from '../../main/store/store.ts';
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import { openFilledHistory } from '../support/filled-history.ts';
+import { eventually } from '../support/eventually.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -122,7 +123,7 @@ it('a history of an older program is read all the same, and stays what it is', a
   await settle();
   const before = await stateOf();
   const store = await Store.openArchive(copy, { folder: scratch, key: KEY });
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await store.search({ text: 'long ago', limit: 9 })).toHaveLength(1);
   });
   await store[Symbol.asyncDispose]();

@@ -2,7 +2,8 @@
  * Owns: waiting for something that arrives, without sleeping. Called by: test peers. Calls: nothing.
  */
 
-const PATIENCE_MS = 5_000;
+/** Below the time of a test, so that it says what did not arrive. */
+const PATIENCE_MS = 20_000;
 const SHOWN = 8;
 
 interface Waiter<T> {

@@ -2,11 +2,12 @@
  * Chat rooms rule by rule: RFC 7701 (messages, nicknames), RFC 4579 (the focus), RFC 4575 (who is there), against a peer
  * of bytes.
  */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DOMAIN, World } from '../../support/im-world.ts';
 import { requestText } from '../../support/msrp-peer.ts';
 import { RawDevice } from '../../support/raw-device.ts';
 import { cpimText, FACTORY, RoomPeer } from '../../support/room-peer.ts';
+import { eventually } from '../../support/eventually.ts';
 
 let world: World;
 const KITCHEN = `sip:kitchen@${DOMAIN}`;
@@ -58,7 +59,7 @@ describe('RFC 7701 §5.2: joining', () => {
     expect(answer.status).toBe(488);
     expect(answer.header('Warning')).toMatch(/^302 parley "/);
     // It is taken from the store after the answer.
-    await vi.waitFor(async () => expect(await world.server.rooms?.overview()).toEqual([]));
+    await eventually(async () => expect(await world.server.rooms?.overview()).toEqual([]));
   });
 
   it('who is no member of a room by invitation gets 403, for one that is not there 404', async () => {

@@ -2,15 +2,15 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { World, type Person, type ServerOptions } from '../../support/im-world.ts';
 import { ENGINES, ENGINE_START_MS } from '../../support/postgres.ts';
 import { arrived, becomes, fileOf, received, sendFile, writeRandom } from './desk.ts';
 import type { Conversation } from '../../../shared/domain/conversation.ts';
 import type { Message } from '../../../shared/domain/message.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const KB = 1024;
-const PATIENCE = { timeout: 10_000, interval: 20 };
 
 let world: World;
 afterEach(async () => {
@@ -25,10 +25,10 @@ async function openDesk(options: ServerOptions = {}) {
   const tom = await world.join('tom');
   const ofLaptop = await laptop.meet('tom');
   const ofTom = await tom.meet('bob');
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const [account] = await laptop.messenger.store.call('selectAccounts', null);
     expect(account?.otherDevices).toBe(1);
-  }, PATIENCE);
+  });
   await phone[Symbol.asyncDispose]();
   return { laptop, tom, ofLaptop, ofTom };
 }
@@ -42,13 +42,13 @@ async function comeBack(user: string, name = user): Promise<Person> {
 /** The copies have left the device: nothing waits on its disk. */
 async function untilTold(device: Person): Promise<void> {
   const [account] = await device.messenger.store.call('selectAccounts', null);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const waiting = await device.messenger.store.call('selectDeviceCopies', {
       accountId: account?.id ?? ('' as never),
       limit: 1,
     });
     expect(waiting).toEqual([]);
-  }, PATIENCE);
+  });
 }
 
 function nthFile(person: Person, conversation: Conversation, nth = 0): Promise<Message> {

@@ -2,15 +2,15 @@
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createHash } from 'node:crypto';
 import { openPair, World, type Person, type ServerOptions } from '../../support/im-world.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { ENGINES, ENGINE_START_MS } from '../../support/postgres.ts';
 import { arrived, becomes, received, sendFile, writeRandom } from './desk.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const KB = 1024;
-const PATIENCE = { timeout: 10_000, interval: 20 };
 
 let world: World;
 afterEach(async () => {
@@ -67,12 +67,12 @@ describe.each(ENGINES)('a file for somebody who is away, on $name', ({ start, st
     expect(await tom.texts(ofTom, 'in')).toEqual(['before', 'plan.pdf', 'after']);
     expect(file.sentAtMs).toBe(sent.sentAtMs);
     expect(digestOf((await received(tom, file)).bytes)).toBe(digestOf(await readFile(path)));
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const left = await readdir(folder);
       // Another node might be writing what is new: it is left alone where several may be.
       expect(left.filter((name) => !name.endsWith('.part'))).toEqual(['README']);
       expect(left).toHaveLength(isShared ? 2 : 1);
-    }, PATIENCE);
+    });
     await tom[Symbol.asyncDispose]();
     const again = await comeBack('bob');
     await again.becomes(sent, 'delivered');
@@ -102,9 +102,9 @@ describe('a file', () => {
     await tom.commands['transfer.decline']({ messageId: second.id });
     await becomes(eve, unwanted, 'declined');
     // It takes up nobody's room any longer.
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await keptFiles()).toEqual([]);
-    }, PATIENCE);
+    });
     expect(await tom.messages(ofTom)).toEqual([]);
   });
 
@@ -114,9 +114,9 @@ describe('a file', () => {
     const fits = await sendFile(bob, ofBob, await writeRandom(world, 'fits.bin', 20 * KB));
     await bob.becomes(fits, 'waiting');
     const more = await sendFile(bob, ofBob, await writeRandom(world, 'more.bin', 10 * KB + 1));
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(world.received('INVITE').filter((text) => text.includes('more.bin')).length).toBeGreaterThan(1);
-    }, PATIENCE);
+    });
     expect([(await bob.message(large)).state, (await bob.message(more)).state]).toEqual(['queued', 'queued']);
     expect(await keptFiles()).toHaveLength(1);
     const tom = await comeBack('tom');
@@ -135,7 +135,7 @@ describe('a file', () => {
     await utimes(path, atime, new Date(Math.round(mtimeMs)));
     await world.startServer();
     expect((await becomes(bob, sent, 'failed')).failure?.code).toBe('damaged');
-    await vi.waitFor(async () => expect(await keptFiles()).toEqual([]), PATIENCE);
+    await eventually(async () => expect(await keptFiles()).toEqual([]));
   });
 
   it('is deleted when its time is over, and its sender hears that it was not fetched', async () => {
@@ -145,10 +145,10 @@ describe('a file', () => {
     await bob.becomes(sent, 'waiting');
     expect(await keptFiles()).toHaveLength(1);
     await bob[Symbol.asyncDispose]();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       clock.advance(12 * 60 * 60 * 1_000);
       expect(await keptFiles()).toEqual([]);
-    }, PATIENCE);
+    });
     const back = await comeBack('bob');
     expect((await back.becomes(sent, 'failed')).failure?.code).toBe('imdn-failed');
   });

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { LinkState } from '../../../renderer/api/transport.ts';
 import { socketAddress, WebSocketTransport } from '../../../renderer/api/websocket.ts';
 import { ScriptedBackend } from '../../support/scripted-backend.ts';
+import { eventually } from '../../support/eventually.ts';
 
 async function serve(): Promise<{ server: ScriptedBackend; port: number; address: string }> {
   const server = new ScriptedBackend('talking');
@@ -58,25 +59,25 @@ describe('WebSocketTransport', () => {
     const { server, port, address } = await serve();
     const transport = new WebSocketTransport(address);
     const { links, events } = subscribe(transport);
-    await vi.waitFor(() => expect(links.at(-1)).toBe('up'));
+    await eventually(() => expect(links.at(-1)).toBe('up'));
     await server.close();
-    await vi.waitFor(() => expect(links).toContain('down'));
+    await eventually(() => expect(links).toContain('down'));
     expect(await transport.invoke('app.info', {})).toMatchObject({ ok: false, code: 'closed' });
     await server.listen(port);
-    await vi.waitFor(() => expect(links.at(-1)).toBe('up'), { timeout: 5_000 });
+    await eventually(() => expect(links.at(-1)).toBe('up'));
     expect(await transport.invoke('app.info', {})).toMatchObject({ ok: true });
     server.backend.publish('imserver.changed', { running: true });
-    await vi.waitFor(() => expect(events.at(-1)).toBe('imserver.changed'));
+    await eventually(() => expect(events.at(-1)).toBe('imserver.changed'));
   });
 
   it('answers `closed` to calls that were under way when the connection broke', async () => {
     const { server, address } = await serve();
     const transport = new WebSocketTransport(address);
     const { links } = subscribe(transport);
-    await vi.waitFor(() => expect(links.at(-1)).toBe('up'));
+    await eventually(() => expect(links.at(-1)).toBe('up'));
     server.backend.hold = new Promise(() => undefined);
     const answer = transport.invoke('app.info', {});
-    await vi.waitFor(() => expect(server.backend.calls).toHaveLength(1));
+    await eventually(() => expect(server.backend.calls).toHaveLength(1));
     await server.close();
     expect(await answer).toMatchObject({ ok: false, code: 'closed' });
   });

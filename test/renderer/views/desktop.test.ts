@@ -3,6 +3,7 @@ import Inspector from '../../../renderer/views/inspector/Inspector.svelte';
 import NotificationSettings from '../../../renderer/views/settings/NotificationSettings.svelte';
 import { talkingWorld } from '../support/scenarios.ts';
 import { buttonNamed, openWindow, settle, show } from '../support/window.ts';
+import { eventually } from '../../support/eventually.ts';
 
 it('what the desktop has is offered in the desktop program only', async () => {
   const world = talkingWorld();
@@ -60,8 +61,8 @@ it('a file of the session is downloaded where the host has no dialogs', async ()
       textContent.includes('For Wireshark'),
     );
     button?.click();
-    await vi.waitFor(() => expect(names).toEqual(['parley-session.pcap']));
-    await vi.waitFor(() => expect(saved.map(({ text }) => text)).toEqual(['pcap']));
+    await eventually(() => expect(names).toEqual(['parley-session.pcap']));
+    await eventually(() => expect(saved.map(({ text }) => text)).toEqual(['pcap']));
   } finally {
     vi.unstubAllGlobals();
   }

@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import DetailsPane from '../../../renderer/views/details/DetailsPane.svelte';
 import ExportSettings from '../../../renderer/views/settings/ExportSettings.svelte';
 import JobNotice from '../../../renderer/views/shell/JobNotice.svelte';
@@ -7,6 +7,7 @@ import ConversationList from '../../../renderer/views/conversations/Conversation
 import type { ConversationId } from '../../../shared/domain/ids.ts';
 import { talkingWorld } from '../support/scenarios.ts';
 import { buttonNamed, fill, openWindow, settle, show } from '../support/window.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const withTom = 'with-tom' as ConversationId;
 
@@ -153,7 +154,7 @@ it('an archive that is taken in asks for its passphrase, and says when it was an
     path: 'archive.parley',
     first: true,
   });
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(app.historyJob.job?.kind).toBe('import');
   });
   const fail = async (): Promise<void> => {

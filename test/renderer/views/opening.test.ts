@@ -1,8 +1,9 @@
 /** What stands before everything else, and windows that only read. */
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import App from '../../../renderer/App.svelte';
 import { convertingWorld, lockedWorld, readingWorld, talkingWorld } from '../support/scenarios.ts';
 import { buttonNamed, fill, openWindow, settle, show } from '../support/window.ts';
+import { eventually } from '../../support/eventually.ts';
 
 describe('before anything is open', () => {
   it('how far a conversion is, then the window itself', async () => {
@@ -34,7 +35,7 @@ describe('before anything is open', () => {
     backend.publish('opening.changed', { opening: { state: 'open' } });
     answered.resolve();
     const view = show(app, App);
-    await vi.waitFor(() => expect(view.querySelector('nav')?.textContent).toContain('Tom Weber'));
+    await eventually(() => expect(view.querySelector('nav')?.textContent).toContain('Tom Weber'));
     await settle();
     expect(backend.calls.filter(({ call }) => call === 'conversation.list')).toHaveLength(1);
   });
