@@ -20,6 +20,8 @@ interface CopyOf {
   readonly peerAddress: string;
   readonly peerName: string;
   readonly takesChanges: boolean;
+  /** Our user talks with this person. */
+  readonly isAccepted: boolean;
 }
 
 /** Something that the other devices have to be told. */
@@ -55,6 +57,7 @@ interface CopyRow {
   peer_address: string;
   peer_name: string;
   takes_changes: number;
+  standing: string;
   position: number | null;
   wire_id: PackedId | null;
   direction: number | null;
@@ -73,7 +76,7 @@ interface CopyRow {
 export function deviceCopyProcedures(database: Database) {
   const positionOf = messagePositions(database);
   const waiting = database.prepare<[string, number], CopyRow>(
-    `SELECT d.key, d.kind, c.id AS conversation_id, c.peer_address, c.peer_name, c.takes_changes,
+    `SELECT d.key, d.kind, c.id AS conversation_id, c.peer_address, c.peer_name, c.takes_changes, c.standing,
        m.position, m.wire_id, m.direction, m.state, m.text, m.sent_at_ms, m.kind AS message_kind, r.wire_id AS reply_to,
        x.kind AS change_kind, x.direction AS change_direction, x.text AS change_text, x.at_ms AS change_at_ms,
        x.wire_id AS change_wire_id
@@ -209,6 +212,7 @@ function toCopy(row: CopyRow, file: PlacedTransfer | null): DeviceCopy | undefin
     peerAddress: row.peer_address,
     peerName: row.peer_name,
     takesChanges: row.takes_changes === 1,
+    isAccepted: row.standing === 'accepted',
   };
   const state = stateOf(row.state);
   switch (row.kind) {

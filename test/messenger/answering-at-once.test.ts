@@ -158,6 +158,21 @@ it('what its user writes on the slower one goes out in a session of its own, and
   await quick.until('the copy', async () => (await quick.texts(ofQuick, 'out')).includes('I am'));
 });
 
+it('a stranger who is let in on one is let in on the other, which asks no more', async () => {
+  const bob = await world.join('bob');
+  const ofBob = await bob.meet('tom');
+  const [one, two] = [await world.join('tom'), await world.join('tom', { name: 'laptop' })];
+  const sent = await bob.send(ofBob, 'You do not know me');
+  const [ofOne, ofTwo] = [await one.with('bob'), await two.with('bob')];
+  await one.session(ofOne, 'asked');
+  await two.session(ofTwo, 'asked');
+  await one.commands['conversation.answer']({ conversationId: ofOne.id, accept: true });
+  await bob.becomes(sent, 'delivered');
+  expect((await two.session(ofTwo, 'ended')).end?.code).toBe('answered-elsewhere');
+  expect(await two.received(ofTwo, 1)).toEqual(['You do not know me']);
+  expect((await two.with('bob')).standing).toBe('accepted');
+});
+
 it('a file that both take at once is on both, and fails on none', async () => {
   const { bob, quick, slow, ofBob, ofQuick, ofSlow } = await openDesk();
   const held = [gates.quick, gates.slow].map((gate) => gate.hold('toServer', ITS_YES));

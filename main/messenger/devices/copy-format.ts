@@ -4,7 +4,7 @@
  *
  * From, To, DateTime, Message-ID and references are those of the message that it is a copy of. `Copy.Kind` says what has
  * happened: `message`, `state`, `change`, `read`, `hello`. A message that is a file has `Copy.File`, what became of it, and
- * its offer as content.
+ * its offer as content. `Copy.Standing: accepted`: who has been let in there is let in here.
  */
 import { messageStateSchema, type MessageState } from '../../../shared/domain/message.ts';
 import { cpimExtension, formatCpim, parseCpim, type CpimExtensionHeader } from '../../base/cpim.ts';
@@ -45,6 +45,8 @@ export interface ReceivedCopy {
   readonly wantsDisplay: boolean;
   /** The other side follows changes of messages. */
   readonly takesChanges: boolean;
+  /** Our user talks with this person, there. */
+  readonly isAccepted: boolean;
   readonly reference: MessageReference | undefined;
   readonly sentAtMs: number | undefined;
   readonly device: string;
@@ -84,6 +86,7 @@ export function formatCopy(copy: DeviceCopy, sender: CopySender): Buffer[] {
         ...('state' in copy ? [header('State', copy.state)] : []),
         ...('file' in copy && copy.file !== null ? [header('File', stateForDevices(copy.file))] : []),
         ...(copy.takesChanges ? [header('Peer-Follows', 'changes')] : []),
+        ...(copy.isAccepted ? [header('Standing', 'accepted')] : []),
         ...(parts.length > 1 ? [header('Part', `${index + 1}/${parts.length}`)] : []),
       ],
       contentType,
@@ -135,6 +138,7 @@ export function parseCopy(body: Buffer): ReceivedCopy | undefined {
     state: messageStateSchema.options.find((known) => known === state),
     wantsDisplay: imdn?.dispositions.includes('display') ?? false,
     takesChanges: value('Peer-Follows') === 'changes',
+    isAccepted: value('Standing') === 'accepted',
     reference: readReference(cpim),
     sentAtMs: Number.isNaN(sentAtMs) ? undefined : sentAtMs,
     device: (value('Device') ?? '').replace(/[\s\p{Cc}]+/gu, ' ').slice(0, MAX_DEVICE_CHARS),

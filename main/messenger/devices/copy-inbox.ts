@@ -138,16 +138,18 @@ export class CopyInbox {
     }
   }
 
-  /** As it is on the device that has told us: what our user has written to is accepted. */
+  /** As it is on the device that has told us: what our user has written to is accepted, and whom he lets in there. */
   async #conversation({
     peerAddress,
     peerName,
     direction,
     takesChanges,
+    isAccepted,
   }: ReceivedCopy): Promise<Conversation> {
     const opened = await this.#options.openConversation(peerAddress, peerName || peerAddress);
     if (takesChanges && opened.takesChanges !== true) this.#options.receiveTakesChanges(opened);
-    if (direction === 'in' || opened.standing === 'accepted') return opened;
+    const letsIn = direction === 'out' || (isAccepted && opened.standing === 'asked');
+    if (!letsIn || opened.standing === 'accepted') return opened;
     return this.#options.setStanding(opened, 'accepted');
   }
 
