@@ -132,6 +132,11 @@ function quote(word: string): string {
   return `"${word}"`;
 }
 
+/** Which terms are looked for by a shorter beginning: what is found then has to be looked at. */
+export type Looseness = (term: SearchTerm) => boolean;
+export const allLoose: Looseness = () => true;
+export const noneLoose: Looseness = () => false;
+
 /** Every index word that a message with this term has. A word alone may be a beginning; `isLoose`: of one that is longer. */
 function indexWords(term: SearchTerm, isLoose = false): string[] {
   return runsOf(term.text).flatMap(({ kind, text }) => {
@@ -142,11 +147,11 @@ function indexWords(term: SearchTerm, isLoose = false): string[] {
 }
 
 /**
- * All words that begin with four letters or more are gathered by FTS5 before it tells the first: with a common word that takes
- * long, and {@link toMatchQuery} with `isLoose` is quicker, whose matches have to be looked at.
+ * The terms that FTS5 gathers: all words that begin with four letters or more, before it tells the first. With a common word
+ * that takes long, and {@link toMatchQuery} with a {@link Looseness} is quicker.
  */
-export function isGathered({ wanted }: SearchQuery): boolean {
-  return wanted.some(
+export function gatheredTerms({ wanted }: SearchQuery): SearchTerm[] {
+  return wanted.filter(
     (term) =>
       term.kind === 'beginning' &&
       runsOf(term.text).some(({ kind, text }) => kind === 'word' && looseBeginningQuery(text) !== undefined),
@@ -160,10 +165,10 @@ export function isGathered({ wanted }: SearchQuery): boolean {
 export function toMatchQuery(
   query: SearchQuery,
   labels: readonly (readonly string[])[] = [],
-  isLoose = false,
+  isLoose: Looseness = noneLoose,
 ): string | undefined {
   const parts = [
-    ...query.wanted.flatMap((term) => indexWords(term, isLoose)),
+    ...query.wanted.flatMap((term) => indexWords(term, isLoose(term))),
     ...labels.map((group) => `(${group.map(quote).join(' OR ')})`),
   ];
   if (parts.length === 0) return undefined;

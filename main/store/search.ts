@@ -16,12 +16,16 @@ import {
   traitsOf,
 } from './search-labels.ts';
 import {
-  isGathered,
+  allLoose,
+  gatheredTerms,
   matcherOf,
   needsText,
+  noneLoose,
   parseSearchQuery,
   toMatchQuery,
+  type Looseness,
   type SearchQuery,
+  type SearchTerm,
 } from './search-query.ts';
 import { snippetOf } from './search-snippet.ts';
 import { foldText } from './search-text.ts';
@@ -48,6 +52,13 @@ const MAX_SEARCH_MS = 250;
  */
 const MIN_LOOSE_CANDIDATES = 200;
 const MAX_LOOSE_CANDIDATES = 1_000;
+/**
+ * Then, of several words, only the rarest is gathered, and what has it is looked at for the others: a common one has half a
+ * million messages among ten. How rare each is, so many of its messages tell.
+ */
+const SAMPLE = 200;
+const MIN_RAREST_CANDIDATES = 1_000;
+const MAX_RAREST_CANDIDATES = 2_000;
 /** For one page of everything that is found: whoever asks for something else waits for no more than these. */
 const MAX_PAGE_CANDIDATES = 1_000;
 /** Looks at the clock once in so many candidates. */
@@ -190,7 +201,7 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
     return person !== null && authors.people.has(person);
   }
 
-  function* candidates(query: SearchQuery, frame: Frame, isLoose: boolean): Generator<Candidate> {
+  function* candidates(query: SearchQuery, frame: Frame, isLoose: Looseness): Generator<Candidate> {
     if (query.unread) {
       for (const row of unread.iterate()) {
         if (query.has.length === 0 || query.has.every((trait) => hasTrait(row, trait))) yield row;
@@ -222,9 +233,10 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
   }
 
   /** What the index alone does not know of a message: its time to the millisecond, labels that several share, phrases. */
-  function tester(query: SearchQuery, frame: Frame, isLoose: boolean): (row: Candidate) => boolean {
+  function tester(query: SearchQuery, frame: Frame, isLoose: Looseness): (row: Candidate) => boolean {
     const { sinceMs = Number.MIN_SAFE_INTEGER, untilMs = Number.MAX_SAFE_INTEGER } = query;
-    const isMatch = isLoose || query.unread || needsText(query) ? matcherOf(query) : undefined;
+    const isMatch =
+      query.unread || needsText(query) || gatheredTerms(query).some(isLoose) ? matcherOf(query) : undefined;
     return (row) =>
       row.sent_at_ms >= sinceMs &&
       row.sent_at_ms < untilMs &&
@@ -246,8 +258,40 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       return;
     }
     // Never gathered: each page would gather all of them again.
-    const match = toMatchQuery(query, frame.labels, true);
+    const match = toMatchQuery(query, frame.labels, allLoose);
     if (match !== undefined) yield* findFrom.iterate(match, after, upTo);
+  }
+
+  /** All but the term that fewest messages seem to have, as its newest messages tell. */
+  function butRarest(terms: readonly SearchTerm[]): Looseness {
+    const nothing = parseSearchQuery('');
+    let rarest: { term: SearchTerm; share: number } | undefined;
+    for (const term of terms) {
+      const query = { ...nothing, wanted: [term] };
+      const isMatch = matcherOf(query);
+      let [count, hits, newest, oldest] = [0, 0, 0, 0];
+      for (const { position, text } of find.iterate(toMatchQuery(query, [], allLoose) ?? '')) {
+        if (count === 0) newest = position;
+        oldest = position;
+        count += 1;
+        if (isMatch(text)) hits += 1;
+        if (count >= SAMPLE) break;
+      }
+      const share = hits / (newest - oldest + 1);
+      if (rarest === undefined || share < rarest.share) rarest = { term, share };
+    }
+    return (term) => term !== rarest?.term;
+  }
+
+  /** What is tried before everything is gathered, as long as so many candidates promise a page. */
+  function* looseAttempts(
+    query: SearchQuery,
+  ): Generator<{ isLoose: Looseness; least: number; most: number }> {
+    const gathered = query.unread ? [] : gatheredTerms(query);
+    if (gathered.length === 0) return;
+    yield { isLoose: allLoose, least: MIN_LOOSE_CANDIDATES, most: MAX_LOOSE_CANDIDATES };
+    if (gathered.length === 1) return;
+    yield { isLoose: butRarest(gathered), least: MIN_RAREST_CANDIDATES, most: MAX_RAREST_CANDIDATES };
   }
 
   interface Sought {
@@ -261,7 +305,7 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
   /** What is found as long as it is worthwhile; `isWhole`: there was no more to find, or no room for more. */
   function look(
     { query, frame, limit, isOver }: Sought,
-    isLoose: boolean,
+    isLoose: Looseness,
     isWorthwhile: (count: number, found: number) => boolean,
   ): { found: FoundMessage[]; isWhole: boolean } {
     const isMatch = tester(query, frame, isLoose);
@@ -298,7 +342,7 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       const query = parseSearchQuery(input.text);
       const frame = frameOf(query, input.conversationId, true);
       if (frame === undefined) return { positions: [], last: null };
-      const isMatch = tester(query, frame, true);
+      const isMatch = tester(query, frame, allLoose);
       const positions: number[] = [];
       let count = 0;
       for (const row of candidatesFrom(query, frame, after, upTo)) {
@@ -326,15 +370,15 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
       const began = performance.now();
       const isOver = (): boolean => performance.now() - began > MAX_SEARCH_MS || isLate();
       const sought: Sought = { query, frame, limit, isOver };
-      if (!query.unread && isGathered(query)) {
+      for (const { isLoose, least, most } of looseAttempts(query)) {
         const { found, isWhole } = look(
           sought,
-          true,
-          (count, hits) => count <= MIN_LOOSE_CANDIDATES || hits * MAX_LOOSE_CANDIDATES >= limit * count,
+          isLoose,
+          (count, hits) => count <= least || hits * most >= limit * count,
         );
         if (isWhole) return found;
       }
-      return look(sought, false, (count) => count <= MAX_CANDIDATES).found;
+      return look(sought, noneLoose, (count) => count <= MAX_CANDIDATES).found;
     },
   };
 }

@@ -292,6 +292,37 @@ describe('a search', () => {
     }
   });
 
+  it.each([
+    ['one of two words is rare', []],
+    ['both are common, and rare together', ['antelope budget']],
+  ])('finds two words behind many messages that begin alike: %s', (_name, more) => {
+    database.exec('DELETE FROM messages');
+    indexAnew(database);
+    while (store.continueIndexing({ limit: 100 }));
+    const write = (text: string, count: number): void => {
+      const message: Written = { peer: 'ana', isOut: false, words: [text], year: 2020, month: 0, isFile: false };
+      store.importMessages(Array.from({ length: count }, () => toNewMessage(message)));
+    };
+    write('antenna budget', 20);
+    write('budget and antenna', 20);
+    for (const text of [...more, 'antelope budgie', 'antenna budgie']) write(text, 2_500);
+    const expected = [
+      ...Array<string>(20).fill('budget and antenna'),
+      ...Array<string>(20).fill('antenna budget'),
+    ];
+    for (const limit of [1, 30, 50]) {
+      for (const text of ['antenna budget', 'budget ante -antelope', 'in:ana antenn budge -budgie']) {
+        const found = store.searchMessages({ text, limit }).map(({ message }) => message);
+        expect(
+          found.map(({ text: each }) => each),
+          text,
+        ).toEqual(expected.slice(0, limit));
+        const positions = found.map(({ position }) => position);
+        expect(positions).toEqual(positions.toSorted((a, b) => b - a));
+      }
+    }
+  });
+
   it('has in its index the words of a text, their beginnings, and characters and pairs where there are no spaces', () => {
     fc.assert(
       fc.property(
