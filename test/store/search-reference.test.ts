@@ -300,7 +300,14 @@ describe('a search', () => {
     indexAnew(database);
     while (store.continueIndexing({ limit: 100 }));
     const write = (text: string, count: number): void => {
-      const message: Written = { peer: 'ana', isOut: false, words: [text], year: 2020, month: 0, isFile: false };
+      const message: Written = {
+        peer: 'ana',
+        isOut: false,
+        words: [text],
+        year: 2020,
+        month: 0,
+        isFile: false,
+      };
       store.importMessages(Array.from({ length: count }, () => toNewMessage(message)));
     };
     write('antenna budget', 20);
