@@ -21,6 +21,8 @@ export const languageNames: Readonly<Record<Language, string>> = {
 };
 
 const dayMs = 86_400_000;
+/** They turn the direction of all that follows, until another one ends that. */
+const directionSigns = /[\u202A-\u202E\u2066-\u2069]/gu;
 
 /** The first language of the list that there are texts for. */
 export function preferredLanguage(wanted: readonly string[]): Language {
@@ -73,14 +75,17 @@ export class Locale {
   /** 0 is Sunday. */
   readonly firstWeekday = $derived(this.language === 'ar' ? 6 : 1);
 
-  /** The text of a key with its placeholders filled; `count` also chooses the plural form. */
+  /**
+   * The text of a key with its placeholders filled; `count` also chooses the plural form. Names and whatever else comes
+   * from others turn nothing of the words around them.
+   */
   t<Key extends MessageKey>(key: Key, ...values: Values<Key>): string {
     const entry: Entry = this.#catalogue[key];
     const filling: Readonly<Record<string, string | number>> = values[0] ?? {};
     const text = typeof entry === 'string' ? entry : this.#pluralForm(entry, filling['count']);
     return text.replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = filling[name] ?? '';
-      return typeof value === 'number' ? this.#number.format(value) : value;
+      return typeof value === 'number' ? this.#number.format(value) : value.replace(directionSigns, '');
     });
   }
 

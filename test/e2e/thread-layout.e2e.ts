@@ -166,7 +166,14 @@ describe('that the other side types', () => {
   });
 
   it('is one line, however long a name is', async () => {
-    const { page, server } = await windows.openFirst('states', { width: 720, height: 480 });
+    const { page, server } = await windows.openFirst('states', {
+      width: 720,
+      height: 480,
+      change: (world) => {
+        const [first, ...others] = world.conversations;
+        world.conversations = [{ ...first!, peerName: 'Maximiliana '.repeat(14) }, ...others];
+      },
+    });
     await page.locator('.retry, .failure').first().waitFor();
     await painted(page);
     const before = await places(page);

@@ -17,6 +17,8 @@ export interface Look {
   readonly forcedColors?: 'active';
   readonly contrast?: 'more';
   readonly dark?: boolean;
+  /** A test puts a style of its own into the page. */
+  readonly bypassCSP?: true;
   /** What is different from the scenario, before the window asks for it. */
   readonly change?: (world: World) => unknown;
 }

@@ -84,6 +84,10 @@ describe('Locale', () => {
     expect(locale('en').t('search.none', { text: '{name} $& $1' })).toBe('Nothing found for “{name} $& $1”.');
   });
 
+  it('lets no sign in a value turn the words around it', () => {
+    expect(locale('en').t('session.with', { name: '\u202Emo\u2069T\u202C' })).toBe('Session with moT');
+  });
+
   it('says moments by time, yesterday, weekday and date', () => {
     const noon = new Date(2026, 10, 22, 12).getTime();
     const dayMs = 86_400_000;
