@@ -95,6 +95,7 @@ async function talk(options: Options, profile: string): Promise<void> {
       readerDesk: readers,
     },
     receiveFailure: (error) => {
+      process.exitCode = 1;
       process.stderr.write(`${explain(error)}\n`);
     },
   });
@@ -217,7 +218,7 @@ function explain(error: unknown): string {
 
 try {
   await main();
-  process.exit(0);
+  process.exit();
 } catch (error) {
   process.stderr.write(`${explain(error)}\n`);
   process.exit(1);

@@ -135,8 +135,11 @@ describe('a start that cannot be', () => {
     newer.pragma('user_version = 999');
     newer.close();
     const second = new Program('--profile', profile);
+    // The window is there to say so as well.
+    await second.waitFor(LINK);
+    await second.waitFor(/^This history was written by a newer Parley .*$/m);
+    second.stop();
     expect(await second.ended).toBe(1);
-    expect(second.output).toMatch(/^This history was written by a newer Parley .*\n$/);
   });
 
   it('says so when the profile is a file', async () => {
