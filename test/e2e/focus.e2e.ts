@@ -185,17 +185,15 @@ it.each(cases)('when $what', async ({ scenario, look, act, then }) => {
   await page.getByRole('textbox', { name: /^Message to/ }).waitFor();
   await act(page);
   await expect
-    .poll(
-      () =>
-        page.evaluate(() => {
-          const element = document.activeElement;
-          const isSeen =
-            element instanceof HTMLElement && element !== document.body && element.checkVisibility();
-          return isSeen
-            ? (element.ariaLabel ?? element.querySelector('.name')?.textContent ?? element.innerText)
-            : '';
-        }),
-      { timeout: 10_000 },
+    .poll(() =>
+      page.evaluate(() => {
+        const element = document.activeElement;
+        const isSeen =
+          element instanceof HTMLElement && element !== document.body && element.checkVisibility();
+        return isSeen
+          ? (element.ariaLabel ?? element.querySelector('.name')?.textContent ?? element.innerText)
+          : '';
+      }),
     )
     .toMatch(new RegExp(`^${then}`));
 });

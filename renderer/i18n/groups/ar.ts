@@ -7,6 +7,7 @@ export const groupsAr: Readonly<Record<keyof typeof groupsEn, Entry>> = {
   'new.person': 'شخص',
   'new.group': 'مجموعة',
   'new.join': 'انضمام',
+  'group.typing': 'أحدهم يكتب…',
   'group.name': 'اسم المجموعة',
   'group.people': 'الأشخاص',
   'group.somebodyElse': 'شخص آخر، بعنوانه',

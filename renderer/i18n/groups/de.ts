@@ -7,6 +7,7 @@ export const groupsDe: Readonly<Record<keyof typeof groupsEn, Entry>> = {
   'new.person': 'Person',
   'new.group': 'Gruppe',
   'new.join': 'Beitreten',
+  'group.typing': 'Jemand schreibt…',
   'group.name': 'Name der Gruppe',
   'group.people': 'Personen',
   'group.somebodyElse': 'Jemand anderes, per Adresse',

@@ -4,6 +4,7 @@ export const groupsEn = {
   'new.person': 'Person',
   'new.group': 'Group',
   'new.join': 'Join',
+  'group.typing': 'Somebody is typing…',
   'group.name': 'Name of the group',
   'group.people': 'People',
   'group.somebodyElse': 'Somebody else, by address',

@@ -7,6 +7,7 @@ export const groupsZh: Readonly<Record<keyof typeof groupsEn, Entry>> = {
   'new.person': '联系人',
   'new.group': '群组',
   'new.join': '加入',
+  'group.typing': '有人正在输入…',
   'group.name': '群组名称',
   'group.people': '成员',
   'group.somebodyElse': '按地址添加其他人',

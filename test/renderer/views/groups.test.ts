@@ -6,6 +6,7 @@ import DetailsPane from '../../../renderer/views/details/DetailsPane.svelte';
 import Invitation from '../../../renderer/views/thread/Invitation.svelte';
 import Bubble from '../../../renderer/views/thread/Bubble.svelte';
 import Composer from '../../../renderer/views/thread/Composer.svelte';
+import MessageList from '../../../renderer/views/thread/MessageList.svelte';
 import ThreadHeader from '../../../renderer/views/thread/ThreadHeader.svelte';
 import { noticeWords } from '../../../renderer/views/groups/group-words.ts';
 import { threadRows } from '../../../renderer/views/thread/thread-rows.ts';
@@ -57,6 +58,16 @@ const tom = 'tom@chat.home.arpa';
 const ana = 'ana@chat.home.arpa';
 
 beforeEach(() => open());
+
+it('that somebody in it types is not said of the group', async () => {
+  const thread = show(window.app, MessageList, { conversation: trip });
+  window.backend.publish('composing.changed', { conversationId: trip.id, active: true });
+  await settle();
+  expect(plainText(thread.querySelector('.typing'))).toBe('Somebody is typing…');
+  window.backend.publish('composing.changed', { conversationId: trip.id, active: false });
+  await settle();
+  expect(plainText(thread.querySelector('.typing'))).toBe('');
+});
 
 describe('the thread of a group', () => {
   it('joins bubbles of one person only, and sets what has happened between them', () => {
