@@ -23,6 +23,15 @@ export const languageNames: Readonly<Record<Language, string>> = {
 const dayMs = 86_400_000;
 /** They turn the direction of all that follows, until another one ends that. */
 const directionSigns = /[\u202A-\u202E\u2066-\u2069]/gu;
+/** What is set apart already, as a path is: left to right in any language. */
+const setApart = /^\u2066(.*)\u2069$/su;
+
+/** What comes from others turns nothing of the words around it. */
+function withoutTurns(value: string): string {
+  const inner = setApart.exec(value)?.[1];
+  if (inner === undefined) return value.replace(directionSigns, '');
+  return `\u2066${inner.replace(directionSigns, '')}\u2069`;
+}
 
 /** The first language of the list that there are texts for. */
 export function preferredLanguage(wanted: readonly string[]): Language {
@@ -85,7 +94,7 @@ export class Locale {
     const text = typeof entry === 'string' ? entry : this.#pluralForm(entry, filling['count']);
     return text.replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = filling[name] ?? '';
-      return typeof value === 'number' ? this.#number.format(value) : value.replace(directionSigns, '');
+      return typeof value === 'number' ? this.#number.format(value) : withoutTurns(value);
     });
   }
 

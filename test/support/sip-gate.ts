@@ -30,6 +30,10 @@ export class SipGate implements AsyncDisposable {
 
   private constructor(target: number) {
     this.#server.on('connection', (client) => {
+      if (!this.#server.listening) {
+        client.destroy();
+        return;
+      }
       const server = connect({ host: '127.0.0.1', port: target });
       this.#pass(client, server, 'toServer');
       this.#pass(server, client, 'toClient');
@@ -68,8 +72,10 @@ export class SipGate implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((done) => this.#server.close(() => done()));
+    await closed;
   }
 
   #pass(from: Socket, to: Socket, direction: GateDirection): void {

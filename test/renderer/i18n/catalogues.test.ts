@@ -86,6 +86,10 @@ describe('Locale', () => {
 
   it('lets no sign in a value turn the words around it', () => {
     expect(locale('en').t('session.with', { name: '\u202Emo\u2069T\u202C' })).toBe('Session with moT');
+    // A path is set apart by whoever gives it, and stays so.
+    expect(locale('en').t('session.with', { name: '\u2066/a\u2069\u202E/b\u2069' })).toBe(
+      'Session with \u2066/a/b\u2069',
+    );
   });
 
   it('says moments by time, yesterday, weekday and date', () => {
