@@ -12,7 +12,7 @@ import { MsrpReassembly } from '../../main/msrp/reassembly.ts';
 import { openSide, openWithPeer, path } from '../msrp/fixture.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { MsrpPeer } from '../support/msrp-peer.ts';
-import { freshMs, seedsOf } from './seeds.ts';
+import { assertWith, freshMs, seedsOf } from './seeds.ts';
 
 const KEPT_RUNS = 300;
 const FRESH_MS = freshMs(3_000);
@@ -210,13 +210,7 @@ describe('an endpoint with anything on its socket', () => {
       await bound;
       expect((await peer.visit(side.uri)).kind).toBe('200 OK');
     });
-    for (const { seed, kept } of seedsOf('msrp-session')) {
-      await fc.assert(property, {
-        seed,
-        verbose: true,
-        ...(kept ? { numRuns: 60 } : { numRuns: 100_000, interruptAfterTimeLimit: FRESH_MS }),
-      });
-    }
+    for (const seed of seedsOf('msrp-session')) await assertWith(property, seed, { runs: 60, ms: FRESH_MS });
   });
 
   it('a million chunks of one byte: the ceiling of chunks holds, time is linear, the session goes on', async () => {

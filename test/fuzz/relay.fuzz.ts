@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestText, type PeerFrame } from '../support/msrp-peer.ts';
 import { RelayWorld, type RelayClient } from '../imserver/relay-fixture.ts';
-import { freshMs, seedsOf } from './seeds.ts';
+import { assertWith, freshMs, seedsOf } from './seeds.ts';
 
 const KEPT_RUNS = 12;
 const FRESH_MS = freshMs(2_000);
@@ -128,14 +128,8 @@ describe('the relay under fuzz (RFC 4976 §6)', () => {
   }
 
   it('messages in any chunks arrive as they were', { timeout: 60_000 + FRESH_MS }, async () => {
-    for (const { seed, kept } of seedsOf('relay')) {
-      await fc.assert(fc.asyncProperty(script, play), {
-        seed,
-        ...(kept
-          ? { numRuns: KEPT_RUNS }
-          : { numRuns: 1_000_000, interruptAfterTimeLimit: FRESH_MS, markInterruptAsFailure: false }),
-      });
-    }
+    const property = fc.asyncProperty(script, play);
+    for (const seed of seedsOf('relay')) await assertWith(property, seed, { runs: KEPT_RUNS, ms: FRESH_MS });
   });
 
   /** Parts of frames, right and wrong, in any order: what a broken or hostile program may send after its AUTH. */
