@@ -15,15 +15,14 @@ interface Run {
   unsaid: number;
   /** What is said of so many. */
   more: (count: number) => string;
-  timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 export class Arrivals {
   readonly #announcer: Announcer;
   /** The last run of each conversation. */
   readonly #runs = new Map<ConversationId, Run>();
-  /** Something will be said of them. */
-  readonly #waiting = new Set<Run>();
+  /** Something will be said of them, and when. */
+  readonly #waiting = new Map<Run, ReturnType<typeof setTimeout>>();
 
   constructor(announcer: Announcer) {
     this.#announcer = announcer;
@@ -40,12 +39,14 @@ export class Arrivals {
     }
     run.unsaid += 1;
     if (this.#waiting.has(run)) return;
-    this.#waiting.add(run);
-    run.timer = setTimeout(() => this.#say(run), floodRule.gapMs);
+    this.#waiting.set(
+      run,
+      setTimeout(() => this.#say(run), floodRule.gapMs),
+    );
   }
 
   stop(): void {
-    for (const run of this.#waiting) clearTimeout(run.timer);
+    for (const timer of this.#waiting.values()) clearTimeout(timer);
     this.#waiting.clear();
     this.#runs.clear();
   }
@@ -57,7 +58,7 @@ export class Arrivals {
       last.count += 1;
       return last;
     }
-    const run: Run = { mark, count: 1, unsaid: 0, more: String, timer: undefined };
+    const run: Run = { mark, count: 1, unsaid: 0, more: String };
     this.#runs.set(id, run);
     return run;
   }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { ScenarioName } from '../renderer/support/scenarios.ts';
 import { ScriptedBackend } from '../support/scripted-backend.ts';
 import { launchBrowser } from '../support/launch-browser.ts';
+import { tooWide } from '../support/scripted-window.ts';
 import { buildWindow } from '../support/window-desk.ts';
 
 /** Every view as axe-core sees it, in both themes; reduced motion; 200 % zoom. One browser, one page for each world. */
@@ -169,18 +170,8 @@ it('axe-core finds nothing: a flood, collapsed and open', async () => {
 it('nothing moves where motion is not wanted, and at 200 % everything is there and nothing stands out', async () => {
   const page = await open('files', 620, 390);
   await page.locator(first).first().click();
-  const tooWide = (): Promise<string[]> =>
-    page.evaluate(() =>
-      [...document.querySelectorAll<HTMLElement>('body *')]
-        .filter((element) => element.closest('.visually-hidden, .clipped, textarea, svg') === null)
-        .filter((element) => {
-          const { left, right, width } = element.getBoundingClientRect();
-          return width > 0 && (left < -1 || right > window.innerWidth + 1);
-        })
-        .map((element) => element.outerHTML.slice(0, 120)),
-    );
   const moving = (): Promise<number> => page.evaluate(() => document.getAnimations().length);
-  expect(await tooWide()).toEqual([]);
+  expect(await tooWide(page)).toEqual([]);
   const composer = page.getByRole('textbox', { name: /^Message to/ });
   expect(((await composer.boundingBox())?.y ?? 0) + 20).toBeLessThan(390);
   const keys = [
@@ -193,7 +184,7 @@ it('nothing moves where motion is not wanted, and at 200 % everything is there a
   for (const [key, seen, state] of keys) {
     await page.keyboard.press(key);
     await seen.waitFor({ state });
-    expect(await tooWide(), key).toEqual([]);
+    expect(await tooWide(page), key).toEqual([]);
     expect(await moving(), key).toBe(0);
   }
 });

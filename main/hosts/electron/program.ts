@@ -178,7 +178,7 @@ export class Program implements AsyncDisposable {
     if (this.#door?.app !== undefined) await this.#started;
   }
 
-  /** False: another program has the profile. Rejects with what a profile cannot be opened for. */
+  /** False: another program has the profile. Rejects when that cannot be found out; what else goes wrong the window says. */
   async #openMessenger(): Promise<boolean> {
     const { profile, log, set, preload } = this.#options;
     // Electron's own lock keeps other Electrons out; this one the other hosts, which share the profile.
