@@ -280,6 +280,8 @@ export const MESSENGER_LIMITS = {
   idleSessionMs: 10 * 60_000,
   /** One text message as UTF-8. Larger ones are refused before they are stored. */
   maxTextBytes: 1024 * 1024,
+  /** People of one conversation who are remembered as typing. */
+  maxComposing: 16,
   /** Body of a SIP MESSAGE to the absent; larger ones wait in the outbox until the person is back. */
   maxPagerBytes: 64 * 1024,
   /** First and longest wait before the outbox tries again. */

@@ -300,8 +300,8 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
     return new Composing({
       send,
       enabled: () => this.#host.settings()['privacy.sendComposing'],
-      onTheirs: (active) => {
-        this.#host.feed.publish('composing.changed', { conversationId: conversation.id, active });
+      onTheirs: (people) => {
+        this.#host.feed.publish('composing.changed', { conversationId: conversation.id, people });
       },
     });
   }

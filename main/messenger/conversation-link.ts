@@ -3,6 +3,7 @@
  * Called by: account-link.ts, commands.ts. Calls: chat.ts, outbox.ts, inbox.ts, delivery.ts.
  */
 import type { Conversation, Session } from '../../shared/domain/conversation.ts';
+import type { GroupPerson } from '../../shared/domain/group.ts';
 import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
@@ -100,6 +101,11 @@ export class ConversationLink implements AsyncDisposable {
   /** Our user types, or has stopped. */
   setComposing(active: boolean): void {
     this.#composing.setOurs(active);
+  }
+
+  /** Somebody of a group is not there any more: he does not type. */
+  personGone(person: GroupPerson): void {
+    this.#composing.setTheirs(person, false);
   }
 
   /** Sets a session up, unless there is one. Rejects with CallError when the account is not online. */
@@ -252,7 +258,7 @@ export class ConversationLink implements AsyncDisposable {
         if (chat.session.state === 'ended') {
           if (this.#chat === chat) this.#chat = undefined;
           if (this.#asked?.chat === chat) this.#asked = undefined;
-          this.#composing.setTheirs(false);
+          this.#composing.clearTheirs();
         }
         this.#host.receiveSession(chat);
       },

@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import type { Conversation } from '../../shared/domain/conversation.ts';
-import type { MessageGroup } from '../../shared/domain/group.ts';
+import type { GroupPerson, MessageGroup } from '../../shared/domain/group.ts';
 import type { MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { systemClock, type Clock } from '../base/clock.ts';
@@ -71,11 +71,11 @@ export class Inbox {
     const content = unwrapMessage(message.contentType, message.body, message.messageId);
     if (content.type === COMPOSING_TYPE) {
       const { state, refreshS } = parseComposing(content.bytes);
-      composing.setTheirs(state === 'active', refreshS * 1_000);
+      composing.setTheirs(peerOf(conversation), state === 'active', refreshS * 1_000);
       return;
     }
     await this.#receiveContent(conversation, chat, content);
-    if (content.type.startsWith('text/')) composing.setTheirs(false);
+    if (content.type.startsWith('text/')) composing.setTheirs(peerOf(conversation), false);
   }
 
   /** By SIP MESSAGE. Resolves when it is on disk; rejects with ProtocolError (a MSRP status: 413, 415, 400). */
@@ -237,6 +237,10 @@ export class Inbox {
       throw asProtocolError(error);
     }
   }
+}
+
+function peerOf({ peerAddress, peerName }: Conversation): GroupPerson {
+  return { address: peerAddress, name: peerName };
 }
 
 /** Not stored, so not acknowledged: the sender keeps it and is told. */

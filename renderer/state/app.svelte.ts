@@ -178,8 +178,8 @@ export class AppState {
       client.on('presence.account', (account) => this.presence.applyAccountPresence(account)),
       client.on('presence.own', (own) => this.presence.applyOwnPresence(own)),
       client.on('contact.changed', ({ contact }) => this.contacts.applyContactChanged(contact)),
-      client.on('composing.changed', ({ conversationId, active }) =>
-        this.conversations.applyComposingChanged(conversationId, active),
+      client.on('composing.changed', ({ conversationId, people }) =>
+        this.conversations.applyComposingChanged(conversationId, people),
       ),
       client.on('settings.changed', ({ settings }) => this.settings.applySettingsChanged(settings)),
       client.on('policy.changed', ({ policy }) => this.settings.applyPolicyChanged(policy)),
@@ -255,7 +255,7 @@ export class AppState {
     this.details.applyActivity(message.conversationId);
     // What has happened in a group is to be read there, and called out nowhere.
     if (message.direction === 'out' || (message.group?.notice ?? null) !== null) return;
-    this.conversations.applyComposingChanged(message.conversationId, false);
+    this.conversations.applyMessageFrom(message);
     const conversation = this.conversations.get(message.conversationId);
     if (conversation === undefined || conversation.standing !== 'accepted') return;
     if (this.marks.get(conversation.id).muted && !isMentioned(message.text, this.#ownNames(conversation.id)))

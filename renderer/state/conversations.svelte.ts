@@ -1,14 +1,16 @@
 /** Owns: the conversations, which one is open, and who types. Called by: app, list, thread, search. Calls: the client. */
-import { SvelteSet } from 'svelte/reactivity';
+import { SvelteMap } from 'svelte/reactivity';
 import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { GroupPerson } from '../../shared/domain/group.ts';
 import type { AccountId, ConversationId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
 import type { Client } from '../api/client.ts';
 import { KeyedList } from './keyed-list.svelte.ts';
 
 export class Conversations {
   readonly #client: Client;
   readonly #list = new KeyedList<ConversationId, Conversation>((conversation) => conversation.id);
-  readonly #composing = new SvelteSet<ConversationId>();
+  readonly #composing = new SvelteMap<ConversationId, readonly GroupPerson[]>();
   openId = $state<ConversationId | null>(null);
   /** Newest activity first. */
   readonly sorted = $derived(this.#list.all.sort((a, b) => b.lastActivityMs - a.lastActivityMs));
@@ -31,8 +33,9 @@ export class Conversations {
     return id === undefined ? this.sorted : this.sorted.filter(({ accountId }) => accountId === id);
   }
 
-  isComposing(id: ConversationId): boolean {
-    return this.#composing.has(id);
+  /** The others who type there. */
+  composing(id: ConversationId): readonly GroupPerson[] {
+    return this.#composing.get(id) ?? [];
   }
 
   /** Finds or creates the conversation with a person. */
@@ -58,8 +61,17 @@ export class Conversations {
     this.#list.set(conversation);
   }
 
-  applyComposingChanged(id: ConversationId, active: boolean): void {
-    if (active) this.#composing.add(id);
-    else this.#composing.delete(id);
+  applyComposingChanged(id: ConversationId, people: readonly GroupPerson[]): void {
+    if (people.length === 0) this.#composing.delete(id);
+    else this.#composing.set(id, people);
+  }
+
+  /** Whose message has come does not type any more. */
+  applyMessageFrom({ conversationId, group }: Message): void {
+    const author = group?.person?.address;
+    const others = this.composing(conversationId).filter(
+      ({ address }) => author !== undefined && address !== author,
+    );
+    this.applyComposingChanged(conversationId, others);
   }
 }

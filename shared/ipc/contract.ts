@@ -39,7 +39,7 @@ import {
 import type { ConnectionReport } from '../domain/connection-report.ts';
 import { floodSchema, maxKnownFloods, type Flood } from '../domain/flood.ts';
 import type { Ladder } from '../domain/ladder.ts';
-import { groupSchema, type Group } from '../domain/group.ts';
+import { groupPersonSchema, groupSchema, type Group } from '../domain/group.ts';
 import { messageSchema, type Message, type MessageDetails } from '../domain/message.ts';
 import { transferSchema, type Transfer } from '../domain/transfer.ts';
 import { policySchema, type ShownPolicy } from '../policy.ts';
@@ -453,8 +453,11 @@ export const eventData = {
   'account.changed': v.object({ account: accountSchema }),
   'account.removed': v.object({ accountId: accountIdSchema }),
   'contact.changed': v.object({ contact: contactSchema }),
-  /** The peer of this conversation types, or has stopped. */
-  'composing.changed': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
+  /** All others who type in this conversation now, who began first before the others. */
+  'composing.changed': v.object({
+    conversationId: conversationIdSchema,
+    people: v.array(groupPersonSchema),
+  }),
   'settings.changed': v.object({ settings: v.record(v.string(), v.unknown()) }),
   /** The user has asked for this conversation outside of the window: a click on an announcement. */
   'conversation.shown': v.object({ conversationId: conversationIdSchema }),

@@ -144,7 +144,7 @@ describe('that the other side types', () => {
       await painted(page);
       const before = await places(page);
       expect(Object.keys(before).length).toBeGreaterThan(5);
-      server.backend.publish('composing.changed', { conversationId: tom, active: true });
+      server.backend.publishComposing(tom);
       await typing.waitFor();
       await painted(page);
       expectSamePlaces(await places(page), before, `${up} pixels up, while typing`);
@@ -158,7 +158,7 @@ describe('that the other side types', () => {
           (await page.locator('.composer').boundingBox())!.y,
         );
       }
-      server.backend.publish('composing.changed', { conversationId: tom, active: false });
+      server.backend.publishComposing(tom, []);
       await typing.waitFor({ state: 'detached' });
       await painted(page);
       expectSamePlaces(await places(page), before, `${up} pixels up, afterwards`);
@@ -178,7 +178,7 @@ describe('that the other side types', () => {
     await painted(page);
     const before = await places(page);
     const { id } = server.backend.world.conversations[0]!;
-    server.backend.publish('composing.changed', { conversationId: id, active: true });
+    server.backend.publishComposing(id);
     const typing = page.locator('.typing');
     await expect.poll(() => typing.innerText()).toContain('Maximiliana');
     await painted(page);

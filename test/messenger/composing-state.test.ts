@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { MESSENGER_LIMITS } from '../../main/base/limits.ts';
 import { Composing } from '../../main/messenger/composing-state.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 let clock: ManualClock;
 let enabled: boolean;
 let sent: string[];
-let theirs: boolean[];
+let theirs: string[];
 let composing: Composing;
 beforeEach(() => {
   clock = new ManualClock();
@@ -16,7 +17,7 @@ beforeEach(() => {
     clock,
     enabled: () => enabled,
     send: (state) => sent.push(state),
-    onTheirs: (active) => theirs.push(active),
+    onTheirs: (people) => theirs.push(people.map(({ name }) => name).join()),
   });
 });
 
@@ -65,32 +66,69 @@ describe('we type (RFC 3994 §3.2)', () => {
   });
 });
 
-describe('the other side types (RFC 3994 §3.3)', () => {
-  it('until it says idle, or a message comes', () => {
-    composing.setTheirs(true);
-    composing.setTheirs(true);
-    composing.setTheirs(false);
-    composing.setTheirs(false);
-    expect(theirs).toEqual([true, false]);
+describe('others type (RFC 3994 §3.3)', () => {
+  const tom = { address: 'tom@example.org', name: 'Tom' };
+  const ann = { address: 'ann@example.org', name: 'Ann' };
+
+  it('until they say idle, or a message comes', () => {
+    composing.setTheirs(tom, true);
+    composing.setTheirs(tom, true);
+    composing.setTheirs(tom, false);
+    composing.setTheirs(tom, false);
+    expect(theirs).toEqual(['Tom', '']);
     expect(clock.pending).toBe(0);
   });
 
-  it('is believed for as long as it announced, at most ten minutes, and anew with each repetition', () => {
-    composing.setTheirs(true, 60_000);
+  it('are believed for as long as they announced, at most ten minutes, and anew with each repetition', () => {
+    composing.setTheirs(tom, true, 60_000);
     clock.advance(59_999);
-    composing.setTheirs(true, 60_000);
+    composing.setTheirs(tom, true, 60_000);
     clock.advance(59_999);
-    expect(theirs).toEqual([true]);
+    expect(theirs).toEqual(['Tom']);
     clock.advance(1);
-    expect(theirs).toEqual([true, false]);
-    composing.setTheirs(true, 24 * 60 * 60_000);
+    expect(theirs).toEqual(['Tom', '']);
+    composing.setTheirs(tom, true, 24 * 60 * 60_000);
     clock.advance(10 * 60_000);
-    expect(theirs).toEqual([true, false, true, false]);
+    expect(theirs).toEqual(['Tom', '', 'Tom', '']);
+  });
+
+  it('each for himself, in the order in which they began, as they are called now', () => {
+    composing.setTheirs(tom, true, 60_000);
+    clock.advance(30_000);
+    composing.setTheirs(ann, true, 60_000);
+    composing.setTheirs({ ...tom, name: 'Captain' }, true, 60_000);
+    clock.advance(59_999);
+    composing.setTheirs(ann, true, 60_000);
+    clock.advance(1);
+    composing.setTheirs(ann, false);
+    expect(theirs).toEqual(['Tom', 'Tom,Ann', 'Captain,Ann', 'Ann', '']);
+  });
+
+  it('so many of them, one more is not kept, and kept when there is room again', () => {
+    const person = (nth: number) => ({ address: `${nth}@example.org`, name: `${nth}` });
+    for (let nth = 0; nth < MESSENGER_LIMITS.maxComposing; nth += 1) composing.setTheirs(person(nth), true);
+    const full = theirs.at(-1);
+    expect(full?.split(',')).toHaveLength(MESSENGER_LIMITS.maxComposing);
+    composing.setTheirs(tom, true);
+    expect(theirs.at(-1)).toBe(full);
+    expect(clock.pending).toBe(MESSENGER_LIMITS.maxComposing);
+    composing.setTheirs(person(0), false);
+    composing.setTheirs(tom, true);
+    expect(theirs.at(-1)).toMatch(/,Tom$/);
+  });
+
+  it('nobody any more when the session is over', () => {
+    composing.setTheirs(tom, true);
+    composing.setTheirs(ann, true);
+    composing.clearTheirs();
+    composing.clearTheirs();
+    expect(theirs).toEqual(['Tom', 'Tom,Ann', '']);
+    expect(clock.pending).toBe(0);
   });
 
   it('leaves no timer behind', () => {
     composing.setOurs(true);
-    composing.setTheirs(true);
+    composing.setTheirs(tom, true);
     composing[Symbol.dispose]();
     expect(clock.pending).toBe(0);
   });

@@ -316,6 +316,7 @@ export class GroupLink implements AsyncDisposable {
     const whole = info.state === 'full';
     const group = await store.call('updateGroupPeople', { conversationId, whole, members, removed });
     if (group !== null) this.#group = group;
+    for (const person of info.users.filter(isAbsent).flatMap(toMember)) this.talk.personGone(person);
     await this.#update({ title: info.displayText, isOpen: info.isOpen });
   }
 
@@ -339,6 +340,10 @@ export class GroupLink implements AsyncDisposable {
     }
     feed.publish('group.changed', { group: this.group });
   }
+}
+
+function isAbsent({ state, status }: ConferenceUser): boolean {
+  return state === 'deleted' || status !== 'connected';
 }
 
 function toMember({ entity, displayText = '', nickname = '', roles, status }: ConferenceUser): GroupMember[] {

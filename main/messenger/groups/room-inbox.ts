@@ -64,7 +64,7 @@ export class RoomInbox {
       if (content.type === CONFERENCE_INFO_TYPE) await this.#keepNotice(conversation, content, author);
       else if (content.type === COMPOSING_TYPE) {
         const { state, refreshS } = parseComposing(content.bytes);
-        if (!isOurs) composing.setTheirs(state === 'active', refreshS * 1_000);
+        if (!isOurs) composing.setTheirs(author, state === 'active', refreshS * 1_000);
       } else if (content.type === IMDN_TYPE) {
         await this.#options.delivery.receiveNotification(conversation, parseImdnReport(content.bytes));
       } else {
@@ -72,7 +72,7 @@ export class RoomInbox {
           direction: isOurs ? 'out' : 'in',
           group: this.#marks(conversation, content, author, isOurs),
         });
-        if (!isOurs) composing.setTheirs(false);
+        if (!isOurs) composing.setTheirs(author, false);
       }
     } catch (error) {
       // Our disk is full, or does not answer: the room keeps it and offers it again.

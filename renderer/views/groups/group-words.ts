@@ -1,5 +1,6 @@
 /** Owns: what has happened in a group, and what did not work there, in words. Called by: thread, list, group views. Calls: i18n. */
-import type { GroupMember, GroupNotice } from '../../../shared/domain/group.ts';
+import type { Conversation } from '../../../shared/domain/conversation.ts';
+import type { GroupMember, GroupNotice, GroupPerson } from '../../../shared/domain/group.ts';
 import { CallError, type ErrorCode } from '../../../shared/ipc/error-codes.ts';
 import type { MessageKey } from '../../i18n/catalogue.ts';
 import type { Locale } from '../../i18n/locale.svelte.ts';
@@ -21,6 +22,19 @@ export function noticeWords({ kind, by, who, title }: GroupNotice, locale: Local
     case 'owner':
       return locale.t(`group.notice.${kind}`, { who: people.who });
   }
+}
+
+/** Who types, with the names that the thread has for them; somebody does. */
+export function typingWords(
+  { kind, peerName }: Conversation,
+  people: readonly GroupPerson[],
+  locale: Locale,
+): string {
+  const [first, second] = people.map(({ name }) => name);
+  if (kind !== 'group') return locale.t('thread.typing', { name: peerName });
+  if (second === undefined) return locale.t('thread.typing', { name: first ?? '' });
+  if (people.length > 2) return locale.t('group.typingSeveral');
+  return locale.t('group.typingTwo', { first: first ?? '', second });
 }
 
 export function memberState({ state }: GroupMember, locale: Locale): string {

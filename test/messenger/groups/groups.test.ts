@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EventData } from '../../../shared/ipc/contract.ts';
 import { DOMAIN, World, type Person } from '../../support/im-world.ts';
 import {
   createGroup,
@@ -110,6 +111,37 @@ describe('a group of three', () => {
     expect((await stateOf(bob, ofBob)).membership).toBe('ended');
     expect((await stateOf(tom, ofTom)).membership).toBe('left');
     expect(await world.server.rooms?.overview()).toEqual([]);
+  });
+});
+
+describe('who types', () => {
+  const typing = (one: Person, group: { id: string }, names: string): Promise<unknown> =>
+    one.until(`typing ${names}`, () =>
+      Promise.resolve(
+        one.events
+          .filter(({ event }) => event === 'composing.changed')
+          .map(({ data }) => data as EventData<'composing.changed'>)
+          .findLast(({ conversationId }) => conversationId === group.id)
+          ?.people.map(({ name }) => name)
+          .join() === names,
+      ),
+    );
+
+  it('is told by name, until his message comes, or he is out of the room', async () => {
+    const { ofBob, ofTom, ofEve } = await openTrip();
+    await tom.commands['group.setNickname']({ conversationId: ofTom.id, nickname: 'Captain' });
+    await bob.until('nickname', async () =>
+      (await stateOf(bob, ofBob)).members.some(({ nickname }) => nickname === 'Captain'),
+    );
+    await tom.commands['conversation.setComposing']({ conversationId: ofTom.id, active: true });
+    await typing(bob, ofBob, 'Captain');
+    await eve.commands['conversation.setComposing']({ conversationId: ofEve.id, active: true });
+    await typing(bob, ofBob, 'Captain,eve');
+    await typing(tom, ofTom, 'eve');
+    await tom.send(ofTom, 'to the sea');
+    await typing(bob, ofBob, 'eve');
+    await eve[Symbol.asyncDispose]();
+    await typing(bob, ofBob, '');
   });
 });
 

@@ -23,10 +23,10 @@ describe('Conversations', () => {
 
   it('know who types, until the message has come', async () => {
     const { app, backend } = await openWindow(talkingWorld());
-    backend.publish('composing.changed', { conversationId: ana, active: true });
-    expect(app.conversations.isComposing(ana)).toBe(true);
+    backend.publishComposing(ana);
+    expect(app.conversations.composing(ana)).toHaveLength(1);
     backend.addMessage(ana, { direction: 'in', text: 'x', state: 'received' });
-    expect(app.conversations.isComposing(ana)).toBe(false);
+    expect(app.conversations.composing(ana)).toEqual([]);
   });
 
   it('keep a change that arrives while an older list is on its way', async () => {

@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import type { Account } from '../../../shared/domain/account.ts';
 import type { Contact, Conversation, Marks, Session } from '../../../shared/domain/conversation.ts';
-import type { Group } from '../../../shared/domain/group.ts';
+import type { Group, GroupPerson } from '../../../shared/domain/group.ts';
 import type { ConversationId, MessageId, SessionId } from '../../../shared/domain/ids.ts';
 import type { HistoryJob, HistoryLockStatus, HistoryStatus } from '../../../shared/domain/history.ts';
 import type { Ladder } from '../../../shared/domain/ladder.ts';
@@ -62,7 +62,7 @@ export interface World {
   lock?: HistoryLockStatus;
   /** What a window reads that only reads. */
   reading?: Reading;
-  /** Conversations whose peer types. */
+  /** Conversations of two whose other side types. */
   composing: ConversationId[];
 }
 
@@ -118,9 +118,14 @@ export class MemoryBackend {
   }
 
   #publishComposing(): void {
-    for (const conversationId of this.world.composing) {
-      this.publish('composing.changed', { conversationId, active: true });
-    }
+    for (const id of this.world.composing) this.publishComposing(id);
+  }
+
+  /** The other side types; in a group these people do. */
+  publishComposing(conversationId: ConversationId, people?: readonly GroupPerson[]): void {
+    const conversation = this.world.conversations.find(({ id }) => id === conversationId)!;
+    const peer = { address: conversation.peerAddress, name: conversation.peerName };
+    this.publish('composing.changed', { conversationId, people: [...(people ?? [peer])] });
   }
 
   publish<Name extends EventName>(event: Name, data: EventData<Name>): void {

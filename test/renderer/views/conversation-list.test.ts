@@ -18,7 +18,7 @@ describe('ConversationList', () => {
     const { app, backend } = await openWindow(talkingWorld());
     const list = show(app, ConversationList);
     expect(lines(list)['Tom Weber']).toContain('Typing…');
-    backend.publish('composing.changed', { conversationId: 'with-tom' as ConversationId, active: false });
+    backend.publishComposing('with-tom' as ConversationId, []);
     await settle();
     expect(lines(list)['Tom Weber']).toContain('Coming in nicely.');
   });

@@ -8,6 +8,7 @@ import Bubble from '../../../renderer/views/thread/Bubble.svelte';
 import Composer from '../../../renderer/views/thread/Composer.svelte';
 import MessageList from '../../../renderer/views/thread/MessageList.svelte';
 import ThreadHeader from '../../../renderer/views/thread/ThreadHeader.svelte';
+import type { Language } from '../../../renderer/i18n/locale.svelte.ts';
 import { noticeWords } from '../../../renderer/views/groups/group-words.ts';
 import { threadRows } from '../../../renderer/views/thread/thread-rows.ts';
 import type { Conversation } from '../../../shared/domain/conversation.ts';
@@ -59,14 +60,47 @@ const ana = 'ana@chat.home.arpa';
 
 beforeEach(() => open());
 
-it('that somebody in it types is not said of the group', async () => {
+it('who of its members type is said by their names, under the thread and in the list', async () => {
   const thread = show(window.app, MessageList, { conversation: trip });
-  window.backend.publish('composing.changed', { conversationId: trip.id, active: true });
-  await settle();
-  expect(plainText(thread.querySelector('.typing'))).toBe('Somebody is typing…');
-  window.backend.publish('composing.changed', { conversationId: trip.id, active: false });
+  const row = show(window.app, LastLine, { conversation: trip });
+  const people = [
+    { address: tom, name: 'Tom Weber' },
+    { address: ana, name: 'Captain' },
+    { address: 'lixiaolong@chat.home.arpa', name: '李小龙' },
+  ];
+  const said: Record<Language, string[]> = { en: [], de: [], zh: [], ar: [] };
+  for (const language of ['en', 'de', 'zh', 'ar'] as const) {
+    window.app.locale.language = language;
+    for (const count of [1, 2, 3]) {
+      window.backend.publishComposing(trip.id, people.slice(0, count));
+      await settle();
+      const words = plainText(thread.querySelector('.typing')).replace(/[\u2068\u2069]/g, '');
+      said[language].push(words);
+      expect(plainText(row).replace(/[\u2068\u2069]/g, '')).toBe(words);
+    }
+  }
+  expect(said).toEqual({
+    en: ['Tom Weber is typing…', 'Tom Weber and Captain are typing…', 'Several people are typing…'],
+    de: ['Tom Weber schreibt…', 'Tom Weber und Captain schreiben…', 'Mehrere schreiben…'],
+    zh: ['Tom Weber正在输入…', 'Tom Weber和Captain正在输入…', '几个人正在输入…'],
+    ar: ['Tom Weber يكتب…', 'يكتب Tom Weber وCaptain…', 'عدة أشخاص يكتبون…'],
+  });
+  window.app.locale.language = 'en';
+  window.backend.publishComposing(trip.id, []);
   await settle();
   expect(plainText(thread.querySelector('.typing'))).toBe('');
+});
+
+it('whose message has come types no more, the others do', async () => {
+  const thread = show(window.app, MessageList, { conversation: trip });
+  window.backend.publishComposing(trip.id, [
+    { address: tom, name: 'Tom Weber' },
+    { address: ana, name: 'Captain' },
+  ]);
+  const group = { person: { address: tom, name: 'Tom Weber' }, isPrivate: false, notice: null };
+  window.backend.addMessage(trip.id, { direction: 'in', text: 'x', state: 'received', group });
+  await settle();
+  expect(plainText(thread.querySelector('.typing'))).toBe('Captain is typing…');
 });
 
 describe('the thread of a group', () => {
