@@ -12,6 +12,8 @@ interface SettingSpec<Schema extends v.GenericSchema> {
   readonly initial: v.InferOutput<Schema>;
   readonly description: string;
   readonly lockable: boolean;
+  /** Only a policy may set it: not what a window, or whoever has got hold of one, should choose. */
+  readonly policyOnly?: true;
   /** What holds when a policy wants something that cannot be read; default: `initial`. */
   readonly strictest?: v.InferOutput<Schema>;
 }
@@ -151,6 +153,21 @@ export const settingSpecs = {
     description:
       'Keys that bring the window to the front from anywhere, such as Control+Alt+P; empty: none (desktop program).',
     lockable: true,
+  }),
+  'spelling.folder': setting({
+    schema: v.pipe(
+      v.string(),
+      v.maxLength(1_000),
+      v.regex(
+        /^(?:(?:\/|[A-Za-z]:[\\/]|\\\\[^\\/])[^\0]*)?$/,
+        'A folder is named by its whole path, such as /usr/share/parley/dictionaries.',
+      ),
+    ),
+    initial: '',
+    description:
+      'Folder with dictionaries for the spelling (.bdic, named as Chromium names them), Windows and Linux; empty: "dictionaries" in the profile. Without files there spelling is not checked (desktop program).',
+    lockable: true,
+    policyOnly: true,
   }),
   'messages.largeTextBytes': setting({
     schema: v.pipe(v.number(), v.integer(), v.minValue(1_024), v.maxValue(1024 * 1024)),

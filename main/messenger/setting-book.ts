@@ -39,7 +39,7 @@ export class SettingBook {
   load(stored: Readonly<Record<string, string>>, log: Log): void {
     for (const key of settingKeys) {
       const text = stored[key];
-      if (text === undefined) continue;
+      if (text === undefined || settingSpecs[key].policyOnly === true) continue;
       const parsed = v.safeParse(settingSpecs[key].schema, parseJson(text));
       if (parsed.success) this.#chosen = { ...this.#chosen, [key]: parsed.output };
       else log.warn('setting.invalid', { key });
@@ -60,6 +60,8 @@ export class SettingBook {
     if (this.isLocked(key)) {
       throw new CallError('locked', `${key} is decided by whoever administers this computer.`);
     }
+    if (settingSpecs[key].policyOnly === true)
+      throw new CallError('locked', `${key} is set by a policy only.`);
     const parsed = v.safeParse(settingSpecs[key].schema, value);
     if (parsed.success) return parsed.output;
     throw new CallError('invalid-input', `${key}: ${parsed.issues[0].message}`);

@@ -2,7 +2,7 @@
  * Owns: what no page may do: navigate away, open windows, embed pages, load from the network, ask for permissions.
  * Called by: main.ts. Calls: Electron's events and handlers.
  */
-import type { App, Session, Shell, WebContents } from 'electron';
+import type { App, OnBeforeRequestListenerDetails, Session, Shell, WebContents } from 'electron';
 import type { Log } from '../../base/log.ts';
 import { isOwnUrl } from './channels.ts';
 
@@ -51,8 +51,15 @@ export function guardContents(app: App, shell: Pick<Shell, 'openExternal'>, log:
   });
 }
 
-/** Denies permissions, devices, downloads and everything that does not come from the program itself. */
-export function guardSession(session: Session, log: Log): void {
+/**
+ * Denies permissions, devices, downloads and everything that does not come from the program itself. `isOwn`: what Chromium
+ * itself may ask an address of ours for.
+ */
+export function guardSession(
+  session: Session,
+  log: Log,
+  isOwn: (request: OnBeforeRequestListenerDetails) => boolean,
+): void {
   session.setPermissionRequestHandler((contents, permission, answer) => {
     const allowed = ALLOWED_PERMISSIONS.has(permission) && isOwnUrl(contents.getURL());
     if (!allowed) log.warn('permission.refused', { permission });
@@ -67,6 +74,10 @@ export function guardSession(session: Session, log: Log): void {
     event.preventDefault();
   });
   session.webRequest.onBeforeRequest({ urls: REMOTE }, (details, answer) => {
+    if (isOwn(details)) {
+      answer({});
+      return;
+    }
     log.warn('request.refused', { url: details.url });
     answer({ cancel: true });
   });

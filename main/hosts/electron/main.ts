@@ -1,6 +1,6 @@
 /**
  * Owns: Parley as a desktop program: the order in which Electron's parts come up and go down.
- * Called by: Electron. Calls: program.ts, content-guard.ts, menu.ts.
+ * Called by: Electron. Calls: program.ts, content-guard.ts, spelling.ts, menu.ts.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { guardContents, guardSession } from './content-guard.ts';
 import { setMenuBar } from './menu.ts';
 import { readOptions } from './options.ts';
 import { Program } from './program.ts';
+import { forgetDictionaries, keepSpellingHere, Spelling } from './spelling.ts';
 
 /** Beside this file when it is bundled: out/hosts/electron/main.js. */
 const PRELOAD = fileURLToPath(new URL('./preload.cjs', import.meta.url));
@@ -52,13 +53,16 @@ async function main(): Promise<void> {
   const { profile, level } = options;
   mkdirSync(profile, { recursive: true, mode: 0o700 });
   const log = openLog(profile, level);
-  app.setPath('userData', join(profile, 'electron'));
+  const userData = join(profile, 'electron');
+  app.setPath('userData', userData);
   app.enableSandbox();
+  keepSpellingHere(app);
   protocol.registerSchemesAsPrivileged([appScheme]);
   if (!app.requestSingleInstanceLock()) {
     app.exit(0);
     return;
   }
+  forgetDictionaries(userData);
   // What crashes leaves its traces in the profile, and goes nowhere else.
   app.setPath('crashDumps', join(profile, 'crashes'));
   crashReporter.start({ uploadToServer: false });
@@ -73,10 +77,11 @@ async function main(): Promise<void> {
     else void started.program.receiveWords([file], '/');
   });
   await app.whenReady();
-  guardSession(session.defaultSession, log);
+  const spelling = new Spelling({ session: session.defaultSession, log });
+  guardSession(session.defaultSession, log, (request) => spelling.asks(request));
   setMenuBar();
   const { set, hidden, rest } = options;
-  const program = new Program({ profile, preload: PRELOAD, renderer: RENDERER, set, log });
+  const program = new Program({ profile, preload: PRELOAD, renderer: RENDERER, set, log, spelling });
   started.program = program;
   program.serve();
   await program.receiveWords([...early, ...rest], process.cwd(), hidden);

@@ -1,10 +1,11 @@
 /**
  * Owns: what the desktop program has open: the messenger with its window, once it is wanted, and windows that only read.
- * Called by: main.ts. Calls: app-door.ts, window.ts, reader-windows.ts, desktop.ts, ipc.ts, app-protocol.ts, updates.ts.
+ * Called by: main.ts. Calls: app-door.ts, window.ts, reader-windows.ts, desktop.ts, ipc.ts, app-protocol.ts, spelling.ts,
+ * updates.ts.
  */
 import { join } from 'node:path';
 import { app, dialog, ipcMain, net, powerMonitor, protocol, safeStorage, shell } from 'electron';
-import { initialSettings } from '../../../shared/settings.ts';
+import { initialSettings, type Settings } from '../../../shared/settings.ts';
 import { systemClock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/lifetime.ts';
 import type { Log } from '../../base/log.ts';
@@ -26,6 +27,7 @@ import { serveCalls } from './ipc.ts';
 import { argumentsAgain, readOptions } from './options.ts';
 import { ReaderWindows } from './reader-windows.ts';
 import { keyringSecrets } from './secrets.ts';
+import type { Spelling } from './spelling.ts';
 import { MainWindow } from './window.ts';
 import { wordsOf, type Words } from './words.ts';
 
@@ -37,6 +39,8 @@ export interface ProgramOptions {
   /** Settings as `key=value`. */
   readonly set: readonly string[];
   readonly log: Log;
+  /** Closed with the program. */
+  readonly spelling: Spelling;
 }
 
 /** After Electron is ready. The constructor opens nothing. */
@@ -69,6 +73,7 @@ export class Program implements AsyncDisposable {
       look: () => this.#door?.app?.messenger ?? plainLook,
     });
     this.#lifetime.own(this.#readers);
+    this.#lifetime.own(options.spelling);
     this.#updates = this.#lifetime.own(
       new Updates({
         version: VERSION,
@@ -236,7 +241,10 @@ export class Program implements AsyncDisposable {
     const moving = new Set<string>();
     this.#lifetime.defer(
       messenger.feed.subscribe(({ event, data }) => {
-        if (event === 'settings.changed') this.#updates.receiveSettings();
+        if (event === 'settings.changed') {
+          this.#updates.receiveSettings();
+          this.#applySpelling(messenger.settings);
+        }
         if (event !== 'transfer.changed') return;
         if (data.transfer.state === 'transferring') moving.add(data.messageId);
         else moving.delete(data.messageId);
@@ -249,6 +257,7 @@ export class Program implements AsyncDisposable {
       },
       isBusy: () => moving.size > 0 || messenger.sessions().some(({ state }) => state === 'open'),
     });
+    this.#applySpelling(messenger.settings);
     const { presence } = messenger;
     const receiveActivity = (idleMs: number) => {
       presence.receiveActivity(idleMs);
@@ -262,6 +271,12 @@ export class Program implements AsyncDisposable {
     await desktop.start();
     this.#desktop = desktop;
     this.#handLinks();
+  }
+
+  /** A folder in the profile is its user's; a policy may name another one. */
+  #applySpelling({ 'spelling.folder': folder }: Settings): void {
+    const { spelling, profile } = this.#options;
+    void spelling.apply(folder === '' ? join(profile, 'dictionaries') : folder);
   }
 
   #quitWhenNothingIsOpen(): void {

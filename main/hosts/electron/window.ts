@@ -47,8 +47,8 @@ export function frameOf(preload: string, devTools: boolean): BrowserWindowConstr
       experimentalFeatures: false,
       webviewTag: false,
       navigateOnDragDrop: false,
-      // Outside of macOS the spelling dictionaries would come from the network.
-      spellcheck: process.platform === 'darwin',
+      // Outside of macOS it is the session's, which checks nothing until it has dictionaries (spelling.ts).
+      spellcheck: true,
       devTools,
     },
   };

@@ -22,6 +22,7 @@ class Application extends EventEmitter {
   constructor() {
     super();
     setImmediate(() => {
+      this.emit('will-be-ready');
       this.#isReady = true;
       this.emit('ready');
       this.#ready.resolve();

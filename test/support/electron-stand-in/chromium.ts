@@ -8,9 +8,14 @@
 import { chromium, type Browser, type BrowserContext, type Route } from 'playwright-core';
 
 type SchemeHandler = (request: Request) => Response | Promise<Response>;
+/** Without `webContentsId` it is no page that asks. */
+interface AskedFor {
+  readonly url: string;
+  readonly webContentsId?: number;
+}
 interface RequestListener {
   readonly urls: readonly string[];
-  readonly decide: (details: { url: string }, answer: (verdict: { cancel?: boolean }) => void) => void;
+  readonly decide: (details: AskedFor, answer: (verdict: { cancel?: boolean }) => void) => void;
 }
 
 export const schemeHandlers = new Map<string, SchemeHandler>();
@@ -52,16 +57,24 @@ async function launch(): Promise<BrowserContext> {
   return created;
 }
 
+/** Asks the program's listeners. False: one of them has cancelled it. */
+export function decideRequest(details: AskedFor): boolean {
+  let isAllowed = true;
+  for (const { urls, decide } of requestListeners) {
+    if (!urls.some((pattern) => details.url.startsWith(pattern.slice(0, pattern.indexOf('*'))))) continue;
+    decide(details, ({ cancel }) => {
+      if (cancel === true) isAllowed = false;
+    });
+  }
+  return isAllowed;
+}
+
 async function answer(route: Route): Promise<void> {
   const request = route.request();
   const url = inProgram(request.url());
   const handler = schemeHandlers.get(new URL(url).protocol.slice(0, -1));
   if (handler === undefined) {
-    for (const { urls, decide } of requestListeners) {
-      if (urls.some((pattern) => url.startsWith(pattern.slice(0, pattern.indexOf('*'))))) {
-        decide({ url }, () => undefined);
-      }
-    }
+    decideRequest({ url, webContentsId: 1 });
     // Whatever the program decided: tests never leave this computer.
     await route.abort('blockedbyclient');
     return;

@@ -6,6 +6,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { app } from './application.ts';
 import { requestListeners, schemeHandlers } from './chromium.ts';
+import { Spellchecker } from './spellchecker.ts';
 
 type InvokeHandler = (event: object, ...args: unknown[]) => unknown;
 
@@ -47,11 +48,14 @@ export const permissionHandlers: {
   check?: (contents: object, permission: string) => boolean;
 } = {};
 
-class Session extends EventEmitter {
+class Session extends Spellchecker {
   readonly webRequest = {
     onBeforeRequest(
       { urls }: { urls: string[] },
-      decide: (details: { url: string }, answer: (verdict: { cancel?: boolean }) => void) => void,
+      decide: (
+        details: { url: string; webContentsId?: number },
+        answer: (verdict: { cancel?: boolean }) => void,
+      ) => void,
     ): void {
       requestListeners.push({ urls, decide });
     },
@@ -71,6 +75,9 @@ class Session extends EventEmitter {
 }
 
 export const session = { defaultSession: new Session() };
+app.once('will-be-ready', () => {
+  session.defaultSession.begin();
+});
 
 const key = Buffer.from(process.env['STAND_IN_KEYRING'] ?? randomBytes(32).toString('hex'), 'hex');
 const IV_BYTES = 12;
