@@ -200,7 +200,7 @@ async function receiveRefusal(
   const status = start.kind === 'refused' ? start.status : 0;
   switch (status) {
     case 603:
-      await record.update({ state: 'declined' });
+      await record.close('declined');
       return;
     // It is known there and will be asked for.
     case 486:

@@ -3,6 +3,7 @@
  * Called by: transfers.ts, outgoing-transfer.ts, incoming-transfer.ts. Calls: store, feed.
  */
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { Message } from '../../shared/domain/message.ts';
 import type { TransferFailureCode } from '../../shared/domain/transfer.ts';
 import { monotonicMs, type Clock, type Timer } from '../base/clock.ts';
 import type { MessengerLimits } from '../base/limits.ts';
@@ -21,6 +22,15 @@ import type { FileCall, FileCallContext } from './file-call.ts';
 import type { Feed } from './feed.ts';
 import type { Telling } from './telling.ts';
 
+type MessageFailure = NonNullable<Message['failure']>;
+type ClosedState = 'declined' | 'cancelled';
+
+/** Why the message of a file that is wanted no more has not gone out. */
+export const CLOSED: Readonly<Record<ClosedState, MessageFailure>> = {
+  declined: { code: 'file-declined', message: 'The other side declined the file.' },
+  cancelled: { code: 'file-cancelled', message: 'The file was taken back.' },
+};
+
 /** What files need of the messenger. */
 export interface TransferHost {
   readonly store: Store;
@@ -36,7 +46,7 @@ export interface TransferHost {
   moveMessage(
     id: MessageId,
     state: 'queued' | 'waiting' | 'delivered' | 'failed',
-    failure?: StoredTransfer['failure'],
+    failure?: MessageFailure,
   ): Promise<void>;
 }
 
@@ -138,8 +148,19 @@ export class TransferRecord {
       return;
     }
     const failure = { code, message };
-    await this.update({ state: 'failed', failure });
-    if (this.#stored.direction === 'out') await this.#host.moveMessage(this.id, 'failed', failure);
+    await this.#end({ state: 'failed', failure }, failure);
+  }
+
+  /** It is wanted no more, by either side: no failure of the file, but its message goes nowhere either. */
+  async close(state: ClosedState, change: Partial<StoredTransfer> = {}): Promise<void> {
+    await this.#end({ ...change, state }, CLOSED[state]);
+  }
+
+  /** The message first: whoever reads on the disk how the file has ended finds both. */
+  async #end(change: Partial<StoredTransfer>, failure: MessageFailure): Promise<void> {
+    const isOurs = this.#stored.direction === 'out';
+    const moved = isOurs ? this.#host.moveMessage(this.id, 'failed', failure) : undefined;
+    await Promise.all([moved, this.update(change)]);
   }
 
   /** Hangs up what is under way, and forgets what was to come. */

@@ -150,7 +150,7 @@ export class Transfers implements AsyncDisposable {
     // What the server keeps for him has left, and may still be declined.
     const isOpen = !record.isSettled || (record.state === 'done' && message?.state === 'waiting');
     if (record.stored.direction !== 'out' || !isOpen) return;
-    await record.update({ state: 'declined' });
+    await record.close('declined');
     await record.stop();
   }
 
@@ -277,7 +277,7 @@ export class Transfers implements AsyncDisposable {
   async cancel(messageId: MessageId): Promise<Transfer> {
     const record = await this.#runs.find(messageId);
     if (record.state === 'done' || record.isFetched) throw notPossible();
-    await record.update({ state: 'cancelled', accepted: record.isFromElsewhere, failure: null });
+    await record.close('cancelled', { accepted: record.isFromElsewhere, failure: null });
     await record.stop(603);
     await this.#forgetPart(record);
     return shownTransfer(record.stored);

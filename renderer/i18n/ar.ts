@@ -242,6 +242,9 @@ export const ar: Catalogue = {
   'failure.msrp-413': 'هي أكبر مما يقبله {name}، أو القرص هناك ممتلئ.',
   'failure.msrp-415': 'برنامج {name} لا يستطيع عرض هذا النوع من الرسائل.',
   'failure.imdn': 'لم يستطع الخادم تسليمها.',
+  'failure.elsewhere': 'تعذر الإرسال.',
+  'failure.file-declined': 'رفض {name} الملف.',
+  'failure.file-cancelled': 'سُحب الملف.',
 
   'inspector.title': 'فاحص الجلسة',
   'inspector.none': 'لم تكن في هذه المحادثة جلسة بعد.',

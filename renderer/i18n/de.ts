@@ -228,6 +228,9 @@ export const de: Catalogue = {
   'failure.msrp-413': 'Es ist zu groß für {name}, oder die Festplatte dort ist voll.',
   'failure.msrp-415': 'Das Programm von {name} kann diese Art von Nachricht nicht anzeigen.',
   'failure.imdn': 'Der Server konnte es nicht zustellen.',
+  'failure.elsewhere': 'Es konnte nicht gesendet werden.',
+  'failure.file-declined': '{name} hat die Datei abgelehnt.',
+  'failure.file-cancelled': 'Die Datei wurde zurückgezogen.',
 
   'inspector.title': 'Sitzungsansicht',
   'inspector.none': 'In dieser Unterhaltung gab es noch keine Sitzung.',

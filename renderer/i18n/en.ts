@@ -218,6 +218,9 @@ export const en = {
   'failure.msrp-413': 'It is too large for {name}, or the disk there is full.',
   'failure.msrp-415': 'The program of {name} cannot show this kind of message.',
   'failure.imdn': 'The server could not deliver it.',
+  'failure.elsewhere': 'It could not be sent.',
+  'failure.file-declined': '{name} declined the file.',
+  'failure.file-cancelled': 'The file was taken back.',
 
   'inspector.title': 'Session inspector',
   'inspector.none': 'There has been no session in this conversation yet.',

@@ -214,6 +214,9 @@ export const zh: Catalogue = {
   'failure.msrp-413': '消息对{name}太大，或对方磁盘已满。',
   'failure.msrp-415': '{name}的程序无法显示这种消息。',
   'failure.imdn': '服务器无法送达。',
+  'failure.elsewhere': '未能发送。',
+  'failure.file-declined': '{name}拒绝了该文件。',
+  'failure.file-cancelled': '该文件已撤回。',
 
   'inspector.title': '连接检查器',
   'inspector.none': '此会话中还没有建立过连接。',

@@ -14,6 +14,7 @@ import type { OutgoingState } from '../../store/messages.ts';
 import type { Store } from '../../store/store.ts';
 import { changeOf } from '../message-reference.ts';
 import type { CopiedFile, ToldFile } from '../file-offer.ts';
+import { CLOSED } from '../transfer-record.ts';
 import { parseCopy, type ReceivedCopy } from './copy-format.ts';
 
 export interface CopyInboxOptions {
@@ -34,6 +35,9 @@ export interface CopyInboxOptions {
 
 /** What a message of ours may be by the time that others hear of it. */
 const OUTGOING: readonly OutgoingState[] = ['waiting', 'sent', 'delivered', 'displayed', 'failed'];
+
+/** Why something that our user has sent from another device has failed: that one knows more. */
+const ELSEWHERE = { code: 'elsewhere', message: 'It could not be sent.' };
 
 /** Takes copies in for one account. */
 export class CopyInbox {
@@ -132,7 +136,8 @@ export class CopyInbox {
       throw new ProtocolError('COPY_MALFORMED', 400, 'a copy does not say which file it is');
     }
     if (direction === 'in' || told === 'ours') return;
-    await this.#moveTo(wireId as MessageId, state);
+    const isClosed = fileState === 'declined' || fileState === 'cancelled';
+    await this.#moveTo(wireId as MessageId, state, isClosed ? CLOSED[fileState] : ELSEWHERE);
     if (device !== '') {
       await this.#options.store.call('upsertMessageDevice', { id: wireId as MessageId, device });
     }
@@ -171,10 +176,9 @@ export class CopyInbox {
     await this.#moveTo(id, state);
   }
 
-  async #moveTo(id: MessageId, state: OutgoingState): Promise<void> {
+  async #moveTo(id: MessageId, state: OutgoingState, why = ELSEWHERE): Promise<void> {
     const { store } = this.#options;
-    const failure =
-      state === 'failed' ? { failure: { code: 'elsewhere', message: 'It could not be sent.' } } : {};
+    const failure = state === 'failed' ? { failure: why } : {};
     const changed = await store.call('updateMessageState', { id, state, isCopy: true, ...failure });
     if (changed !== null) this.#options.receiveChanged(changed);
   }

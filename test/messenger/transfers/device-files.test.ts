@@ -193,6 +193,7 @@ describe('a file of ours that nobody has answered', () => {
     const { phone, tom, asked, told } = await offer();
     await tom.commands['transfer.decline']({ messageId: asked.id });
     await becomes(phone, told, 'declined');
+    expect((await phone.becomes(told, 'failed')).failure?.code).toBe('file-declined');
   });
 
   it('taken back where it was sent, it is taken back there; offered once more, it is so there', async () => {

@@ -101,6 +101,7 @@ describe('a file', () => {
     await eve.becomes(wanted, 'delivered');
     await tom.commands['transfer.decline']({ messageId: second.id });
     await becomes(eve, unwanted, 'declined');
+    await eve.becomes(unwanted, 'failed');
     // It takes up nobody's room any longer.
     await eventually(async () => {
       expect(await keptFiles()).toEqual([]);

@@ -76,6 +76,7 @@ it('a declined file is told so, and nothing of it is on the disk', async () => {
   await tom.until('ringing', () => Promise.resolve(world.received('INVITE').length > 0));
   await tom.commands['transfer.decline']({ messageId: came.id });
   await becomes(bob, sent, 'declined');
+  expect((await bob.becomes(sent, 'failed')).failure?.code).toBe('file-declined');
   expect((await fileOf(tom, came)).state).toBe('declined');
   await expect(readdir(join(world.folder, 'tom', 'files'))).rejects.toMatchObject({ code: 'ENOENT' });
 });
@@ -90,6 +91,7 @@ it('declined when it does not ring any more: the sender is told all the same (RF
   expect((await fileOf(bob, sent)).state).toBe('offered');
   await tom.commands['transfer.decline']({ messageId: came.id });
   await becomes(bob, sent, 'declined');
+  await bob.becomes(sent, 'failed');
   // It is over on both sides: nothing of it may be had any more, and nobody asks again.
   expect((await fileOf(tom, came)).state).toBe('declined');
   expect(await bob.texts(ofBob, 'in')).toEqual([]);
@@ -104,6 +106,7 @@ it('the sender takes an offer back: it cannot be had any more', async () => {
   await becomes(bob, sent, 'offered');
   await bob.commands['transfer.cancel']({ messageId: sent.id });
   expect((await fileOf(bob, sent)).state).toBe('cancelled');
+  expect((await bob.becomes(sent, 'failed')).failure?.code).toBe('file-cancelled');
   await tom.commands['transfer.accept']({ messageId: came.id });
   expect((await becomes(tom, came, 'failed')).failure?.code).toBe('gone');
 });
