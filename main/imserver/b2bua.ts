@@ -10,7 +10,7 @@ import type { SipAgent } from '../sip/agent/agent.ts';
 import { IncomingInvite, sendInvite, type InviteOutcome } from '../sip/agent/invite.ts';
 import { newCallIdentity } from '../sip/agent/authenticated-request.ts';
 import { parseNameAddr } from '../sip/headers.ts';
-import { ANSWERED_ELSEWHERE, declinedElsewhere } from '../sip/reason.ts';
+import { ANSWERED_ELSEWHERE, declinedElsewhere, UNANSWERED } from '../sip/reason.ts';
 import type { Binding } from '../store/imserver-tables.ts';
 import { BridgedSession } from './bridged-session.ts';
 import type { ContactRulesBook } from './contact-rules-book.ts';
@@ -299,8 +299,8 @@ export class B2bua implements AsyncDisposable {
         delegate: session.calleeDelegate(`${call.callId};from-tag=${call.fromTag}`),
         ringMs: this.#limits.ringMs,
         signal: AbortSignal.any([stop, gone, invite.cancelled]),
-        // What the caller says is not passed on: he does not know who answers where.
-        cancelReason: () => reasonOf(stop),
+        // Of what the caller says only that he has waited long enough: he does not know who answers where.
+        cancelReason: () => reasonOf(stop) ?? (invite.unanswered ? UNANSWERED : undefined),
         onProvisional: (response) => {
           if (response.status === 180) void session.ring(invite);
         },

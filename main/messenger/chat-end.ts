@@ -68,6 +68,7 @@ export function chatEnd(code: SessionEndCode, peerName: string, detail = ''): Ch
     'wrong-certificate': `Somebody else than ${peerName} was at the other end of the connection: nothing was sent${more}. ${SOMEBODY_LISTENS}`,
     cancelled: 'You took the invitation back.',
     'taken-back': `${peerName} took the invitation back before you answered.`,
+    missed: `You did not answer ${peerName} in time.`,
     'answered-elsewhere': 'You answered on another device.',
     refused: `${peerName}'s side refused the session${more}.`,
     shutdown: 'Parley was closed.',
@@ -76,8 +77,17 @@ export function chatEnd(code: SessionEndCode, peerName: string, detail = ''): Ch
 }
 
 /** What an invitation to us that has been cancelled means. */
-export function endOfCancelled({ answeredElsewhere }: IncomingInvite, peerName: string): ChatEnd {
-  return chatEnd(answeredElsewhere ? 'answered-elsewhere' : 'taken-back', peerName);
+export function endOfCancelled(
+  { answeredElsewhere, unanswered }: Pick<IncomingInvite, 'answeredElsewhere' | 'unanswered'>,
+  peerName: string,
+): ChatEnd {
+  if (answeredElsewhere) return chatEnd('answered-elsewhere', peerName);
+  return chatEnd(unanswered ? 'missed' : 'taken-back', peerName);
+}
+
+/** Our user has declined an invitation. */
+export function endOfDeclined(): ChatEnd {
+  return { code: 'declined', message: 'You declined.' };
 }
 
 /** Reads the outcome of an invitation that was not accepted. */

@@ -19,7 +19,7 @@ import type { DialogDelegate, InviteDialog, ReceivedBye } from '../sip/agent/inv
 import { sendInvite, type IncomingInvite } from '../sip/agent/invite.ts';
 import type { ServerWay } from '../sip/agent/registration-flow.ts';
 import type { DigestClient } from '../sip/digest.ts';
-import { chatEnd, endOfCancelled, endOfInvite, type ChatEnd } from './chat-end.ts';
+import { chatEnd, endOfCancelled, endOfDeclined, endOfInvite, type ChatEnd } from './chat-end.ts';
 import { ChatMedia, MediaError, type MediaWays, type Visited } from './chat-media.ts';
 import { REFERENCES_ATTRIBUTE } from './message-reference.ts';
 import { toNameAddr } from '../sip/address.ts';
@@ -283,7 +283,7 @@ export class Chat {
   /** The user, or a rule, says no. */
   async decline(invite: IncomingInvite, status = 603): Promise<void> {
     await invite.reject(status);
-    this.#finish(chatEnd('ended-by-us', this.#context.peerName));
+    this.#finish(status === 603 ? endOfDeclined() : chatEnd('ended-by-us', this.#context.peerName));
   }
 
   /** Sends one message. Resolves with the MSRP status; rejects with MsrpSessionError when the session ends first. */

@@ -217,6 +217,7 @@ export const de: Catalogue = {
     'Am anderen Ende der Verbindung war jemand anderes als {name}. Es wurde nichts gesendet. Vielleicht will jemand unterwegs mitlesen: Versuchen Sie es in einem anderen Netz, und sagen Sie Bescheid, wer Ihren Server betreibt.',
   'end.cancelled': 'Sie haben die Einladung zurückgezogen.',
   'end.taken-back': '{name} hat die Einladung zurückgezogen, bevor Sie geantwortet haben.',
+  'end.missed': 'Sie haben {name} nicht rechtzeitig geantwortet.',
   'end.answered-elsewhere': 'Sie haben auf einem anderen Gerät geantwortet.',
   'end.refused': 'Die Sitzung wurde abgewiesen.',
   'end.shutdown': 'Beendet, weil Parley geschlossen wurde.',

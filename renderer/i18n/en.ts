@@ -207,6 +207,7 @@ export const en = {
     'Somebody else than {name} was at the other end of the connection. Nothing was sent. Somebody on the way may want to read along: try from another network, and tell whoever runs your server.',
   'end.cancelled': 'You took the invitation back.',
   'end.taken-back': '{name} took the invitation back before you answered.',
+  'end.missed': 'You did not answer {name} in time.',
   'end.answered-elsewhere': 'You answered on another device.',
   'end.refused': 'The session was refused.',
   'end.shutdown': 'Ended because Parley was closed.',

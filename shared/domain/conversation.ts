@@ -75,8 +75,10 @@ export const sessionEndCodes = [
   'wrong-certificate',
   /** We have taken our invitation back. */
   'cancelled',
-  /** The peer has taken his back, or waits no longer. */
+  /** The peer has taken his back. */
   'taken-back',
+  /** Our user has not answered in time. */
+  'missed',
   /** Our user has answered on another of his devices. */
   'answered-elsewhere',
   'refused',

@@ -143,8 +143,8 @@ describe('Tom is not there', () => {
       message: 'tom did not answer. The message waits at the server.',
     });
     expect((await tom.session(ofTom, 'ended')).end).toEqual({
-      code: 'taken-back',
-      message: 'bob took the invitation back before you answered.',
+      code: 'missed',
+      message: 'You did not answer bob in time.',
     });
     await bob.becomes(sent, 'delivered');
     expect(await tom.texts(ofTom, 'in')).toEqual(['Do we know each other?']);
@@ -159,8 +159,10 @@ describe('Tom is not there', () => {
     const tom = await world.join('tom');
     const ofBob = await bob.open('tom');
     const sent = await bob.send(ofBob, 'Do we know each other?');
-    await tom.session(await tom.with('bob'), 'asked');
+    const ofTom = await tom.with('bob');
+    await tom.session(ofTom, 'asked');
     expect((await bob.session(ofBob, 'ended')).end?.code).toBe('no-answer');
+    expect((await tom.session(ofTom, 'ended')).end?.code).toBe('missed');
     await bob.becomes(sent, 'delivered');
   });
 

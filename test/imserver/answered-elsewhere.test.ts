@@ -160,7 +160,14 @@ describe('no for all', () => {
   });
 });
 
-it('the caller gives up: no device is told that another has answered, whatever he says', async () => {
+it.each([
+  ['that somebody else has answered is not his to say', ELSEWHERE, ''],
+  [
+    'that he has waited long enough is',
+    'SIP;cause=408;text="Ring timeout"',
+    'SIP;cause=408;text="No answer"',
+  ],
+])('the caller gives up: %s', async (_what, said, told) => {
   const { one, two, answered } = await ringBoth();
   await reply(one, 180);
   const ringing = await bob.peer.response(180, 'INVITE');
@@ -174,13 +181,13 @@ it('the caller gives up: no device is told that another has answered, whatever h
       cseq: Number.parseInt(ringing.header('CSeq'), 10),
       branch: ringing.branch,
       contact: null,
-      headers: [`Reason: ${ELSEWHERE}`],
+      headers: [`Reason: ${said}`],
     }),
     world.port,
   );
   for (const rung of [one, two]) {
     const cancel = await rung.device.peer.request('CANCEL');
-    expect(cancel.header('Reason')).toBe('');
+    expect(cancel.header('Reason')).toBe(told);
     await rung.device.peer.answer(cancel, 200);
     await reply(rung, 487);
   }

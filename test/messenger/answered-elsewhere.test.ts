@@ -124,6 +124,12 @@ describe('while it asks its user', () => {
       'answered-elsewhere',
       'You answered on another device.',
     ],
+    [
+      'Bob has waited long enough',
+      ['Reason: SIP;cause=408;text="Request Timeout"'],
+      'missed',
+      'You did not answer bob in time.',
+    ],
     ['Bob waits no longer', [], 'taken-back', 'bob took the invitation back before you answered.'],
   ])('CANCEL because %s', async (_what, headers, code, message) => {
     await invite();
@@ -160,6 +166,18 @@ describe('while it says yes by itself', () => {
     const visit = await answered();
     await server.send(ack(visit, ELSEWHERE), device.port);
     await server.answer(await server.request('BYE'), 481);
+    await expectCalm(visit);
+  });
+
+  it.each([
+    ['nothing', []],
+    ['what the server has words for', ['Reason: SIP;cause=200;text="ACK-BYE due to cancel race condition"']],
+    ['something else', ['Reason: Q.850;cause=16;text="Normal call clearing"']],
+  ])('ACK that says why, and a BYE right behind it that says %s: the ACK counts', async (_what, headers) => {
+    const visit = await answered();
+    await server.send(ack(visit, ELSEWHERE), device.port);
+    await server.send(bye(visit, headers), device.port);
+    await server.response(200, 'BYE');
     await expectCalm(visit);
   });
 

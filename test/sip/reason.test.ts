@@ -4,6 +4,8 @@ import {
   declinedElsewhere,
   isByeElsewhere,
   isCancelElsewhere,
+  isCancelUnanswered,
+  UNANSWERED,
 } from '../../main/sip/reason.ts';
 
 describe('why it is over (RFC 3326)', () => {
@@ -27,6 +29,19 @@ describe('why it is over (RFC 3326)', () => {
     ['nothing of use', ';;="', false, false],
   ])('%s: %s', (_what, value, inCancel, inBye) => {
     expect([isCancelElsewhere([value]), isByeElsewhere([value])]).toEqual([inCancel, inBye]);
+  });
+
+  it.each([
+    [UNANSWERED, true],
+    ['SIP ;cause=408;text="Request Timeout"', true],
+    ['Q.850;cause=19', true],
+    ['Q.850;cause=18;text="No user responding"', true],
+    ['Q.850;cause=16', false],
+    ['SIP;cause=4080', false],
+    ['SIP;cause=487;text="408"', false],
+    [ANSWERED_ELSEWHERE, false],
+  ])('that nobody has answered in time, in a CANCEL: %s', (value, unanswered) => {
+    expect(isCancelUnanswered([value])).toBe(unanswered);
   });
 
   it('one of several values counts', () => {

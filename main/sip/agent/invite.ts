@@ -14,7 +14,7 @@ import {
 } from './authenticated-request.ts';
 import { InviteDialog, type DialogDelegate, type DialogOptions } from './invite-dialog.ts';
 import { parseNameAddr } from '../headers.ts';
-import { isCancelElsewhere } from '../reason.ts';
+import { isCancelElsewhere, isCancelUnanswered, UNANSWERED } from '../reason.ts';
 import type { OutgoingHeaders } from './outgoing.ts';
 
 /** How an invitation ended. */
@@ -75,7 +75,8 @@ export async function sendInvite(agent: SipAgent, options: OutgoingInviteOptions
   let stopped: 'no-answer' | 'cancelled' | undefined;
   let why: OutgoingHeaders = {};
   const stop = (how: 'no-answer' | 'cancelled') => {
-    if (stopped === undefined && how === 'cancelled') why = reasonHeader(options.cancelReason?.());
+    if (stopped === undefined)
+      why = reasonHeader(how === 'no-answer' ? UNANSWERED : options.cancelReason?.());
     stopped ??= how;
     current?.cancel(why);
   };
@@ -157,6 +158,11 @@ export class IncomingInvite {
   /** It was taken back because another device of the user has answered (RFC 3326). */
   get answeredElsewhere(): boolean {
     return isCancelElsewhere(this.request.cancelReasons);
+  }
+
+  /** It was taken back because our user has not answered in time (RFC 3326). */
+  get unanswered(): boolean {
+    return isCancelUnanswered(this.request.cancelReasons);
   }
 
   async sendRinging(): Promise<void> {

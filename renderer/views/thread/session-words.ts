@@ -17,6 +17,7 @@ const calmEnds: ReadonlySet<SessionEndCode> = new Set([
   'idle',
   'cancelled',
   'taken-back',
+  'missed',
   'answered-elsewhere',
   'shutdown',
 ]);
@@ -53,7 +54,7 @@ export function sessionWords(
         ],
       };
     case 'ended': {
-      const calm = session.end === null || calmEnds.has(session.end.code);
+      const calm = session.end === null || calmEnds.has(session.end.code) || isOurNo(session);
       return {
         icon: calm ? null : 'circle-alert',
         tone: calm ? 'plain' : 'warn',
@@ -61,10 +62,21 @@ export function sessionWords(
           session.openedMs === null
             ? locale.t('session.none', { name })
             : locale.t('session.ended', { time: locale.moment(session.endedMs ?? session.startedMs, nowMs) }),
-        details: session.end === null ? [] : [locale.reason(session.end, name)],
+        details: session.end === null ? [] : [endWords(session, session.end, name, locale)],
       };
     }
   }
+}
+
+function isOurNo({ direction, end }: Session): boolean {
+  return direction === 'incoming' && end?.code === 'declined';
+}
+
+/** Some codes mean another thing to whom was called; `cancelled` is what was kept of one that was taken back once. */
+function endWords(session: Session, end: NonNullable<Session['end']>, name: string, locale: Locale): string {
+  if (isOurNo(session)) return locale.t('session.declinedByYou', { name });
+  const isTakenBack = session.direction === 'incoming' && end.code === 'cancelled';
+  return isTakenBack ? locale.t('end.taken-back', { name }) : locale.reason(end, name);
 }
 
 /** A group is connected by itself, again and again: nobody starts or ends that. */

@@ -399,8 +399,8 @@ export function filesWorld(): World {
       }),
       'failed',
     ),
-    line('out', sampleFile({ name: 'no.txt', state: 'declined' }), 'queued'),
-    line('out', sampleFile({ name: 'oops.txt', state: 'cancelled' }), 'queued'),
+    line('out', sampleFile({ name: 'no.txt', state: 'declined' }), 'failed'),
+    line('out', sampleFile({ name: 'oops.txt', state: 'cancelled' }), 'failed'),
     {
       direction: 'in',
       text: Array.from({ length: 3_000 }, (_, nth) => `Line ${nth + 1} of a long protocol.`).join('\n'),

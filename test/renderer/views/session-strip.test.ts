@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { icons } from '../../../renderer/components/icons.ts';
 import SessionStrip from '../../../renderer/views/thread/SessionStrip.svelte';
 import ThreadView from '../../../renderer/views/thread/ThreadView.svelte';
+import type { Language } from '../../../renderer/i18n/locale.svelte.ts';
 import type { Session } from '../../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
 import { askedWorld, openSession, talkingWorld } from '../support/scenarios.ts';
@@ -9,7 +10,7 @@ import { buttonNamed, openWindow, settle, show } from '../support/window.ts';
 
 const tom = 'with-tom' as ConversationId;
 
-async function strip(change: Partial<Session>, language: 'en' | 'de' = 'en'): Promise<HTMLElement> {
+async function strip(change: Partial<Session>, language: Language = 'en'): Promise<HTMLElement> {
   const world = talkingWorld();
   world.sessions = [openSession(tom, change)];
   const { app } = await openWindow(world);
@@ -67,6 +68,30 @@ describe('SessionStrip', () => {
     const view = await strip(ended, language);
     expect(words(view)).toContain(said);
     expect(shackle(view)).toBeNull();
+  });
+
+  it.each([
+    ['en', 'missed', 'You did not answer Tom Weber in time.'],
+    ['de', 'missed', 'Sie haben Tom Weber nicht rechtzeitig geantwortet.'],
+    ['zh', 'missed', '您未及时回应Tom Weber。'],
+    ['ar', 'missed', 'لم ترد على Tom Weber في الوقت المناسب.'],
+    ['en', 'declined', 'You have declined the invitation of Tom Weber.'],
+    ['de', 'declined', 'Sie haben die Einladung von Tom Weber abgelehnt.'],
+    ['en', 'cancelled', 'Tom Weber took the invitation back before you answered.'],
+    ['de', 'cancelled', 'Tom Weber hat die Einladung zurückgezogen, bevor Sie geantwortet haben.'],
+  ] as const)('says to whom was called what it is to him (%s, %s)', async (language, code, said) => {
+    const end = { code, message: language === 'en' && code === 'missed' ? said : 'As it was kept.' };
+    const ended = {
+      state: 'ended',
+      direction: 'incoming',
+      openedMs: null,
+      endedMs: Date.now(),
+      end,
+    } as const;
+    const view = await strip(ended, language);
+    expect(words(view).replace(/[\u2068\u2069]/g, '')).toContain(said);
+    expect(shackle(view)).toBeNull();
+    expect(view.querySelector('.warn')).toBeNull();
   });
 
   it.each<[Session['state'], string]>([
