@@ -53,6 +53,8 @@ export const parts: Entries = {
   'components/Avatar.svelte': {
     'two letters, one letter, an address': { props: () => people },
     small: { props: () => people.map((person) => ({ ...person, size: 'small' })) },
+    'of groups': { props: () => people.map((group) => ({ ...group, kind: 'group' })) },
+    'of groups, small': { props: () => people.map((group) => ({ ...group, kind: 'group', size: 'small' })) },
   },
   'components/PersonAvatar.svelte': {
     'there, away, not known': {
@@ -65,10 +67,6 @@ export const parts: Entries = {
       props: () => ({ icon: 'paperclip', text: 'Drop files to send them', hint: 'An archive is opened.' }),
       room: 'page',
     },
-  },
-  'components/GroupAvatar.svelte': {
-    medium: { props: () => [{ address: 'a@x' }, { address: 'b@x' }] },
-    small: { props: () => ({ address: 'a@x', size: 'small' }) },
   },
   'components/CopyButton.svelte': {
     'at rest': { props: () => ({ text: 'text', label: 'Copy', done: 'Copied' }) },
