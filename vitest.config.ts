@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** A busy machine is no failure: what never comes is found out all the same. */
 const patience = {
@@ -13,6 +14,7 @@ const patience = {
 export default defineConfig({
   test: {
     reporters: ['default'],
+    sequence: { sequencer: LongestFirst },
     // Most tests wait more than they work: one file more at a time than there are processors.
     maxWorkers: availableParallelism() + 1,
     projects: [

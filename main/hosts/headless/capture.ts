@@ -23,9 +23,20 @@ export interface CapturedPacket {
 
 /** A capture that is running. */
 export interface Capture {
+  /** When dumpcap has ended: stopped, or at its limits. */
+  readonly ended: Promise<void>;
   /** Stops it and returns everything that was captured. */
   stop(): Promise<CapturedPacket[]>;
 }
+
+/** Where a capture ends by itself: nobody stops it when the program that began it was killed. */
+export interface CaptureLimits {
+  readonly maxSeconds: number;
+  readonly maxKilobytes: number;
+}
+
+/** Many times what the flow takes. */
+const LIMITS: CaptureLimits = { maxSeconds: 300, maxKilobytes: 1_000_000 };
 
 const START_MS = 5_000;
 const LAST_PACKET_MS = 5_000;
@@ -35,11 +46,17 @@ const LOOK_AGAIN_MS = 20;
  * Starts to capture on the loopback interface into `file`. Undefined when this machine cannot: no dumpcap, or no
  * right to use it.
  */
-export async function startCapture(file: string): Promise<Capture | undefined> {
-  const child = spawn('dumpcap', ['-i', 'lo', '-P', '-q', '-B', '32', '-w', file, '-f', 'udp or tcp'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const exited = new Promise<void>((done) => {
+export async function startCapture(
+  file: string,
+  { maxSeconds, maxKilobytes }: CaptureLimits = LIMITS,
+): Promise<Capture | undefined> {
+  const limits = ['-a', `duration:${maxSeconds}`, '-a', `filesize:${maxKilobytes}`];
+  const child = spawn(
+    'dumpcap',
+    ['-i', 'lo', '-P', '-q', '-B', '32', ...limits, '-w', file, '-f', 'udp or tcp'],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const ended = new Promise<void>((done) => {
     child.once('exit', () => done());
     child.once('error', () => done());
   });
@@ -55,10 +72,11 @@ export async function startCapture(file: string): Promise<Capture | undefined> {
   }
   if (hasEnded()) return undefined;
   return {
+    ended,
     stop: async () => {
       await untilCaptured(file);
       child.kill('SIGINT');
-      await exited;
+      await ended;
       return readCapture(await readFile(file));
     },
   };

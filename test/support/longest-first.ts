@@ -1,0 +1,43 @@
+/**
+ * Owns: the order in which files are tested: what takes longest begins first, so that no run ends with one file alone.
+ * Called by: vitest.config.ts. Calls: vitest.
+ */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+const TESTS = resolve(import.meta.dirname, '..');
+
+/** Below test/, the longest first; a fresh clone knows only how large a file is, which says little. */
+const LONGEST = [
+  'e2e/bad-days.e2e.ts',
+  'e2e/browser-host.e2e.ts',
+  'e2e/access.e2e.ts',
+  'e2e/window-states.e2e.ts',
+  'e2e/gallery.e2e.ts',
+  'e2e/flow.e2e.ts',
+  'e2e/presence.e2e.ts',
+  'e2e/reading.e2e.ts',
+  'interop/kamailio/nodes.test.ts',
+  'messenger/groups/groups.test.ts',
+  'imserver/deferred-messages.test.ts',
+  'messenger/transfers/bad-days.test.ts',
+  'bad-days/disk.test.ts',
+  'bad-days/sessions.test.ts',
+  'messenger/transfers/transfers.test.ts',
+  'imserver/nodes.test.ts',
+  'fuzz/msrp-session.fuzz.ts',
+].map((name) => resolve(TESTS, name));
+
+/** Those in their order, then all others as Vitest sorts them. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // Throws for one that has got another name.
+    for (const path of LONGEST) statSync(path);
+    const place = ({ moduleId }: TestSpecification): number => {
+      const found = LONGEST.indexOf(moduleId);
+      return found < 0 ? LONGEST.length : found;
+    };
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
+  }
+}
