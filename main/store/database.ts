@@ -118,9 +118,17 @@ export function isEncryptedDatabase(path: string): boolean {
   return !isPlainDatabase(path) && headerOf(path).subarray(FIXED_AT).equals(FIXED_HEADER);
 }
 
-/** ChaCha20-Poly1305, each page on its own; the key is used as it is. Behind it may stand the 16 bytes that the file begins with. */
-function unlock(database: Database, key: Uint8Array): void {
-  database.pragma("cipher = 'chacha20'");
+/** Where a file says how much of each page is kept for its check: that tells which cipher it is, AEGIS keeps 64 bytes. */
+const KEPT_AT = 20;
+const KEPT_BY_CHACHA20 = 32;
+
+/**
+ * AEGIS-256, each page on its own with its check; a file of before stays with ChaCha20-Poly1305. The key is used as it is.
+ * Behind it may stand the 16 bytes that the file begins with.
+ */
+function unlock(database: Database, path: string, key: Uint8Array): void {
+  const cipher = headerOf(path)[KEPT_AT] === KEPT_BY_CHACHA20 ? 'chacha20' : 'aegis';
+  database.pragma(`cipher = '${cipher}'`);
   database.key(Buffer.from(`raw:${Buffer.from(key).toString('hex')}`));
 }
 
@@ -140,7 +148,7 @@ export async function openDatabase(
   let database: Database | undefined;
   try {
     database = new driver(path, { timeout: 5_000 });
-    if (key !== undefined) unlock(database, key);
+    if (key !== undefined) unlock(database, path, key);
     const found = Number(database.pragma('user_version', { simple: true }));
     const newest = migrations.at(-1)?.version ?? 0;
     if (found > newest) {
@@ -180,7 +188,7 @@ export async function openImmutable(path: string, key?: Uint8Array): Promise<Dat
     fileMustExist: true,
   });
   try {
-    if (key !== undefined) unlock(database, key);
+    if (key !== undefined) unlock(database, path, key);
     database.pragma('trusted_schema = OFF');
     database.pragma('temp_store = MEMORY');
     database.pragma(`cache_size = -${CACHE_KB}`);
@@ -197,7 +205,7 @@ export async function openDamaged(path: string, key?: Uint8Array): Promise<Datab
   driver ??= await loadDriver();
   const database = new driver(path, { fileMustExist: true });
   try {
-    if (key !== undefined && !isPlainDatabase(path)) unlock(database, key);
+    if (key !== undefined && !isPlainDatabase(path)) unlock(database, path, key);
     database.pragma('trusted_schema = OFF');
     // A file that is shorter than it says is refused otherwise.
     database.unsafeMode(true);

@@ -1,8 +1,9 @@
 /**
- * Owns: taking many messages in at once. Called by: messenger-tables.ts. Calls: message-preparing.ts, message-keys.ts,
- * search-index.ts, header-shapes.ts, SQLite.
+ * Owns: taking many messages in at once. Called by: messenger-tables.ts, bulk-work.ts. Calls: message-preparing.ts,
+ * message-keys.ts, search-index.ts, header-shapes.ts, SQLite.
  *
- * The same as messages.ts does for one; what is looked up there for each is looked up here for all of them together.
+ * The same as messages.ts does for one; what is looked up there for each is looked up here for all of them together,
+ * and for all parts of one transaction.
  */
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { conversationProcedures, type ConversationToOpen } from './conversations.ts';
@@ -19,7 +20,12 @@ import {
   type PreparedMessages,
 } from './message-preparing.ts';
 import { IN } from './message-rows.ts';
-import type { SearchIndex } from './search-index.ts';
+import {
+  searchIndexProcedures,
+  type IndexBatch,
+  type PreparedForIndex,
+  type SearchIndex,
+} from './search-index.ts';
 import { transferProcedures } from './transfers.ts';
 
 /** A conversation of an export. */
@@ -49,6 +55,17 @@ interface Known {
 const ID_OF_THE_WIRE = BigInt(SAME_AS_WIRE);
 const NOTHING_OPEN: readonly string[] = [];
 
+/** What the parts of one transaction have in common. */
+interface OpenImport {
+  readonly index: IndexBatch;
+  readonly keyOfShape: (shape: string) => number;
+  readonly keyOfConversation: (id: ConversationId) => number;
+  /** Opens a conversation of an export, or finds ours. Returns its number. */
+  readonly openConversation: (from: ImportedConversation) => number;
+  /** Of each conversation the time of its newest message. */
+  readonly newestMs: Map<number, number>;
+}
+
 interface KnownRow {
   wire_key: number;
   wire_id: PackedId;
@@ -57,7 +74,10 @@ interface KnownRow {
   direction: number;
 }
 
-export function importProcedures(database: Database, index: Pick<SearchIndex, 'openBatch'>) {
+export function messageImporter(
+  database: Database,
+  index: Pick<SearchIndex, 'openBatch'> = searchIndexProcedures(database),
+) {
   const transfers = transferProcedures(database);
   const positionOf = messagePositions(database);
   const keyOfShape = shapeKeys(database);
@@ -104,7 +124,20 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
     return key;
   }
 
-  /** Opens a conversation of an export, or finds ours. Returns its number. */
+  // A transaction that was undone has taken its shapes and conversations with it: none is remembered for longer.
+  const openImport = (): OpenImport => ({
+    index: index.openBatch(),
+    keyOfShape: remembered(keyOfShape),
+    keyOfConversation: remembered(keyOfConversation),
+    openConversation: remembered(open, ({ accountId, peerAddress }) => `${accountId} ${peerAddress}`),
+    newestMs: new Map(),
+  });
+
+  function finishImport({ index, newestMs }: OpenImport): void {
+    index.flush();
+    for (const [conversation, ms] of newestMs) touch.run(ms, conversation);
+  }
+
   function open(from: ImportedConversation): number {
     const { conversation } = openConversation(from);
     // The server is asked whether it is still one of ours when somebody joins it again.
@@ -114,17 +147,17 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
     return keyOfConversation(conversation.id);
   }
 
-  function takeIn({ conversations, messages: input }: PreparedImport): number {
-    const opened = new Map(conversations.map((from) => [from.exportedId, open(from)]));
-    const { wireKeys, wireIds, texts, sentAtMs, storedAtMs, shapes, shape, rare } = input;
+  function takeIn({ conversations, messages: input }: PreparedImport, shared: OpenImport): number {
+    const { wireKeys, wireIds, packedIds, packedEnd, texts, sentAtMs, storedAtMs, shapes, shape, rare } =
+      input;
+    const { newestMs } = shared;
+    const opened = new Map(conversations.map((from) => [from.exportedId, shared.openConversation(from)]));
     const known = findKnown(wireKeys);
-    const keys = input.conversations.map((id) => opened.get(id) ?? keyOfConversation(id));
-    // A transaction that was undone has taken its shapes with it: each is looked for in every part.
-    const keysOfShapes = shapes.map(keyOfShape);
+    const keys = input.conversations.map((id) => opened.get(id) ?? shared.keyOfConversation(id));
+    const keysOfShapes = shapes.map(shared.keyOfShape);
     const closedShapes = keysOfShapes.map((key) => toStoredHeaders(key, NOTHING_OPEN));
     let hasOwnIds = anyOwnId.get()?.there === 1;
-    const newest = new Map<number, number>();
-    const batch = index.openBatch();
+    const toIndex: PreparedForIndex[] = [];
     let added = 0;
 
     /** What stands in the column of the own id: another message may have it. */
@@ -146,6 +179,7 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
         : toStoredHeaders(keysOfShapes[place] ?? 0, values);
 
     for (const [at, wireId] of wireIds.entries()) {
+      const packedStart = at === 0 ? 0 : packedEnd[at - 1];
       const conversation = keys[input.conversation[at] ?? 0] ?? 0;
       const direction = input.direction[at] ?? IN;
       const wireNumber = wireKeys[at] ?? 0;
@@ -168,7 +202,7 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
         input.state[at],
         input.kind[at],
         wireNumber,
-        packId(wireId),
+        packedEnd[at] === packedStart ? wireId : packedIds.subarray(packedStart, packedEnd[at]),
         id,
         texts[at],
         sentMs,
@@ -182,7 +216,7 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
       if (parts?.changes !== undefined) keepChanges(position, conversation, parts.changes);
       // What has happened is shown, and neither searched nor counted.
       if ((parts?.group?.notice ?? null) === null) {
-        batch.insertPrepared({
+        toIndex.push({
           position,
           conversation,
           direction: direction === IN ? 'in' : 'out',
@@ -193,16 +227,22 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
       }
       if (parts?.file !== undefined) transfers.insertTransfer({ position, transfer: parts.file });
       added += 1;
-      newest.set(conversation, Math.max(newest.get(conversation) ?? 0, storedMs));
+      newestMs.set(conversation, Math.max(newestMs.get(conversation) ?? 0, storedMs));
     }
-    batch.flush();
-    for (const [conversation, newestMs] of newest) touch.run(newestMs, conversation);
+    // One kind of work after the other: what each of them needs stays in the caches of the processor.
+    for (const one of toIndex) shared.index.insertPrepared(one);
     return added;
   }
-  const takeInAlone = database.transaction(takeIn);
+  const takeInAlone = database.transaction((input: PreparedImport): number => {
+    const alone = openImport();
+    const added = takeIn(input, alone);
+    finishImport(alone);
+    return added;
+  });
+
+  let shared: OpenImport | undefined;
   const importPrepared = (input: PreparedImport): number =>
-    // A savepoint for each part of a longer import would make a piece of index of its own for each.
-    database.inTransaction ? takeIn(input) : takeInAlone(input);
+    shared === undefined ? takeInAlone(input) : takeIn(input, shared);
 
   return {
     /** Takes many in, in one commit. Returns how many were new. */
@@ -210,6 +250,34 @@ export function importProcedures(database: Database, index: Pick<SearchIndex, 'o
       importPrepared({ conversations: [], messages: prepare(input) }),
     /** The same, made ready by another thread. */
     importPrepared,
+    /** A transaction has begun; what is imported until it ends shares what it looks up and counts. */
+    begin: (): void => {
+      shared = openImport();
+    },
+    /** Before its commit. */
+    finish: (): void => {
+      if (shared !== undefined) finishImport(shared);
+    },
+    /** It is over. */
+    end: (): void => {
+      shared = undefined;
+    },
+  };
+}
+
+export type MessageImporter = ReturnType<typeof messageImporter>;
+
+/** Asks once for each; `name` tells them apart. */
+function remembered<Input>(
+  find: (input: Input) => number,
+  name: (input: Input) => unknown = (input) => input,
+): (input: Input) => number {
+  const found = new Map<unknown, number>();
+  return (input) => {
+    const key = name(input);
+    const value = found.get(key) ?? find(input);
+    found.set(key, value);
+    return value;
   };
 }
 

@@ -7,7 +7,7 @@
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { ExportedChange } from './change-columns.ts';
 import { shapeTables } from './header-shapes.ts';
-import { positionOfPlaceId, wireKey } from './message-keys.ts';
+import { packId, positionOfPlaceId, wireKey } from './message-keys.ts';
 import { FILE, IN, OUT, stateNumber, TEXT } from './message-rows.ts';
 import type { NewMessage } from './messages.ts';
 import { dayOf, wordsOf } from './search-index.ts';
@@ -38,6 +38,9 @@ export interface PreparedMessages {
   readonly state: Uint8Array;
   readonly wireKeys: Int32Array;
   readonly wireIds: readonly string[];
+  /** As they lie on disk, one after the other, and where each ends; nothing of those that lie there as text. */
+  readonly packedIds: Uint8Array;
+  readonly packedEnd: Uint32Array;
   readonly ids: Uint8Array;
   readonly texts: readonly string[];
   /** Times in ms since 1970, and the local day. */
@@ -55,6 +58,8 @@ export interface PreparedMessages {
   readonly rare: ReadonlyMap<number, RareParts>;
 }
 
+/** Of an id on disk: of a UUID. */
+const MAX_PACKED_BYTES = 17;
 /** Room for the words of a message; more is made when it is needed. */
 const BYTES_A_MESSAGE = 512;
 
@@ -76,6 +81,12 @@ class Bytes {
       this.#buffer = larger;
     }
     this.length += this.#buffer.write(text, this.length);
+  }
+
+  /** No more than the room that was asked for. */
+  addBytes(bytes: Uint8Array): void {
+    this.#buffer.set(bytes, this.length);
+    this.length += bytes.length;
   }
 
   get written(): Uint8Array {
@@ -102,6 +113,7 @@ export function messagePreparer(): (messages: readonly ImportedMessage[]) => Pre
       kind: new Uint8Array(length),
       state: new Uint8Array(length),
       wireKeys: new Int32Array(length),
+      packedEnd: new Uint32Array(length),
       ids: new Uint8Array(length),
       sentAtMs: new Float64Array(length),
       storedAtMs: new Float64Array(length),
@@ -111,6 +123,7 @@ export function messagePreparer(): (messages: readonly ImportedMessage[]) => Pre
     };
     const openValues = new Map<number, readonly string[]>();
     const rare = new Map<number, RareParts>();
+    const packedIds = new Bytes(length * MAX_PACKED_BYTES);
     const words = new Bytes(length * BYTES_A_MESSAGE);
     for (const [at, message] of messages.entries()) {
       const { id, conversationId, wireId, text, sentAtMs, group, replyTo, changes, file } = message;
@@ -124,6 +137,9 @@ export function messagePreparer(): (messages: readonly ImportedMessage[]) => Pre
       columns.kind[at] = file === undefined ? TEXT : FILE;
       columns.state[at] = stateNumber(message.state, message.displayReportWanted);
       columns.wireKeys[at] = wireKey(wireId);
+      const packed = packId(wireId);
+      if (typeof packed !== 'string') packedIds.addBytes(packed);
+      columns.packedEnd[at] = packedIds.length;
       columns.sentAtMs[at] = sentAtMs;
       columns.storedAtMs[at] = message.storedAtMs;
       columns.days[at] = dayOf(sentAtMs);
@@ -156,6 +172,7 @@ export function messagePreparer(): (messages: readonly ImportedMessage[]) => Pre
       ...columns,
       conversations: [...places.keys()],
       wireIds: messages.map(({ wireId }) => wireId),
+      packedIds: packedIds.written,
       texts: messages.map(({ text }) => text),
       words: words.written,
       shapes,

@@ -11,7 +11,7 @@ import { deviceCopyProcedures } from './device-copies.ts';
 import { deletionProcedures } from './deletion.ts';
 import { groupProcedures } from './groups.ts';
 import { exportProcedures } from './export-rows.ts';
-import { importProcedures } from './message-import.ts';
+import { messageImporter, type MessageImporter } from './message-import.ts';
 import { messageChangeProcedures } from './message-changes.ts';
 import { messageProcedures } from './messages.ts';
 import { runProcedures } from './runs.ts';
@@ -23,17 +23,22 @@ import type { SearchTicket } from './worker-protocol.ts';
 import { transferProcedures } from './transfers.ts';
 import { wornIndexProcedures } from './worn-index.ts';
 
-/** `isOvertaken`: whether a newer search of that lane waits behind the one with this ticket. */
+/**
+ * `isOvertaken`: whether a newer search of that lane waits behind the one with this ticket. `imports`: whoever begins and
+ * ends their transactions has it too.
+ */
 export function messengerProcedures(
   database: Database,
   isOvertaken: (search: SearchTicket) => boolean = () => false,
+  { importMessages, importPrepared }: MessageImporter = messageImporter(database),
 ) {
   const index = searchIndexProcedures(database);
   return {
     ...accountProcedures(database),
     ...conversationProcedures(database),
     ...messageProcedures(database, index),
-    ...importProcedures(database, index),
+    importMessages,
+    importPrepared,
     ...messageChangeProcedures(database, index),
     ...deviceCopyProcedures(database),
     ...deletionProcedures(database, index),

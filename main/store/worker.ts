@@ -21,6 +21,7 @@ import { encryptPlain } from './encryption.ts';
 import { IdleUpkeep } from './idle-upkeep.ts';
 import { indexMerger } from './index-merging.ts';
 import { imserverProcedures } from './imserver-tables.ts';
+import { messageImporter, type MessageImporter } from './message-import.ts';
 import { messengerProcedures, type MessengerProcedures } from './messenger-tables.ts';
 import { imserverMigrations } from './migrations/imserver.ts';
 import { messengerMigrations } from './migrations/messenger.ts';
@@ -134,6 +135,7 @@ async function openTables(): Promise<{
   database: Database;
   procedures: Procedures;
   report: OpenReport | ArchiveReport | null;
+  imports?: MessageImporter;
 }> {
   if (start.kind === 'archive') return openReadOnly();
   if (start.kind === 'archive-writer') {
@@ -145,9 +147,10 @@ async function openTables(): Promise<{
   }
   if (start.kind === 'messenger') {
     const { database, report } = await openHistory();
-    const procedures = messengerProcedures(database, isOvertaken);
+    const imports = messageImporter(database);
+    const procedures = messengerProcedures(database, isOvertaken, imports);
     renewIndex(procedures);
-    return { database, procedures, report };
+    return { database, procedures, report, imports };
   }
   const database = await openDatabase(start.path, imserverMigrations);
   return { database, procedures: imserverProcedures(database), report: null };
@@ -228,7 +231,7 @@ async function backUp(target: string): Promise<void> {
 }
 
 async function serve(from: MessagePort): Promise<void> {
-  const { database, procedures, report } = await openTables();
+  const { database, procedures, report, imports } = await openTables();
   const isWritten = start.kind === 'messenger' || start.kind === 'imserver';
   const mergeIndex = start.kind === 'messenger' ? indexMerger(database) : undefined;
   const upkeep = isWritten ? new IdleUpkeep(database, mergeIndex) : undefined;
@@ -236,7 +239,7 @@ async function serve(from: MessagePort): Promise<void> {
   const answer = (reply: WorkerReply): void => {
     from.postMessage(reply);
   };
-  const bulk = new BulkWork(database, (request) => run(procedures, request), answer);
+  const bulk = new BulkWork(database, (request) => run(procedures, request), answer, imports);
   from.on('message', (first: WorkerRequest | 'close') => {
     const { requests, close } = takeBatch(first, from);
     for (const request of requests) if (isBulk(request)) bulk.add(request);

@@ -15,6 +15,7 @@ import { groupsMigration } from './0010-groups.ts';
 import { leanIndexMigration } from './0011-lean-index.ts';
 import { messageChangesMigration } from './0012-message-changes.ts';
 import { deviceCopiesMigration } from './0013-device-copies.ts';
+import { indexPiecesMigration } from './0014-index-pieces.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -31,4 +32,5 @@ export const messengerMigrations: readonly Migration[] = [
   leanIndexMigration,
   messageChangesMigration,
   deviceCopiesMigration,
+  indexPiecesMigration,
 ];

@@ -8,7 +8,7 @@ import { imdnRequestHeaders } from '../../../main/base/imdn.ts';
 import { BulkWork } from '../../../main/store/bulk-work.ts';
 import { openDatabase, type Database } from '../../../main/store/database.ts';
 import { indexMerger } from '../../../main/store/index-merging.ts';
-import type { PreparedImport } from '../../../main/store/message-import.ts';
+import { messageImporter, type PreparedImport } from '../../../main/store/message-import.ts';
 import { messagePreparer } from '../../../main/store/message-preparing.ts';
 import type { NewMessage } from '../../../main/store/messages.ts';
 import { messengerProcedures } from '../../../main/store/messenger-tables.ts';
@@ -19,7 +19,7 @@ import { Corpus } from './corpus.ts';
 const CONVERSATIONS = 1_000;
 /** Messages of a call, and calls that are made together. */
 const PART = 1_000;
-const PARTS = 16;
+const PARTS = 32;
 const FILE_EVERY = 211;
 const UNREAD_EVERY = 503;
 export const STEP_MS = 20_000;
@@ -127,7 +127,8 @@ export async function generate(
   for (const end of ['', '-wal', '-shm']) rmSync(path + end, { force: true });
   const corpus = new Corpus();
   const database = await openDatabase(path, messengerMigrations, undefined, key);
-  const procedures = messengerProcedures(database);
+  const imports = messageImporter(database);
+  const procedures = messengerProcedures(database, undefined, imports);
   database.transaction(() => {
     for (let index = 0; index < CONVERSATIONS; index += 1) {
       procedures.openConversation({
@@ -150,6 +151,7 @@ export async function generate(
       tookMs: 0,
     }),
     () => undefined,
+    imports,
   );
   let textBytes = 0;
   let spentMs = 0;

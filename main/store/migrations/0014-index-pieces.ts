@@ -1,0 +1,13 @@
+/**
+ * Owns: how many pieces the search index has before the next message pays for putting them together.
+ * Called by: messenger.ts. Calls: nothing.
+ *
+ * The most that FTS5 allows: idle time puts them together long before, and in an import nobody waits for the index to be
+ * small. A search looks into each piece; with 64 of them it stays within its budget.
+ */
+import type { Migration } from '../database.ts';
+
+export const indexPiecesMigration: Migration = {
+  version: 14,
+  sql: "INSERT INTO message_words (message_words, rank) VALUES ('automerge', 64);",
+};
