@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openHistoryKey } from '../../main/messenger/history/history-key.ts';
 import { filePermissionSecrets, type SecretBox } from '../../main/messenger/secrets.ts';
@@ -96,6 +96,35 @@ describe('an encrypted history', () => {
     expect(existsSync(restored.opened.replaced ?? '')).toBe(true);
     expect(await countOf(restored)).toBe(500);
     expect(await restored.search({ text: '"number 77"', limit: 9 })).toHaveLength(1);
+  });
+
+  it('of a program of before, which used another cipher, is gone on with as it is', async () => {
+    const plain = join(folder, 'plain.sqlite');
+    {
+      await using store = await Store.open(plain);
+      await fill(store, 500);
+    }
+    const made = await openDatabase(plain, messengerMigrations);
+    const hex = Buffer.from(key).toString('hex');
+    made.exec(`VACUUM INTO '${pathToFileURL(path).href}?cipher=chacha20&key=raw:${hex}'`);
+    made.close();
+    await rm(plain);
+    expect([isPlainDatabase(path), isEncryptedDatabase(path)]).toEqual([false, true]);
+    const wrongKey = key.map((byte) => byte + 1);
+    await expect(openDatabase(path, messengerMigrations, undefined, wrongKey)).rejects.toThrow('damaged');
+    const backup = join(folder, BACKUP_FOLDER, backupNameAt(1));
+    {
+      await using store = await Store.open(path, { key });
+      expect(await countOf(store)).toBe(500);
+      await store.call('markRead', { conversationId, position: 400 });
+      await store.backUp(backup);
+      await stageRestore(path, backup);
+    }
+    await using restored = await Store.open(path, { key });
+    expect(await countOf(restored)).toBe(100);
+    expect(await restored.search({ text: '"number 77"', limit: 9 })).toHaveLength(1);
+    expect(await restored.findDamage()).toBeUndefined();
+    expect(await readable()).toEqual([]);
   });
 
   it('gets smaller when messages have gone and nobody asks for anything', async () => {
