@@ -2,8 +2,8 @@
  * Owns: how many pieces the search index has before the next message pays for putting them together.
  * Called by: messenger.ts. Calls: nothing.
  *
- * The most that FTS5 allows: idle time puts them together long before, and in an import nobody waits for the index to be
- * small. A search looks into each piece; with 64 of them it stays within its budget.
+ * The most that FTS5 allows. Idle time puts them together; in an import nobody waits for the index to be small, though
+ * a search looks into each piece.
  */
 import type { Migration } from '../database.ts';
 
