@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import { bundledThreads } from './test/support/bundled-threads.ts';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 /** A busy machine is no failure: what never comes is found out all the same. */
@@ -9,6 +10,9 @@ const patience = {
   hookTimeout: 30_000,
   expect: { poll: { timeout: 20_000 } },
 };
+
+/** `npm test` has built them just now. */
+const threads = process.env['PARLEY_TEST_BUNDLED_THREADS'] === '1' ? [bundledThreads()] : [];
 
 /** Tests of the main process and protocols run on plain Node; components run in jsdom. */
 export default defineConfig({
@@ -19,6 +23,7 @@ export default defineConfig({
     maxWorkers: availableParallelism() + 1,
     projects: [
       {
+        plugins: threads,
         test: {
           name: 'node',
           environment: 'node',
@@ -29,6 +34,7 @@ export default defineConfig({
         },
       },
       {
+        plugins: threads,
         test: {
           name: 'e2e',
           environment: 'node',

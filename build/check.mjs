@@ -3,7 +3,7 @@
  * Called by: package.json, test.mjs. Calls: the installed tools.
  */
 import { spawn } from 'node:child_process';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants, setPriority } from 'node:os';
 import { fail, inSeconds } from './progress.mjs';
 import { toolScript } from './run.mjs';
 import { environmentFor, ROOT, setUp } from './setup.mjs';
@@ -55,15 +55,17 @@ export function isContent({ expectError }, code, output) {
 /**
  * @param {Check} check
  * @param {string} node
+ * @param {boolean} besideOthers
  * @returns {Promise<boolean>}
  */
-async function runCheck(check, node) {
+async function runCheck(check, node, besideOthers) {
   const began = Date.now();
   const child = spawn(node, [toolScript(check.tool), ...check.args], {
     cwd: ROOT,
     env: { ...environmentFor(node), ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  if (besideOthers && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (/** @type {string} */ text) => (output += text));
@@ -84,15 +86,16 @@ async function runCheck(check, node) {
 /**
  * Runs every check, as many at a time as there are cores.
  * @param {string} node
+ * @param {{ besideOthers?: boolean }} [options] `besideOthers`: with what processors have left
  * @returns {Promise<import('./test-report.mjs').Counts>}
  */
-export async function runChecks(node) {
+export async function runChecks(node, { besideOthers = false } = {}) {
   const waiting = [...CHECKS];
   /** @type {string[]} */
   const failures = [];
   const work = async () => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
-      if (!(await runCheck(check, node))) failures.push(`${check.name}: see above`);
+      if (!(await runCheck(check, node, besideOthers))) failures.push(`${check.name}: see above`);
     }
   };
   await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, work));

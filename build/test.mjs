@@ -35,11 +35,10 @@ const PEERS = [
 /** Packages that start a server for everybody; the tests start their own. */
 const SERVICES = ['kamailio', 'postgresql'];
 
-/** The browser tests have a browser each, which takes what there is: they run when nothing else does. */
-const RUNS = [
-  { name: 'main', projects: ['node', 'renderer'] },
-  { name: 'e2e', projects: ['e2e'] },
-];
+/** Most of it waits for sockets and timers, so that there is room for the checks beside it. */
+const MAIN = { name: 'main', projects: ['node', 'renderer'] };
+/** Each has a browser, which takes what there is: they run when nothing else does. */
+const BROWSERS = { name: 'e2e', projects: ['e2e'] };
 
 /** @param {string} program */
 function isOnPath(program) {
@@ -90,7 +89,11 @@ async function runVitest(node, { name, projects }, filters) {
     ...filters,
   ];
   const browser = process.env['CHROMIUM'] ?? findBrowser();
-  const env = { ...environmentFor(node), ...(browser === undefined ? {} : { CHROMIUM: browser }) };
+  const env = {
+    ...environmentFor(node),
+    PARLEY_TEST_BUNDLED_THREADS: '1',
+    ...(browser === undefined ? {} : { CHROMIUM: browser }),
+  };
   const child = spawn(node, args, { cwd: ROOT, env, stdio: 'inherit' });
   const code = await new Promise((done) =>
     child.on('close', (/** @type {number | null} */ value) => done(value ?? 1)),
@@ -102,9 +105,11 @@ try {
   const { positionals: filters } = parseArgs({ allowPositionals: true });
   const node = await setUp({ builds: ['renderer', 'main'] });
   await providePeers();
-  const counts = [];
-  if (filters.length === 0) counts.push(await runChecks(node));
-  for (const run of RUNS) counts.push(await runVitest(node, run, filters));
+  const counts = await Promise.all([
+    runVitest(node, MAIN, filters),
+    ...(filters.length === 0 ? [runChecks(node, { besideOthers: true })] : []),
+  ]);
+  counts.push(await runVitest(node, BROWSERS, filters));
   const total = addUp(counts);
   process.stdout.write(`${summary(total)}\n`);
   process.exitCode = total.failed === 0 ? 0 : 1;
