@@ -14,18 +14,23 @@ const THREADS = [
   ['main/messenger/history/import-reader.ts', './import-thread.ts', 'import-thread.js'],
 ] as const;
 
+/** The source of a file that starts a thread, with the built one in place of the script; undefined for any other file. */
+export function startBuilt(code: string, id: string): string | undefined {
+  const thread = THREADS.find(([starter]) => id === resolve(ROOT, starter));
+  if (thread === undefined) return undefined;
+  const [starter, script, built] = thread;
+  const parts = code.split(`'${script}'`);
+  if (parts.length !== 2) throw new Error(`${starter} no longer starts '${script}' in one place`);
+  return parts.join(`'${pathToFileURL(resolve(ROOT, 'out/hosts/headless', built)).href}'`);
+}
+
 export function bundledThreads(): Plugin {
   return {
     name: 'bundled-threads',
     enforce: 'pre',
     transform(code, id) {
-      const thread = THREADS.find(([starter]) => id === resolve(ROOT, starter));
-      if (thread === undefined) return undefined;
-      const [starter, script, built] = thread;
-      const parts = code.split(`'${script}'`);
-      if (parts.length !== 2) throw new Error(`${starter} no longer starts '${script}' in one place`);
-      const url = pathToFileURL(resolve(ROOT, 'out/hosts/headless', built)).href;
-      return { code: parts.join(`'${url}'`), map: null };
+      const changed = startBuilt(code, id);
+      return changed === undefined ? undefined : { code: changed, map: null };
     },
   };
 }
