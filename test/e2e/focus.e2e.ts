@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
+import type { World } from '../renderer/support/memory-backend.ts';
 import type { ScenarioName } from '../renderer/support/scenarios.ts';
 import { openFirst, painted, ScriptedWindows, type Look } from '../support/scripted-window.ts';
 
@@ -177,7 +178,51 @@ const cases: readonly Case[] = [
     },
     then: composer,
   },
+  {
+    what: 'the last of what was shared is shown',
+    scenario: 'long',
+    look: { change: addLinks },
+    act: async (page) => {
+      await page.keyboard.press('Control+i');
+      await page.getByRole('radio', { name: 'Links' }).focus();
+      await page.keyboard.press('Space');
+      await press(page, 'Show more');
+      await page.getByRole('button', { name: 'Show more' }).waitFor({ state: 'detached' });
+    },
+    then: 'https://example.org/9970',
+  },
+  {
+    what: 'another kind of what was shared is chosen, and what had the focus is not among it',
+    scenario: 'files',
+    act: async (page) => {
+      await page.keyboard.press('Control+i');
+      await page.getByRole('radio', { name: 'Files' }).focus();
+      await page.keyboard.press('Space');
+      await page.locator('ul.file button').first().focus();
+      await page.locator('label', { hasText: 'Links' }).click();
+      await page.locator('ul.file').waitFor({ state: 'detached' });
+    },
+    then: 'Links',
+  },
+  {
+    what: 'a picture that was shared is shown in its place where list and thread take turns',
+    scenario: 'files',
+    look: narrow,
+    act: async (page) => {
+      await page.keyboard.press('Control+i');
+      await press(page, /^Show in conversation: sunset/);
+      await page.locator('.flash').waitFor();
+    },
+    then: 'Show in conversation: sunset.png',
+  },
 ];
+
+/** The last forty messages are links. */
+function addLinks({ messages }: World): void {
+  for (const message of messages.slice(-40)) {
+    message.text = `https://example.org/${message.text.split('.')[0] ?? ''}`;
+  }
+}
 
 it.each(cases)('when $what', async ({ scenario, look, act, then }) => {
   const { page } = await windows.open(scenario, look);
@@ -191,9 +236,41 @@ it.each(cases)('when $what', async ({ scenario, look, act, then }) => {
         const isSeen =
           element instanceof HTMLElement && element !== document.body && element.checkVisibility();
         return isSeen
-          ? (element.ariaLabel ?? element.querySelector('.name')?.textContent ?? element.innerText)
+          ? (element.ariaLabel ??
+              (element as HTMLInputElement).labels?.[0]?.innerText ??
+              element.querySelector('.name')?.textContent ??
+              element.innerText)
           : '';
       }),
     )
     .toMatch(new RegExp(`^${then}`));
+});
+
+it('while a conversation opens, also when its messages take their time', async () => {
+  const { page, server } = await windows.openFirst('talking');
+  await page.getByRole('textbox', { name: 'Message to Tom Weber' }).waitFor();
+  await page.evaluate(() => {
+    const watched = document.body.dataset;
+    let frames = 0;
+    const look = (): void => {
+      frames = document.activeElement === document.body ? frames + 1 : 0;
+      watched['lost'] = String(Math.max(frames, Number(watched['lost'] ?? 0)));
+      requestAnimationFrame(look);
+    };
+    look();
+  });
+  let release = (): void => undefined;
+  server.backend.hold = new Promise((done) => (release = done));
+  await page.getByRole('button', { name: /^Maria Rossi/ }).focus();
+  await page.keyboard.press('Enter');
+  const field = page.getByRole('textbox', { name: 'Message to Maria Rossi' });
+  await expect.poll(() => field.evaluate((element) => element === document.activeElement)).toBe(true);
+  await page.keyboard.type('At once');
+  release();
+  await page.locator('[data-id]', { hasText: 'The contract is signed.' }).waitFor();
+  await painted(page);
+  expect(await field.inputValue()).toBe('At once');
+  expect(await field.evaluate((element) => element === document.activeElement)).toBe(true);
+  // What goes away leaves the focus to what comes before the next frame but one.
+  expect(Number(await page.evaluate(() => document.body.dataset['lost']))).toBeLessThanOrEqual(1);
 });

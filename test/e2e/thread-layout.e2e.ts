@@ -192,6 +192,28 @@ describe('that the other side types', () => {
   });
 });
 
+it('the time of a message that waits stands right behind the words for it, however many lines they need', async () => {
+  const { page } = await windows.openFirst('states');
+  const meta = page.locator('.line', { hasText: 'Wartet auf dem Server' }).locator('.meta');
+  for (const width of [1240, 860, 720]) {
+    await page.setViewportSize({ width, height: 780 });
+    await painted(page);
+    const [words, when] = await meta.evaluate((line) => {
+      const range = document.createRange();
+      range.selectNodeContents(line.firstElementChild!);
+      const last = [...range.getClientRects()].at(-1)!;
+      const { left, top, height } = line.lastElementChild!.getBoundingClientRect();
+      return [
+        { right: last.right, middle: last.top + last.height / 2 },
+        { left, middle: top + height / 2 },
+      ];
+    });
+    if (Math.abs(when.middle - words.middle) < 6) {
+      expect(when.left - words.right, `${width} wide`).toBeLessThan(10);
+    } else expect(when.middle, `${width} wide`).toBeGreaterThan(words.middle);
+  }
+});
+
 describe('where list and thread take turns', () => {
   it('is below 860 pixels; one more, and both are there', async () => {
     const { page } = await windows.openFirst('talking', { width: 860 });
