@@ -121,7 +121,10 @@ export class ChatRooms implements AsyncDisposable {
       },
     };
     const parts = { agent, rooms, media, host: participants, metrics, log };
-    const receiveEntered = (room: Room, user: string): void => this.#elsewhere?.receiveChange(room, user);
+    const receiveEntered = (room: Room, user: string, isFirst: boolean): void => {
+      this.#elsewhere?.receiveChange(room, user);
+      if (isFirst) this.calls.receiveMember(room, user);
+    };
     const admission = new RoomAdmission({
       ...parts,
       receiveEntered,

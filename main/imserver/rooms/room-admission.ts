@@ -21,8 +21,8 @@ export interface RoomAdmissionOptions {
   readonly metrics: RoomMetrics;
   readonly log: Log;
   readonly devicesOf: (user: string) => readonly Binding[];
-  /** A device of a member is there. */
-  readonly receiveEntered: (room: Room, user: string) => void;
+  /** A device of a member is there; `isFirst`: it has never been before. */
+  readonly receiveEntered: (room: Room, user: string, isFirst: boolean) => void;
 }
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -90,7 +90,7 @@ export class RoomAdmission {
     }
     metrics.joins++;
     participant.start(place ?? member.since);
-    this.#options.receiveEntered(room, user);
+    this.#options.receiveEntered(room, user, place === undefined);
     rooms.tellPresence(room, user);
   }
 

@@ -72,6 +72,15 @@ export class RoomCalls implements AsyncDisposable {
     });
   }
 
+  /** He belongs to a room that one of his devices has made or joined: the others are called into it. */
+  receiveMember(room: Room, user: string): void {
+    const devices = this.#options.waysTo(user);
+    if (devices.length < 2) return;
+    this.#callInto([room], user, devices).catch((error: unknown) => {
+      this.#options.log.error('room.calls.failed', { user, error });
+    });
+  }
+
   /** Somebody was invited: each of his devices is called. */
   call(room: Room, user: string): void {
     for (const ways of this.#options.waysTo(user)) void this.#callDevice(room, user, ways, false);
