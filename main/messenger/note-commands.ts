@@ -3,14 +3,15 @@
  * Called by: commands.ts. Calls: store, feed.
  */
 import * as v from 'valibot';
-import { marksSchema, type Marks } from '../../shared/domain/conversation.ts';
+import { marksSchema } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { CallName } from '../../shared/ipc/contract.ts';
+import { systemClock } from '../base/clock.ts';
 import type { Commands } from './commands.ts';
 import type { Messenger } from './messenger.ts';
+import { MARKS_KEY } from '../store/marks.ts';
 
 const DRAFT = 'draft:';
-const MARKS = 'marks:';
 
 type NoteCall = Extract<CallName, `draft.${string}` | `marks.${string}`>;
 
@@ -31,10 +32,6 @@ export function noteCommands(
       return parsed.success ? [{ conversationId, value: parsed.output }] : [];
     });
   };
-  const upsert = async (prefix: string, id: ConversationId, value: string | Marks): Promise<void> => {
-    await messenger.conversation(id);
-    await store.call('upsertSetting', { key: `${prefix}${id}`, value: JSON.stringify(value) });
-  };
   return {
     'draft.list': async () => {
       const drafts = await select(DRAFT, v.string());
@@ -43,15 +40,17 @@ export function noteCommands(
         .map(({ conversationId, value }) => ({ conversationId, text: value }));
     },
     'draft.set': async ({ conversationId, text }) => {
-      await upsert(DRAFT, conversationId, text);
+      await messenger.conversation(conversationId);
+      await store.call('upsertSetting', { key: `${DRAFT}${conversationId}`, value: JSON.stringify(text) });
       return null;
     },
     'marks.list': async () => {
-      const marks = await select(MARKS, marksSchema);
+      const marks = await select(MARKS_KEY, marksSchema);
       return marks.map(({ conversationId, value }) => ({ conversationId, marks: value }));
     },
     'marks.set': async ({ conversationId, marks }) => {
-      await upsert(MARKS, conversationId, marks);
+      await messenger.conversation(conversationId);
+      await store.call('upsertMarks', { conversationId, marks, changedAtMs: systemClock.now() });
       feed.publish('marks.changed', { conversationId, marks });
       return null;
     },

@@ -1,12 +1,12 @@
 /**
  * Owns: writing down what a user's other devices have to be told, in the transaction in which it happens.
- * Called by: messages.ts, message-changes.ts. Calls: SQLite.
+ * Called by: messages.ts, message-changes.ts, marks.ts. Calls: SQLite.
  */
 import type { Database } from './database.ts';
 import { QUEUED } from './message-rows.ts';
 
 /** What a row of `device_copies` is about. `FILE_END`: the others know of the offer of a file, and not yet how it ended. */
-export const [MESSAGE, STATE, CHANGE, READ_UP_TO, FILE_END] = [0, 1, 2, 3, 4] as const;
+export const [MESSAGE, STATE, CHANGE, READ_UP_TO, FILE_END, MARKS] = [0, 1, 2, 3, 4, 5] as const;
 
 /** By the numbers of conversations, and the positions of messages. */
 export interface CopyKeeper {
@@ -20,9 +20,10 @@ export interface CopyKeeper {
   receiveState(position: number, conversation: number, before: number): void;
   receiveChange(key: number, conversation: number): void;
   receiveRead(position: number, conversation: number): void;
+  receiveMarks(conversation: number): void;
 }
 
-/** Of accounts with one device nothing is written down; of groups only what was read: the room tells every device the rest. */
+/** Of accounts with one device nothing is written down; of groups only what was read and how it is marked: the room tells every device the rest. */
 export function copyKeeper(database: Database): CopyKeeper {
   const wanted = database.prepare<[number], { in_group: number }>(
     `SELECT EXISTS (SELECT 1 FROM groups g WHERE g.conversation = c.key) AS in_group
@@ -39,6 +40,9 @@ export function copyKeeper(database: Database): CopyKeeper {
   );
   const forgetRead = database.prepare<[number]>(
     `DELETE FROM device_copies WHERE conversation = ? AND kind = ${READ_UP_TO}`,
+  );
+  const forgetMarks = database.prepare<[number]>(
+    `DELETE FROM device_copies WHERE conversation = ? AND kind = ${MARKS}`,
   );
   const isWanted = (conversation: number) => wanted.get(conversation)?.in_group === 0;
   function receiveMessage(position: number, conversation: number): void {
@@ -71,6 +75,12 @@ export function copyKeeper(database: Database): CopyKeeper {
       if (wanted.get(conversation) === undefined) return;
       forgetRead.run(conversation);
       insert.run(conversation, READ_UP_TO, position);
+    },
+    receiveMarks(conversation) {
+      if (wanted.get(conversation) === undefined) return;
+      forgetMarks.run(conversation);
+      // They are about no message.
+      insert.run(conversation, MARKS, 0);
     },
   };
 }

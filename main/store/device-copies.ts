@@ -2,10 +2,13 @@
  * Owns: statements on what a user's other devices have to be told. Rows name what is meant and hold none of it: what
  * leaves is what counts by then. Called by: messenger-tables.ts. Calls: SQLite.
  */
+import * as v from 'valibot';
+import { marksSchema, type Marks } from '../../shared/domain/conversation.ts';
 import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { MessageState } from '../../shared/domain/message.ts';
-import { CHANGE, FILE_END, MESSAGE, STATE } from './copy-keeper.ts';
+import { CHANGE, FILE_END, MARKS, MESSAGE, STATE } from './copy-keeper.ts';
 import type { Database } from './database.ts';
+import { MARKS_KEY } from './marks.ts';
 import { messagePositions, packId, unpackId, wireKey, type PackedId } from './message-keys.ts';
 import { directionOf, IN, OUT, QUEUED, stateOf, TEXT, wantsDisplayReport } from './message-rows.ts';
 import { transferReader, type PlacedTransfer } from './transfers.ts';
@@ -48,7 +51,13 @@ export type DeviceCopy =
       readonly change: MessageChange;
       readonly atMs: number;
     })
-  | (CopyOf & { readonly kind: 'read'; readonly wireId: string });
+  | (CopyOf & { readonly kind: 'read'; readonly wireId: string })
+  | (CopyOf & {
+      readonly kind: 'marks';
+      readonly wireId: string;
+      readonly marks: Marks;
+      readonly atMs: number;
+    });
 
 interface CopyRow {
   key: number;
@@ -71,6 +80,7 @@ interface CopyRow {
   change_text: string | null;
   change_at_ms: number | null;
   change_wire_id: string | null;
+  marks: string | null;
 }
 
 export function deviceCopyProcedures(database: Database) {
@@ -79,11 +89,12 @@ export function deviceCopyProcedures(database: Database) {
     `SELECT d.key, d.kind, c.id AS conversation_id, c.peer_address, c.peer_name, c.takes_changes, c.standing,
        m.position, m.wire_id, m.direction, m.state, m.text, m.sent_at_ms, m.kind AS message_kind, r.wire_id AS reply_to,
        x.kind AS change_kind, x.direction AS change_direction, x.text AS change_text, x.at_ms AS change_at_ms,
-       x.wire_id AS change_wire_id
+       x.wire_id AS change_wire_id, s.value AS marks
      FROM device_copies d CROSS JOIN conversations c ON c.key = d.conversation
      LEFT JOIN message_changes x ON d.kind = ${CHANGE} AND x.key = d.target
      LEFT JOIN messages m ON m.position = CASE d.kind WHEN ${CHANGE} THEN x.target ELSE d.target END
      LEFT JOIN replies r ON r.position = m.position
+     LEFT JOIN settings s ON d.kind = ${MARKS} AND s.key = '${MARKS_KEY}' || c.id
      LEFT JOIN transfers t ON d.kind IN (${MESSAGE}, ${FILE_END}) AND t.position = m.position
      WHERE c.account_id = ?
        AND NOT (d.kind IN (${MESSAGE}, ${FILE_END}) AND m.state IS NOT NULL AND m.direction = ${OUT} AND m.state = ${QUEUED}
@@ -204,8 +215,6 @@ export function deviceCopyProcedures(database: Database) {
 
 /** Undefined: it is not here any more, or nothing that a device could show. */
 function toCopy(row: CopyRow, file: PlacedTransfer | null): DeviceCopy | undefined {
-  if (row.wire_id === null || row.direction === null || row.state === null) return undefined;
-  const wireId = unpackId(row.wire_id);
   const of = {
     key: row.key,
     conversationId: row.conversation_id as ConversationId,
@@ -214,6 +223,9 @@ function toCopy(row: CopyRow, file: PlacedTransfer | null): DeviceCopy | undefin
     takesChanges: row.takes_changes === 1,
     isAccepted: row.standing === 'accepted',
   };
+  if (row.kind === MARKS) return toMarks(of, row.marks);
+  if (row.wire_id === null || row.direction === null || row.state === null) return undefined;
+  const wireId = unpackId(row.wire_id);
   const state = stateOf(row.state);
   switch (row.kind) {
     case MESSAGE:
@@ -246,4 +258,14 @@ function toCopy(row: CopyRow, file: PlacedTransfer | null): DeviceCopy | undefin
     default:
       return { ...of, kind: 'read', wireId };
   }
+}
+
+const storedMarks = v.object({ ...marksSchema.entries, changedAtMs: v.number() });
+
+function toMarks(of: CopyOf, text: string | null): DeviceCopy | undefined {
+  const parsed = v.safeParse(storedMarks, JSON.parse(text ?? 'null'));
+  if (!parsed.success) return undefined;
+  const { changedAtMs, ...marks } = parsed.output;
+  // What is told is how they are: an id for each time that they were changed.
+  return { ...of, kind: 'marks', wireId: `marks-${of.key}-${changedAtMs}`, marks, atMs: changedAtMs };
 }

@@ -12,6 +12,7 @@ import { deletionProcedures } from './deletion.ts';
 import { groupProcedures } from './groups.ts';
 import { exportProcedures } from './export-rows.ts';
 import { messageImporter, type MessageImporter } from './message-import.ts';
+import { marksProcedures } from './marks.ts';
 import { messageChangeProcedures } from './message-changes.ts';
 import { messageProcedures } from './messages.ts';
 import { runProcedures } from './runs.ts';
@@ -47,6 +48,7 @@ export function messengerProcedures(
     ...archiveReadingProcedures(database),
     ...sessionProcedures(database),
     ...settingProcedures(database),
+    ...marksProcedures(database),
     ...searchProcedures(database, isOvertaken),
     ...browseProcedures(database),
     ...runProcedures(database),

@@ -256,6 +256,7 @@ export class AppState {
     // What has happened in a group is to be read there, and called out nowhere.
     if (message.direction === 'out' || (message.group?.notice ?? null) !== null) return;
     this.conversations.applyMessageFrom(message);
+    this.marks.applyNews(message.conversationId);
     const conversation = this.conversations.get(message.conversationId);
     if (conversation === undefined || conversation.standing !== 'accepted') return;
     if (this.marks.get(conversation.id).muted && !isMentioned(message.text, this.#ownNames(conversation.id)))

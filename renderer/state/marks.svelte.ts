@@ -40,6 +40,12 @@ export class MarksState {
     this.#marks.set(id, marks);
   }
 
+  /** Something new in it takes it out of the archive for good, unless it is muted. */
+  applyNews(id: ConversationId): void {
+    const { archived, muted } = this.get(id);
+    if (archived && !muted) void this.set(id, { archived: false });
+  }
+
   /** Archived, and nothing new in it that its user wants to see. */
   isPutAway({ id, unreadCount }: Conversation): boolean {
     const { archived, muted } = this.get(id);

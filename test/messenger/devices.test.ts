@@ -117,6 +117,48 @@ describe('while both are on', () => {
     expect((await tom.messages(ofTom)).map(({ text }) => text)).toEqual(['train', '']);
   });
 
+  it('a group that one has made is on the other at once, the first and every further one', async () => {
+    const { laptop, phone, tom } = await openDesk();
+    for (const title of ['Trip', 'Work']) {
+      const onLaptop = await createGroup(laptop, title, ['tom']);
+      const onPhone = await groupOf(phone, title);
+      await laptop.send(onLaptop, `to ${title}`);
+      await phone.until(title, async () => (await phone.texts(onPhone, 'out')).includes(`to ${title}`));
+      expect(onPhone.standing).toBe('accepted');
+      await groupOf(tom, title);
+    }
+  });
+
+  it('pinned, muted, put away: what was chosen last is so on both, also of a group', async () => {
+    const { laptop, phone, tom, ofLaptop } = await openDesk();
+    await laptop.becomes(await laptop.send(ofLaptop, 'one'), 'delivered');
+    const ofPhone = await phone.with('tom');
+    await createGroup(tom, 'Trip', ['bob']);
+    const group = await groupOf(laptop, 'Trip');
+    const onPhone = await groupOf(phone, 'Trip');
+    const marksOn = async (device: Person, { id }: { id: ConversationId }) =>
+      (await device.commands['marks.list']({})).find(({ conversationId }) => conversationId === id)?.marks;
+    const mark = (device: Person, { id }: { id: ConversationId }, ...names: string[]) =>
+      device.commands['marks.set']({
+        conversationId: id,
+        marks: {
+          pinned: names.includes('pinned'),
+          muted: names.includes('muted'),
+          archived: names.includes('archived'),
+        },
+      });
+    await mark(laptop, ofLaptop, 'pinned');
+    await mark(laptop, ofLaptop, 'pinned', 'muted');
+    await mark(laptop, group, 'archived');
+    await phone.until('both', async () => {
+      const [one, other] = await Promise.all([marksOn(phone, ofPhone), marksOn(phone, onPhone)]);
+      return one?.pinned === true && one.muted && !one.archived && other?.archived === true && !other.pinned;
+    });
+    expect(phone.events.filter(({ event }) => event === 'marks.changed').length).toBeGreaterThan(1);
+    await mark(phone, ofPhone);
+    await laptop.until('not marked', async () => (await marksOn(laptop, ofLaptop))?.pinned === false);
+  });
+
   it('an answer shows on the other device what it answers', async () => {
     const { laptop, phone, ofLaptop } = await openDesk();
     const question = await laptop.becomes(await laptop.send(ofLaptop, 'By train?'), 'delivered');

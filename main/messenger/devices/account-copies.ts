@@ -48,6 +48,9 @@ export class AccountCopies implements Disposable {
       receiveTakesChanges: account.receiveTakesChanges,
       receiveFile: (conversation, file) => host.transfers.receiveCopy(conversation, file),
       receiveHello: () => this.#outbox.receiveHello(),
+      receiveMarks: (conversationId, marks) => {
+        feed.publish('marks.changed', { conversationId, marks });
+      },
       receiveAdded: (message) => {
         host.receiveAdded(message);
       },

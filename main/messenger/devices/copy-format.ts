@@ -3,9 +3,10 @@
  * Called by: copy-outbox.ts, copy-inbox.ts. Calls: base/cpim.ts, imdn.ts, message-reference.ts.
  *
  * From, To, DateTime, Message-ID and references are those of the message that it is a copy of. `Copy.Kind` says what has
- * happened: `message`, `state`, `change`, `read`, `hello`. A message that is a file has `Copy.File`, what became of it, and
+ * happened: `message`, `state`, `change`, `read`, `marks`, `hello`. A message that is a file has `Copy.File`, what became of it, and
  * its offer as content. `Copy.Standing: accepted`: who has been let in there is let in here.
  */
+import type { Marks } from '../../../shared/domain/conversation.ts';
 import { messageStateSchema, type MessageState } from '../../../shared/domain/message.ts';
 import { cpimExtension, formatCpim, parseCpim, type CpimExtensionHeader } from '../../base/cpim.ts';
 import { COPY_LIMITS } from '../../base/copy-limits.ts';
@@ -22,7 +23,7 @@ import {
 } from '../message-reference.ts';
 
 const NAMESPACE = 'urn:parley:params:copy';
-const KINDS = ['message', 'state', 'change', 'read', 'hello'] as const;
+const KINDS = ['message', 'state', 'change', 'read', 'marks', 'hello'] as const;
 type Kind = (typeof KINDS)[number];
 
 /** What all copies of a device say. */
@@ -48,6 +49,8 @@ export interface ReceivedCopy {
   /** Our user talks with this person, there. */
   readonly isAccepted: boolean;
   readonly reference: MessageReference | undefined;
+  /** How the conversation is marked there. */
+  readonly marks: Marks;
   readonly sentAtMs: number | undefined;
   readonly device: string;
   /** Counted from 1. */
@@ -71,7 +74,7 @@ export function formatCopy(copy: DeviceCopy, sender: CopySender): Buffer[] {
   const us = { uri: `sip:${sender.address}`, displayName: sender.displayName };
   const them = { uri: `sip:${copy.peerAddress}`, displayName: copy.peerName };
   const dispositions = copy.kind === 'message' && copy.displayReportWanted ? (['display'] as const) : [];
-  const atMs = copy.kind === 'message' ? copy.sentAtMs : copy.kind === 'change' ? copy.atMs : undefined;
+  const atMs = copy.kind === 'message' ? copy.sentAtMs : 'atMs' in copy ? copy.atMs : undefined;
   return parts.map((content, index) =>
     formatCpim({
       from: isOut ? us : them,
@@ -85,6 +88,7 @@ export function formatCopy(copy: DeviceCopy, sender: CopySender): Buffer[] {
         header('Device', sender.device),
         ...('state' in copy ? [header('State', copy.state)] : []),
         ...('file' in copy && copy.file !== null ? [header('File', stateForDevices(copy.file))] : []),
+        ...(copy.kind === 'marks' ? [header('Marks', formatMarks(copy.marks))] : []),
         ...(copy.takesChanges ? [header('Peer-Follows', 'changes')] : []),
         ...(copy.isAccepted ? [header('Standing', 'accepted')] : []),
         ...(parts.length > 1 ? [header('Part', `${index + 1}/${parts.length}`)] : []),
@@ -140,6 +144,7 @@ export function parseCopy(body: Buffer): ReceivedCopy | undefined {
     takesChanges: value('Peer-Follows') === 'changes',
     isAccepted: value('Standing') === 'accepted',
     reference: readReference(cpim),
+    marks: readMarks(value('Marks')),
     sentAtMs: Number.isNaN(sentAtMs) ? undefined : sentAtMs,
     device: (value('Device') ?? '').replace(/[\s\p{Cc}]+/gu, ' ').slice(0, MAX_DEVICE_CHARS),
     part: Number(part),
@@ -165,6 +170,18 @@ function inParts(content: Buffer): Buffer[] {
 
 function header(name: string, value: string): CpimExtensionHeader {
   return { namespace: NAMESPACE, name, value };
+}
+
+const MARKS = ['pinned', 'muted', 'archived'] as const;
+
+/** `pinned muted`; `none`. */
+function formatMarks(marks: Marks): string {
+  return MARKS.filter((mark) => marks[mark]).join(' ') || 'none';
+}
+
+function readMarks(text = ''): Marks {
+  const set = new Set(text.split(' '));
+  return { pinned: set.has('pinned'), muted: set.has('muted'), archived: set.has('archived') };
 }
 
 function saidBy(copy: DeviceCopy): {

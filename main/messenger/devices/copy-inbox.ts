@@ -2,8 +2,8 @@
  * Owns: what another device of our user has told us: the same happens here. Called by: request-routing.ts through
  * account-link.ts, which has made sure that it is one of ours. Calls: copy-format.ts, the store.
  */
-import type { Conversation } from '../../../shared/domain/conversation.ts';
-import type { AccountId, MessageId } from '../../../shared/domain/ids.ts';
+import type { Conversation, Marks } from '../../../shared/domain/conversation.ts';
+import type { AccountId, ConversationId, MessageId } from '../../../shared/domain/ids.ts';
 import type { Message } from '../../../shared/domain/message.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { MessengerLimits } from '../../base/limits.ts';
@@ -29,6 +29,7 @@ export interface CopyInboxOptions {
   receiveTakesChanges(conversation: Conversation): void;
   receiveFile(conversation: Conversation, file: CopiedFile): Promise<ToldFile>;
   receiveHello(): Promise<void>;
+  receiveMarks(conversationId: ConversationId, marks: Marks): void;
   receiveAdded(message: Message): void;
   receiveChanged(message: Message): void;
 }
@@ -82,6 +83,9 @@ export class CopyInbox {
         return;
       case 'read':
         await this.#receiveRead(copy);
+        return;
+      case 'marks':
+        await this.#receiveMarks(copy);
     }
   }
 
@@ -203,6 +207,19 @@ export class CopyInbox {
       isCopy: true,
     });
     if (done.outcome === 'changed') this.#options.receiveChanged(done.message);
+  }
+
+  /** Whichever device was told last how it is to be has the say. */
+  async #receiveMarks(copy: ReceivedCopy): Promise<void> {
+    const { store } = this.#options;
+    const conversation = await this.#known(copy);
+    if (conversation === undefined) return;
+    const { id: conversationId } = conversation;
+    const nowMs = systemClock.now();
+    const changedAtMs = Math.min(copy.sentAtMs ?? nowMs, nowMs);
+    const { marks } = copy;
+    const isNews = await store.call('upsertMarks', { conversationId, marks, changedAtMs, isCopy: true });
+    if (isNews) this.#options.receiveMarks(conversationId, marks);
   }
 
   async #receiveRead(copy: ReceivedCopy): Promise<void> {

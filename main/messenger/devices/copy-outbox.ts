@@ -3,6 +3,7 @@
  * it. Called by: account-copies.ts. Calls: copy-format.ts, sip/agent/pager-message.ts, the store.
  */
 import type { AccountId } from '../../../shared/domain/ids.ts';
+import type { EventName } from '../../../shared/ipc/contract.ts';
 import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
 import { COPY_LIMITS } from '../../base/copy-limits.ts';
 import type { MessengerLimits } from '../../base/limits.ts';
@@ -35,6 +36,13 @@ export interface CopyOutboxOptions {
   readonly clock?: Clock;
 }
 
+/** Events behind which there may be something to tell. */
+const WORK: ReadonlySet<EventName> = new Set([
+  'message.added',
+  'message.changed',
+  'transfer.changed',
+  'marks.changed',
+]);
 const BATCH = 32;
 /** A file that could not be left at the server so often is told of without it. */
 const MAX_FILE_TRIES = 3;
@@ -65,8 +73,7 @@ export class CopyOutbox implements Disposable {
     this.#stored = options.knownOthers;
     this.#hasGreeted = options.knownOthers > 0;
     this.#release = options.feed.subscribe(({ event }) => {
-      const isWork = event === 'message.added' || event === 'message.changed' || event === 'transfer.changed';
-      if (isWork && this.#hasOthers()) this.#sendLater(COPY_LIMITS.gatherMs);
+      if (WORK.has(event) && this.#hasOthers()) this.#sendLater(COPY_LIMITS.gatherMs);
     });
   }
 

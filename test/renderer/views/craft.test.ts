@@ -135,9 +135,38 @@ it('pinned conversations come first, muted ones count and say nothing, archived 
   buttonNamed(list, 'Archive (1)').click();
   await settle();
   expect(names().at(-1)).toBe('Tom Weber');
+  // Under its heading, to which the arrow keys lead as well.
+  const heading = buttonNamed(list, 'Archive (1)');
+  expect(heading.getAttribute('aria-expanded')).toBe('true');
+  const archived = heading.closest('li')!.nextElementSibling!.querySelector('button')!;
+  expect(archived.querySelector('.name')?.textContent).toBe('Tom Weber');
+  archived.focus();
+  archived.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowUp', bubbles: true }));
+  await settle();
+  expect(document.activeElement).toBe(heading);
   await toggle('Mute');
   expect(list.textContent).not.toContain('Archive (');
   expect(names()).toContain('Tom Weber');
+});
+
+it('something new takes a conversation out of the archive, and reading it does not put it back', async () => {
+  const { app, backend } = await openWindow(talkingWorld());
+  const archived = { pinned: false, muted: false, archived: true };
+  await app.marks.set(withTom, archived);
+  backend.addMessage(withTom, { direction: 'in', text: 'still there?', state: 'received' });
+  await settle();
+  expect(backend.calls.at(-1)).toEqual({
+    call: 'marks.set',
+    input: { conversationId: withTom, marks: { ...archived, archived: false } },
+  });
+  await app.openConversation(withTom);
+  await settle();
+  expect(app.marks.isPutAway(app.conversations.get(withTom)!)).toBe(false);
+
+  await app.marks.set(withTom, { muted: true, archived: true });
+  backend.addMessage(withTom, { direction: 'in', text: 'nobody cares', state: 'received' });
+  await settle();
+  expect(app.marks.get(withTom).archived).toBe(true);
 });
 
 it('a message is deleted after a second press, all of them from the details, and how long they are kept is chosen', async () => {
