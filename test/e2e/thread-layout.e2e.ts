@@ -214,6 +214,23 @@ it('the time of a message that waits stands right behind the words for it, howev
   }
 });
 
+it('the button of a message stands beside its bubble, on the side that is free', async () => {
+  for (const language of ['en', 'ar'] as const) {
+    const { page } = await windows.openFirst('talking', { language });
+    for (const direction of ['in', 'out']) {
+      const bubble = page.locator(`.line.${direction} .bubble`).last();
+      const button = bubble.locator('[data-menu]');
+      await bubble.hover();
+      expect(await button.evaluate((element) => getComputedStyle(element).opacity)).toBe('1');
+      const [of, around] = [await button.boundingBox(), await bubble.boundingBox()];
+      const isAtEnd = (direction === 'in') === (language === 'en');
+      const gap = isAtEnd ? of!.x - around!.x - around!.width : around!.x - of!.x - of!.width;
+      expect(gap, `${language} ${direction}`).toBeGreaterThanOrEqual(0);
+      expect(gap, `${language} ${direction}`).toBeLessThan(12);
+    }
+  }
+});
+
 describe('where list and thread take turns', () => {
   it('is below 860 pixels; one more, and both are there', async () => {
     const { page } = await windows.openFirst('talking', { width: 860 });

@@ -123,9 +123,10 @@ export class MemoryBackend {
 
   /** The other side types; in a group these people do. */
   publishComposing(conversationId: ConversationId, people?: readonly GroupPerson[]): void {
-    const conversation = this.world.conversations.find(({ id }) => id === conversationId)!;
-    const peer = { address: conversation.peerAddress, name: conversation.peerName };
-    this.publish('composing.changed', { conversationId, people: [...(people ?? [peer])] });
+    const peers = this.world.conversations
+      .filter(({ id }) => id === conversationId)
+      .map(({ peerAddress, peerName }) => ({ address: peerAddress, name: peerName }));
+    this.publish('composing.changed', { conversationId, people: [...(people ?? peers)] });
   }
 
   publish<Name extends EventName>(event: Name, data: EventData<Name>): void {

@@ -34,6 +34,15 @@ describe('Welcome', () => {
     ]);
   });
 
+  it.each([
+    ['Sign in', 'Address'],
+    ['Start a server', 'User name'],
+  ])('the keys begin in the first field behind the door %s', async (door, label) => {
+    await enter(door);
+    const field = document.activeElement as HTMLInputElement;
+    expect(field.labels?.[0]?.textContent).toContain(label);
+  });
+
   it('signs in to a server', async () => {
     await enter('Sign in');
     fill(view, 'Address', 'bob@example.com');
