@@ -63,12 +63,19 @@ export async function launchElectron(
   });
 }
 
-/** Starts the built program on the stand-in. `main`: another one than that of this tree. */
+/** Starts the built program on the stand-in, until its window is there. `main`: another one than that of this tree. */
 export async function launchStandIn(
   profile: string,
   files: readonly string[] = [],
   main = MAIN,
 ): Promise<ElectronDriver> {
+  const driver = startStandIn(profile, files, main);
+  await waitForPage(driver);
+  return driver;
+}
+
+/** The same, with or without a window. */
+export function startStandIn(profile: string, files: readonly string[] = [], main = MAIN): ElectronDriver {
   const child = spawn(process.execPath, ['--import', REGISTER, main, '--profile', profile, ...files], {
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     env: { ...process.env, NODE_OPTIONS: '', STAND_IN_KEYRING: KEYRING },
@@ -95,7 +102,7 @@ export async function launchStandIn(
     child.send({ id: lastId, source: run.toString(), argument });
     return question.promise as ReturnType<typeof run> as never;
   };
-  const driver = withPage({
+  return withPage({
     main: inMain,
     quit: async () => {
       // It may have ended by itself.
@@ -103,8 +110,6 @@ export async function launchStandIn(
       return ended;
     },
   });
-  await waitForPage(driver);
-  return driver;
 }
 
 function withPage({ main, quit }: Pick<ElectronDriver, 'main' | 'quit'>): ElectronDriver {

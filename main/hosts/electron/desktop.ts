@@ -1,11 +1,12 @@
 /**
- * Owns: what the desktop program shows outside of its window: announcements, icon, badge, shortcut, start at login.
+ * Owns: what the desktop program shows outside of its page: announcements, icon, badge, theme, shortcut, start at
+ * login.
  * Called by: main.ts. Calls: notifications.ts, tray.ts, badge.ts, shortcut.ts, login-item.ts, messenger/announcements.ts.
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { app, globalShortcut, Menu, nativeImage, Notification, Tray } from 'electron';
+import { app, globalShortcut, Menu, nativeImage, nativeTheme, Notification, Tray } from 'electron';
 import { areAnnounced } from '../../../shared/settings.ts';
 import { systemClock } from '../../base/clock.ts';
 import { Lifetime } from '../../base/lifetime.ts';
@@ -83,6 +84,10 @@ export class Desktop implements AsyncDisposable {
   async start(): Promise<void> {
     const { messenger, commands } = this.#options.parley;
     this.#apply();
+    // A window that was not there has nothing over its icon yet (Windows), and remembers the theme of before.
+    this.#options.window.onShown = () => {
+      this.#apply();
+    };
     this.#lifetime.defer(
       messenger.feed.subscribe(({ event }) => {
         if (event === 'settings.changed') this.#apply();
@@ -117,6 +122,8 @@ export class Desktop implements AsyncDisposable {
   #apply(): void {
     const { settings } = this.#options.parley.messenger;
     this.#showUnread();
+    // Title bar, menus and the page's own question about it.
+    nativeTheme.themeSource = settings['appearance.theme'];
     this.#shortcut.apply(settings['desktop.shortcut']);
     this.#applyLoginItem(settings['desktop.startAtLogin']);
   }

@@ -28,8 +28,8 @@ export const DICTIONARY_LIMITS = {
 const NAME = /^([a-z]{2,3}(?:-[a-z0-9]{2,8}){0,2})-\d{1,3}-\d{1,3}\.bdic$/;
 /** What every dictionary begins with; Chromium looks at it as well. */
 const MAGIC = Buffer.from('BDic', 'latin1');
-/** Neither through a link nor into a pipe that nobody writes to; Windows has no such flags. */
-const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+/** Neither through a link nor into a pipe that nobody writes to; Windows has no such flags, which counts as 0. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Those in `folder`, by name; none when it is not there or cannot be read. Never rejects. */
 export async function findDictionaries(folder: string): Promise<readonly Dictionary[]> {

@@ -1,6 +1,6 @@
 /**
  * Owns: whether the system starts Parley when its user signs in to the computer.
- * Called by: desktop.ts. Calls: Electron's login items; on Linux a file of the XDG autostart folder.
+ * Called by: desktop.ts, main.ts. Calls: Electron's login items; on Linux a file of the XDG autostart folder.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -34,6 +34,14 @@ export interface LoginItemOptions {
   readonly program: string;
   /** `$XDG_CONFIG_HOME`, else `~/.config`. */
   readonly configFolder: string;
+}
+
+/** Has the system started the program by itself? Elsewhere than on macOS its command line says so. */
+export function isStartedAtLogin(
+  app: Pick<App, 'getLoginItemSettings'>,
+  platform: NodeJS.Platform = process.platform,
+): boolean {
+  return platform === 'darwin' && app.getLoginItemSettings().wasOpenedAtLogin;
 }
 
 /** Makes it so. Rejects with the error of the operating system. */

@@ -10,10 +10,12 @@ import type { Log } from '../../base/log.ts';
 import { openLog } from '../log-file.ts';
 import { appScheme } from './app-protocol.ts';
 import { guardContents, guardSession } from './content-guard.ts';
+import { isStartedAtLogin } from './login-item.ts';
 import { setMenuBar } from './menu.ts';
 import { readOptions } from './options.ts';
 import { Program } from './program.ts';
 import { forgetDictionaries, keepSpellingHere, Spelling } from './spelling.ts';
+import { wordsOf, type Words } from './words.ts';
 
 /** Beside this file when it is bundled: out/hosts/electron/main.js. */
 const PRELOAD = fileURLToPath(new URL('./preload.cjs', import.meta.url));
@@ -48,11 +50,32 @@ function closeBeforeQuit(program: () => Program | undefined, log: Log): void {
   }
 }
 
+/** A fault of ours ends the program: what it would do then nobody has thought of. What is on disk stays. */
+function endAtFaults(log: Log, profile: string): void {
+  let ending = false;
+  const end = (error: unknown): void => {
+    log.error('program.fault', { error });
+    if (ending) return;
+    ending = true;
+    const words = systemWords();
+    dialog.showErrorBox(words.hasToEnd, words.hasFault(join(profile, 'parley.log')));
+    app.exit(1);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}
+
+/** Before the settings are known. */
+function systemWords(): Words {
+  return wordsOf('system', app.getLocale());
+}
+
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(app.isPackaged ? 1 : 2));
   const { profile, level } = options;
   mkdirSync(profile, { recursive: true, mode: 0o700 });
   const log = openLog(profile, level);
+  endAtFaults(log, profile);
   const userData = join(profile, 'electron');
   app.setPath('userData', userData);
   app.enableSandbox();
@@ -80,7 +103,8 @@ async function main(): Promise<void> {
   const spelling = new Spelling({ session: session.defaultSession, log });
   guardSession(session.defaultSession, log, (request) => spelling.asks(request));
   setMenuBar();
-  const { set, hidden, rest } = options;
+  const { set, rest } = options;
+  const hidden = options.hidden || isStartedAtLogin(app);
   const program = new Program({ profile, preload: PRELOAD, renderer: RENDERER, set, log, spelling });
   started.program = program;
   program.serve();
@@ -89,6 +113,6 @@ async function main(): Promise<void> {
 
 // Not awaited: Electron is ready only after this module has been read.
 main().catch((error: unknown) => {
-  dialog.showErrorBox('Parley cannot start', error instanceof Error ? error.message : String(error));
+  dialog.showErrorBox(systemWords().cannotStart, error instanceof Error ? error.message : String(error));
   app.exit(1);
 });

@@ -5,14 +5,19 @@
 import { Menu, type ContextMenuParams, type MenuItemConstructorOptions, type WebContents } from 'electron';
 import type { Words } from './words.ts';
 
-/** macOS needs its menu bar for copy and paste; elsewhere the window has everything itself. */
+/** macOS needs its menu bar for copy, paste and closing (Command W is in its file menu); elsewhere the window has everything itself. */
 export function setMenuBar(platform: NodeJS.Platform = process.platform): void {
   if (platform !== 'darwin') {
     Menu.setApplicationMenu(null);
     return;
   }
   Menu.setApplicationMenu(
-    Menu.buildFromTemplate([{ role: 'appMenu' }, { role: 'editMenu' }, { role: 'windowMenu' }]),
+    Menu.buildFromTemplate([
+      { role: 'appMenu' },
+      { role: 'fileMenu' },
+      { role: 'editMenu' },
+      { role: 'windowMenu' },
+    ]),
   );
 }
 

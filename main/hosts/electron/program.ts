@@ -133,7 +133,7 @@ export class Program implements AsyncDisposable {
       else await this.#talk(words, hidden);
     } catch (error) {
       this.#options.log.error('window.failed', { error });
-      dialog.showErrorBox('Parley cannot start', error instanceof Error ? error.message : String(error));
+      dialog.showErrorBox(this.#words().cannotStart, error instanceof Error ? error.message : String(error));
       this.#quitWhenNothingIsOpen();
     }
   }
@@ -164,10 +164,8 @@ export class Program implements AsyncDisposable {
       throw error;
     }
     if (!isOurs) {
-      dialog.showErrorBox(
-        'Parley is running already',
-        'It runs in another window or without one. End it there first.',
-      );
+      const { runsAlready, runsElsewhere } = this.#words();
+      dialog.showErrorBox(runsAlready, runsElsewhere);
       this.#talking = undefined;
       this.#quitWhenNothingIsOpen();
       return;

@@ -14,7 +14,7 @@ import type { ShownFiles } from '../shown-files.ts';
 import { pageOf, readingHost } from './channels.ts';
 import { pushEvents, type CallingWindow } from './ipc.ts';
 import { offerTextMenu } from './menu.ts';
-import { frameOf, reloadAfterCrash } from './window.ts';
+import { followTheme, frameOf, reloadAfterCrash } from './window.ts';
 import type { Words } from './words.ts';
 import { zoomByKeys } from './zoom.ts';
 
@@ -104,6 +104,7 @@ export class ReaderWindows implements ReaderDesk, AsyncDisposable {
     pushEvents(frame.webContents, app.api);
     offerTextMenu(frame.webContents, words);
     zoomByKeys(frame.webContents);
+    followTheme(frame);
     reloadAfterCrash(frame, log);
     return window;
   }

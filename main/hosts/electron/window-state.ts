@@ -1,8 +1,10 @@
 /**
- * Owns: where the window was when it was last closed. Called by: window.ts. Calls: one small file of the profile.
+ * Owns: where and how the window was when it was last closed. Called by: window.ts. Calls: one small file of the profile.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import * as v from 'valibot';
+import { settingSpecs } from '../../../shared/settings.ts';
+import { LEAST_ZOOM, MOST_ZOOM } from './zoom.ts';
 
 const position = v.pipe(v.number(), v.integer());
 const stateSchema = v.object({
@@ -11,6 +13,10 @@ const stateSchema = v.object({
   width: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20_000)),
   height: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20_000)),
   maximized: v.optional(v.boolean(), false),
+  /** A level of Chromium's; 0: as the system has it. */
+  zoomLevel: v.optional(v.pipe(v.number(), v.minValue(LEAST_ZOOM), v.maxValue(MOST_ZOOM)), 0),
+  /** What its user has chosen, which is known before the profile is open. */
+  theme: v.optional(settingSpecs['appearance.theme'].schema, 'system'),
 });
 
 /** In device-independent pixels of the whole desktop. */
@@ -25,7 +31,7 @@ interface Area {
 
 export const MIN_WIDTH = 720;
 export const MIN_HEIGHT = 480;
-const DEFAULT_STATE: WindowState = { width: 1_240, height: 780, maximized: false };
+const DEFAULT_STATE: WindowState = v.parse(stateSchema, { width: 1_240, height: 780 });
 /** So much of the title bar has to be reachable. */
 const GRIP = 80;
 

@@ -9,7 +9,7 @@ import type { ApiServer } from '../api-server.ts';
 import { APP_HOST, pageOf } from './channels.ts';
 import { pushEvents, type CallingWindow } from './ipc.ts';
 import { offerTextMenu } from './menu.ts';
-import { zoomByKeys } from './zoom.ts';
+import { zoomByKeys, zoomFactor } from './zoom.ts';
 import { fitToScreens, MIN_HEIGHT, MIN_WIDTH, readWindowState, writeWindowState } from './window-state.ts';
 import type { Words } from './words.ts';
 
@@ -27,6 +27,21 @@ export interface MainWindowOptions {
   readonly words: () => Words;
 }
 
+function background(): string {
+  return nativeTheme.shouldUseDarkColors ? BACKGROUND.dark : BACKGROUND.light;
+}
+
+/** Its edge, and what is behind its page, are as dark as the system or the setting is, now and later. */
+export function followTheme(window: BrowserWindow): void {
+  const update = (): void => {
+    window.setBackgroundColor(background());
+  };
+  nativeTheme.on('updated', update);
+  window.once('closed', () => {
+    nativeTheme.off('updated', update);
+  });
+}
+
 /** What every window of ours is like; each safety setting is set on purpose. */
 export function frameOf(preload: string, devTools: boolean): BrowserWindowConstructorOptions {
   return {
@@ -34,7 +49,7 @@ export function frameOf(preload: string, devTools: boolean): BrowserWindowConstr
     minHeight: MIN_HEIGHT,
     show: false,
     title: 'Parley',
-    backgroundColor: nativeTheme.shouldUseDarkColors ? BACKGROUND.dark : BACKGROUND.light,
+    backgroundColor: background(),
     webPreferences: {
       preload,
       contextIsolation: true,
@@ -69,6 +84,8 @@ export function reloadAfterCrash({ webContents }: BrowserWindow, log: Log): void
 export class MainWindow {
   readonly #options: MainWindowOptions;
   readonly #stateFile: string;
+  /** It is on the screen, where it was not a moment ago. */
+  onShown: () => void = () => undefined;
   #window: BrowserWindow | undefined;
 
   constructor(options: MainWindowOptions) {
@@ -108,23 +125,38 @@ export class MainWindow {
     }
     const window = this.#create();
     this.#window = window;
-    await window.loadURL(pageOf(APP_HOST));
+    await window.loadURL(pageOf(APP_HOST)).catch((error: unknown) => {
+      // It may have been closed while it was loading.
+      if (!window.isDestroyed()) throw error;
+    });
   }
 
   #create(): BrowserWindow {
     const { preload, api, devTools, words } = this.#options;
     const screens = screen.getAllDisplays().map(({ workArea }) => workArea);
-    const { maximized, ...bounds } = fitToScreens(readWindowState(this.#stateFile), screens);
-    const window = new BrowserWindow({ ...bounds, ...frameOf(preload, devTools) });
+    const { maximized, zoomLevel, theme, ...bounds } = fitToScreens(
+      readWindowState(this.#stateFile),
+      screens,
+    );
+    if (nativeTheme.themeSource === 'system') nativeTheme.themeSource = theme;
+    const frame = frameOf(preload, devTools);
+    const webPreferences = { ...frame.webPreferences, zoomFactor: zoomFactor(zoomLevel) };
+    const window = new BrowserWindow({ ...bounds, ...frame, webPreferences });
     window.once('ready-to-show', () => {
       if (maximized) window.maximize();
       window.show();
+      this.onShown();
     });
     window.on('focus', () => {
       window.flashFrame(false);
     });
     window.on('close', () => {
-      writeWindowState(this.#stateFile, { ...window.getNormalBounds(), maximized: window.isMaximized() });
+      writeWindowState(this.#stateFile, {
+        ...window.getNormalBounds(),
+        maximized: window.isMaximized(),
+        zoomLevel: window.webContents.getZoomLevel(),
+        theme: nativeTheme.themeSource,
+      });
     });
     window.on('closed', () => {
       this.#window = undefined;
@@ -132,6 +164,7 @@ export class MainWindow {
     pushEvents(window.webContents, api);
     offerTextMenu(window.webContents, words);
     zoomByKeys(window.webContents);
+    followTheme(window);
     reloadAfterCrash(window, this.#options.log);
     return window;
   }

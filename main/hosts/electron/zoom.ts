@@ -1,12 +1,19 @@
 /**
- * Owns: larger and smaller by keys, where no menu bar does it. Called by: window.ts. Calls: Electron's zoom level.
+ * Owns: larger and smaller by keys, where no menu bar does it. Called by: window.ts, window-state.ts.
+ * Calls: Electron's zoom level.
  */
 import type { Input, WebContents } from 'electron';
 
 /** Each level is a fifth more or less, as in browsers: 42 % to 299 %. */
-const LEAST = -4.5;
-const MOST = 6;
+export const LEAST_ZOOM = -4.5;
+export const MOST_ZOOM = 6;
 const STEP = 0.5;
+const FACTOR = 1.2;
+
+/** How much larger a level is. */
+export function zoomFactor(level: number): number {
+  return FACTOR ** level;
+}
 
 /** The level that a key leads to from `level`; undefined: the key is none of these. */
 export function zoomOf(
@@ -16,8 +23,8 @@ export function zoomOf(
 ): number | undefined {
   const command = platform === 'darwin' ? meta : control;
   if (type !== 'keyDown' || !command || alt) return undefined;
-  if (key === '+' || key === '=') return Math.min(MOST, level + STEP);
-  if (key === '-' || key === '_') return Math.max(LEAST, level - STEP);
+  if (key === '+' || key === '=') return Math.min(MOST_ZOOM, level + STEP);
+  if (key === '-' || key === '_') return Math.max(LEAST_ZOOM, level - STEP);
   return key === '0' ? 0 : undefined;
 }
 

@@ -107,7 +107,8 @@ describe('addresses', () => {
 
 describe('the remembered window', () => {
   const screens = [{ x: 0, y: 0, width: 1_920, height: 1_080 }];
-  const state = { x: 100, y: 50, width: 1_000, height: 700, maximized: false };
+  const look = { maximized: false, zoomLevel: 0, theme: 'system' } as const;
+  const state = { x: 100, y: 50, width: 1_000, height: 700, ...look };
 
   it('returns to where it was while that screen is there', () => {
     expect(fitToScreens(state, screens)).toEqual(state);
@@ -118,7 +119,8 @@ describe('the remembered window', () => {
   });
 
   it('is never smaller than the layout needs', () => {
-    expect(fitToScreens({ width: 10, height: 10, maximized: true }, screens)).toEqual({
+    expect(fitToScreens({ ...look, width: 10, height: 10, maximized: true }, screens)).toEqual({
+      ...look,
       width: 720,
       height: 480,
       maximized: true,

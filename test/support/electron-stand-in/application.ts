@@ -18,6 +18,7 @@ class Application extends EventEmitter {
   readonly #ready = Promise.withResolvers<void>();
   isSandboxEnabled = false;
   #isReady = false;
+  #exit: Promise<void> | undefined;
 
   constructor() {
     super();
@@ -85,12 +86,17 @@ class Application extends EventEmitter {
     // Linux has a file instead.
   }
 
+  getLoginItemSettings(): { wasOpenedAtLogin: boolean } {
+    return { wasOpenedAtLogin: false };
+  }
+
   quit(): void {
     void this.#quit();
   }
 
+  /** The first code counts: the real one is gone at once. */
   exit(code = 0): void {
-    void closeChromium().finally(() => process.exit(code));
+    this.#exit ??= closeChromium().finally(() => process.exit(code));
   }
 
   async #quit(): Promise<void> {

@@ -33,6 +33,7 @@ export class BrowserWindow extends EventEmitter {
   static #all: BrowserWindow[] = [];
   readonly webContents: WebContents;
   readonly options: BrowserWindowConstructorOptions;
+  backgroundColour: string | undefined;
   #visible: boolean;
   #maximized = false;
   #destroyed = false;
@@ -41,6 +42,7 @@ export class BrowserWindow extends EventEmitter {
     super();
     refuseInsecure(options.webPreferences ?? {});
     this.options = options;
+    this.backgroundColour = options.backgroundColor;
     this.#visible = options.show ?? true;
     this.webContents = new WebContents(options.webPreferences ?? {});
     BrowserWindow.#all.push(this);
@@ -82,6 +84,10 @@ export class BrowserWindow extends EventEmitter {
 
   blur(): void {
     // It never has the focus.
+  }
+
+  setBackgroundColor(colour: string): void {
+    this.backgroundColour = colour;
   }
 
   flashFrame(): void {

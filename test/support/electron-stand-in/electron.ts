@@ -15,7 +15,6 @@ import {
   ipcMain,
   Menu,
   nativeImage,
-  nativeTheme,
   net,
   Notification,
   powerMonitor,
@@ -26,6 +25,7 @@ import {
   shell,
   Tray,
 } from './parts.ts';
+import { nativeTheme } from './native-theme.ts';
 
 export {
   app,

@@ -113,12 +113,20 @@ export const dialog = {
   showOpenDialog: () => Promise.resolve({ canceled: true, filePaths: [] as string[] }),
 };
 
+/** Nobody sees menus; `shown` is the one that was opened last. */
 export const Menu = {
-  buildFromTemplate: (template: object[]) => ({ items: template, popup: () => undefined }),
+  shown: undefined as { items: object[] } | undefined,
+  buildFromTemplate: (template: object[]) => {
+    const menu = {
+      items: template,
+      popup: () => {
+        Menu.shown = menu;
+      },
+    };
+    return menu;
+  },
   setApplicationMenu: () => undefined,
 };
-
-export const nativeTheme = Object.assign(new EventEmitter(), { shouldUseDarkColors: false });
 
 /** The computer never sleeps, and is always in use. */
 export const powerMonitor = Object.assign(new EventEmitter(), { getSystemIdleTime: () => 0 });
@@ -155,6 +163,7 @@ export class Tray extends EventEmitter {
   /** Those that are there now. */
   static readonly shown = new Set<Tray>();
   toolTip = '';
+  menu: object | undefined;
 
   constructor() {
     super();
@@ -165,8 +174,8 @@ export class Tray extends EventEmitter {
     this.toolTip = text;
   }
 
-  setContextMenu(): void {
-    // Nobody clicks.
+  setContextMenu(menu: object): void {
+    this.menu = menu;
   }
 
   destroy(): void {
@@ -181,7 +190,14 @@ export const globalShortcut = {
   unregister: () => undefined,
 };
 
-export const crashReporter = { start: () => undefined };
+export const crashReporter = {
+  /** What it was started with. */
+  started: undefined as { uploadToServer?: boolean } | undefined,
+  start(options: { uploadToServer?: boolean }): void {
+    crashReporter.started = options;
+  },
+  getUploadToServer: () => crashReporter.started?.uploadToServer ?? true,
+};
 
 /** Without the proxies and authorities of a system. */
 export const net = { fetch: (url: string, init?: RequestInit) => fetch(url, init) };

@@ -9,7 +9,8 @@ import { readFileSync } from 'node:fs';
 import type { WebPreferences } from 'electron';
 import type { CDPSession, Page } from 'playwright-core';
 import { inChromium, inProgram, openContext } from './chromium.ts';
-import { ipcMain, permissionHandlers } from './parts.ts';
+import { nativeTheme } from './native-theme.ts';
+import { ipcMain, permissionHandlers, session } from './parts.ts';
 
 const WORLD = 'Electron Isolated Context';
 const source = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8');
@@ -39,7 +40,12 @@ interface Message {
 
 export class WebContents extends EventEmitter {
   readonly #preferences: WebPreferences;
+  readonly session = session.defaultSession;
+  /** Words that were put in the place of others. */
+  readonly replaced: string[] = [];
+  #zoomLevel: number;
   #page: Page | undefined;
+  #opening: Promise<void> | undefined;
   #cdp: CDPSession | undefined;
   #world: number | undefined;
   #decideOpen: ((details: { url: string }) => { action: string }) | undefined;
@@ -48,6 +54,7 @@ export class WebContents extends EventEmitter {
   constructor(preferences: WebPreferences) {
     super();
     this.#preferences = preferences;
+    this.#zoomLevel = Math.log(preferences.zoomFactor ?? 1) / Math.log(1.2);
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- a getter has its own `this`
     const contents = this;
     this.mainFrame = {
@@ -74,6 +81,19 @@ export class WebContents extends EventEmitter {
     this.#decideOpen = decide;
   }
 
+  getZoomLevel(): number {
+    return this.#zoomLevel;
+  }
+
+  /** A number only: the page stays as large as it is. */
+  setZoomLevel(level: number): void {
+    this.#zoomLevel = level;
+  }
+
+  replaceMisspelling(word: string): void {
+    this.replaced.push(word);
+  }
+
   send(channel: string, ...args: unknown[]): void {
     void this.#deliver({ channel, args });
   }
@@ -88,11 +108,14 @@ export class WebContents extends EventEmitter {
   }
 
   async close(): Promise<void> {
-    await this.#page?.close();
+    await this.#opening?.catch(() => undefined);
+    if (this.#page === undefined) this.emit('destroyed');
+    else await this.#page.close();
   }
 
   async load(url: string): Promise<void> {
-    if (this.#page === undefined) await this.#open();
+    this.#opening ??= this.#open();
+    await this.#opening;
     await this.#page?.goto(inChromium(url));
     await this.#applyPermissions();
     this.emit('did-finish-load');
@@ -104,7 +127,15 @@ export class WebContents extends EventEmitter {
     const cdp = await context.newCDPSession(page);
     this.#page = page;
     this.#cdp = cdp;
+    const applyTheme = () =>
+      void page
+        .emulateMedia({ colorScheme: nativeTheme.shouldUseDarkColors ? 'dark' : 'light' })
+        // It may be closing.
+        .catch(() => undefined);
+    nativeTheme.on('updated', applyTheme);
+    applyTheme();
     page.on('close', () => {
+      nativeTheme.off('updated', applyTheme);
       this.emit('destroyed');
     });
     page.on('pageerror', (error) => {
