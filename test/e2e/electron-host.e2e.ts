@@ -286,6 +286,7 @@ for (const { name, missing, launch } of electronHosts) {
         'enableNodeCliInspectArguments: false',
         'enableEmbeddedAsarIntegrityValidation: true',
         'onlyLoadAppFromAsar: true',
+        'loadBrowserProcessSpecificV8Snapshot: false',
         'grantFileProtocolExtraPrivileges: false',
       ]) {
         expect(builder).toContain(fuse);

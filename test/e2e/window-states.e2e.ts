@@ -177,6 +177,22 @@ describe('the window', () => {
     expect(await page.locator('textarea').isVisible()).toBe(false);
   });
 
+  it('is whole in the smallest window at 200 %, list and thread, and a message can be written and sent', async () => {
+    // 720 by 480 points at the level of zoom next to it (WCAG 1.4.4).
+    const { page, server } = await windows.open('talking', { width: 348, height: 232 });
+    expect(await tooWide(page)).toEqual([]);
+    await openFirst(page);
+    expect(await tooWide(page)).toEqual([]);
+    await page.locator('textarea').fill('still room');
+    const { y, height } = (await page.locator('textarea').boundingBox())!;
+    expect(y).toBeGreaterThanOrEqual(0);
+    expect(y + height).toBeLessThanOrEqual(232);
+    await page.locator('textarea').press('Enter');
+    await expect
+      .poll(() => server.backend.calls.filter(({ call }) => call === 'message.send'))
+      .toHaveLength(1);
+  });
+
   it('has a list that is drawn, keyed and clicked down to its pictures, and stays so; a search has room', async () => {
     const { page, server } = await windows.open('talking', { width: 1000 });
     await openFirst(page);
