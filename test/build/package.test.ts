@@ -1,8 +1,8 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { listPackage } from '@electron/asar';
 import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
@@ -94,6 +94,8 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
   let folder: string;
   let unpacked: string;
   let files: string[];
+  /** What packing has said. */
+  let said: string;
 
   const formats = [...(noDeb === undefined ? ['deb'] : []), ...(noRpm === undefined ? ['rpm'] : [])];
   const packageFile = (format: string, version: string) =>
@@ -104,8 +106,8 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
     );
 
   /** Every package that can be made here, as a user makes it. */
-  async function pack(): Promise<void> {
-    await run(
+  async function pack(): Promise<string> {
+    const { stdout } = await run(
       process.execPath,
       [
         ...['build/package.mjs', '--linux', 'dir', ...formats, '-c.extraMetadata.version=0.1.0'],
@@ -117,6 +119,7 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
       ],
       { cwd: root, env: { ...process.env, PARLEY_ELECTRON_DIST: join(folder, 'electron') } },
     );
+    return stdout;
   }
 
   /**
@@ -159,7 +162,7 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
       'dist',
       process.arch === 'x64' ? 'linux-unpacked' : `linux-${process.arch}-unpacked`,
     );
-    await pack();
+    said = await pack();
     files = listPackage(join(unpacked, 'resources/app.asar'), { isPack: false });
     await packNext();
     // AppArmor's parser as the scripts use it while no kernel is asked: it understands the profile.
@@ -211,6 +214,23 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
     const top = new Set(files.map((file) => file.split('/')[1]));
     expect([...top].sort()).toEqual(['node_modules', 'out', 'package.json']);
     expect(files.filter((file) => /^\/out\/.*\.(ts|svelte|map|stamp)$/.test(file))).toEqual([]);
+  });
+
+  it('says how large it is, whole, its own part, and each package', () => {
+    const listed = [...said.matchAll(/^ *(\d+\.\d) MB {2}(\S+)$/gm)].map(([, size, name]) => ({
+      size,
+      name,
+    }));
+    const names = listed.map(({ name }) => name);
+    const program = basename(unpacked);
+    expect(names.slice(0, 3)).toEqual([
+      program,
+      `${program}/resources/app.asar`,
+      `${program}/resources/app.asar.unpacked`,
+    ]);
+    expect(names.slice(3)).toEqual(formats.map((format) => basename(packageFile(format, '0.1.0'))).sort());
+    const archive = statSync(join(unpacked, 'resources/app.asar')).size;
+    expect(listed[1]?.size).toBe((archive / 1e6).toFixed(1));
   });
 
   it('carries the database driver of its own platform only, outside of the archive', () => {
