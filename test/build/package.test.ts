@@ -213,7 +213,15 @@ describe.skipIf(process.platform !== 'linux')('the packed program (over a stub o
     expect(files).toContain('/out/renderer/index.html');
     const top = new Set(files.map((file) => file.split('/')[1]));
     expect([...top].sort()).toEqual(['node_modules', 'out', 'package.json']);
-    expect(files.filter((file) => /^\/out\/.*\.(ts|svelte|map|stamp)$/.test(file))).toEqual([]);
+    expect(files.filter((file) => /\.(ts|svelte|map|stamp)$/.test(file))).toEqual([]);
+  });
+
+  it('leaves out what packages carry for those who work on them, and keeps their licences', () => {
+    const extra =
+      /\/\.|\/(test|tests|bench|benchmark|examples|docs)(\/|\.)|\/(Makefile|History\.md)$|\.(sh|html|rb|yml)$/i;
+    expect(files.filter((file) => file.startsWith('/node_modules/') && extra.test(file))).toEqual([]);
+    expect(files).toContain('/node_modules/drachtio-srf/LICENSE');
+    expect(files).toContain('/node_modules/ms/license.md');
   });
 
   it('says how large it is, whole, its own part, and each package', () => {
