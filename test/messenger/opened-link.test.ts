@@ -17,6 +17,8 @@ describe('a link that the system hands in', () => {
     ['sip:tom@example.org', 'tom@example.org'],
     ['SIPS:tom@Example.ORG;transport=tls', 'tom@example.org'],
     ['im:tom@example.org', 'tom@example.org'],
+    ['sip:tom:secret@example.org', 'tom@example.org'],
+    ['sip:tom@example.org?Route=%3Csip:eve%40example.net%3E', 'tom@example.org'],
     ['im:tom@example.org?body=I%20owe%20you%20money', 'tom@example.org'],
   ])('%s is the address %s', (link, address) => {
     expect(open('--profile', '/tmp/x', link)).toEqual({ taken: address, told: 1 });
@@ -28,6 +30,14 @@ describe('a link that the system hands in', () => {
     ['sip:example.org'],
     ['sip:'],
     ['im:"><script>'],
+    ['sip:tom@example.org\r\nRoute: <sip:eve@example.net>'],
+    ['sip:tom@example.org\0'],
+    ['im:tom\u202e@example.org'],
+    ['sip:tom and eve@example.org'],
+    ['sip:tom@eve@example.org'],
+    ['sip:tom@example.org:99999'],
+    ['im:tom@example.org/../eve'],
+    ['--set=messages.encryption=off'],
     [`sip:${'x'.repeat(600)}@example.org`],
   ])('%s is none', (link) => {
     expect(open(link)).toEqual({ taken: null, told: 0 });
