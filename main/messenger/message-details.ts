@@ -1,5 +1,6 @@
 /**
- * Owns: what is known of one message: when it was stored, what it is called on the wire, in which session it was.
+ * Owns: what is known of one message: when it was stored and came into each state, what it is called on the wire, in which
+ * session it was.
  * Called by: commands.ts. Calls: store, messenger.ts.
  */
 import type { MessageId } from '../../shared/domain/ids.ts';
@@ -20,18 +21,20 @@ export async function messageDetails(
   if (stored?.id !== id) throw new CallError('not-found', 'This message does not exist any more.');
   const { storedAtMs, wireId } = stored;
   const device = await store.call('selectMessageDevice', { id });
+  const times = await store.call('selectMessageTimes', { id });
   // What others say about the time is by their clock; when it came is by ours.
   const atMs = direction === 'in' ? storedAtMs : sentAtMs;
   const past = await store.call('selectExportSessions', { conversationId });
   const session = past.findLast(
     ({ startedMs, endedMs }) => startedMs <= atMs && (endedMs === null || atMs <= endedMs),
   );
-  if (session === undefined) return { storedAtMs, wireId, device, session: null };
+  if (session === undefined) return { storedAtMs, times, wireId, device, session: null };
   const known = messenger
     .sessions()
     .find((each) => each.conversationId === conversationId && each.startedMs === session.startedMs);
   return {
     storedAtMs,
+    times,
     wireId,
     device,
     session: {

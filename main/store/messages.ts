@@ -34,6 +34,7 @@ import {
   wantsDisplayReport,
   type MessageRow,
 } from './message-rows.ts';
+import { stateKeeper } from './message-states.ts';
 import { groupMessages } from './groups.ts';
 import { CONVERSATIONS_WITH_CHANGES, replyKeeper } from './message-changes.ts';
 import { headerKeeper, type StoredHeaders } from './header-shapes.ts';
@@ -91,6 +92,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   const putGroup = groupMessages(database);
   const keepReply = replyKeeper(database);
   const copies = copyKeeper(database);
+  const { keepState, keepRead } = stateKeeper(database);
   const insert = database.prepare(
     `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms,
        headers)
@@ -302,6 +304,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
           failure: formatFailure(input.failure),
         };
         setState.run(changed.state, changed.failure, headers, row.position);
+        keepState(row.position, changed.state);
         if (input.isCopy !== true) tellCopies(row, input.state);
         return toMessage(changed);
       },
@@ -315,6 +318,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
         isCopy?: boolean | undefined;
       }): { messages: Message[]; reportWireIds: string[] } => {
         const rows = unread.all(input.conversationId, input.position);
+        keepRead(input.conversationId, input.position);
         setRead.run(input.conversationId, input.position);
         setReadPosition.run(input.position, input.conversationId);
         const last = rows.at(-1);

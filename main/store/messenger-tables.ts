@@ -15,6 +15,7 @@ import { messageImporter, type MessageImporter } from './message-import.ts';
 import { marksProcedures } from './marks.ts';
 import { messageChangeProcedures } from './message-changes.ts';
 import { messageProcedures } from './messages.ts';
+import { messageStateProcedures } from './message-states.ts';
 import { runProcedures } from './runs.ts';
 import { searchIndexProcedures } from './search-index.ts';
 import { searchProcedures } from './search.ts';
@@ -38,6 +39,7 @@ export function messengerProcedures(
     ...accountProcedures(database),
     ...conversationProcedures(database),
     ...messageProcedures(database, index),
+    ...messageStateProcedures(database),
     importMessages,
     importPrepared,
     ...messageChangeProcedures(database, index),

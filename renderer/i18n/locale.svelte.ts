@@ -60,6 +60,14 @@ export class Locale {
   readonly #time = $derived(
     new Intl.DateTimeFormat(this.language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }),
   );
+  readonly #exactTime = $derived(
+    new Intl.DateTimeFormat(this.language, {
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      hourCycle: 'h23',
+    }),
+  );
   readonly #weekday = $derived(new Intl.DateTimeFormat(this.language, { weekday: 'short' }));
   readonly #shortDate = $derived(new Intl.DateTimeFormat(this.language, { day: 'numeric', month: 'short' }));
   readonly #fullDate = $derived(
@@ -137,6 +145,11 @@ export class Locale {
   /** A day and a time that stay right however long ago they were. */
   dateTime(ms: number): string {
     return `${this.#fullDate.format(ms)}, ${this.time(ms)}`;
+  }
+
+  /** The same with its seconds. */
+  exactTime(ms: number): string {
+    return `${this.#fullDate.format(ms)}, ${this.#exactTime.format(ms)}`;
   }
 
   /** Dates without a time, given as their midnight in UTC: the month, the weekday as short as it gets, all of it. */

@@ -73,9 +73,17 @@ export const messageSchema = v.object({
 });
 export type Message = v.InferOutput<typeof messageSchema>;
 
+/** When a message came into a state, by the clock of this computer; the last time, if there were several. */
+export interface MessageTime {
+  readonly state: MessageState;
+  readonly atMs: number;
+}
+
 /** What is kept of a message beside what its bubble shows. Times in ms since 1970. */
 export interface MessageDetails {
   readonly storedAtMs: number;
+  /** What has happened to it since then, in that order; nothing is known of what was taken in from an export. */
+  readonly times: readonly MessageTime[];
   /** Its id between the two messengers: in CPIM, MSRP and IMDN. */
   readonly wireId: string;
   /** The other device of our user that has sent it; null: this one has, or it came from others. */

@@ -5,6 +5,8 @@ import { noteCommands } from '../../main/messenger/note-commands.ts';
 import type { Session } from '../../shared/domain/conversation.ts';
 import type { ConversationId, MessageId, SessionId } from '../../shared/domain/ids.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
+import { openDatabase } from '../../main/store/database.ts';
+import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
 import { StoreFixture } from '../store/fixture.ts';
 
 it('drafts and marks are kept by conversation; what is damaged is left out, and strangers to the history are refused', async () => {
@@ -73,6 +75,7 @@ it('a message knows when it was stored, what it is called, and the session of th
   const details = (id: string) => messageDetails({ store, sessions: () => [open] }, id as MessageId);
   expect(await details('first')).toEqual({
     storedAtMs: 1_500,
+    times: [],
     wireId: 'wire-first',
     device: null,
     session: { id: null, startedMs: 1_000, endedMs: 2_000, mediaPath: null, encrypted: null },
@@ -86,4 +89,50 @@ it('a message knows when it was stored, what it is called, and the session of th
     encrypted: true,
   });
   await expect(details('nothing')).rejects.toMatchObject({ code: 'not-found' });
+});
+
+it('a message knows when it came into each state; what is late changes nothing, and what is deleted leaves nothing', async () => {
+  await using fixture = await StoreFixture.open();
+  const { store } = fixture;
+  const conversationId = await fixture.conversation('with-tom');
+  const insert = (id: string, direction: 'in' | 'out') =>
+    store.insertMessage({
+      id: id as MessageId,
+      conversationId,
+      direction,
+      wireId: `wire-${id}`,
+      text: id,
+      sentAtMs: 1,
+      storedAtMs: 1,
+      state: direction === 'in' ? 'received' : 'queued',
+      displayReportWanted: false,
+    });
+  await insert('ours', 'out');
+  await insert('theirs', 'in');
+  const timesOf = async (id: string) =>
+    (await messageDetails({ store, sessions: () => [] }, id as MessageId)).times;
+  expect(await timesOf('ours')).toEqual([]);
+  const beganMs = Date.now();
+  for (const state of ['failed', 'queued', 'sent', 'delivered', 'sent', 'displayed', 'delivered'] as const) {
+    await store.call('updateMessageState', { id: 'ours' as MessageId, state });
+    const thenMs = Date.now();
+    // The next one is later.
+    await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(thenMs);
+  }
+  const times = await timesOf('ours');
+  expect(times.map(({ state }) => state)).toEqual(['failed', 'queued', 'sent', 'delivered', 'displayed']);
+  const atMs = times.map((one) => one.atMs);
+  expect(atMs).toEqual(atMs.toSorted((a, b) => a - b));
+  expect(atMs[0]).toBeGreaterThanOrEqual(beganMs);
+  expect(atMs.at(-1)).toBeLessThanOrEqual(Date.now());
+  const theirs = await store.call('selectMessage', { id: 'theirs' as MessageId });
+  await store.call('markRead', { conversationId, position: theirs?.position ?? 0 });
+  const [read, ...more] = await timesOf('theirs');
+  expect([read?.state, more.length]).toEqual(['read', 0]);
+  expect(read?.atMs).toBeGreaterThanOrEqual(atMs.at(-1) ?? 0);
+
+  await store.call('clearConversation', { conversationId, limit: 10 });
+  const database = await openDatabase(fixture.path, messengerMigrations);
+  expect(database.prepare('SELECT count(*) AS n FROM message_states').get()).toEqual({ n: 0 });
+  database.close();
 });

@@ -16,6 +16,7 @@ import { leanIndexMigration } from './0011-lean-index.ts';
 import { messageChangesMigration } from './0012-message-changes.ts';
 import { deviceCopiesMigration } from './0013-device-copies.ts';
 import { indexPiecesMigration } from './0014-index-pieces.ts';
+import { messageStatesMigration } from './0015-message-states.ts';
 import type { Migration } from '../database.ts';
 
 export const messengerMigrations: readonly Migration[] = [
@@ -33,4 +34,5 @@ export const messengerMigrations: readonly Migration[] = [
   messageChangesMigration,
   deviceCopiesMigration,
   indexPiecesMigration,
+  messageStatesMigration,
 ];

@@ -124,6 +124,7 @@ export function noteHandlers(
       const session = world.sessions.find(({ conversationId }) => conversationId === message?.conversationId);
       return {
         storedAtMs: message?.sentAtMs ?? 0,
+        times: message === undefined ? [] : [{ state: message.state, atMs: message.sentAtMs + 2_000 }],
         wireId: `wire-${messageId}`,
         device: message?.direction === 'out' ? 'Laptop' : null,
         session: session ?? null,

@@ -84,6 +84,8 @@ it('the menu of a message leads to its details and to its session', async () => 
   const details = show(app, DetailsPane, { conversation: app.conversations.open });
   expect(details.textContent).toContain(`wire-${messageId}`);
   expect(details.textContent).toMatch(/Sent from\s*Laptop/);
+  // When it came into its state, to the second.
+  expect(details.textContent).toMatch(/(?:Sent|Delivered|Read)\s*\d\d\/\d\d\/\d{4}, \d\d:\d\d:\d\d/);
   buttonNamed(details, 'Show its session').click();
   expect([app.details.shown, app.inspector.shown, app.inspector.sessionId]).toEqual([
     false,
