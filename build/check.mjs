@@ -65,7 +65,8 @@ async function runCheck(check, node, besideOthers) {
     env: { ...environmentFor(node), ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  if (besideOthers && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
+  if (besideOthers && child.pid !== undefined)
+    setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (/** @type {string} */ text) => (output += text));
