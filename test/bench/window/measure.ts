@@ -37,7 +37,7 @@ const KEY_MS = 40;
 const VIEW = { viewport: { width: 1240, height: 780 } };
 /** Words that are looked for: common ones and rare ones. */
 const SEARCHED_RANKS = [0, 3, 10, 25, 60, 100, 200, 300, 700, 1_500, 4_000, 9_000, 12_000, 20_000];
-const FILE_BYTES = 3072 * 1024 ** 2;
+const FILE_BYTES = 5120 * 1024 ** 2;
 
 /** Why this part cannot be measured here, or `undefined`. */
 export const windowMissing = !existsSync(CHROMIUM)
