@@ -16,6 +16,7 @@ const builder = parse(await read('electron-builder.yml')) as {
   nsis: { include: string };
   protocols: { schemes: string[] }[];
 };
+const { description } = JSON.parse(await read('package.json')) as { description: string };
 const schemes = builder.protocols.flatMap((protocol) => protocol.schemes);
 const INCLUDE = join(root, builder.nsis.include);
 
@@ -59,7 +60,7 @@ describe.skipIf(cannotCompile !== undefined)('the installer for Windows, compile
       `Unicode true
 !include "${INCLUDE}"
 !define APP_EXECUTABLE_FILENAME "Parley.exe"
-!define APP_DESCRIPTION "A desktop messenger"
+!define APP_DESCRIPTION "${description}"
 Name "Parley"
 OutFile "${join(folder, 'installer.exe')}"
 InstallDir "$TEMP\\Parley"

@@ -1,6 +1,6 @@
 /**
  * What the built desktop program keeps and shows outside of its page, on the stand-in: window, zoom, theme, notification
- * area, announcements, waking up, faults.
+ * area, announcements, faults.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
