@@ -242,8 +242,8 @@ describe('as caller: Blink’s SDK', () => {
       bob.until('typing', () =>
         Promise.resolve(
           bob.events.findLast(({ event }) => event === 'composing.changed')?.data as
-            { active?: boolean } | undefined,
-        ).then((data) => data?.active === active),
+            { people: readonly unknown[] } | undefined,
+        ).then((data) => data !== undefined && data.people.length > 0 === active),
       );
     expect((await sendBody(peer, path, 'message/cpim', blinkCpim(TOM, BOB, type, document))).kind).toBe(
       '200 OK',
