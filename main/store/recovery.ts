@@ -117,6 +117,8 @@ async function copyReadable(
     old = await openDamaged(from, key);
     const version = Number(old.pragma('user_version', { simple: true }));
     if (version < 1 || version > (migrations.at(-1)?.version ?? 0)) return undefined;
+    // Throws when it is not even known where they lie: then a backup has more.
+    old.prepare('SELECT 1 FROM messages LIMIT 0');
     // The rows are those of that version; what comes after changes them as always.
     for (const end of companions) rmSync(to + end, { force: true });
     fresh = await openDatabase(to, migrations, version, key);

@@ -76,7 +76,21 @@ const tellProgress: ReceiveProgress = (task, done, total) => {
 /** Says beside a history that it is in use; still there at the next start when the program did not end well. */
 const openMark = `${start.path}.open`;
 
-async function openHistory(): Promise<{ database: Database; report: OpenReport }> {
+interface MessengerTables {
+  readonly database: Database;
+  readonly procedures: MessengerProcedures;
+  readonly imports: MessageImporter;
+}
+
+/** Throws the error of SQLite, as when a page that is read here is damaged. */
+function openMessengerTables(database: Database): MessengerTables {
+  const imports = messageImporter(database);
+  const procedures = messengerProcedures(database, isOvertaken, imports);
+  renewIndex(procedures);
+  return { database, procedures, imports };
+}
+
+async function openHistory(): Promise<MessengerTables & { report: OpenReport }> {
   const { path, key } = start;
   if (key === undefined && isEncryptedDatabase(path)) {
     throw new StoreError(
@@ -96,23 +110,29 @@ async function openHistory(): Promise<{ database: Database; report: OpenReport }
       key,
       tellProgress,
     );
-  const open = async (): Promise<Database> => {
+  const open = async (): Promise<MessengerTables> => {
     if (key !== undefined) await encryptPlain(path, messengerMigrations, key, tellProgress);
-    return openDatabase(path, messengerMigrations, undefined, key, (done, total) => {
+    const database = await openDatabase(path, messengerMigrations, undefined, key, (done, total) => {
       tellProgress('updating', done, total);
     });
+    try {
+      return openMessengerTables(database);
+    } catch (error) {
+      database.close();
+      throw asStoreError(error);
+    }
   };
   let recovered: RecoveryReport | null = existsSync(damageMarkOf(path)) ? await repair() : null;
-  let database: Database;
+  let tables: MessengerTables;
   try {
-    database = await open();
+    tables = await open();
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== 'STORE_DAMAGED' || recovered !== null) throw error;
     recovered = await repair();
-    database = await open();
+    tables = await open();
   }
   writeFileSync(openMark, '');
-  return { database, report: { wasOpen, recovered, replaced } };
+  return { ...tables, report: { wasOpen, recovered, replaced } };
 }
 
 function isOvertaken({ lane, number }: SearchTicket): boolean {
@@ -145,13 +165,7 @@ async function openTables(): Promise<{
     database.pragma(`wal_autocheckpoint = ${LOG_PAGES}`);
     return { database, procedures: archiveWritingProcedures(database), report: null };
   }
-  if (start.kind === 'messenger') {
-    const { database, report } = await openHistory();
-    const imports = messageImporter(database);
-    const procedures = messengerProcedures(database, isOvertaken, imports);
-    renewIndex(procedures);
-    return { database, procedures, report, imports };
-  }
+  if (start.kind === 'messenger') return openHistory();
   const database = await openDatabase(start.path, imserverMigrations);
   return { database, procedures: imserverProcedures(database), report: null };
 }

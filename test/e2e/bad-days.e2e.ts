@@ -66,15 +66,21 @@ it('a damaged history: what was saved of it, where the file lies, and the rest g
   const profile = join(await temporaryFolder(), 'profile');
   const office = await Office.open('bob', 'tom');
   const { bob, tom } = await desks.bobAndTom({ office, profile });
-  for (let nth = 1; nth <= 40; nth += 1) await bob.write(`Line ${nth}: ${'words '.repeat(60)}`);
+  for (let nth = 1; nth <= 40; nth += 1) await bob.write(`Line ${nth}: ${'words '.repeat(1_000)}`);
   await bob.state('Line 40:', 'Read');
   await bob.close();
   const damaged = join(profile, 'history.sqlite');
+  const key = await openHistoryKey(profile, filePermissionSecrets);
+  const history = await openDatabase(damaged, messengerMigrations, undefined, key);
+  // One that is read at every start, and pages of texts, as bad sectors leave them.
+  const { rootpage } = history
+    .prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'search_backlog'")
+    .get() as { rootpage: number };
+  history.close();
   const file = await open(damaged, 'r+');
-  const { size } = await file.stat();
-  // Pages in the middle, as a bad sector leaves them.
-  for (let at = Math.floor(size / 2 / 8_192) * 8_192; at < size - 3 * 8_192; at += 8_192) {
-    await file.write(Buffer.alloc(8_192, 0xa5), 0, 8_192, at);
+  const pages = (await file.stat()).size / 8_192;
+  for (const page of [rootpage - 1, pages - 6, pages - 5, pages - 4]) {
+    await file.write(Buffer.alloc(8_192, 0xa5), 0, 8_192, page * 8_192);
   }
   await file.close();
 

@@ -68,11 +68,11 @@ async function damage(pages: readonly number[]): Promise<void> {
   await file.close();
 }
 
-async function leafPages(): Promise<number[]> {
+async function leafPages(table = 'messages'): Promise<number[]> {
   const database = await openDatabase(path, messengerMigrations);
   const rows = database
-    .prepare(`SELECT pageno FROM dbstat WHERE name = 'messages' AND pagetype = 'leaf' ORDER BY pageno`)
-    .all() as { pageno: number }[];
+    .prepare(`SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY pageno`)
+    .all(table) as { pageno: number }[];
   database.pragma('wal_checkpoint(TRUNCATE)');
   database.close();
   return rows.map(({ pageno }) => pageno - 1);
@@ -140,6 +140,26 @@ describe('a damaged history', () => {
     await using store = await Store.open(path);
     expect(store.opened.recovered).toMatchObject({ source: 'backup', messages: 50 });
     expect(await textsOf(store)).toHaveLength(50);
+  });
+
+  it('that shows only when it is read at the start is repaired at once', async () => {
+    await fill(300);
+    await damage(await leafPages('search_backlog'));
+    await using store = await Store.open(path);
+    expect(store.opened.recovered).toMatchObject({ source: 'file', messages: 300, missing: 0 });
+    expect(await store.search({ text: '"number 77"', limit: 9 })).toHaveLength(1);
+  });
+
+  it('of which nobody can say where its messages lie comes from a backup as well', async () => {
+    await fill(300);
+    {
+      await using store = await Store.open(path);
+      await store.backUp(join(folder, BACKUP_FOLDER, backupNameAt(1)));
+    }
+    await damage(await leafPages('sqlite_schema'));
+    await using store = await Store.open(path);
+    expect(store.opened.recovered).toMatchObject({ source: 'backup', messages: 300 });
+    expect(await textsOf(store)).toHaveLength(300);
   });
 
   it('without a backup begins anew, says so, and keeps the damaged file', async () => {
