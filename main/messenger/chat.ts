@@ -94,6 +94,8 @@ export class Chat {
   #callId: string | undefined;
   /** It is being hung up, by whichever side: it does not open any more. */
   #isLeaving = false;
+  /** Whom we visit has closed the connection before the invitation was answered: what is known of it. */
+  #lost: string | undefined;
   private constructor(context: ChatContext, direction: Session['direction'], state: SessionState) {
     this.#context = context;
     this.#clock = context.clock ?? systemClock;
@@ -262,9 +264,13 @@ export class Chat {
       const offer = parseMsrpDescription(invite.sdp);
       if (offer === undefined) throw new MediaError('media-failed', 'the invitation offers no messages');
       const visited = await this.#media.receiveOffer(offer);
-      if (this.#session.state === 'opening') await this.#answer(invite, offer, visited);
+      if (this.#session.state === 'opening' && this.#lost === undefined) {
+        await this.#answer(invite, offer, visited);
+        return;
+      }
       // Lost again before it was answered: whoever invited need not wait until nobody answers.
-      else await invite.reject(488);
+      await invite.reject(488);
+      this.#finish(chatEnd('media-lost', this.#context.peerName, this.#lost));
     } catch (error) {
       if (!invite.request.answered) {
         await invite.reject(488, error instanceof MediaError ? { headers: { Warning: error.warning } } : {});
@@ -345,6 +351,10 @@ export class Chat {
       return;
     }
     this.#dialog = dialog;
+    if (this.#lost !== undefined) {
+      await this.#giveUp('media-lost', this.#lost);
+      return;
+    }
     try {
       await dialog.acked;
     } catch {
@@ -434,9 +444,10 @@ export class Chat {
   #receiveMediaLost(detail: string): void {
     const { state } = this.#session;
     if (this.#isLeaving || (state !== 'open' && state !== 'opening')) return;
-    if (state === 'opening' && this.#session.direction === 'incoming' && this.#dialog !== undefined) {
-      // Whom we visit may have closed it because another device was quicker: then a BYE that says so crosses ours.
-      void this.#giveUp('media-lost', detail);
+    if (state === 'opening' && this.#session.direction === 'incoming') {
+      // Whom we visit may have closed it because another device was quicker: then a CANCEL, an ACK or a BYE says so.
+      this.#lost = detail;
+      if (this.#dialog !== undefined) void this.#giveUp('media-lost', detail);
       return;
     }
     void this.#dialog?.sendBye();

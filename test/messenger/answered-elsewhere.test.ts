@@ -219,6 +219,16 @@ describe('while it says yes by itself', () => {
     await expectCalm(visit);
   });
 
+  it('Bob’s computer closes its visit right behind its answer, while the 200 is on its way', async () => {
+    const visit = await visited();
+    visit.peer.answer(visit.frame);
+    visit.peer.socket.end();
+    const ok = await server.response(200, 'INVITE');
+    await server.send(ack({ ok }, ELSEWHERE), device.port);
+    await server.answer(await server.request('BYE'), 481);
+    await expectCalm(visit);
+  });
+
   it('Bob’s computer refuses its visit (506): BYE in the middle of the second one', async () => {
     const { ofTom, peer, frame } = await visited();
     peer.answer(frame, 506, 'In use');
