@@ -96,6 +96,7 @@ export class Chat {
   #isLeaving = false;
   /** Whom we visit has closed the connection before the invitation was answered: what is known of it. */
   #lost: string | undefined;
+
   private constructor(context: ChatContext, direction: Session['direction'], state: SessionState) {
     this.#context = context;
     this.#clock = context.clock ?? systemClock;
