@@ -447,8 +447,8 @@ export class Chat {
     if (this.#isLeaving || (state !== 'open' && state !== 'opening')) return;
     if (state === 'opening' && this.#session.direction === 'incoming') {
       // Whom we visit may have closed it because another device was quicker: then a CANCEL, an ACK or a BYE says so.
-      this.#lost = detail;
-      if (this.#dialog !== undefined) void this.#giveUp('media-lost', detail);
+      if (this.#dialog === undefined) this.#lost = detail;
+      else void this.#giveUp('media-lost', detail);
       return;
     }
     void this.#dialog?.sendBye();

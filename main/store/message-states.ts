@@ -8,29 +8,16 @@ import type { MessageId } from '../../shared/domain/ids.ts';
 import type { MessageTime } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
 import { messagePositions } from './message-keys.ts';
-import { READ, stateOf, UNREAD } from './message-rows.ts';
+import { stateOf } from './message-rows.ts';
 
-const NOW_MS = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-const AGAIN = 'ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms';
-
-/** By the positions of messages and the numbers of states. */
-export function stateKeeper(database: Database) {
+/** By the position of a message and the number of its state. */
+export function stateKeeper(database: Database): (position: number, state: number) => void {
   const insert = database.prepare<[number, number]>(
-    `INSERT INTO message_states (position, state, at_ms) VALUES (?, ?, ${NOW_MS}) ${AGAIN}`,
+    `INSERT INTO message_states (position, state, at_ms) VALUES (?, ?, CAST(unixepoch('subsec') * 1000 AS INTEGER))
+     ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms`,
   );
-  const insertRead = database.prepare<[string, number]>(
-    `INSERT INTO message_states (position, state, at_ms)
-     SELECT position, ${READ}, ${NOW_MS} FROM messages INDEXED BY messages_unread
-     WHERE conversation = (SELECT key FROM conversations WHERE id = ?) AND state >= ${UNREAD} AND position <= ? ${AGAIN}`,
-  );
-  return {
-    keepState: (position: number, state: number): void => {
-      insert.run(position, state);
-    },
-    /** Of all that is unread up to there: it is about to be read. */
-    keepRead: (conversationId: string, position: number): void => {
-      insertRead.run(conversationId, position);
-    },
+  return (position, state) => {
+    insert.run(position, state);
   };
 }
 

@@ -92,7 +92,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   const putGroup = groupMessages(database);
   const keepReply = replyKeeper(database);
   const copies = copyKeeper(database);
-  const { keepState, keepRead } = stateKeeper(database);
+  const keepState = stateKeeper(database);
   const insert = database.prepare(
     `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms,
        headers)
@@ -318,7 +318,7 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
         isCopy?: boolean | undefined;
       }): { messages: Message[]; reportWireIds: string[] } => {
         const rows = unread.all(input.conversationId, input.position);
-        keepRead(input.conversationId, input.position);
+        for (const { position } of rows) keepState(position, READ);
         setRead.run(input.conversationId, input.position);
         setReadPosition.run(input.position, input.conversationId);
         const last = rows.at(-1);
