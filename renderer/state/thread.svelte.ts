@@ -55,6 +55,8 @@ export class Thread {
   atBottom = true;
   /** Set by the view: the position of the first message that can be seen. */
   topPosition: number | null = null;
+  /** Set by the view: so many of the lowest messages fill the screen. What is above them is fetched once they are seen. */
+  screenful = pageSize;
   #generation = 0;
   #paging = false;
   #reads = 0;
@@ -79,8 +81,10 @@ export class Thread {
       await this.jumpToUnread();
       return;
     }
-    const around = unread ? { around: conversation.readPosition } : {};
-    await this.#replace({ limit: pageSize, ...around }, { to: unread ? 'new' : 'bottom' });
+    const page = unread
+      ? { limit: pageSize, around: conversation.readPosition }
+      : { limit: Math.min(this.screenful, pageSize) };
+    await this.#replace(page, { to: unread ? 'new' : 'bottom' });
   }
 
   /** Shows where a day begins, or the next one that has messages. */

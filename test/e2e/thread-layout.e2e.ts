@@ -1,6 +1,6 @@
 import type { Locator, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import { openFirst, painted, ScriptedWindows } from '../support/scripted-window.ts';
 
 /** What must not move, and how far what is written may grow, in the layout of a real browser. */
@@ -272,5 +272,41 @@ describe('where list and thread take turns', () => {
       await painted(page);
       expect(await first(), `${width} wide`).toBe(before);
     }
+  });
+});
+
+describe('a conversation that is opened', () => {
+  it('fills the screen in its first frame, also a tall one and with the lowest bubbles', async () => {
+    const count = 200;
+    const { page } = await windows.openFirst('talking', {
+      height: 1_400,
+      change: ({ messages, conversations: [, ana] }) => {
+        const last = messages.findLast(({ conversationId }) => conversationId === ana!.id)!;
+        messages.push(
+          ...Array.from({ length: count }, (_, nth) => ({
+            ...last,
+            ...{
+              id: `more-${nth}` as MessageId,
+              position: 1_000 + nth,
+              direction: 'out' as const,
+              text: 'Yes',
+            },
+          })),
+        );
+      },
+    });
+    await painted(page);
+    const seen = await page.evaluate(async () => {
+      document.querySelectorAll<HTMLElement>('nav li button')[1]!.click();
+      for (;;) {
+        const [first, ...others] = document.querySelectorAll('[data-position^="1"][data-id^="more"]');
+        const edge = document.querySelector('.scroller')!.getBoundingClientRect().top;
+        if (first !== undefined)
+          return { gap: first.getBoundingClientRect().top - edge, drawn: others.length + 1 };
+        await new Promise(requestAnimationFrame);
+      }
+    });
+    expect(seen.gap).toBeLessThanOrEqual(0);
+    expect(seen.drawn).toBeLessThan(count / 4);
   });
 });

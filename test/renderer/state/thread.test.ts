@@ -30,6 +30,16 @@ describe('Thread: pages', () => {
     expect(thread.scrollWish).toEqual({ to: 'bottom' });
   });
 
+  it('opens with what fills the screen, and never with more than a page', async () => {
+    for (const screenful of [15, pageSize + 10]) {
+      const { app } = await openWindow(longWorld(1_000));
+      app.thread.screenful = screenful;
+      await app.openConversation(tom);
+      expect(app.thread.messages).toHaveLength(Math.min(screenful, pageSize));
+      expect(positions(app.thread).at(-1)).toBe(1_000);
+    }
+  });
+
   it('keeps a bounded, gapless window while the user reads back to the beginning and forth again', async () => {
     const { thread } = await openLong();
     for (let turn = 0; thread.hasBefore && turn < 1_000; turn += 1) {
