@@ -1,6 +1,6 @@
 /**
  * Owns: who is named in a text of a group: `@` and a member's name, as it is written and read everywhere.
- * Called by: renderer/views/thread, main/messenger/announcements.ts. Calls: nothing.
+ * Called by: renderer/views/thread, renderer/state, main/messenger/announcements.ts. Calls: nothing.
  */
 
 import type { GroupMember } from './domain/group.ts';
@@ -12,17 +12,56 @@ export interface MentionPart {
 }
 
 /** How a member may be named: as others read his name, as he calls himself there, by the user of his address. */
-export function memberNames({
-  name,
-  nickname,
-  address,
-}: Pick<GroupMember, 'name' | 'nickname' | 'address'>): string[] {
-  return [name, nickname, address.slice(0, address.lastIndexOf('@'))].filter((one) => one !== '');
+export function memberNames({ name, roomName = name, nickname, address }: NamedMember): string[] {
+  return [roomName, nickname, address.slice(0, address.lastIndexOf('@'))].filter((one) => one !== '');
 }
 
 /** All the ways in which our user may be named there. */
 export function ownNames(members: readonly GroupMember[], isOurs: (address: string) => boolean): string[] {
   return members.filter(({ address }) => isOurs(address)).flatMap(memberNames);
+}
+
+/** A text of others as our user reads it: whoever is named in it has the name under which he knows him. */
+export function toOwnNames(text: string, members: readonly NamedMember[]): string {
+  if (members.every(({ roomName }) => roomName === undefined)) return text;
+  return mentionParts(text, members.flatMap(memberNames))
+    .map((part) => ownMention(part, members))
+    .join('');
+}
+
+/** The text of a piece with the name that our user has for whom it names, when that is one only. */
+export function ownMention({ text, name }: MentionPart, members: readonly NamedMember[]): string {
+  if (name === null) return text;
+  const [member, another] = membersNamed(name, members, memberNames);
+  return member?.roomName === undefined || another !== undefined ? text : `@${member.name}`;
+}
+
+/** A text of our user as the others read it: they know nothing of the names that he has for them. */
+export function toRoomNames(text: string, members: readonly NamedMember[]): string {
+  if (members.every(({ roomName }) => roomName === undefined)) return text;
+  const namesOf = (member: NamedMember): string[] => [member.name, ...memberNames(member)];
+  return mentionParts(text, members.flatMap(namesOf))
+    .map(({ text: piece, name }) => {
+      const [member, another] = name === null ? [] : membersNamed(name, members, namesOf);
+      if (member?.roomName === undefined || another !== undefined || !isSame(member.name, name ?? ''))
+        return piece;
+      return `@${member.roomName}`;
+    })
+    .join('');
+}
+
+type NamedMember = Pick<GroupMember, 'name' | 'roomName' | 'nickname' | 'address'>;
+
+function membersNamed(
+  name: string,
+  members: readonly NamedMember[],
+  namesOf: (member: NamedMember) => string[],
+): NamedMember[] {
+  return members.filter((member) => namesOf(member).some((one) => isSame(one, name)));
+}
+
+function isSame(a: string, b: string): boolean {
+  return a.toLocaleLowerCase() === b.toLocaleLowerCase();
 }
 
 const WORD = /[\p{L}\p{N}_]/u;

@@ -4,11 +4,11 @@
  */
 import type { Conversation, Marks } from '../../shared/domain/conversation.ts';
 import { floodRule } from '../../shared/domain/flood.ts';
-import type { Group } from '../../shared/domain/group.ts';
+import type { Group, GroupMember } from '../../shared/domain/group.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { EventEnvelope } from '../../shared/ipc/envelope.ts';
-import { isMentioned, ownNames } from '../../shared/mentions.ts';
+import { isMentioned, ownNames, toOwnNames } from '../../shared/mentions.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Release } from '../base/lifetime.ts';
 import type { Commands } from './commands.ts';
@@ -56,6 +56,8 @@ export class Announcements {
   readonly #options: AnnouncementsOptions;
   readonly #conversations = new Map<ConversationId, Conversation>();
   readonly #muted = new Set<ConversationId>();
+  /** Of each group. */
+  readonly #members = new Map<ConversationId, readonly GroupMember[]>();
   /** As our user may be named in each group. */
   readonly #names = new Map<ConversationId, readonly string[]>();
   readonly #ours = new Set<string>();
@@ -110,6 +112,7 @@ export class Announcements {
   }
 
   #applyGroup({ conversationId, members }: Group): void {
+    this.#members.set(conversationId, members);
     this.#names.set(
       conversationId,
       ownNames(members, (address) => this.#ours.has(address)),
@@ -155,8 +158,10 @@ export class Announcements {
       const { mention, newest, count } = waiting;
       waiting.mention = undefined;
       // Whoever is called by his name is told, also in a group that he does not listen to.
-      if (mention !== undefined) this.#options.announce({ conversation, message: mention, count });
-      else if (!this.#muted.has(id)) this.#options.announce({ conversation, message: newest, count });
+      const told = mention ?? (this.#muted.has(id) ? undefined : newest);
+      if (told === undefined) return;
+      const text = toOwnNames(told.text, this.#members.get(id) ?? []);
+      this.#options.announce({ conversation, message: { ...told, text }, count });
     });
   }
 

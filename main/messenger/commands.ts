@@ -161,6 +161,7 @@ function accountCommands({
       messenger.feed.publish('contact.changed', { contact });
       const conversation = await messenger.openConversation(accountId, address);
       await messenger.publishConversation(conversation.id);
+      await messenger.account(accountId).groups.receiveRenamed();
       return contact;
     },
     'settings.get': () => Promise.resolve(messenger.settings),

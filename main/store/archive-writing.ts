@@ -11,11 +11,12 @@ import { goneAccountId } from './accounts.ts';
 import type { PlacedMessage } from './archive-reading.ts';
 import { addArchiveTables, type ArchivedFile } from './archive-tables.ts';
 import type { Database } from './database.ts';
-import { groupMessages, groupPeople, groupProcedures, type StoredGroup } from './groups.ts';
+import { groupMessages, groupPeople, groupProcedures, personName, type StoredGroup } from './groups.ts';
 import { headerKeeper, type KeepHeaders } from './header-shapes.ts';
 import { indexMerger } from './index-merging.ts';
 import { changeKeeper, replyKeeper } from './message-changes.ts';
 import { packId, placeId, SAME_AS_WIRE, wireKey, type PackedId } from './message-keys.ts';
+import { timeKeeper } from './message-states.ts';
 import { FILE, formatFailure, IN, OUT, stateNumber, TEXT } from './message-rows.ts';
 import { searchIndexProcedures } from './search-index.ts';
 import { sessionProcedures } from './sessions.ts';
@@ -58,13 +59,14 @@ export function archiveWritingProcedures(database: Database) {
   const transfers = transferProcedures(database);
   const groups = groupProcedures(database);
   const personKey = groupPeople(database);
-  const personName = database.prepare<[number], { name: string }>(
-    "SELECT coalesce(nullif(nickname, ''), name) AS name FROM group_people WHERE key = ?",
+  const nameOf = database.prepare<[number], { name: string }>(
+    `SELECT ${personName('p')} AS name FROM group_people p WHERE p.key = ?`,
   );
   const putGroup = groupMessages(database);
   const headers = headerKeeper(database);
   const keepReply = replyKeeper(database);
   const keepChanges = changeKeeper(database);
+  const keepTime = timeKeeper(database);
   const part = database.prepare<[], { plan: string; progress: string }>('SELECT plan, progress FROM archive');
   const begin = database.prepare<[string, string]>(
     'INSERT INTO archive (id, plan, progress) VALUES (1, ?, ?)',
@@ -126,13 +128,16 @@ export function archiveWritingProcedures(database: Database) {
     );
     if (message.replyTo !== null) keepReply(position, conversation, message.replyTo);
     keepChanges(position, conversation, message.changes);
+    for (const { state, atMs } of message.times) keepTime(position, stateNumber(state), atMs);
     if (transfer !== null) transfers.insertTransfer({ position, transfer: archived(transfer, path) });
     return { conversation, person: putGroup(position, conversation, message.group) };
   }
 
   function insertGroupOf(conversationId: ConversationId, { isOpen, membership, members }: StoredGroup): void {
     groups.updateGroup({ conversationId, isOpen, membership });
-    groups.updateGroupPeople({ conversationId, whole: true, members, removed: [] });
+    // An archive has no contacts: whom our user knows has the name there under which he knows him.
+    const named = members.map((member) => ({ ...member, nickname: '' }));
+    groups.updateGroupPeople({ conversationId, whole: true, members: named, removed: [] });
   }
 
   function insertPage(input: ArchivePage): null {
@@ -183,7 +188,7 @@ export function archiveWritingProcedures(database: Database) {
         input.map(({ conversationId, person }) => {
           const conversation = keyOf.get(conversationId)?.key;
           const key = conversation === undefined ? null : personKey(conversation, person);
-          return (key === null ? undefined : personName.get(key)?.name) ?? person.name;
+          return (key === null ? undefined : nameOf.get(key)?.name) ?? person.name;
         }),
     ),
     /** Returns where it lies. */

@@ -1,8 +1,9 @@
 /**
  * Owns: what a message row shows of answers and changes. Called by: message-rows.ts, message-changes.ts, export-rows.ts.
- * Calls: nothing.
+ * Calls: groups.ts.
  */
 import type { Message, Quote, Reaction } from '../../shared/domain/message.ts';
+import { personName } from './groups.ts';
 import { directionOf, OUT } from './message-kinds.ts';
 
 /** The kinds of message_changes (0012). */
@@ -64,7 +65,7 @@ export interface ChangeColumns {
 }
 
 const NAME = (message: string): string =>
-  `(SELECT coalesce(nullif(p.nickname, ''), p.name) FROM group_messages w JOIN group_people p ON p.key = w.person
+  `(SELECT ${personName('p')} FROM group_messages w JOIN group_people p ON p.key = w.person
     WHERE w.position = ${message}.position)`;
 
 /** After `messages m`: what `toMessageChanges` reads. */
@@ -72,7 +73,7 @@ export const CHANGE_COLUMNS = `
   (SELECT json_array(q.position, q.direction, substr(q.text, 1, ${QUOTED_CHARS}), ${NAME('q')})
    FROM replies r LEFT JOIN messages q ON q.position = r.target WHERE r.position = m.position) AS reply,
   (SELECT json_group_array(json_array(x.kind, x.direction, CASE x.kind WHEN ${REACTION} THEN x.text END, x.at_ms,
-     (SELECT coalesce(nullif(p.nickname, ''), p.name) FROM group_people p WHERE p.key = x.person)) ORDER BY x.key)
+     (SELECT ${personName('p')} FROM group_people p WHERE p.key = x.person)) ORDER BY x.key)
    FROM message_changes x WHERE x.target = m.position AND x.live = 1) AS changes`;
 
 type QuoteValues = [number | null, number | null, string | null, string | null];

@@ -4,12 +4,12 @@
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { AccountId, ConversationId } from '../../shared/domain/ids.ts';
 import type { Database } from './database.ts';
-import { GROUP_JOIN, toMessageGroup } from './groups.ts';
+import { GROUP_COLUMNS, GROUP_JOIN, toMessageGroup, type GroupColumns } from './groups.ts';
 import { messageIdOf, type PackedId } from './message-keys.ts';
 import { directionOf, stateOf, UNREAD, VALUE } from './message-rows.ts';
 
 /** A conversation with its newest message and its count of unread ones, as one row. */
-export interface ConversationRow {
+export interface ConversationRow extends GroupColumns {
   id: string;
   account_id: string;
   peer_address: string;
@@ -27,10 +27,6 @@ export interface ConversationRow {
   last_sent_at_ms: number | null;
   is_group: number;
   takes_changes: number;
-  last_private: number | null;
-  last_notice: string | null;
-  last_person_address: string | null;
-  last_person_name: string | null;
 }
 
 /** Characters of the newest message that the list shows. */
@@ -43,8 +39,7 @@ SELECT c.*,
   m.position AS last_position, m.wire_id AS last_wire_id, m.id AS last_own_id, m.direction AS last_direction, substr(m.text, 1, ${PREVIEW_CHARS}) AS last_text,
   m.state AS last_state, m.sent_at_ms AS last_sent_at_ms,
   EXISTS (SELECT 1 FROM groups r WHERE r.conversation = c.key) AS is_group,
-  g.private AS last_private, g.notice AS last_notice, gp.address AS last_person_address,
-  coalesce(nullif(gp.nickname, ''), gp.name) AS last_person_name
+  ${GROUP_COLUMNS}
 FROM conversations c
 LEFT JOIN messages m ON m.position =
   (SELECT max(position) FROM messages n INDEXED BY messages_by_conversation WHERE n.conversation = c.key)
@@ -53,12 +48,7 @@ ${GROUP_JOIN}`;
 function toLastMessage(row: ConversationRow): Conversation['lastMessage'] {
   const { last_position: position, last_wire_id: wire_id, last_own_id: own_id } = row;
   if (position === null || wire_id === null) return null;
-  const group = toMessageGroup({
-    group_private: row.last_private,
-    group_notice: row.last_notice,
-    person_address: row.last_person_address,
-    person_name: row.last_person_name,
-  });
+  const group = toMessageGroup(row);
   return {
     id: messageIdOf({ position, wire_id, own_id }),
     direction: directionOf(row.last_direction ?? 0),

@@ -3,7 +3,7 @@
  */
 import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { MessageGroup } from '../../shared/domain/group.ts';
-import type { MessageState } from '../../shared/domain/message.ts';
+import type { MessageState, MessageTime } from '../../shared/domain/message.ts';
 import type { Database } from './database.ts';
 import {
   EXPORTED_CHANGE_COLUMNS,
@@ -14,6 +14,7 @@ import {
 import { readStoredHeaders, SHAPE_JOIN, type StoredHeaders } from './header-shapes.ts';
 import { GROUP_COLUMNS, GROUP_JOIN, toMessageGroup, type GroupColumns } from './groups.ts';
 import { messageIdOf, unpackId, type IdColumns } from './message-keys.ts';
+import { TIME_COLUMN, toMessageTimes } from './message-states.ts';
 import { CONVERSATION_KEY, directionOf, parseFailure, stateOf, VALUE } from './message-rows.ts';
 
 /** A message with everything that is kept of it. */
@@ -26,6 +27,8 @@ export interface ExportedMessage {
   readonly sentAtMs: number;
   readonly storedAtMs: number;
   readonly state: MessageState;
+  /** When it came into its states after it was stored, the first one first; empty: none is known. */
+  readonly times: readonly MessageTime[];
   readonly failure: { readonly code: string; readonly message: string } | null;
   /** The headers that it had on the wire; null when it had none, or they were not kept. */
   readonly headers: string | null;
@@ -61,6 +64,7 @@ export interface ExportRow extends IdColumns, GroupColumns, ExportedChangeColumn
   sent_at_ms: number;
   stored_after_ms: number;
   state: number;
+  state_times: string | null;
   failure: string | null;
   headers: StoredHeaders;
   shape: string | null;
@@ -83,6 +87,7 @@ export function toExported(row: ExportRow): ExportedMessage {
     sentAtMs: row.sent_at_ms,
     storedAtMs: row.sent_at_ms + row.stored_after_ms,
     state: stateOf(row.state),
+    times: toMessageTimes(row.state_times),
     failure: parseFailure(row.failure),
     group: toMessageGroup(row),
     replyTo: row.reply_to,
@@ -98,7 +103,7 @@ export function toExported(row: ExportRow): ExportedMessage {
 /** After FROM that joins `messages m` and what follows. */
 export const EXPORT_COLUMNS = `m.position, m.wire_id, m.id AS own_id, m.direction, m.text, m.sent_at_ms, m.stored_after_ms,
   m.state, m.failure, m.headers, h.shape, t.name, t.type, t.size, t.sha256, t.path, ${GROUP_COLUMNS},
-  ${EXPORTED_CHANGE_COLUMNS}`;
+  ${EXPORTED_CHANGE_COLUMNS}, ${TIME_COLUMN}`;
 export const EXPORT_JOIN = `LEFT JOIN transfers t ON t.position = m.position ${SHAPE_JOIN} ${GROUP_JOIN}`;
 
 export function exportProcedures(database: Database) {

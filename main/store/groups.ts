@@ -1,6 +1,6 @@
 /**
  * Owns: statements on groups: where we stand with each, who belongs to it, who wrote which of its messages.
- * Called by: messenger-tables.ts, messages.ts, search.ts. Calls: SQLite.
+ * Called by: messenger-tables.ts, messages.ts, search.ts, change-columns.ts. Calls: SQLite.
  */
 import type {
   GroupMember,
@@ -22,17 +22,36 @@ export interface StoredGroup {
   readonly members: readonly GroupMember[];
 }
 
+/** A member as a server tells of him. */
+export type ToldMember = Omit<GroupMember, 'roomName'>;
+
+/** The name that our user has for the person with this address; NULL: none. Both are SQL. */
+const contactName = (conversation: string, address: string): string =>
+  `(SELECT nullif(k.display_name, '') FROM conversations d CROSS JOIN contacts k
+    ON k.account_id = d.account_id AND k.address = ${address} WHERE d.key = ${conversation})`;
+
+/** What others read as the name of a row of `group_people`. */
+const ROOM_NAME = (person: string): string => `coalesce(nullif(${person}.nickname, ''), ${person}.name)`;
+
+/** What our user reads as its name: whom he knows has the name that he has given him. */
+export const personName = (person: string): string =>
+  `coalesce(${contactName(`${person}.conversation`, `${person}.address`)}, ${ROOM_NAME(person)})`;
+
 /** The columns that a message row brings along when it is in a group. */
 export interface GroupColumns {
   group_private: number | null;
   group_notice: string | null;
+  /** JSON: the names that our user has for who did it and whom it is about. */
+  notice_names: string | null;
   person_address: string | null;
   person_name: string | null;
 }
 
 /** After `messages m`: what `toMessageGroup` reads. */
 export const GROUP_COLUMNS = `g.private AS group_private, g.notice AS group_notice, gp.address AS person_address,
-  coalesce(nullif(gp.nickname, ''), gp.name) AS person_name`;
+  CASE WHEN gp.key IS NOT NULL THEN ${personName('gp')} END AS person_name,
+  CASE WHEN g.notice IS NOT NULL THEN json_array(${contactName('m.conversation', "g.notice ->> '$.by.address'")},
+    ${contactName('m.conversation', "g.notice ->> '$.who.address'")}) END AS notice_names`;
 export const GROUP_JOIN =
   'LEFT JOIN group_messages g ON g.position = m.position LEFT JOIN group_people gp ON gp.key = g.person';
 
@@ -43,8 +62,17 @@ export function toMessageGroup(row: GroupColumns): MessageGroup | undefined {
   return {
     person: address === null ? null : { address, name: name ?? '' },
     isPrivate: row.group_private === 1,
-    notice: row.group_notice === null ? null : (JSON.parse(row.group_notice) as GroupNotice),
+    notice: row.group_notice === null ? null : toNotice(row.group_notice, row.notice_names),
   };
+}
+
+/** People have the names of that time, or those that our user has for them now. */
+function toNotice(stored: string, names: string | null): GroupNotice {
+  const notice = JSON.parse(stored) as GroupNotice;
+  const [by, who] = JSON.parse(names ?? '[]') as (string | null)[];
+  const named = (person: GroupPerson | null, name: string | null | undefined): GroupPerson | null =>
+    person === null ? null : { ...person, name: name ?? person.name };
+  return { ...notice, by: named(notice.by, by), who: named(notice.who, who) };
 }
 
 interface GroupRow {
@@ -57,6 +85,7 @@ interface GroupRow {
 
 interface PersonRow {
   address: string;
+  shown: string;
   name: string;
   nickname: string;
   role: string;
@@ -99,7 +128,8 @@ export function groupProcedures(database: Database) {
   const byId = database.prepare<[string], GroupRow>(`${GROUP} WHERE c.id = ?`);
   const ofAccount = database.prepare<[string], GroupRow>(`${GROUP} WHERE c.account_id = ?`);
   const people = database.prepare<[number], PersonRow>(
-    "SELECT * FROM group_people WHERE conversation = ? AND state <> 'gone' ORDER BY key",
+    `SELECT p.*, ${personName('p')} AS shown FROM group_people p
+     WHERE p.conversation = ? AND p.state <> 'gone' ORDER BY p.key`,
   );
   const keyOf = database.prepare<[string], { key: number }>('SELECT key FROM conversations WHERE id = ?');
   const upsert = database.prepare<[number, string, number, string]>(
@@ -118,19 +148,25 @@ export function groupProcedures(database: Database) {
   );
   const allAway = database.prepare("UPDATE group_people SET state = 'away' WHERE state = 'here'");
 
+  function toMember({ address, shown, name, nickname, role, state }: PersonRow): GroupMember {
+    const roomName = nickname || name;
+    return {
+      address,
+      name: shown,
+      ...(shown === roomName ? {} : { roomName }),
+      nickname,
+      role: role as GroupMember['role'],
+      state: state as GroupMember['state'],
+    };
+  }
+
   function toGroup(row: GroupRow): StoredGroup {
     return {
       conversationId: row.id as ConversationId,
       membership: row.membership as GroupMembership,
       isOpen: row.is_open === 1,
       pending: JSON.parse(row.pending) as string[],
-      members: people.all(row.conversation).map((person) => ({
-        address: person.address,
-        name: person.nickname || person.name,
-        nickname: person.nickname,
-        role: person.role as GroupMember['role'],
-        state: person.state as GroupMember['state'],
-      })),
+      members: people.all(row.conversation).map(toMember),
     };
   }
 
@@ -169,7 +205,7 @@ export function groupProcedures(database: Database) {
       (input: {
         conversationId: ConversationId;
         whole: boolean;
-        members: readonly GroupMember[];
+        members: readonly ToldMember[];
         removed: readonly string[];
       }): StoredGroup | null => {
         const key = keyOf.get(input.conversationId)?.key;

@@ -20,6 +20,7 @@ import {
   type PreparedMessages,
 } from './message-preparing.ts';
 import { IN } from './message-rows.ts';
+import { timeKeeper } from './message-states.ts';
 import {
   searchIndexProcedures,
   type IndexBatch,
@@ -87,6 +88,7 @@ export function messageImporter(
   const putGroup = groupMessages(database);
   const keepReply = replyKeeper(database);
   const keepChanges = changeKeeper(database);
+  const keepTime = timeKeeper(database);
   const insert = database.prepare(
     `INSERT INTO messages (conversation, direction, state, kind, wire_key, wire_id, id, text, sent_at_ms, stored_after_ms,
        headers)
@@ -214,6 +216,10 @@ export function messageImporter(
       const person = putGroup(position, conversation, parts?.group);
       if (parts?.replyTo !== undefined) keepReply(position, conversation, parts.replyTo);
       if (parts?.changes !== undefined) keepChanges(position, conversation, parts.changes);
+      const timesEnd = input.timesEnd[at] ?? 0;
+      for (let nth = at === 0 ? 0 : (input.timesEnd[at - 1] ?? 0); nth < timesEnd; nth += 1) {
+        keepTime(position, input.timeStates[nth] ?? 0, input.timesMs[nth] ?? 0);
+      }
       // What has happened is shown, and neither searched nor counted.
       if ((parts?.group?.notice ?? null) === null) {
         toIndex.push({

@@ -5,6 +5,7 @@
  * Columns instead of objects: they cross from one thread to another in a fraction of the time.
  */
 import type { ConversationId } from '../../shared/domain/ids.ts';
+import type { MessageTime } from '../../shared/domain/message.ts';
 import type { ExportedChange } from './change-columns.ts';
 import { shapeTables } from './header-shapes.ts';
 import { packId, positionOfPlaceId, wireKey } from './message-keys.ts';
@@ -15,6 +16,7 @@ import { dayOf, wordsOf } from './search-index.ts';
 /** A message that is taken in, with what has happened to it already. */
 export interface ImportedMessage extends NewMessage {
   readonly changes?: readonly ExportedChange[] | undefined;
+  readonly times?: readonly MessageTime[] | undefined;
 }
 
 /** What few messages have. */
@@ -47,6 +49,10 @@ export interface PreparedMessages {
   readonly sentAtMs: Float64Array;
   readonly storedAtMs: Float64Array;
   readonly days: Int32Array;
+  /** When they came into their states, one after the other, and where those of each end: numbers of states, ms since 1970. */
+  readonly timeStates: Uint8Array;
+  readonly timesMs: Float64Array;
+  readonly timesEnd: Uint32Array;
   /** For the index, in UTF-8, one after the other, and where each ends; the labels that need a number of ours are not there. */
   readonly words: Uint8Array;
   readonly wordsEnd: Uint32Array;
@@ -118,11 +124,13 @@ export function messagePreparer(): (messages: readonly ImportedMessage[]) => Pre
       sentAtMs: new Float64Array(length),
       storedAtMs: new Float64Array(length),
       days: new Int32Array(length),
+      timesEnd: new Uint32Array(length),
       wordsEnd: new Uint32Array(length),
       shape: new Int32Array(length).fill(-1),
     };
     const openValues = new Map<number, readonly string[]>();
     const rare = new Map<number, RareParts>();
+    const times: MessageTime[] = [];
     const packedIds = new Bytes(length * MAX_PACKED_BYTES);
     const words = new Bytes(length * BYTES_A_MESSAGE);
     for (const [at, message] of messages.entries()) {
@@ -143,6 +151,8 @@ export function messagePreparer(): (messages: readonly ImportedMessage[]) => Pre
       columns.sentAtMs[at] = sentAtMs;
       columns.storedAtMs[at] = message.storedAtMs;
       columns.days[at] = dayOf(sentAtMs);
+      if (message.times !== undefined) times.push(...message.times);
+      columns.timesEnd[at] = times.length;
       const ids =
         id === undefined || positionOfPlaceId(id) !== undefined
           ? ID_OF_PLACE
@@ -173,6 +183,8 @@ export function messagePreparer(): (messages: readonly ImportedMessage[]) => Pre
       conversations: [...places.keys()],
       wireIds: messages.map(({ wireId }) => wireId),
       packedIds: packedIds.written,
+      timeStates: Uint8Array.from(times, ({ state }) => stateNumber(state)),
+      timesMs: Float64Array.from(times, ({ atMs }) => atMs),
       texts: messages.map(({ text }) => text),
       words: words.written,
       shapes,

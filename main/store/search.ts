@@ -6,6 +6,7 @@ import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { conversationProcedures } from './conversations.ts';
 import type { Database } from './database.ts';
+import { personName } from './groups.ts';
 import { FILE, MESSAGE_SELECT, toMessage, UNREAD, VALUE, type MessageRow } from './message-rows.ts';
 import {
   conversationLabel,
@@ -124,7 +125,8 @@ export function searchProcedures(database: Database, isOvertaken: (search: Searc
      WHERE NOT EXISTS (SELECT 1 FROM groups g WHERE g.conversation = c.key) ORDER BY last_activity_ms DESC`,
   );
   const people = database.prepare<[], NamedRow>(
-    `SELECT key, name || ' ' || nickname AS peer_name, address AS peer_address FROM group_people ORDER BY key DESC`,
+    `SELECT p.key, ${personName('p')} || ' ' || p.name || ' ' || p.nickname AS peer_name, p.address AS peer_address
+     FROM group_people p ORDER BY p.key DESC`,
   );
   const authorOf = database.prepare<[number], { person: number | null }>(
     'SELECT person FROM group_messages WHERE position = ?',

@@ -177,7 +177,11 @@ export class AppState {
       client.on('presence.changed', (seen) => this.presence.applyPresenceChanged(seen)),
       client.on('presence.account', (account) => this.presence.applyAccountPresence(account)),
       client.on('presence.own', (own) => this.presence.applyOwnPresence(own)),
-      client.on('contact.changed', ({ contact }) => this.contacts.applyContactChanged(contact)),
+      client.on('contact.changed', ({ contact }) => {
+        this.contacts.applyContactChanged(contact);
+        // What somebody has said in a group carries his name.
+        if (this.conversations.open?.kind === 'group') void this.thread.resynchronise();
+      }),
       client.on('composing.changed', ({ conversationId, people }) =>
         this.conversations.applyComposingChanged(conversationId, people),
       ),
@@ -262,14 +266,15 @@ export class AppState {
     if (this.marks.get(conversation.id).muted && !isMentioned(message.text, this.#ownNames(conversation.id)))
       return;
     const { values } = this.settings;
+    const said = this.groups.asWeRead(conversation.id, message.text);
     if (!attentive && values !== null && this.info?.host === 'browser')
-      this.notices.show(values, conversation, message);
+      this.notices.show(values, conversation, { ...message, text: said });
     const name = conversation.peerName;
     const author = message.group?.person?.name;
     const text =
       author === undefined
-        ? this.locale.t('thread.arrived', { name, text: message.text })
-        : this.locale.t('group.arrived', { name: author, group: name, text: message.text });
+        ? this.locale.t('thread.arrived', { name, text: said })
+        : this.locale.t('group.arrived', { name: author, group: name, text: said });
     this.#arrivals.receive(
       message,
       this.thread.conversationId === message.conversationId

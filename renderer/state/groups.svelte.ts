@@ -7,6 +7,7 @@ import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { Group, GroupMember } from '../../shared/domain/group.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { CallInput } from '../../shared/ipc/contract.ts';
+import { toOwnNames, toRoomNames } from '../../shared/mentions.ts';
 import type { Client } from '../api/client.ts';
 import { KeyedList } from './keyed-list.svelte.ts';
 
@@ -30,6 +31,16 @@ export class Groups {
 
   get(id: ConversationId): Group | undefined {
     return this.#list.get(id);
+  }
+
+  /** A text of a conversation as our user reads it: whom he knows has the name that he has for him. */
+  asWeRead(id: ConversationId, text: string): string {
+    return toOwnNames(text, this.#list.get(id)?.members ?? []);
+  }
+
+  /** The same text as the others in the conversation read it. */
+  asOthersRead(id: ConversationId, text: string): string {
+    return toRoomNames(text, this.#list.get(id)?.members ?? []);
   }
 
   /** @throws {CallError} */

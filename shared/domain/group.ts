@@ -46,8 +46,10 @@ export type MessageGroup = v.InferOutput<typeof messageGroupSchema>;
 
 export const groupMemberSchema = v.object({
   address: addressSchema,
-  /** What others read as his name. */
+  /** What our user reads as his name: the one that he has for him, else what the others read. */
   name: v.string(),
+  /** What the others read; absent: the same. */
+  roomName: v.optional(v.string()),
   /** Empty: none. */
   nickname: v.string(),
   role: v.picklist(['owner', 'member']),

@@ -73,7 +73,7 @@ export const messageSchema = v.object({
 });
 export type Message = v.InferOutput<typeof messageSchema>;
 
-/** When a message came into a state, by the clock of this computer; the last time, if there were several. */
+/** When a message came into a state, by the clock of the computer that kept it; the last time, if there were several. */
 export interface MessageTime {
   readonly state: MessageState;
   readonly atMs: number;
@@ -82,7 +82,7 @@ export interface MessageTime {
 /** What is kept of a message beside what its bubble shows. Times in ms since 1970. */
 export interface MessageDetails {
   readonly storedAtMs: number;
-  /** What has happened to it since then, in that order; nothing is known of what was taken in from an export. */
+  /** What has happened to it since then, in that order; of what was taken in from an export as it says. */
   readonly times: readonly MessageTime[];
   /** Its id between the two messengers: in CPIM, MSRP and IMDN. */
   readonly wireId: string;

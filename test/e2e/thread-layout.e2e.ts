@@ -192,25 +192,23 @@ describe('that the other side types', () => {
   });
 });
 
-it('the time of a message that waits stands right behind the words for it, however many lines they need', async () => {
+it('the time of a message that waits stands beside its text, however long the name is', async () => {
   const { page } = await windows.openFirst('states');
-  const meta = page.locator('.line', { hasText: 'Wartet auf dem Server' }).locator('.meta');
+  const bubble = page.locator('.line', { hasText: 'Wartet auf dem Server' }).locator('.bubble');
   for (const width of [1240, 860, 720]) {
     await page.setViewportSize({ width, height: 780 });
     await painted(page);
-    const [words, when] = await meta.evaluate((line) => {
+    const [text, words, when] = await bubble.evaluate((element) => {
       const range = document.createRange();
-      range.selectNodeContents(line.firstElementChild!);
-      const last = [...range.getClientRects()].at(-1)!;
-      const { left, top, height } = line.lastElementChild!.getBoundingClientRect();
-      return [
-        { right: last.right, middle: last.top + last.height / 2 },
-        { left, middle: top + height / 2 },
-      ];
+      range.selectNodeContents(element.querySelector('p')!);
+      const boxes = [range, element.querySelector('.waits')!, element.querySelector('.when')!];
+      return boxes.map((one) => one.getBoundingClientRect().toJSON() as DOMRect);
     });
-    if (Math.abs(when.middle - words.middle) < 6) {
-      expect(when.left - words.right, `${width} wide`).toBeLessThan(10);
-    } else expect(when.middle, `${width} wide`).toBeGreaterThan(words.middle);
+    expect(words!.height, 'one line').toBeLessThan(22);
+    expect(when!.left - words!.right).toBeLessThan(16);
+    // Beside it, or right under its end.
+    expect(words!.left - text!.right, `${width} wide`).toBeLessThan(24);
+    expect(Math.abs(when!.bottom - text!.bottom), `${width} wide`).toBeLessThan(24);
   }
 });
 

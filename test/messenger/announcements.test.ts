@@ -150,4 +150,24 @@ describe('announcements of new messages', () => {
     expect(announced).toHaveLength(2);
     expect(announced[1]).toMatchObject({ count: 2, message: { text: '@tom weber, are you there?' } });
   });
+
+  it('of a group: who is named has the name that our user has for him', async () => {
+    await bob.send(ofBob, 'one');
+    await tom.received(ofTom, 1);
+    clock.advance(300);
+    const [told] = announced;
+    clock.advance(10_000);
+    const { feed } = tom.messenger;
+    const eve = { address: 'eve@chat.test', name: 'Evelyn Park', roomName: 'Captain' };
+    feed.publish('group.changed', {
+      group: {
+        ...{ conversationId: ofTom.id, membership: 'member', isOpen: false },
+        members: [{ ...eve, nickname: 'Captain', role: 'member', state: 'here' }],
+      },
+    });
+    const group = { person: { address: bob.address, name: 'Bob' }, isPrivate: false, notice: null };
+    feed.publish('message.added', { message: { ...told!.message, text: 'ask @captain', group } });
+    clock.advance(300);
+    expect(announced[1]?.message.text).toBe('ask @Evelyn Park');
+  });
 });

@@ -44,6 +44,9 @@ describe('JSON Lines', () => {
     const options = { store: other, from: out, filesFolder: join(folder, 'other', 'files') };
     expect(await importHistory(options)).toEqual({ conversations: 3, messages: 910, added: 910 });
     expect(await contentOf(other)).toEqual(await contentOf(store));
+    const [, second] = (await contentOf(other))['tom@example.org'] ?? [];
+    const times = ['delivered', 'displayed'].map((state) => expect.objectContaining({ state }) as unknown);
+    expect(second).toContainEqual(times);
     const [copy = ''] = await readdir(options.filesFolder);
     const { ino } = await stat(join(options.filesFolder, copy));
     expect(await importHistory(options)).toEqual({ conversations: 3, messages: 910, added: 0 });

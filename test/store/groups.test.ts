@@ -114,6 +114,70 @@ describe('messages of a group', () => {
   });
 });
 
+describe('whom our user knows', () => {
+  const accountId = 'account' as AccountId;
+  beforeEach(async () => {
+    await store.call('insertAccount', {
+      ...{ id: accountId, address: 'me@example.org', displayName: 'Me', server: '', kind: 'server' },
+      ...{ secret: new Uint8Array(), secretBackend: 'none', createdMs: 1 },
+    });
+    const nickname = { ...eve, nickname: 'Captain', role: 'member', state: 'here' } as const;
+    const members = [nickname];
+    await store.call('updateGroupPeople', { conversationId: trip, whole: false, members, removed: [] });
+    await store.call('upsertContact', { accountId, address: eve.address, displayName: 'Evelyn Park' });
+  });
+
+  it('has the name that he has for him, wherever he is named; the member also the other', async () => {
+    const { messages } = await store.call('selectMessagePage', { conversationId: trip, limit: 10 });
+    expect(messages[1]?.group?.person).toEqual({ address: eve.address, name: 'Evelyn Park' });
+    expect(messages[0]?.group?.person?.name).toBe('Tom Weber');
+    const named = { address: eve.address, name: 'Evelyn Park' };
+    expect(messages[3]?.group?.notice).toEqual({ ...joined, by: named, who: named });
+    const conversation = await store.call('selectConversation', { id: trip });
+    expect(conversation?.lastMessage?.group?.notice?.who).toEqual(named);
+    const group = await store.call('selectGroup', { conversationId: trip });
+    expect(group?.members.map(({ name, roomName }) => [name, roomName])).toEqual([
+      ['Tom Weber', undefined],
+      ['Evelyn Park', 'Captain'],
+    ]);
+  });
+
+  it('has it above what answers him, and on his reaction', async () => {
+    const { messages } = await store.call('selectMessagePage', { conversationId: trip, limit: 10 });
+    const ofTom = messages[0]?.id;
+    await store.insertMessage({
+      ...{
+        conversationId: trip,
+        direction: 'in',
+        text: 'yes',
+        wireId: 'answer',
+        replyTo: `wire-${serial - 2}`,
+      },
+      ...{ sentAtMs: 99, storedAtMs: 99, state: 'received', displayReportWanted: false },
+      group: { person: tom, isPrivate: false, notice: null },
+    });
+    await store.call('applyMessageChange', {
+      ...{ conversationId: trip, direction: 'in', person: eve, targetWireId: `wire-${serial - 3}` },
+      ...{
+        change: { kind: 'reaction', emoji: '👍' },
+        atMs: 99,
+        wireId: 'change-1',
+        waits: false,
+        keepsText: false,
+      },
+    });
+    const after = (await store.call('selectMessagePage', { conversationId: trip, limit: 10 })).messages;
+    expect(after.find(({ text }) => text === 'yes')?.reply?.name).toBe('Evelyn Park');
+    expect(after.find(({ id }) => id === ofTom)?.reactions).toMatchObject([{ name: 'Evelyn Park' }]);
+  });
+
+  it('is found by each of his names', async () => {
+    for (const name of ['evelyn', 'park', 'captain', 'eve']) {
+      expect(await find(`from:${name}`)).toEqual(['tickets by eve']);
+    }
+  });
+});
+
 describe('search', () => {
   it('from: finds what somebody wrote, in groups and between two, and not what others wrote there', async () => {
     expect(await find('tickets from:tom')).toEqual(['tickets by tom', 'tickets between us']);

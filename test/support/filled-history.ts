@@ -56,11 +56,13 @@ async function fill(store: Store, folder: string, peer: string): Promise<void> {
         text,
         sentAtMs: 1_700_000_000_000 + index * 1_000,
         storedAtMs: 1_700_000_000_500 + index * 1_000,
-        state: index % 2 === 0 ? 'read' : 'displayed',
+        state: index === 1 ? 'sent' : index % 2 === 0 ? 'read' : 'displayed',
         displayReportWanted: false,
       }),
     ),
   );
+  await store.call('updateMessageState', { id: `${peer}-1` as MessageId, state: 'delivered' });
+  await store.call('updateMessageState', { id: `${peer}-1` as MessageId, state: 'displayed' });
   if (peer !== 'ana') return;
   await store.insertMessage({
     id: 'file' as MessageId,
@@ -91,17 +93,18 @@ async function fill(store: Store, folder: string, peer: string): Promise<void> {
   });
 }
 
-/** Direction, text, time and state of everything, by conversation. */
+/** Direction, text, time, state and its times of everything, by conversation. */
 export async function contentOf(from: Store): Promise<Record<string, unknown[]>> {
   const content: Record<string, unknown[]> = {};
   for (const { id, peerAddress } of await from.call('selectConversations', null)) {
     const page = await from.call('selectExportPage', { conversationId: id, after: 0, limit: 1_000 });
-    content[peerAddress] = page.map(({ direction, wireId, text, sentAtMs, state, file }) => [
+    content[peerAddress] = page.map(({ direction, wireId, text, sentAtMs, state, times, file }) => [
       direction,
       wireId,
       text,
       sentAtMs,
       state,
+      times,
       file?.name,
     ]);
   }

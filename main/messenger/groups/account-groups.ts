@@ -50,6 +50,19 @@ export class AccountGroups implements AsyncDisposable {
     }
   }
 
+  /** Our user has another name for somebody, who may have written what the list shows. Rejects with StoreError. */
+  async receiveRenamed(): Promise<void> {
+    const { store, feed } = this.#host;
+    for (const [conversationId, link] of this.#links) {
+      const group = await store.call('selectGroup', { conversationId });
+      const conversation = await store.call('selectConversation', { id: conversationId });
+      if (group === null || conversation === null) continue;
+      link.learn(group);
+      feed.publish('group.changed', { group: link.group });
+      this.#host.publishConversation(conversation);
+    }
+  }
+
   /** We are signed in. */
   async joinAll(): Promise<void> {
     const waiting = [...this.#links.values()];

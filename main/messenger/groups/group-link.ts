@@ -4,7 +4,7 @@
  * room-requests.ts, sip/agent/subscription.ts.
  */
 import type { Conversation, Session } from '../../../shared/domain/conversation.ts';
-import type { Group, GroupMember, GroupMembership, GroupNotice } from '../../../shared/domain/group.ts';
+import type { Group, GroupMembership, GroupNotice } from '../../../shared/domain/group.ts';
 import { systemClock, type Timer } from '../../base/clock.ts';
 import type { MessengerLimits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
@@ -19,7 +19,7 @@ import {
   type ConferenceInfo,
   type ConferenceUser,
 } from '../../sip/conference-info.ts';
-import type { StoredGroup } from '../../store/groups.ts';
+import type { StoredGroup, ToldMember } from '../../store/groups.ts';
 import type { Store } from '../../store/store.ts';
 import { toAddress, userOf } from '../../sip/address.ts';
 import type { Chat } from '../chat.ts';
@@ -346,7 +346,7 @@ function isAbsent({ state, status }: ConferenceUser): boolean {
   return state === 'deleted' || status !== 'connected';
 }
 
-function toMember({ entity, displayText = '', nickname = '', roles, status }: ConferenceUser): GroupMember[] {
+function toMember({ entity, displayText = '', nickname = '', roles, status }: ConferenceUser): ToldMember[] {
   const address = toAddress(entity);
   if (address === undefined) return [];
   return [

@@ -3,8 +3,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Conversation } from '../../../shared/domain/conversation.ts';
-import type { GroupMember, GroupMembership } from '../../../shared/domain/group.ts';
+import type { GroupMembership } from '../../../shared/domain/group.ts';
 import type { AccountId, ConversationId } from '../../../shared/domain/ids.ts';
+import type { ToldMember } from '../../store/groups.ts';
 import type { Store } from '../../store/store.ts';
 import type { AccountLink } from '../account-link.ts';
 import type { Feed } from '../feed.ts';
@@ -19,7 +20,7 @@ export interface NewGroup {
   readonly standing: Conversation['standing'];
   readonly membership: GroupMembership;
   readonly isOpen: boolean;
-  readonly members?: readonly GroupMember[];
+  readonly members?: readonly ToldMember[];
 }
 
 /** Rejects with StoreError. */

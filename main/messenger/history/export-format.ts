@@ -63,6 +63,8 @@ export const lineSchema = v.variant('type', [
     sentAt: time,
     storedAt: time,
     state: v.string(),
+    /** When it came into its states after it was stored, the first one first. Absent: nobody knows. */
+    times: v.optional(v.array(v.object({ state: v.string(), at: time }))),
     failure: v.nullable(v.object({ code: v.string(), message: v.string() })),
     text: v.string(),
     /** In a group: who wrote it, or what has happened. */

@@ -99,6 +99,12 @@ function marksOf({ changes, replyTo }: ExportedMessage): string {
   return `${replyTo === null ? '' : ' (reply)'}${edited}`;
 }
 
+/** When it came into its states, to be read by pointing at its time. */
+function timesOf({ times }: ExportedMessage): string {
+  const lines = times.map(({ state, atMs }) => `${state} ${stamp(atMs)} UTC`);
+  return lines.length === 0 ? '' : ` title="${escapeHtml(lines.join(', '))}"`;
+}
+
 function reactionsOf({ changes }: ExportedMessage, as: 'html' | 'text' = 'html'): string {
   const emoji = changes.filter(({ kind, counts }) => kind === 'reaction' && counts).map(({ text }) => text);
   if (emoji.length === 0) return '';
@@ -126,7 +132,7 @@ export function messageHtml(message: ExportedMessage, head: PageHead, path: stri
     const isPicture = /^image\/(?:png|jpeg|gif|webp)$/.test(message.file.type);
     content = `<a href="${target}">${isPicture ? `<img loading="lazy" alt="" src="${target}"><br>` : ''}${label}</a>`;
   }
-  return `<div class="m ${message.direction}" id="m${message.position}" data-find dir="auto"><span class="t">${escapeHtml(who)} · ${stamp(message.sentAtMs)} UTC${marksOf(message)}</span>${content}${reactionsOf(message)}</div>\n`;
+  return `<div class="m ${message.direction}" id="m${message.position}" data-find dir="auto"><span class="t"${timesOf(message)}>${escapeHtml(who)} · ${stamp(message.sentAtMs)} UTC${marksOf(message)}</span>${content}${reactionsOf(message)}</div>\n`;
 }
 
 /** One message of a text file; further lines are indented. */

@@ -54,6 +54,9 @@ export function messageLine(conversation: string, message: ExportedMessage, path
     sentAt: iso(message.sentAtMs),
     storedAt: iso(message.storedAtMs),
     state,
+    ...(message.times.length === 0
+      ? {}
+      : { times: message.times.map(({ atMs, ...one }) => ({ ...one, at: iso(atMs) })) }),
     failure,
     text,
     ...(message.group === undefined ? {} : { group: message.group }),

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ConversationId, MessageId } from '../../../shared/domain/ids.ts';
-import { messageStateSchema, type MessageState } from '../../../shared/domain/message.ts';
+import { messageStateSchema, type MessageState, type MessageTime } from '../../../shared/domain/message.ts';
 import { messagePreparer, type ImportedMessage } from '../../store/message-preparing.ts';
 import { safeFileName } from '../file-name.ts';
 import type { Attachments } from './attachments.ts';
@@ -58,6 +58,12 @@ function importedState(state: string): MessageState {
   return known === 'received' ? 'read' : known;
 }
 
+/** A state that a newer program has is none here. */
+function toTime({ state, at }: NonNullable<MessageLine['times']>[number]): MessageTime[] {
+  const known = messageStateSchema.options.find((option) => option === state);
+  return known === undefined ? [] : [{ state: known, atMs: Date.parse(at) }];
+}
+
 /** `conversationId` is still that of the export. */
 function toMessage(line: MessageLine): ImportedMessage {
   const { direction, wireId, text, headers } = line;
@@ -71,6 +77,7 @@ function toMessage(line: MessageLine): ImportedMessage {
     sentAtMs: Date.parse(line.sentAt),
     storedAtMs: Date.parse(line.storedAt),
     state: importedState(line.state),
+    ...(line.times === undefined ? {} : { times: line.times.flatMap(toTime) }),
     displayReportWanted: false,
     ...(line.group === undefined ? {} : { group: line.group }),
     ...(line.replyTo === undefined ? {} : { replyTo: line.replyTo }),

@@ -37,6 +37,7 @@ export const groupsAr: Readonly<Record<keyof typeof groupsEn, Entry>> = {
   },
   'group.here': '{count} حاضرون',
   'group.you': '{name} (أنت)',
+  'group.calledHere': 'باسم {name}',
   'group.owner': 'المالك',
   'group.invited': 'مدعو',
   'group.away': 'غائب',

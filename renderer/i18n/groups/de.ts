@@ -23,6 +23,7 @@ export const groupsDe: Readonly<Record<keyof typeof groupsEn, Entry>> = {
   'group.members': { one: '{count} Mitglied', other: '{count} Mitglieder' },
   'group.here': '{count} da',
   'group.you': '{name} (Sie)',
+  'group.calledHere': 'als {name}',
   'group.owner': 'Besitzer',
   'group.invited': 'Eingeladen',
   'group.away': 'Nicht da',

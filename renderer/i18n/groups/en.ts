@@ -20,6 +20,7 @@ export const groupsEn = {
   'group.members': { one: '{count} member', other: '{count} members' },
   'group.here': '{count} here',
   'group.you': '{name} (you)',
+  'group.calledHere': 'as {name}',
   'group.owner': 'Owner',
   'group.invited': 'Invited',
   'group.away': 'Away',

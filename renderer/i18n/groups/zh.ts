@@ -23,6 +23,7 @@ export const groupsZh: Readonly<Record<keyof typeof groupsEn, Entry>> = {
   'group.members': { other: '{count} 名成员' },
   'group.here': '{count} 人在线',
   'group.you': '{name}（您）',
+  'group.calledHere': '在此名为 {name}',
   'group.owner': '群主',
   'group.invited': '已邀请',
   'group.away': '不在',

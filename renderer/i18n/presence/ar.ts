@@ -47,6 +47,8 @@ export const presenceAr: Readonly<Record<keyof typeof presenceEn, Entry>> = {
   'presence.decided': 'من طلب رؤية حضورك',
   'presence.forget': 'اسألني من جديد',
   'presence.forgetName': 'اسألني من جديد عن {name}',
+  'person.rename': 'تغيير الاسم',
+  'person.nameHint': 'لا يراه أحد غيرك، هنا وفي كل مجموعة.',
   'block.block': 'حظر',
   'block.unblock': 'إلغاء الحظر',
   'block.blockName': 'حظر {name}',

@@ -40,6 +40,8 @@ export const presenceDe: Readonly<Record<keyof typeof presenceEn, Entry>> = {
   'presence.decided': 'Wer Sie sehen wollte',
   'presence.forget': 'Wieder fragen',
   'presence.forgetName': 'Wieder nach {name} fragen',
+  'person.rename': 'Namen ändern',
+  'person.nameHint': 'Nur Sie sehen ihn, hier und in jeder Gruppe.',
   'block.block': 'Blockieren',
   'block.unblock': 'Freigeben',
   'block.blockName': '{name} blockieren',

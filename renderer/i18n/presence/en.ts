@@ -37,6 +37,8 @@ export const presenceEn = {
   'presence.decided': 'Who asked to see you',
   'presence.forget': 'Ask me again',
   'presence.forgetName': 'Ask me again about {name}',
+  'person.rename': 'Change name',
+  'person.nameHint': 'Only you see it, here and in every group.',
   'block.block': 'Block',
   'block.unblock': 'Unblock',
   'block.blockName': 'Block {name}',

@@ -40,6 +40,8 @@ export const presenceZh: Readonly<Record<keyof typeof presenceEn, Entry>> = {
   'presence.decided': '想看到您状态的人',
   'presence.forget': '重新询问我',
   'presence.forgetName': '关于 {name} 重新询问我',
+  'person.rename': '更改姓名',
+  'person.nameHint': '只有您能看到，在此处和每个群组中都一样。',
   'block.block': '屏蔽',
   'block.unblock': '取消屏蔽',
   'block.blockName': '屏蔽 {name}',

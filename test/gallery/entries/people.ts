@@ -301,6 +301,26 @@ export const people: Entries = {
     },
     'a server without presence': { props: (app) => ({ values: app.settings.values }) },
   },
+  'views/people/PersonName.svelte': {
+    'as it is': { world: presence, open: 'with-tom', props: conversation },
+    changing: {
+      world: presence,
+      open: 'with-tom',
+      props: conversation,
+      act: (frame) => click(frame, '.button'),
+    },
+    'not saved': {
+      world: presence,
+      open: 'with-tom',
+      props: conversation,
+      prepare: (_app, { refusals }) =>
+        refusals.set('contact.add', { code: 'internal', message: 'The disk cannot be written.' }),
+      act: (frame) => {
+        click(frame, '.button');
+        click(frame, '.button.primary');
+      },
+    },
+  },
   'views/people/PersonRules.svelte': {
     'not blocked': { world: presence, open: 'with-tom', props: conversation },
     blocked: { world: presence, open: 'with-maria', props: conversation },

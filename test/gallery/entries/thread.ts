@@ -256,10 +256,10 @@ export const thread: Entries = {
     'all members': {
       ...inGroup,
       props: (app) => {
-        const suggestions = new MentionSuggestions();
         const { conversationId } = app.thread;
         const members = conversationId === null ? [] : (app.groups.get(conversationId)?.members ?? []);
-        suggestions.update('@', members);
+        const suggestions = new MentionSuggestions(() => members);
+        suggestions.update('@');
         return { id: 'members', label: 'Members', suggestions, choose: nothing };
       },
     },

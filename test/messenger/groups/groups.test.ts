@@ -101,6 +101,36 @@ describe('a group of three', () => {
     await expect(taken).rejects.toMatchObject({ code: 'already-exists' });
   });
 
+  it('whom our user has given a name has it there too, at once and in what was said before', async () => {
+    const { ofBob, ofTom, ofEve } = await openTrip();
+    await tom.commands['group.setNickname']({ conversationId: ofTom.id, nickname: 'Captain' });
+    await tom.send(ofTom, 'aye');
+    await untilLine(bob, ofBob, 'Captain: aye');
+    const { accountId } = ofBob;
+    await bob.commands['contact.add']({ accountId, address: at('tom'), displayName: 'Tom Weber' });
+    await untilLine(bob, ofBob, 'Tom Weber: aye');
+    expect((await stateOf(bob, ofBob)).members).toContainEqual(
+      expect.objectContaining({ name: 'Tom Weber', roomName: 'Captain', nickname: 'Captain' }),
+    );
+    const told = bob.events.findLast(({ event }) => event === 'conversation.changed')?.data;
+    expect(told).toMatchObject({
+      conversation: { id: ofBob.id, lastMessage: { group: { person: { name: 'Tom Weber' } } } },
+    });
+    await untilLine(eve, ofEve, 'Captain: aye');
+    await tom.commands['conversation.setComposing']({ conversationId: ofTom.id, active: true });
+    await bob.until('typing', () =>
+      Promise.resolve(
+        bob.events.some(
+          ({ event, data }) =>
+            event === 'composing.changed' &&
+            (data).people.some(({ name }) => name === 'Tom Weber'),
+        ),
+      ),
+    );
+    await bob.commands['group.leave']({ conversationId: ofBob.id });
+    await untilLine(eve, ofEve, '[left bob]');
+  });
+
   it('who leaves reads nothing more; the last one is told that it has ended', async () => {
     const { ofBob, ofTom, ofEve } = await openTrip();
     await eve.commands['group.leave']({ conversationId: ofEve.id });

@@ -14,7 +14,7 @@ function member(user: string, name: string, change: Partial<GroupMember> = {}): 
 const bob = member('bob', 'Bob', { role: 'owner' });
 const tom = member('tom', 'Tom Weber');
 const ana = member('ana', 'Ana Sørensen', { nickname: 'Captain', name: 'Captain' });
-const li = member('lixiaolong', '李小龙', { state: 'away' });
+const li = member('lixiaolong', '李小龙', { state: 'away', nickname: 'Bruce', roomName: 'Bruce' });
 const kim = member('kim', 'Kim', { state: 'invited' });
 
 interface Said {

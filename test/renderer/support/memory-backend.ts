@@ -343,8 +343,12 @@ export class MemoryBackend {
       'contact.list': () => world.contacts,
       'contact.add': ({ accountId, address, displayName }) => {
         const contact = { accountId, address, displayName };
-        world.contacts.push(contact);
+        world.contacts = [...world.contacts.filter((each) => each.address !== address), contact];
         this.publish('contact.changed', { contact });
+        const known = world.conversations.find((each) => each.peerAddress === address);
+        if (known !== undefined && displayName !== '') {
+          this.#changeConversation(known.id, { peerName: displayName });
+        }
         return contact;
       },
       'conversation.list': () => world.conversations,

@@ -1,7 +1,7 @@
 /** Members of a group, named in its texts. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import ThreadView from '../../../renderer/views/thread/ThreadView.svelte';
-import { mentionParts } from '../../../shared/mentions.ts';
+import { mentionParts, toOwnNames, toRoomNames } from '../../../shared/mentions.ts';
 import { groupsWorld } from '../support/scenarios.ts';
 import { openWindow, settle, show, type TestWindow } from '../support/window.ts';
 
@@ -68,6 +68,69 @@ describe('writing', () => {
     expect(box().value).toBe('@');
     expect(box().hasAttribute('aria-activedescendant')).toBe(false);
   });
+});
+
+describe('whom our user knows by another name than the others', () => {
+  it('is found by both names, and written under his own; the others read theirs', async () => {
+    await type('@bru');
+    expect(offered()).toEqual(['李小龙']);
+    await press('Enter');
+    expect(box().value).toBe('@李小龙 ');
+    await press('Enter');
+    const sent = window.backend.calls.find(({ call }) => call === 'message.send');
+    expect(sent?.input).toMatchObject({ text: '@Bruce' });
+    await settle();
+    expect(view.querySelector('.out .mention')?.textContent).toBe('@李小龙');
+    await press('ArrowUp');
+    expect(box().value).toBe('@李小龙');
+  });
+
+  it('has his own name also in what others write', async () => {
+    const group = window.app.conversations.open!;
+    const person = { address: 'tom@chat.home.arpa', name: 'Tom Weber' };
+    window.backend.addMessage(group.id, {
+      direction: 'in',
+      text: '@bruce has the tickets, Bruce says.',
+      state: 'received',
+      group: { person, isPrivate: false, notice: null },
+    });
+    await settle();
+    const last = [...view.querySelectorAll('.bubble p')].at(-1);
+    expect(last?.textContent.trim()).toBe('@李小龙 has the tickets, Bruce says.');
+  });
+
+  const named = (name: string, roomName: string) => ({
+    name,
+    ...(name === roomName ? {} : { roomName }),
+    nickname: '',
+    address: `${roomName.toLowerCase()}@chat.home.arpa`,
+  });
+  it('keeps the name of the room where his own would be another member', () => {
+    const members = [named('Ann', 'Annie'), named('Ann', 'Ann')];
+    expect(toRoomNames('@Ann @Annie', members)).toBe('@Ann @Annie');
+    expect(toOwnNames('@Ann @Annie', members)).toBe('@Ann @Ann');
+    expect(toRoomNames('@Ann: @Ann Lee', [named('Ann Lee', 'Sis'), named('Ann', 'Ann')])).toBe('@Ann: @Sis');
+  });
+});
+
+it('the list goes with who comes and goes while it is open, and the choice stays', async () => {
+  const group = window.app.groups.get(window.app.conversations.open!.id)!;
+  await type('@');
+  await press('ArrowDown');
+  const chosen = () => view.querySelector('[aria-selected=true] bdi')?.textContent;
+  const second = chosen();
+  const newcomer = { ...group.members[1]!, address: 'zoe@chat.home.arpa', name: 'Zoe' };
+  const [us, first, ...others] = group.members;
+  window.backend.publish('group.changed', { group: { ...group, members: [us!, ...others, newcomer] } });
+  await settle();
+  expect(offered()).toContain('Zoe');
+  expect(offered()).not.toContain(first!.name);
+  expect(chosen()).toBe(second);
+  window.backend.publish('group.changed', { group: { ...group, members: [us!, newcomer] } });
+  await settle();
+  expect(chosen()).toBe('Zoe');
+  await press('Enter');
+  expect(box().value).toBe('@Zoe ');
 });
 
 it('reading: who is named stands out, our user most of all', async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import ConversationList from '../../../renderer/views/conversations/ConversationList.svelte';
 import ThreadView from '../../../renderer/views/thread/ThreadView.svelte';
+import PersonName from '../../../renderer/views/people/PersonName.svelte';
 import PrivacySettings from '../../../renderer/views/settings/PrivacySettings.svelte';
 import AccountBar from '../../../renderer/views/shell/AccountBar.svelte';
 import { scenarios } from '../support/scenarios.ts';
-import { buttonNamed, openWindow, settle, show } from '../support/window.ts';
+import { buttonNamed, fill, openWindow, settle, show } from '../support/window.ts';
 
 const DOMAIN = 'chat.home.arpa';
 const open = () => openWindow(scenarios.presence());
@@ -162,5 +163,44 @@ describe('who is blocked', () => {
     await block(`mallory@${DOMAIN}`);
     expect(page.textContent).toContain(`mallory@${DOMAIN}`);
     expect(field.value).toBe('');
+  });
+});
+
+describe('the name of a person', () => {
+  async function openName() {
+    const window = await openThread('Tom Weber');
+    const view = show(window.app, PersonName, { conversation: window.conversation });
+    buttonNamed(view, 'Change name').click();
+    await settle();
+    return { ...window, view };
+  }
+
+  it('is changed, and is another one in the list at once', async () => {
+    const { app, backend, conversation, view } = await openName();
+    expect(view.querySelector('input')?.value).toBe('Tom Weber');
+    fill(view, 'Name', '  Tommaso  ');
+    await settle();
+    buttonNamed(view, 'Save').click();
+    await settle();
+    const { accountId, peerAddress: address } = conversation;
+    expect(backend.calls.findLast(({ call }) => call === 'contact.add')?.input).toEqual({
+      ...{ accountId, address, displayName: 'Tommaso' },
+    });
+    expect(show(app, ConversationList).textContent).toContain('Tommaso');
+    await settle();
+    // Where the user was.
+    expect(document.activeElement).toBe(buttonNamed(view, 'Change name'));
+  });
+
+  it('cannot be nothing, and stays when Escape is pressed', async () => {
+    const { backend, view } = await openName();
+    fill(view, 'Name', '   ');
+    await settle();
+    expect(buttonNamed(view, 'Save').disabled).toBe(true);
+    const escape = new KeyboardEvent('keydown', { key: 'Escape', bubbles: true });
+    view.querySelector('input')?.dispatchEvent(escape);
+    await settle();
+    expect(view.querySelector('form')).toBeNull();
+    expect(backend.calls.some(({ call }) => call === 'contact.add')).toBe(false);
   });
 });
