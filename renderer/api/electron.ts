@@ -30,7 +30,8 @@ export class ElectronTransport implements Transport {
 
   async invoke(call: string, input: unknown): Promise<Answer> {
     try {
-      const answer = await this.#bridge.invoke(call, input);
+      // Reactive state is a proxy, and none crosses the bridge: what the calls carry is JSON.
+      const answer = await this.#bridge.invoke(call, JSON.parse(JSON.stringify(input)));
       this.#setUp(true);
       return answer;
     } catch {

@@ -7,7 +7,7 @@ import type { ScenarioName } from '../renderer/support/scenarios.ts';
 import { ScriptedBackend } from '../support/scripted-backend.ts';
 import { launchBrowser } from '../support/launch-browser.ts';
 import { tooWide } from '../support/scripted-window.ts';
-import { buildWindow } from '../support/window-desk.ts';
+import { buildWindow } from '../support/built-window.ts';
 
 /** Every view as axe-core sees it, in both themes; reduced motion; 200 % zoom. One browser, one page for each world. */
 let browser: Browser;

@@ -12,12 +12,12 @@ import { openDatabase } from '../../main/store/database.ts';
 import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
 import { openPage, Program } from '../support/browser-program.ts';
 import { Authority, hasOpenssl } from '../support/certificates.ts';
-import { Desks } from '../support/desks.ts';
+import { BrowserDesks } from '../support/desks.ts';
 import { launchBrowser } from '../support/launch-browser.ts';
 import { SmallDisk } from '../support/small-disk.ts';
 import { domain, Office, passwordOf, temporaryFolder, type Desk } from '../support/window-desk.ts';
 
-const desks = new Desks();
+const desks = new BrowserDesks();
 
 const noSmallDisk = SmallDisk.missing();
 if (noSmallDisk !== undefined) console.log(`skipped: ${noSmallDisk}`);

@@ -4,7 +4,8 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { verifyExport } from '../../main/messenger/history/verify.ts';
 import { launchBrowser } from '../support/launch-browser.ts';
-import { addressOf, buildWindow, Desk, Office, temporaryFolder } from '../support/window-desk.ts';
+import { buildWindow } from '../support/built-window.ts';
+import { addressOf, Desk, Office, temporaryFolder } from '../support/window-desk.ts';
 
 /** The window over the real program, by keys alone, and a history that leaves one program and comes into another. */
 let browser: Browser;

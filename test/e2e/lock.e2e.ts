@@ -6,7 +6,8 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openPage, Program } from '../support/browser-program.ts';
 import { launchBrowser } from '../support/launch-browser.ts';
-import { buildWindow, temporaryFolder } from '../support/window-desk.ts';
+import { buildWindow } from '../support/built-window.ts';
+import { temporaryFolder } from '../support/window-desk.ts';
 
 const FIRST = 'correct horse battery';
 const SECOND = 'staple and rain';

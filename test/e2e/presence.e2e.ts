@@ -1,7 +1,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launchBrowser } from '../support/launch-browser.ts';
-import { addressOf, buildWindow, Desk, Office } from '../support/window-desk.ts';
+import { buildWindow } from '../support/built-window.ts';
+import { addressOf, Desk, Office } from '../support/window-desk.ts';
 
 /** Two people at their windows, with a real server between them. */
 let browser: Browser;

@@ -13,7 +13,8 @@ import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
 import { openFilledHistory } from '../support/filled-history.ts';
 import { openPage, Program } from '../support/browser-program.ts';
 import { launchBrowser } from '../support/launch-browser.ts';
-import { buildWindow, temporaryFolder } from '../support/window-desk.ts';
+import { buildWindow } from '../support/built-window.ts';
+import { temporaryFolder } from '../support/window-desk.ts';
 
 const PASSPHRASE = 'correct horse';
 

@@ -1,17 +1,19 @@
 /**
  * Owns: the desktop program under test, on the real Electron or on the stand-in, with one face.
- * Called by: test/e2e/electron-host.e2e.ts, installed-program.ts. Calls: playwright-core, electron-stand-in/register.ts.
+ * Called by: test/e2e, desk-program.ts, installed-program.ts. Calls: playwright-core, electron-stand-in/register.ts.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type * as Electron from 'electron';
-import { _electron } from 'playwright-core';
+import { _electron, chromium, type Page } from 'playwright-core';
+import { keptPort } from './free-port.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'out/hosts/electron/main.js');
 const REGISTER = new URL('./electron-stand-in/register.ts', import.meta.url).href;
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const ANSWER_LIMIT_MS = 20_000;
 /** The keyring of whoever runs the tests: it outlives a program. */
 const KEYRING = randomBytes(32).toString('hex');
@@ -24,6 +26,8 @@ export interface ElectronDriver {
   ): Promise<Result>;
   /** Evaluates an expression in the world of the window's page. */
   page<Result>(expression: string): Promise<Result>;
+  /** The window, to be used as its user does. */
+  window(): Promise<Page>;
   /** Asks the program to quit; resolves with its exit code. */
   quit(): Promise<number | null>;
 }
@@ -48,13 +52,14 @@ export async function launchElectron(
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
   const program = await _electron.launch({
     executablePath: binary,
-    args: [...sandbox, ROOT, '--profile', profile, ...files],
+    args: [...sandbox, '--lang=en-GB', ROOT, '--profile', profile, ...files],
   });
   await program.firstWindow();
   const main: ElectronDriver['main'] = (run, argument) =>
     program.evaluate(run as never, argument) as ReturnType<typeof run> as never;
   return withPage({
     main,
+    window: () => program.firstWindow(),
     quit: async () => {
       const child = program.process();
       await program.close();
@@ -69,16 +74,26 @@ export async function launchStandIn(
   files: readonly string[] = [],
   main = MAIN,
 ): Promise<ElectronDriver> {
-  const driver = startStandIn(profile, files, main);
+  const driver = startStandIn(profile, files, main, await keptPort());
   await waitForPage(driver);
   return driver;
 }
 
-/** The same, with or without a window. */
-export function startStandIn(profile: string, files: readonly string[] = [], main = MAIN): ElectronDriver {
+/** The same, with or without a window. `port`: where Chromium lets others in, for `window()`. */
+export function startStandIn(
+  profile: string,
+  files: readonly string[] = [],
+  main = MAIN,
+  port?: number,
+): ElectronDriver {
   const child = spawn(process.execPath, ['--import', REGISTER, main, '--profile', profile, ...files], {
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    env: { ...process.env, NODE_OPTIONS: '', STAND_IN_KEYRING: KEYRING },
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      STAND_IN_KEYRING: KEYRING,
+      ...(port === undefined ? {} : { STAND_IN_PORT: String(port) }),
+    },
   });
   let errors = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text));
@@ -104,6 +119,13 @@ export function startStandIn(profile: string, files: readonly string[] = [], mai
   };
   return withPage({
     main: inMain,
+    window: async () => {
+      const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`);
+      const pages = browser.contexts().flatMap((context) => context.pages());
+      const window = pages.find((page) => page.url().includes('.stand-in.invalid'));
+      if (window === undefined) throw new Error('there is no window');
+      return window;
+    },
     quit: async () => {
       // It may have ended by itself.
       if (child.connected) child.send({ id: 0, source: '({ app }) => app.quit()', argument: null });
@@ -112,10 +134,10 @@ export function startStandIn(profile: string, files: readonly string[] = [], mai
   });
 }
 
-function withPage({ main, quit }: Pick<ElectronDriver, 'main' | 'quit'>): ElectronDriver {
+function withPage(driver: Omit<ElectronDriver, 'page'>): ElectronDriver {
+  const { main } = driver;
   return {
-    main,
-    quit,
+    ...driver,
     page: <Result>(expression: string) =>
       main(({ BrowserWindow }, code) => {
         const [window] = BrowserWindow.getAllWindows();
@@ -147,7 +169,11 @@ const binary = findElectronBinary();
 
 /** The stand-in, and the real one where it is. */
 export const electronHosts = [
-  { name: 'stand-in (an emulation)', missing: undefined, launch: launchStandIn },
+  {
+    name: 'stand-in (an emulation)',
+    missing: existsSync(CHROMIUM) ? undefined : `there is no ${CHROMIUM} (CHROMIUM names another)`,
+    launch: (profile: string, files?: readonly string[]) => launchStandIn(profile, files),
+  },
   {
     name: 'real Electron',
     missing: binary === undefined ? 'its binary was not fetched (npm start does)' : undefined,

@@ -11,7 +11,8 @@ const TESTS = resolve(import.meta.dirname, '..');
 /** Below test/, the longest first; a fresh clone knows only how large a file is, which says little. */
 const LONGEST = [
   'e2e/bad-days.e2e.ts',
-  'e2e/browser-host.e2e.ts',
+  'e2e/electron-people.e2e.ts',
+  'e2e/people.e2e.ts',
   'e2e/access.e2e.ts',
   'e2e/window-states.e2e.ts',
   'e2e/gallery.e2e.ts',

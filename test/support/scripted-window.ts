@@ -8,7 +8,7 @@ import type { ScenarioName } from '../renderer/support/scenarios.ts';
 import type { World } from '../renderer/support/memory-backend.ts';
 import { launchBrowser } from './launch-browser.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
-import { buildWindow } from './window-desk.ts';
+import { buildWindow } from './built-window.ts';
 
 export interface Look {
   readonly width?: number;

@@ -1,51 +1,24 @@
 /**
- * Owns: people at their desks: the whole program over a profile of its own, with its window in a real browser.
- * Called by: browser specs. Calls: hosts/app, browser/web-host, imserver, playwright-core.
+ * Owns: people at their desks: the whole program over a profile of its own, with its window.
+ * Called by: browser specs. Calls: desk-program.ts, imserver, playwright-core.
  */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { join } from 'node:path';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 import type { CallInput, CallName, CallOutput } from '../../shared/ipc/contract.ts';
 import { silentLog } from '../../main/base/log.ts';
-import { App, type AppOptions } from '../../main/hosts/app.ts';
-import { WebHost } from '../../main/hosts/browser/web-host.ts';
-import { serviceOf } from '../../main/hosts/shown-files.ts';
 import { ImServer } from '../../main/imserver/imserver.ts';
 import { checkServerConfig, type ServerConfig } from '../../main/imserver/server-config.ts';
-import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
+import {
+  BrowserDeskProgram,
+  type DeskProgram,
+  type ProgramOptions,
+  type WindowLook,
+} from './desk-program.ts';
 
-const root = resolve(import.meta.dirname, '../..');
-export const builtWindow = resolve(root, 'out/renderer');
 export const domain = 'chat.home.arpa';
-
-async function newestMs(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  const times = await Promise.all(
-    files.map(async (file) => (await stat(join(file.parentPath, file.name))).mtimeMs),
-  );
-  return Math.max(...times);
-}
-
-/** Builds the window into out/renderer, unless what is there is newer than all of its code. */
-export async function buildWindow(): Promise<void> {
-  const builtMs = await stat(join(builtWindow, 'index.html')).then(
-    ({ mtimeMs }) => mtimeMs,
-    () => 0,
-  );
-  const code = await Promise.all(['renderer', 'shared', 'docs'].map((name) => newestMs(resolve(root, name))));
-  if (Math.max(...code) < builtMs) return;
-  // By a program of its own: in this one NODE_ENV says "test", and that would build the window for developers.
-  await promisify(execFile)(
-    process.execPath,
-    [resolve(root, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'error'],
-    { cwd: root, env: { ...process.env, NODE_ENV: 'production' }, timeout: 60_000 },
-  );
-}
 
 /** A folder that goes away with the test. */
 export async function temporaryFolder(): Promise<string> {
@@ -61,53 +34,47 @@ export interface Person {
   readonly contacts?: readonly string[];
 }
 
-export interface DeskOptions {
+export interface DeskOptions extends Partial<WindowLook> {
   readonly person?: Person;
   readonly profile?: string;
-  /** How its program differs from others. */
-  readonly program?: Pick<AppOptions, 'tap' | 'ca' | 'limits' | 'set'>;
-  readonly width?: number;
-  readonly height?: number;
-  readonly dark?: boolean;
+  /** How its program differs from others; of a program in a browser. */
+  readonly program?: ProgramOptions;
 }
 
 /** One person: a program with its window. */
-export class Desk {
+export class Desk<Program extends DeskProgram = DeskProgram> {
   readonly profile: string;
+  readonly program: Program;
   /** Errors in the window's console, among them every violation of the CSP. */
   readonly complaints: string[] = [];
-  readonly #context: BrowserContext;
-  readonly #program: DeskOptions['program'];
-  #app: App | undefined;
-  #web: WebHost | undefined;
+  readonly #look: WindowLook;
   #page: Page | undefined;
 
-  private constructor(profile: string, context: BrowserContext, program: DeskOptions['program']) {
+  private constructor(profile: string, program: Program, look: WindowLook) {
     this.profile = profile;
-    this.#context = context;
-    this.#program = program;
+    this.program = program;
+    this.#look = look;
   }
 
-  /** Closed with the test. */
-  static async open(browser: Browser, options: DeskOptions = {}): Promise<Desk> {
-    const { profile = await temporaryFolder(), program, width = 1240, height = 780, dark = false } = options;
-    const context = await browser.newContext({
-      viewport: { width, height },
-      reducedMotion: 'reduce',
-      colorScheme: dark ? 'dark' : 'light',
-      locale: 'en-GB',
-      permissions: ['clipboard-read', 'clipboard-write'],
-    });
-    // As patient as the test is.
-    context.setDefaultTimeout(0);
-    const desk = new Desk(profile, context, program);
+  /** In a browser; closed with the test. */
+  static open(browser: Browser, options: DeskOptions = {}): Promise<Desk<BrowserDeskProgram>> {
+    return Desk.openAt((profile) => new BrowserDeskProgram(browser, profile, options.program), options);
+  }
+
+  /** The same, of any program. */
+  static async openAt<Program extends DeskProgram>(
+    at: (profile: string) => Program,
+    options: DeskOptions = {},
+  ): Promise<Desk<Program>> {
+    const { profile = await temporaryFolder(), width = 1240, height = 780, dark = false } = options;
+    const desk = new Desk(profile, at(profile), { width, height, dark });
     onTestFinished(async () => {
       await desk.close();
-      await context.close();
+      await desk.program.leave();
     });
-    await desk.startProgram();
+    await desk.program.start();
     if (options.person !== undefined) await desk.#settle(options.person);
-    await desk.openWindow();
+    await desk.#openWindow();
     // The account bar has the address only while the account is online.
     if (options.person !== undefined) await desk.sees(addressOf(options.person.name));
     return desk;
@@ -118,57 +85,31 @@ export class Desk {
     return this.#page;
   }
 
-  get web(): WebHost {
-    if (this.#web === undefined) throw new Error('this program is closed');
-    return this.#web;
-  }
-
   async start(): Promise<void> {
-    await this.startProgram();
-    await this.openWindow();
+    await this.program.start();
+    await this.#openWindow();
   }
 
-  async startProgram(): Promise<void> {
-    this.#app = await App.open({
-      profile: this.profile,
-      host: 'browser',
-      secrets: filePermissionSecrets,
-      log: silentLog,
-      ...this.#program,
-    });
-    this.#web = await WebHost.start({
-      api: this.#app.api,
-      log: silentLog,
-      rendererFolder: builtWindow,
-      files: serviceOf(this.#app.messenger.transfers),
-    });
-  }
-
-  async openWindow(): Promise<void> {
-    const page = await this.#context.newPage();
+  async #openWindow(): Promise<void> {
+    const page = await this.program.openWindow(this.#look);
     page.on('console', (message) => {
       if (message.type() === 'error' || /content security policy/i.test(message.text())) {
         this.complaints.push(message.text());
       }
     });
     page.on('pageerror', (error) => this.complaints.push(error.message));
-    await page.goto(this.web.issueUrl());
+    await this.program.load(page);
     this.#page = page;
   }
 
-  /** The window first, as a user does it: a program that has gone is another spec's business. */
   async close(): Promise<void> {
-    await this.#page?.close();
-    await this.#web?.[Symbol.asyncDispose]();
-    await this.#app?.[Symbol.asyncDispose]();
-    this.#page = this.#web = this.#app = undefined;
+    await this.program.close();
+    this.#page = undefined;
   }
 
   /** What the user could have done in the window, where the spec is about something else. */
-  async call<Name extends CallName>(name: Name, input: CallInput<Name>): Promise<CallOutput<Name>> {
-    const answer = await this.#app?.api.receiveCall({ id: 1, call: name, input });
-    if (!answer?.ok) throw new Error(`${name}: ${answer?.message ?? 'closed'}`);
-    return answer.value as CallOutput<Name>;
+  call<Name extends CallName>(name: Name, input: CallInput<Name>): Promise<CallOutput<Name>> {
+    return this.program.call(name, input);
   }
 
   row(name: string): Locator {

@@ -20,6 +20,22 @@ describe('ElectronTransport', () => {
     expect(links).toEqual(['up', 'down', 'up']);
   });
 
+  it('carries what is reactive state: the bridge takes no proxy', async () => {
+    const received: unknown[] = [];
+    const transport = new ElectronTransport({
+      invoke: (_call, input) => {
+        // As Electron copies it; throws for a proxy.
+        received.push(structuredClone(input));
+        return Promise.resolve({ ok: true, value: null });
+      },
+      subscribe: () => () => undefined,
+      handIn: () => Promise.resolve(''),
+    });
+    const users = new Proxy([{ user: 'bob' }], {});
+    expect(await transport.invoke('imServer.start', { users, port: undefined })).toMatchObject({ ok: true });
+    expect(received).toEqual([{ users: [{ user: 'bob' }] }]);
+  });
+
   it('unsubscribes from the bridge', () => {
     let subscribed = false;
     const transport = new ElectronTransport({

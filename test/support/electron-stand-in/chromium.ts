@@ -43,16 +43,38 @@ export function openContext(): Promise<BrowserContext> {
   return context;
 }
 
+const READER = `https://reader.${SUFFIX}/`;
+
+/** What a page has copied: read by one that may. */
+export async function readClipboard(): Promise<string> {
+  const page = await (await openContext()).newPage();
+  try {
+    await page.route(READER, (route) => route.fulfill({ body: '' }));
+    await page.context().grantPermissions(['clipboard-read'], { origin: READER });
+    await page.goto(READER);
+    return await page.evaluate(() => navigator.clipboard.readText());
+  } finally {
+    await page.close();
+  }
+}
+
 export async function closeChromium(): Promise<void> {
   await browser?.close();
 }
 
 async function launch(): Promise<BrowserContext> {
+  // Where a spec wants to use the window as its user does, through Playwright as well.
+  const port = process.env['STAND_IN_PORT'];
   browser = await chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-background-networking', '--no-first-run'],
+    args: [
+      '--no-sandbox',
+      '--disable-background-networking',
+      '--no-first-run',
+      ...(port === undefined ? [] : [`--remote-debugging-port=${port}`]),
+    ],
   });
-  const created = await browser.newContext({ viewport: null });
+  const created = await browser.newContext({ viewport: null, locale: 'en-GB' });
   await created.route('**/*', (route) => answer(route));
   return created;
 }

@@ -9,6 +9,7 @@ import { app } from './application.ts';
 import { BrowserWindow } from './browser-window.ts';
 import { answerTests } from './control.ts';
 import {
+  clipboard,
   crashReporter,
   dialog,
   globalShortcut,
@@ -30,6 +31,7 @@ import { nativeTheme } from './native-theme.ts';
 export {
   app,
   BrowserWindow,
+  clipboard,
   crashReporter,
   dialog,
   globalShortcut,
@@ -51,6 +53,7 @@ export {
 answerTests({
   app,
   BrowserWindow,
+  clipboard,
   crashReporter,
   dialog,
   globalShortcut,

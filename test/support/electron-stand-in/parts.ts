@@ -5,7 +5,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { app } from './application.ts';
-import { requestListeners, schemeHandlers } from './chromium.ts';
+import { readClipboard, requestListeners, schemeHandlers } from './chromium.ts';
 import { Spellchecker } from './spellchecker.ts';
 
 type InvokeHandler = (event: object, ...args: unknown[]) => unknown;
@@ -112,6 +112,9 @@ export const dialog = {
   showSaveDialog: () => Promise.resolve({ canceled: true, filePath: '' }),
   showOpenDialog: () => Promise.resolve({ canceled: true, filePaths: [] as string[] }),
 };
+
+/** That of the computer is Chromium's own here, which takes a moment to be read. */
+export const clipboard = { readText: readClipboard };
 
 /** Nobody sees menus; `shown` is the one that was opened last. */
 export const Menu = {

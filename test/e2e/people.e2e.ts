@@ -1,0 +1,5 @@
+import { BrowserDesks } from '../support/desks.ts';
+import { describePeople } from './people.ts';
+
+/** In a browser. */
+describePeople(new BrowserDesks());
