@@ -122,8 +122,7 @@ describe('a group of three', () => {
       Promise.resolve(
         bob.events.some(
           ({ event, data }) =>
-            event === 'composing.changed' &&
-            (data).people.some(({ name }) => name === 'Tom Weber'),
+            event === 'composing.changed' && data.people.some(({ name }) => name === 'Tom Weber'),
         ),
       ),
     );
