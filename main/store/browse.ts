@@ -57,7 +57,11 @@ export function browseProcedures(database: Database) {
      ${MESSAGE_JOIN} WHERE message_words MATCH ? AND message_words.rowid < ?
      ORDER BY message_words.rowid DESC LIMIT ?`,
   );
-
+  const withLabelsAfter = database.prepare<[string, number, number], MessageRow>(
+    `SELECT ${MESSAGE_COLUMNS} FROM message_words CROSS JOIN messages m ON m.position = message_words.rowid
+     ${MESSAGE_JOIN} WHERE message_words MATCH ? AND message_words.rowid > ?
+     ORDER BY message_words.rowid LIMIT ?`,
+  );
   const totals = database.prepare<[], { incoming: number | null; outgoing: number | null }>(
     'SELECT sum(incoming) AS incoming, sum(outgoing) AS outgoing FROM message_days',
   );
@@ -76,16 +80,20 @@ export function browseProcedures(database: Database) {
     selectFirstUnread(input: { conversationId: ConversationId }): number | null {
       return firstUnread.get(input.conversationId)?.position ?? null;
     },
-    /** Newest first, before a position: messages with a file, a picture or a link. */
+    /** Messages with a file, a picture or a link: newest first, before a position, or oldest first after one. */
     selectWithTrait(input: {
       conversationId: ConversationId;
       trait: SearchTrait;
       before?: number | undefined;
+      after?: number | undefined;
       limit: number;
     }): Message[] {
       const { key = 0 } = conversationKey.get(input.conversationId) ?? {};
       const match = `"${conversationLabel(key)}" AND "${traitLabel(input.trait)}"`;
-      const rows = withLabels.all(match, input.before ?? Number.MAX_SAFE_INTEGER, input.limit);
+      const rows =
+        input.after === undefined
+          ? withLabels.all(match, input.before ?? Number.MAX_SAFE_INTEGER, input.limit)
+          : withLabelsAfter.all(match, input.after, input.limit);
       return rows.filter((row) => row.conversation_id === input.conversationId).map(toMessage);
     },
     /** Messages of all conversations, as the days count them. */

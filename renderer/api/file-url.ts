@@ -12,8 +12,12 @@ export function fileUrl(messageId: MessageId, purpose: 'shown' | 'save'): string
   return purpose === 'shown' ? `${address}?shown` : address;
 }
 
-/** Whether the whole picture is here and may be shown. */
-export function isShownPicture({ available, state, type, size }: Transfer): boolean {
-  const isHere = available && (state === 'done' || size !== null);
-  return isHere && shownTypes.has(type) && (size ?? 0) <= maxShownBytes;
+/** Whether it is a picture of a kind that can be shown, and the whole of it is here. */
+export function isPicture({ available, state, type, size }: Transfer): boolean {
+  return available && (state === 'done' || size !== null) && shownTypes.has(type);
+}
+
+/** Whether it is not too large for that either. */
+export function isShownPicture(file: Transfer): boolean {
+  return isPicture(file) && (file.size ?? 0) <= maxShownBytes;
 }

@@ -32,6 +32,7 @@ export const icons = {
   'lock-open': [rect(3, 11, 18, 11), path('M7 11V7a5 5 0 0 1 9.9-1')],
   x: [path('M18 6 6 18'), path('m6 6 12 12')],
   'arrow-left': [path('m12 19-7-7 7-7'), path('M19 12H5')],
+  'arrow-right': [path('M5 12h14'), path('m12 5 7 7-7 7')],
   'arrow-up': [path('m5 12 7-7 7 7'), path('M12 19V5')],
   'arrow-down': [path('M12 5v14'), path('m19 12-7 7-7-7')],
   check: [path('M20 6 9 17l-5-5')],
@@ -76,6 +77,11 @@ export const icons = {
     circle(12, 12, 3),
   ],
   download: [path('M21 15v4a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-4'), path('m7 10 5 5 5-5'), path('M12 15V3')],
+  'external-link': [
+    path('M15 3h6v6'),
+    path('M10 14 21 3'),
+    path('M18 13v6a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2h6'),
+  ],
   reply: [path('M20 18v-2a4 4 0 0 0-4-4H4'), path('m9 17-5-5 5-5')],
   pencil: [
     path(

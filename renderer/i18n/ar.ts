@@ -7,6 +7,7 @@ import { changesAr } from './changes/ar.ts';
 import { groupsAr } from './groups/ar.ts';
 import { historyAr } from './history/ar.ts';
 import { presenceAr } from './presence/ar.ts';
+import { sharingAr } from './sharing/ar.ts';
 
 export const ar: Catalogue = {
   ...desktopAr,
@@ -16,6 +17,7 @@ export const ar: Catalogue = {
   ...changesAr,
   ...groupsAr,
   ...presenceAr,
+  ...sharingAr,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'جارٍ البدء…',

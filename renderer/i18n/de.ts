@@ -7,6 +7,7 @@ import { changesDe } from './changes/de.ts';
 import { groupsDe } from './groups/de.ts';
 import { historyDe } from './history/de.ts';
 import { presenceDe } from './presence/de.ts';
+import { sharingDe } from './sharing/de.ts';
 
 export const de: Catalogue = {
   ...desktopDe,
@@ -16,6 +17,7 @@ export const de: Catalogue = {
   ...changesDe,
   ...groupsDe,
   ...presenceDe,
+  ...sharingDe,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'Startet…',

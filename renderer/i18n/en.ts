@@ -6,6 +6,7 @@ import { changesEn } from './changes/en.ts';
 import { groupsEn } from './groups/en.ts';
 import { historyEn } from './history/en.ts';
 import { presenceEn } from './presence/en.ts';
+import { sharingEn } from './sharing/en.ts';
 
 export const en = {
   ...desktopEn,
@@ -15,6 +16,7 @@ export const en = {
   ...changesEn,
   ...groupsEn,
   ...presenceEn,
+  ...sharingEn,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': 'Starting…',

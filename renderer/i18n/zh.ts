@@ -7,6 +7,7 @@ import { changesZh } from './changes/zh.ts';
 import { groupsZh } from './groups/zh.ts';
 import { historyZh } from './history/zh.ts';
 import { presenceZh } from './presence/zh.ts';
+import { sharingZh } from './sharing/zh.ts';
 
 export const zh: Catalogue = {
   ...desktopZh,
@@ -16,6 +17,7 @@ export const zh: Catalogue = {
   ...changesZh,
   ...groupsZh,
   ...presenceZh,
+  ...sharingZh,
   'app.name': 'Parley',
   'app.titleUnread': '({count}) Parley',
   'app.starting': '正在启动…',

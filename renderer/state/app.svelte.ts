@@ -31,6 +31,7 @@ import { MessageChanges } from './message-changes.svelte.ts';
 import { Notices } from './notices.svelte.ts';
 import { OpeningState } from './opening.svelte.ts';
 import { ReadingState } from './reading.svelte.ts';
+import { PictureViewer } from './picture-viewer.svelte.ts';
 import { Presence } from './presence.svelte.ts';
 import { searchRows } from './search-rows.ts';
 import { Search } from './search.svelte.ts';
@@ -62,6 +63,7 @@ export class AppState {
   readonly thread: Thread;
   readonly changes: MessageChanges;
   readonly transfers: Transfers;
+  readonly pictures: PictureViewer;
   readonly search: Search;
   readonly inspector: Inspector;
   readonly details: Details;
@@ -113,6 +115,7 @@ export class AppState {
     this.thread = new Thread(client);
     this.changes = new MessageChanges(client, this.thread);
     this.transfers = new Transfers(client);
+    this.pictures = new PictureViewer(client);
     this.search = new Search(client);
     this.inspector = new Inspector(client);
     this.details = new Details(client, () => this.writes);
@@ -149,9 +152,10 @@ export class AppState {
         this.thread.applyMessageChanged(message);
         this.inspector.applyActivity(message.conversationId);
       }),
-      client.on('transfer.changed', ({ messageId, transfer }) => {
+      client.on('transfer.changed', ({ conversationId, messageId, transfer }) => {
         this.thread.applyTransferChanged(messageId, transfer);
         this.transfers.applyTransferChanged(messageId, transfer);
+        this.pictures.applyTransferChanged(conversationId, messageId, transfer);
       }),
       client.on('conversation.changed', ({ conversation }) => {
         this.conversations.applyConversationChanged(conversation);
@@ -160,6 +164,7 @@ export class AppState {
       client.on('group.changed', ({ group }) => this.groups.applyGroupChanged(group)),
       client.on('messages.deleted', ({ conversationId, positions }) => {
         this.thread.applyMessagesDeleted(conversationId, positions);
+        this.pictures.applyMessagesDeleted(conversationId, positions);
         this.details.applyActivity(conversationId);
       }),
       client.on('marks.changed', ({ conversationId, marks }) =>
@@ -257,6 +262,7 @@ export class AppState {
     this.thread.applyMessageAdded(message, attentive);
     this.inspector.applyActivity(message.conversationId);
     this.details.applyActivity(message.conversationId);
+    this.pictures.applyMessageAdded(message);
     // What has happened in a group is to be read there, and called out nowhere.
     if (message.direction === 'out' || (message.group?.notice ?? null) !== null) return;
     this.conversations.applyMessageFrom(message);

@@ -242,11 +242,12 @@ export const callInputs = {
   /** Where a day begins; when it has no messages, where the next day with some does. Null: none has. */
   'browse.positionOfDay': v.object({ conversationId: conversationIdSchema, day }),
   'browse.firstUnread': v.object({ conversationId: conversationIdSchema }),
-  /** Newest first, before a position: messages with a picture, a file or a link. */
+  /** Messages with a picture, a file or a link: newest first, before a position, or oldest first after one. */
   'browse.withTrait': v.object({
     conversationId: conversationIdSchema,
     trait: v.picklist(messageTraits),
     before: v.optional(position),
+    after: v.optional(position),
     limit: v.optional(pageSize, 50),
   }),
   'browse.figures': v.object({ conversationId: conversationIdSchema }),

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { ScenarioName } from '../renderer/support/scenarios.ts';
 import { ScriptedBackend } from '../support/scripted-backend.ts';
 import { launchBrowser } from '../support/launch-browser.ts';
+import { samplePicture } from '../support/sample-picture.ts';
 import { tooWide } from '../support/scripted-window.ts';
 import { buildWindow } from '../support/built-window.ts';
 
@@ -165,6 +166,29 @@ it('axe-core finds nothing: a flood, collapsed and open', async () => {
   await show.click();
   await page.getByText('Build 6 of 5000 is done.').waitFor();
   await check(page, 'a flood that is open');
+});
+
+it('axe-core finds nothing: a picture that is shown large; at 200 % all of its controls are there', async () => {
+  const page = await open('pictures', 620, 390);
+  await page.route('**/files/**', (route) =>
+    route.fulfill({ contentType: 'image/png', body: samplePicture(1_600, 1_000) }),
+  );
+  await page.locator(first).first().click();
+  await page.getByRole('button', { name: 'Picture harbour.png' }).click();
+  await page.getByRole('dialog').getByRole('img').waitFor();
+  await check(page, 'a picture');
+  expect(await tooWide(page)).toEqual([]);
+  for (const name of ['Larger', 'Save', 'Close', 'Picture after'])
+    await page
+      .getByRole('button', { name })
+      .or(page.getByRole('link', { name }))
+      .last()
+      .click({ trial: true });
+  await page.keyboard.press('PageDown');
+  await page.keyboard.press('PageDown');
+  await page.keyboard.press('PageDown');
+  await page.getByText('is too large to be shown here').waitFor();
+  await check(page, 'a picture that is too large');
 });
 
 it('nothing moves where motion is not wanted, and at 200 % everything is there and nothing stands out', async () => {

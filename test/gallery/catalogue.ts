@@ -5,6 +5,7 @@
 import { before } from './entries/opening.ts';
 import { parts } from './entries/parts.ts';
 import { people } from './entries/people.ts';
+import { sharing } from './entries/sharing.ts';
 import { settings } from './entries/settings.ts';
 import { shell } from './entries/shell.ts';
 import { thread } from './entries/thread.ts';
@@ -16,6 +17,7 @@ export const entries: Entries = {
   ...parts,
   ...thread,
   ...people,
+  ...sharing,
   ...shell,
   ...settings,
   ...before,

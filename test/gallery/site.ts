@@ -4,9 +4,26 @@
  */
 import { resolve } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { build, preview, type InlineConfig } from 'vite';
+import { build, preview, type InlineConfig, type Plugin } from 'vite';
+import { samplePicture } from '../support/sample-picture.ts';
 
 const root = resolve(import.meta.dirname, '../..');
+
+/** As a host does: the pictures of messages, of the size that their ids say. */
+const pictures: Plugin = {
+  name: 'sample-pictures',
+  configurePreviewServer({ middlewares }) {
+    middlewares.use('/files/', (request, response, next) => {
+      const [, width, height] = /^\/picture-(\d+)x(\d+)\?shown$/.exec(request.url ?? '') ?? [];
+      if (width === undefined || height === undefined) {
+        next();
+        return;
+      }
+      response.setHeader('Content-Type', 'image/png');
+      response.end(samplePicture(Number(width), Number(height)));
+    });
+  },
+};
 
 const config: InlineConfig = {
   configFile: false,
@@ -14,7 +31,7 @@ const config: InlineConfig = {
   base: './',
   publicDir: resolve(root, 'renderer/public'),
   logLevel: 'warn',
-  plugins: [svelte({ configFile: resolve(root, 'svelte.config.js') })],
+  plugins: [svelte({ configFile: resolve(root, 'svelte.config.js') }), pictures],
   preview: { host: '127.0.0.1', port: 0 },
   build: {
     outDir: resolve(root, 'out/gallery'),

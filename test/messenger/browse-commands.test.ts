@@ -51,6 +51,19 @@ it('a conversation is found by its days, its first unread message and what was s
     messages: [second],
     hasMore: false,
   });
+  const all = { ...links, limit: 9 };
+  expect(await browse['browse.withTrait']({ ...all, after: first.position })).toEqual({
+    messages: [second, third],
+    hasMore: false,
+  });
+  expect(await browse['browse.withTrait']({ ...links, after: first.position })).toEqual({
+    messages: [second],
+    hasMore: true,
+  });
+  expect(await browse['browse.withTrait']({ ...all, after: third.position })).toEqual({
+    messages: [],
+    hasMore: false,
+  });
   expect(await browse['browse.figures']({ conversationId })).toMatchObject({
     incoming: 3,
     outgoing: 0,

@@ -14,6 +14,7 @@ import {
   type Entry,
   type Specimen,
 } from '../specimen.ts';
+import { come, look } from './sharing.ts';
 
 const {
   asked,
@@ -24,6 +25,7 @@ const {
   flood,
   groups,
   locked,
+  pictures,
   presence,
   reading,
   states,
@@ -85,6 +87,19 @@ export const views: Entry = {
   'thread-states': page({ world: states, open: hohenlohe }),
   'thread-changes': page({ world: changes, open: 'with-tom' }),
   'thread-flood': page({ world: flood, open: 'with-tom' }),
+  'thread-pictures': page({ world: pictures, open: 'with-tom' }),
+  picture: page({
+    world: pictures,
+    open: 'with-tom',
+    prepare: (app) => look(app, 'harbour'),
+    act: come,
+  }),
+  'picture-too-large': page({
+    world: pictures,
+    open: 'with-tom',
+    prepare: (app) => look(app, 'map of'),
+    act: come,
+  }),
   'thread-files': page({ world: files, open: 'with-tom' }),
   'thread-group': page({ world: groups, open: 'with-trip' }),
   'thread-presence': page({ world: presence, open: 'with-tom' }),

@@ -34,15 +34,15 @@ export function browseHandlers(world: World): {
       );
       return first?.position ?? null;
     },
-    'browse.withTrait': ({ conversationId, trait, before = Infinity, limit }) => {
+    'browse.withTrait': ({ conversationId, trait, before = Infinity, after, limit }) => {
       const found = of(conversationId)
-        .filter(({ position }) => position < before)
+        .filter(({ position }) => position < before && position > (after ?? -1))
         .filter(({ file, text }) =>
           trait === 'link'
             ? file === undefined && text.includes('https://')
             : file !== undefined && (trait === 'file' || file.type.startsWith('image/')),
-        )
-        .reverse();
+        );
+      if (after === undefined) found.reverse();
       return { messages: found.slice(0, limit), hasMore: found.length > limit };
     },
     'browse.figures': ({ conversationId }) => {

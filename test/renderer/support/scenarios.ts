@@ -11,6 +11,7 @@ import type { Transfer } from '../../../shared/domain/transfer.ts';
 import { initialSettings } from '../../../shared/settings.ts';
 import { addGroup } from './group-scenario.ts';
 import { addChanges } from './changes-scenario.ts';
+import { addPictures } from './picture-scenario.ts';
 import { addFlood } from './flood-scenario.ts';
 import { addPresence } from './presence-scenario.ts';
 import type { World } from './memory-backend.ts';
@@ -467,6 +468,7 @@ export const scenarios = {
   presence: presenceWorld,
   groups: groupsWorld,
   files: filesWorld,
+  pictures: () => addPictures(talkingWorld()),
   empty: emptyWorld,
   talking: talkingWorld,
   states: statesWorld,
