@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { Desks } from '../support/desks.ts';
+import { BrowserDesks } from '../support/desks.ts';
 import { samplePicture } from '../support/sample-picture.ts';
 import { temporaryFolder, type Desk } from '../support/window-desk.ts';
 
 /** Pictures that are shown large, by the real program in a real browser. */
-const desks = new Desks();
+const desks = new BrowserDesks();
 
 /** Two pictures of one pixel, one after the other, for ever. */
 const moving = Buffer.from(
