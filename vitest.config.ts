@@ -19,8 +19,8 @@ export default defineConfig({
   test: {
     reporters: ['default'],
     sequence: { sequencer: LongestFirst },
-    // Most tests wait more than they work: one file more at a time than there are processors.
-    maxWorkers: availableParallelism() + 1,
+    // Tests wait about as long as they work: two files more at a time than there are processors.
+    maxWorkers: availableParallelism() + 2,
     projects: [
       {
         plugins: threads,
@@ -43,8 +43,6 @@ export default defineConfig({
           hookTimeout: 120_000,
           // As patient as the test is: a busy machine is no failure.
           expect: { poll: { timeout: 60_000 } },
-          // Each has a browser of several processes: no more at a time than there are processors.
-          maxWorkers: availableParallelism(),
         },
       },
       {

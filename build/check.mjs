@@ -3,21 +3,27 @@
  * Called by: package.json, test.mjs. Calls: the installed tools.
  */
 import { spawn } from 'node:child_process';
-import { availableParallelism, constants, setPriority } from 'node:os';
+import { availableParallelism, setPriority } from 'node:os';
 import { fail, inSeconds } from './progress.mjs';
 import { toolScript } from './run.mjs';
 import { environmentFor, ROOT, setUp } from './setup.mjs';
 
 const CANARY = 'Canary.svelte';
 
+/** Beside tests: a third of what a test gets, so that neither is left alone at the end. */
+const PRIORITY_BESIDE_TESTS = 5;
+
+/** All .svelte files are read into one program: else each is put into a new one, and all types are found out anew. */
+const SVELTE_AT_ONCE = { SVELTE_ESLINT_PARSER_EXPERIMENTAL_TS_SYS_HOOK: '1' };
+
 /**
  * `expectError`: the tool has to fail, with this in its output.
- * @typedef {{ name: string, tool: string, args: string[], expectError?: string }} Check
+ * @typedef {{ name: string, tool: string, args: string[], env?: Record<string, string>, expectError?: string }} Check
  */
 
 /** The slowest first. @type {Check[]} */
 const CHECKS = [
-  { name: 'lint', tool: 'eslint', args: ['.', '--max-warnings', '0'] },
+  { name: 'lint', tool: 'eslint', args: ['.', '--max-warnings', '0'], env: SVELTE_AT_ONCE },
   { name: 'types of the tests', tool: 'typescript:tsc', args: ['-p', 'tsconfig.test.json'] },
   {
     name: 'types of the window',
@@ -62,11 +68,14 @@ async function runCheck(check, node, besideOthers) {
   const began = Date.now();
   const child = spawn(node, [toolScript(check.tool), ...check.args], {
     cwd: ROOT,
-    env: { ...environmentFor(node), ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }) },
+    env: {
+      ...environmentFor(node),
+      ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
+      ...check.env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  if (besideOthers && child.pid !== undefined)
-    setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  if (besideOthers && child.pid !== undefined) setPriority(child.pid, PRIORITY_BESIDE_TESTS);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (/** @type {string} */ text) => (output += text));
