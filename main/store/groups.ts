@@ -37,11 +37,16 @@ const ROOM_NAME = (person: string): string => `coalesce(nullif(${person}.nicknam
 export const personName = (person: string): string =>
   `coalesce(${contactName(`${person}.conversation`, `${person}.address`)}, ${ROOM_NAME(person)})`;
 
+/** What he reads now as the name of the person with this address in the conversation of `messages m`; NULL: nobody knows. */
+const nameNow = (address: string): string =>
+  `coalesce((SELECT ${personName('q')} FROM group_people q WHERE q.conversation = m.conversation AND q.address = ${address}),
+    ${contactName('m.conversation', address)})`;
+
 /** The columns that a message row brings along when it is in a group. */
 export interface GroupColumns {
   group_private: number | null;
   group_notice: string | null;
-  /** JSON: the names that our user has for who did it and whom it is about. */
+  /** JSON: what our user reads now as the names of who did it and whom it is about. */
   notice_names: string | null;
   person_address: string | null;
   person_name: string | null;
@@ -50,8 +55,9 @@ export interface GroupColumns {
 /** After `messages m`: what `toMessageGroup` reads. */
 export const GROUP_COLUMNS = `g.private AS group_private, g.notice AS group_notice, gp.address AS person_address,
   CASE WHEN gp.key IS NOT NULL THEN ${personName('gp')} END AS person_name,
-  CASE WHEN g.notice IS NOT NULL THEN json_array(${contactName('m.conversation', "g.notice ->> '$.by.address'")},
-    ${contactName('m.conversation', "g.notice ->> '$.who.address'")}) END AS notice_names`;
+  CASE WHEN g.notice IS NOT NULL
+    THEN json_array(${nameNow("g.notice ->> '$.by.address'")}, ${nameNow("g.notice ->> '$.who.address'")})
+  END AS notice_names`;
 export const GROUP_JOIN =
   'LEFT JOIN group_messages g ON g.position = m.position LEFT JOIN group_people gp ON gp.key = g.person';
 
@@ -66,7 +72,7 @@ export function toMessageGroup(row: GroupColumns): MessageGroup | undefined {
   };
 }
 
-/** People have the names of that time, or those that our user has for them now. */
+/** People have the names that our user reads now, else those of that time. */
 function toNotice(stored: string, names: string | null): GroupNotice {
   const notice = JSON.parse(stored) as GroupNotice;
   const [by, who] = JSON.parse(names ?? '[]') as (string | null)[];

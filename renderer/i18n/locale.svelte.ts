@@ -42,6 +42,20 @@ export function preferredLanguage(wanted: readonly string[]): Language {
   return 'en';
 }
 
+/** How dates and numbers of a language are written where the user is, by the languages that he wants; days count by our calendar. */
+export function regionOf(language: Language, wanted: readonly string[]): string {
+  const tag = wanted.find((each) => each.toLowerCase().split('-')[0] === language);
+  return new Intl.Locale(tag ?? language, { calendar: 'gregory' }).toString();
+}
+
+/** 0 is Sunday. Where nobody says where the user is: Saturday in Arabic, else Monday. */
+function firstWeekdayOf(tag: string): number {
+  const locale = new Intl.Locale(tag);
+  // Not every browser can tell.
+  if (locale.region !== undefined && 'getWeekInfo' in locale) return locale.getWeekInfo().firstDay % 7;
+  return locale.language === 'ar' ? 6 : 1;
+}
+
 function startOfDay(ms: number): number {
   return new Date(ms).setHours(0, 0, 0, 0);
 }
@@ -54,43 +68,44 @@ function daysBetween(earlierMs: number, laterMs: number): number {
 export class Locale {
   language = $state<Language>('en');
   readonly direction = $derived(this.language === 'ar' ? 'rtl' : 'ltr');
+  readonly #region = $derived(regionOf(this.language, navigator.languages));
   readonly #catalogue: Catalogue = $derived(catalogues[this.language]);
   readonly #plural = $derived(new Intl.PluralRules(this.language));
-  readonly #number = $derived(new Intl.NumberFormat(this.language));
+  readonly #number = $derived(new Intl.NumberFormat(this.#region));
   readonly #time = $derived(
-    new Intl.DateTimeFormat(this.language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }),
+    new Intl.DateTimeFormat(this.#region, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }),
   );
   readonly #exactTime = $derived(
-    new Intl.DateTimeFormat(this.language, {
+    new Intl.DateTimeFormat(this.#region, {
       hour: '2-digit',
       minute: '2-digit',
       second: '2-digit',
       hourCycle: 'h23',
     }),
   );
-  readonly #weekday = $derived(new Intl.DateTimeFormat(this.language, { weekday: 'short' }));
-  readonly #shortDate = $derived(new Intl.DateTimeFormat(this.language, { day: 'numeric', month: 'short' }));
+  readonly #weekday = $derived(new Intl.DateTimeFormat(this.#region, { weekday: 'short' }));
+  readonly #shortDate = $derived(new Intl.DateTimeFormat(this.#region, { day: 'numeric', month: 'short' }));
   readonly #fullDate = $derived(
-    new Intl.DateTimeFormat(this.language, { day: '2-digit', month: '2-digit', year: 'numeric' }),
+    new Intl.DateTimeFormat(this.#region, { day: '2-digit', month: '2-digit', year: 'numeric' }),
   );
   readonly #longDay = $derived(
-    new Intl.DateTimeFormat(this.language, { weekday: 'long', day: 'numeric', month: 'long' }),
+    new Intl.DateTimeFormat(this.#region, { weekday: 'long', day: 'numeric', month: 'long' }),
   );
   readonly #longDayYear = $derived(
-    new Intl.DateTimeFormat(this.language, { day: 'numeric', month: 'long', year: 'numeric' }),
+    new Intl.DateTimeFormat(this.#region, { day: 'numeric', month: 'long', year: 'numeric' }),
   );
 
   readonly #month = $derived(
-    new Intl.DateTimeFormat(this.language, { month: 'long', year: 'numeric', timeZone: 'UTC' }),
+    new Intl.DateTimeFormat(this.#region, { month: 'long', year: 'numeric', timeZone: 'UTC' }),
   );
   readonly #weekdayOfDate = $derived(
-    new Intl.DateTimeFormat(this.language, { weekday: 'narrow', timeZone: 'UTC' }),
+    new Intl.DateTimeFormat(this.#region, { weekday: 'narrow', timeZone: 'UTC' }),
   );
   readonly #dateInFull = $derived(
-    new Intl.DateTimeFormat(this.language, { dateStyle: 'full', timeZone: 'UTC' }),
+    new Intl.DateTimeFormat(this.#region, { dateStyle: 'full', timeZone: 'UTC' }),
   );
   /** 0 is Sunday. */
-  readonly firstWeekday = $derived(this.language === 'ar' ? 6 : 1);
+  readonly firstWeekday = $derived(firstWeekdayOf(this.#region));
 
   /**
    * The text of a key with its placeholders filled; `count` also chooses the plural form. Names and whatever else comes
@@ -139,7 +154,7 @@ export class Locale {
 
   /** A share of 1. */
   percent(share: number): string {
-    return new Intl.NumberFormat(this.language, { style: 'percent', maximumFractionDigits: 0 }).format(share);
+    return new Intl.NumberFormat(this.#region, { style: 'percent', maximumFractionDigits: 0 }).format(share);
   }
 
   /** A day and a time that stay right however long ago they were. */
@@ -174,7 +189,7 @@ export class Locale {
   elapsed(microseconds: number): string {
     const ms = microseconds / 1000;
     const [value, unit, digits] = ms < 1000 ? [ms, 'millisecond', 0] : [ms / 1000, 'second', 2];
-    return new Intl.NumberFormat(this.language, {
+    return new Intl.NumberFormat(this.#region, {
       style: 'unit',
       unit,
       maximumFractionDigits: ms < 10 ? 1 : digits,
@@ -186,7 +201,7 @@ export class Locale {
     const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
     const step = bytes < 1_000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
     const value = bytes / 1_000 ** step;
-    return new Intl.NumberFormat(this.language, {
+    return new Intl.NumberFormat(this.#region, {
       style: 'unit',
       unit: units[step] ?? 'byte',
       unitDisplay: step === 0 ? 'long' : 'short',
@@ -202,7 +217,7 @@ export class Locale {
         : seconds < 5_400
           ? [seconds / 60, 'minute']
           : [seconds / 3_600, 'hour'];
-    const time = new Intl.NumberFormat(this.language, {
+    const time = new Intl.NumberFormat(this.#region, {
       style: 'unit',
       unit,
       unitDisplay: 'short',

@@ -161,7 +161,11 @@ export class AppState {
         this.conversations.applyConversationChanged(conversation);
         if (conversation.unreadCount === 0) this.notices.withdraw(conversation.id);
       }),
-      client.on('group.changed', ({ group }) => this.groups.applyGroupChanged(group)),
+      client.on('group.changed', ({ group }) => {
+        const isRenamed = this.groups.applyGroupChanged(group);
+        if (isRenamed && this.thread.conversationId === group.conversationId)
+          void this.thread.resynchronise();
+      }),
       client.on('messages.deleted', ({ conversationId, positions }) => {
         this.thread.applyMessagesDeleted(conversationId, positions);
         this.pictures.applyMessagesDeleted(conversationId, positions);

@@ -71,8 +71,17 @@ export class Groups {
     else this.#recipients.set(id, member);
   }
 
-  applyGroupChanged(group: Group): void {
+  /** Returns whether a member is called otherwise than before. */
+  applyGroupChanged(group: Group): boolean {
+    const before = new Map(
+      this.#list.get(group.conversationId)?.members.map((one) => [one.address, one.name]),
+    );
     this.#list.set(group);
+    this.#applyToRecipient(group);
+    return group.members.some(({ address, name }) => (before.get(address) ?? name) !== name);
+  }
+
+  #applyToRecipient(group: Group): void {
     const recipient = this.#recipients.get(group.conversationId);
     if (recipient === undefined) return;
     // Who has gone stays the recipient: what was meant for him alone must not go to everybody instead.

@@ -102,6 +102,8 @@ describe('messages of a group', () => {
     await store.call('updateGroupPeople', { conversationId: trip, whole: false, members, removed: [] });
     const { messages } = await store.call('selectMessagePage', { conversationId: trip, limit: 10 });
     expect(messages[1]?.group?.person?.name).toBe('Evie');
+    // So do lines that say what has happened.
+    expect(messages[3]?.group?.notice?.who?.name).toBe('Evie');
   });
 
   it('keep the author who is no member any more', async () => {

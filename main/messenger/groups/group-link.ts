@@ -314,8 +314,14 @@ export class GroupLink implements AsyncDisposable {
       .filter(({ state }) => state === 'deleted')
       .flatMap(({ entity }) => toAddress(entity) ?? []);
     const whole = info.state === 'full';
+    const before = new Map(this.#group.members.map(({ address, name }) => [address, name]));
     const group = await store.call('updateGroupPeople', { conversationId, whole, members, removed });
     if (group !== null) this.#group = group;
+    // What the list shows of him names him.
+    if (this.#group.members.some(({ address, name }) => (before.get(address) ?? name) !== name)) {
+      const renamed = await store.call('selectConversation', { id: conversationId });
+      if (renamed !== null) this.#host.publishConversation(renamed);
+    }
     for (const person of info.users.filter(isAbsent).flatMap(toMember)) this.talk.personGone(person);
     await this.#update({ title: info.displayText, isOpen: info.isOpen });
   }

@@ -7,6 +7,7 @@ import { isSecretRoomName } from '../../base/room-names.ts';
 import type { AgentServerRequest } from '../../sip/agent/agent-server-request.ts';
 import { IncomingInvite } from '../../sip/agent/invite.ts';
 import { parseNameAddr } from '../../sip/headers.ts';
+import type { ToldMember } from '../../store/groups.ts';
 import type { Store } from '../../store/store.ts';
 import type { AccountLink } from '../account-link.ts';
 import { toAddress, userOf } from '../../sip/address.ts';
@@ -44,6 +45,8 @@ export async function receiveRoomCall(
     standing: letIn ? 'accepted' : 'asked',
     membership: 'left',
     isOpen: !isSecretRoomName(userOf(room.address)),
+    // Who belongs to it is not known before we do, only who wants us there.
+    ...(letIn || by === undefined ? {} : { members: [await memberAt(messenger, account, by)] }),
   });
   // Our user has said no before: he is not asked again and again, until he thinks better of it.
   if (conversation.standing === 'declined' && !isOurs) {
@@ -63,6 +66,20 @@ export async function receiveRoomCall(
   // Who belonged to it before, or was asked and said yes, is not asked again.
   const isKnownGroup = letIn || conversation.standing === 'accepted';
   await link.receiveInvite(new IncomingInvite(account.agent, request), isKnownGroup);
+}
+
+/** By the name of a conversation with him, if there is one. */
+async function memberAt(
+  { store }: RoomInvitationHost,
+  account: AccountLink,
+  address: string,
+): Promise<ToldMember> {
+  const known = await store.call('selectConversationWith', {
+    accountId: account.stored.id,
+    peerAddress: address,
+  });
+  const name = known?.peerName ?? userOf(address);
+  return { address, name, nickname: '', role: 'member', state: 'away' };
 }
 
 /** A contact, or somebody with whom our user talks. */

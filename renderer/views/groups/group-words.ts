@@ -5,22 +5,35 @@ import { CallError, type ErrorCode } from '../../../shared/ipc/error-codes.ts';
 import type { MessageKey } from '../../i18n/catalogue.ts';
 import type { Locale } from '../../i18n/locale.svelte.ts';
 
-export function noticeWords({ kind, by, who, title }: GroupNotice, locale: Locale): string {
-  const people = { by: by?.name ?? '', who: who?.name ?? '' };
+/** `isOurs`: our user is the person with this address, who is not told of himself by name. */
+export function noticeWords(
+  { kind, by: actor, who: person, title }: GroupNotice,
+  locale: Locale,
+  isOurs: (address: string) => boolean,
+): string {
+  const [byUs, aboutUs] = [actor, person].map((one) => one !== null && isOurs(one.address));
+  const [by, who] = [actor?.name ?? '', person?.name ?? ''];
   switch (kind) {
     case 'invited':
-      return locale.t('group.notice.invited', people);
     case 'removed':
-      return by === null ? locale.t('group.notice.removedYou') : locale.t('group.notice.removed', people);
+      if (actor === null) return locale.t('group.notice.removedYou');
+      if (byUs === true) return locale.t(`group.notice.${kind}ByYou`, { who });
+      return aboutUs === true
+        ? locale.t(`group.notice.${kind}YouBy`, { by })
+        : locale.t(`group.notice.${kind}`, { by, who });
     case 'renamed':
-      return locale.t('group.notice.renamed', { by: people.by, title: title ?? '' });
+      return byUs === true
+        ? locale.t('group.notice.renamedByYou', { title: title ?? '' })
+        : locale.t('group.notice.renamed', { by, title: title ?? '' });
     case 'ended':
       return locale.t('group.notice.ended');
     case 'joined':
     case 'left':
     case 'declined':
     case 'owner':
-      return locale.t(`group.notice.${kind}`, { who: people.who });
+      return aboutUs === true
+        ? locale.t(`group.notice.${kind}You`)
+        : locale.t(`group.notice.${kind}`, { who });
   }
 }
 

@@ -161,6 +161,10 @@ const askedToGroup = changed(groups, (world) => {
   );
 });
 
+const askedByTom = changed(askedToGroup, (world) => {
+  world.groups = world.groups!.map((group) => ({ ...group, members: group.members.slice(1, 2) }));
+});
+
 const leftGroup = changed(groups, (world) => {
   world.groups = world.groups!.map((group) => ({ ...group, membership: 'left' }));
 });
@@ -331,6 +335,9 @@ export const thread: Entries = {
     'a stranger asks': { world: asked, open: 'with-eve', props: conversation(), room: 'page' },
     declined: { world: declined, open: 'with-eve', props: conversation(), room: 'page' },
     'to a group': { world: askedToGroup, open: 'with-trip', props: conversation(), room: 'page' },
+    'to a group, by somebody': {
+      ...{ world: askedByTom, open: 'with-trip', props: conversation(), room: 'page' },
+    },
     blocked: { world: presence, open: 'with-maria', props: conversation(), room: 'page' },
   },
   'views/thread/SessionActions.svelte': ofSessions((app) => {

@@ -182,6 +182,8 @@ describe('coming into a group', () => {
     expect(ofAnn.standing).toBe('asked');
     await untilMembers(bob, ofBob, ['bob', 'tom', 'ann invited']);
     await ann.session(ofAnn, 'asked');
+    // Who it is that invites her.
+    expect((await stateOf(ann, ofAnn)).members).toMatchObject([{ address: at('bob'), name: 'bob' }]);
     await ann.commands['conversation.answer']({ conversationId: ofAnn.id, accept: true });
     await untilMembers(bob, ofBob, ['bob', 'tom', 'ann']);
     await bob.send(ofBob, 'welcome');

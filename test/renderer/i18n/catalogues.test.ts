@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Catalogue, Entry, MessageKey } from '../../../renderer/i18n/catalogue.ts';
-import { catalogues, Locale, preferredLanguage } from '../../../renderer/i18n/locale.svelte.ts';
+import { catalogues, Locale, preferredLanguage, regionOf } from '../../../renderer/i18n/locale.svelte.ts';
 import { CallError } from '../../../shared/ipc/error-codes.ts';
 import { errorCodes } from '../../../shared/ipc/error-codes.ts';
 import { accountReasonCodes } from '../../../shared/domain/account.ts';
@@ -102,6 +102,27 @@ describe('Locale', () => {
     expect(english.moment(noon - 30 * dayMs, noon)).toBe('Oct 23');
     expect(english.moment(noon - 400 * dayMs, noon)).toBe('10/18/2025');
     expect(locale('de').moment(noon - 30 * dayMs, noon)).toBe('23. Okt.');
+  });
+
+  it('writes dates as it is done where the user is, in the calendar that days are counted by', () => {
+    const day = new Date(2025, 9, 18).getTime();
+    const written = (language: 'en' | 'de' | 'ar', wanted: string[]) =>
+      new Intl.DateTimeFormat(regionOf(language, wanted), { dateStyle: 'short' }).format(day);
+    expect(written('en', ['de-DE', 'en-GB', 'en-US'])).toBe('18/10/2025');
+    expect(written('en', ['de-DE'])).toBe('10/18/25');
+    expect(written('de', ['en-GB'])).toBe('18.10.25');
+    // Saudi Arabia counts years otherwise.
+    expect(written('ar', ['ar-SA'])).toMatch(/25|٢٥/);
+    const own = vi.spyOn(navigator, 'languages', 'get');
+    for (const [wanted, first] of [
+      ['en-US', 0],
+      ['en-GB', 1],
+      ['en', 1],
+    ] as const) {
+      own.mockReturnValue([wanted]);
+      expect(locale('en').firstWeekday, wanted).toBe(first);
+    }
+    own.mockRestore();
   });
 
   it('says problems by code in other languages, and with the exact words in English', () => {

@@ -8,6 +8,7 @@ import Bubble from '../../../renderer/views/thread/Bubble.svelte';
 import Composer from '../../../renderer/views/thread/Composer.svelte';
 import MessageList from '../../../renderer/views/thread/MessageList.svelte';
 import ThreadHeader from '../../../renderer/views/thread/ThreadHeader.svelte';
+import ThreadView from '../../../renderer/views/thread/ThreadView.svelte';
 import type { Language } from '../../../renderer/i18n/locale.svelte.ts';
 import { noticeWords } from '../../../renderer/views/groups/group-words.ts';
 import { threadRows } from '../../../renderer/views/thread/thread-rows.ts';
@@ -163,10 +164,11 @@ describe('the thread of a group', () => {
   });
 
   it('says in words what has happened', () => {
-    const words = window.app.thread.messages.flatMap(({ group }) =>
-      group?.notice ? [noticeWords(group.notice, window.app.locale)] : [],
-    );
-    expect(words).toEqual([
+    const words = (isOurs: (address: string) => boolean) =>
+      window.app.thread.messages.flatMap(({ group }) =>
+        group?.notice ? [noticeWords(group.notice, window.app.locale, isOurs)] : [],
+      );
+    expect(words(() => false)).toEqual([
       'Bob invited Tom Weber',
       'Bob invited Captain',
       'Tom Weber joined',
@@ -174,6 +176,34 @@ describe('the thread of a group', () => {
       'Bob renamed the group to Sea trip',
       'Bob invited Kim',
     ]);
+    // Nobody is told of himself by name.
+    expect(words((address) => address.startsWith('tom@'))).toEqual([
+      'Bob invited you',
+      'Bob invited Captain',
+      'You joined',
+      'Captain joined',
+      'Bob renamed the group to Sea trip',
+      'Bob invited Kim',
+    ]);
+    const view = show(window.app, ThreadView);
+    expect([...view.querySelectorAll('.notice bdi')].map(({ textContent }) => textContent)).toContain(
+      'You renamed the group to Sea trip',
+    );
+  });
+
+  it('names of members who are called otherwise now are read anew', async () => {
+    const view = show(window.app, ThreadView);
+    const group = window.app.groups.get(trip.id)!;
+    for (const one of window.backend.world.messages) {
+      if (one.group?.person?.address === tom) Object.assign(one.group.person, { name: 'Tommaso' });
+    }
+    const members = group.members.map((one) => (one.address === tom ? { ...one, name: 'Tommaso' } : one));
+    window.backend.publish('group.changed', { group: { ...group, members } });
+    await settle();
+    await settle();
+    const heads = [...view.querySelectorAll('.head .name')].map(({ textContent }) => textContent);
+    expect(heads).toContain('Tommaso');
+    expect(heads).not.toContain('Tom Weber');
   });
 
   it('tells in its head how many belong to it and how many are here', () => {
@@ -393,5 +423,20 @@ describe('an invitation to a group', () => {
     const view = show(window.app, Invitation, { conversation: { ...trip, standing: 'asked' } });
     expect(view.textContent).toContain('You are invited to the group Sea trip');
     expect(view.textContent).toContain('Its members see that you have joined.');
+    // An address that nobody can remember helps nobody.
+    expect(view.textContent).not.toContain(trip.peerAddress);
+  });
+
+  it('says whose it is, when that is known', async () => {
+    const group = window.app.groups.get(trip.id)!;
+    const host = group.members.find(({ address }) => address === tom)!;
+    window.backend.publish('group.changed', { group: { ...group, isOpen: true, members: [host] } });
+    await settle();
+    const view = show(window.app, Invitation, { conversation: { ...trip, standing: 'asked' } });
+    expect(view.querySelector('h2')?.textContent.trim()).toBe('Tom Weber invites you to the group Sea trip');
+    expect(view.textContent).toContain(tom);
+    expect(view.textContent).toContain(`Its address is ${trip.peerAddress}`);
+    const line = show(window.app, LastLine, { conversation: { ...trip, standing: 'asked' } });
+    expect(line.textContent.trim()).toBe('Invitation to the group');
   });
 });
