@@ -264,12 +264,21 @@ function migrate(
   receiveStep: (done: number, total: number) => void,
 ): void {
   const steps = migrations.filter(({ version }) => version > found && version <= upTo);
-  for (const [done, { version, sql }] of steps.entries()) {
-    // A new file has nothing that could take its time.
-    if (found > 0) receiveStep(done, steps.length);
+  const take = ({ version, sql }: Migration): void => {
+    database.exec(sql);
+    database.pragma(`user_version = ${version}`);
+  };
+  // A new file has nothing that could take its time: it is there with all steps or with none.
+  if (found === 0) {
     database.transaction(() => {
-      database.exec(sql);
-      database.pragma(`user_version = ${version}`);
+      for (const step of steps) take(step);
+    })();
+    return;
+  }
+  for (const [done, step] of steps.entries()) {
+    receiveStep(done, steps.length);
+    database.transaction(() => {
+      take(step);
     })();
   }
 }

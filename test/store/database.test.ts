@@ -38,7 +38,7 @@ describe('migrations of a history', () => {
     }
   });
 
-  it('a migration that fails leaves the version before it, whole', async () => {
+  it('a migration that fails leaves the version before it, whole; a new file is made with all of them or stays empty', async () => {
     const broken = [
       ...messengerMigrations,
       {
@@ -46,11 +46,15 @@ describe('migrations of a history', () => {
         sql: 'CREATE TABLE extra (x); SELECT nonsense FROM nowhere;',
       },
     ];
-    await expect(openDatabase(path, broken)).rejects.toMatchObject({
-      name: 'StoreError',
-      code: 'STORE_FAILED',
-    });
-    const database = await openDatabase(path, messengerMigrations);
+    const failure = { name: 'StoreError', code: 'STORE_FAILED' };
+    await expect(openDatabase(path, broken)).rejects.toMatchObject(failure);
+    const empty = await openDatabase(path, []);
+    expect(empty.pragma('user_version', { simple: true })).toBe(0);
+    expect(empty.prepare('SELECT count(*) AS n FROM sqlite_schema').get()).toEqual({ n: 0 });
+    empty.close();
+    (await openDatabase(path, messengerMigrations, 3)).close();
+    await expect(openDatabase(path, broken)).rejects.toMatchObject(failure);
+    const database = await openDatabase(path, broken.slice(0, -1), 0);
     expect(database.pragma('user_version', { simple: true })).toBe(messengerMigrations.length);
     expect(database.prepare(`SELECT count(*) AS n FROM sqlite_schema WHERE name = 'extra'`).get()).toEqual({
       n: 0,

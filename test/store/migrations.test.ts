@@ -290,6 +290,7 @@ describe('the messenger store', () => {
         headers: null,
         replyTo: null,
         changes: [],
+        times: [],
         file: null,
       },
       {
@@ -305,6 +306,7 @@ describe('the messenger store', () => {
         headers: null,
         replyTo: null,
         changes: [],
+        times: [],
         file: null,
       },
     ]);
