@@ -1,5 +1,5 @@
 /**
- * Owns: what a user does to messages that are there: a reaction, another text, taken back.
+ * Owns: what a user does to messages that are there: a reaction, another text, taken back, sent on.
  * Called by: commands.ts. Calls: the store, then conversation-link.ts, which tells the other side.
  */
 import type { MessageId } from '../../shared/domain/ids.ts';
@@ -8,12 +8,14 @@ import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { MessageChange } from '../store/message-changes.ts';
 import type { Commands } from './commands.ts';
 import { createMessageId } from './message-id.ts';
+import { forwardMessages } from './forwarding.ts';
 import type { Messenger } from './messenger.ts';
 
-type Names = 'message.react' | 'message.edit' | 'message.takeBack';
+type Names = 'message.forward' | 'message.react' | 'message.edit' | 'message.takeBack';
 
 export function messageChangeCommands(messenger: Messenger): Pick<Commands, Names> {
   return {
+    'message.forward': (input) => forwardMessages(messenger, input),
     'message.react': ({ messageId, emoji }) =>
       change(messenger, messageId, emoji === null ? { kind: 'no-reaction' } : { kind: 'reaction', emoji }),
     'message.edit': async ({ messageId, text }) => {

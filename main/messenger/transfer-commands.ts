@@ -1,7 +1,7 @@
 /**
  * Owns: the calls of the contract that are about files. Called by: commands.ts. Calls: transfers.ts, the host's desktop.
  */
-import type { MessageId } from '../../shared/domain/ids.ts';
+import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { CallName } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { Store } from '../store/store.ts';
@@ -42,10 +42,7 @@ export function transferCommands(
   return {
     'message.save': ({ messageId }) => saveMessage(messenger.store, desktop, messageId),
     'transfer.send': async ({ conversationId, fileId, preview }) => {
-      const { conversation } = await messenger.conversation(conversationId);
-      if (conversation.kind === 'group') throw new CallError('not-allowed', 'A group takes no files.');
-      messenger.presence.refuseBlocked(conversation);
-      if (conversation.standing !== 'accepted') await messenger.setStanding(conversationId, 'accepted');
+      await beforeFile(messenger, conversationId);
       return transfers.send(conversationId, fileId, preview);
     },
     'transfer.accept': ({ messageId }) => transfers.accept(messageId),
@@ -67,6 +64,14 @@ export function transferCommands(
       return null;
     },
   };
+}
+
+/** Whoever sends a file agrees to talk. Rejects with CallError where none can be sent. */
+export async function beforeFile(messenger: Messenger, conversationId: ConversationId): Promise<void> {
+  const { conversation } = await messenger.conversation(conversationId);
+  if (conversation.kind === 'group') throw new CallError('not-allowed', 'A group takes no files.');
+  messenger.presence.refuseBlocked(conversation);
+  if (conversation.standing !== 'accepted') await messenger.setStanding(conversationId, 'accepted');
 }
 
 /** Asks where the text of a message goes. Rejects with CallError. */

@@ -86,24 +86,35 @@ export class Transfers implements AsyncDisposable {
       throw new CallError('not-found', 'This file is not there any more. Choose it again.');
     }
     this.chosen.delete(fileId);
+    return this.#begin(conversationId, { ...chosen, size: found.size }, this.#checkPreview(preview));
+  }
+
+  /** The file of a message, from where it lies, as a new one. Rejects as `fileOf` and `send`. */
+  async forward(conversationId: ConversationId, messageId: MessageId): Promise<Message> {
+    const { preview, ...file } = await this.fileOf(messageId);
+    return this.#begin(conversationId, file, preview);
+  }
+
+  async #begin(
+    conversationId: ConversationId,
+    described: Pick<StoredTransfer, 'name' | 'type' | 'size' | 'path'>,
+    preview: Uint8Array | null,
+  ): Promise<Message> {
     const id = createMessageId();
     const nowMs = Date.now();
     const file: Omit<StoredTransfer, 'messageId'> = {
       ...unsent,
+      ...described,
       transferId: id,
-      name: chosen.name,
-      type: chosen.type,
-      size: found.size,
       state: 'preparing',
-      path: chosen.path,
-      preview: this.#checkPreview(preview),
+      preview,
     };
     const { message } = await this.#host.store.insertMessage({
       id,
       conversationId,
       direction: 'out',
       wireId: id,
-      text: chosen.name,
+      text: file.name,
       sentAtMs: nowMs,
       storedAtMs: nowMs,
       state: 'queued',
@@ -284,14 +295,16 @@ export class Transfers implements AsyncDisposable {
   }
 
   /** Where a whole file lies. Rejects with CallError when it is not here. */
-  async fileOf(messageId: MessageId): Promise<{ path: string; name: string; type: string; size: number }> {
+  async fileOf(
+    messageId: MessageId,
+  ): Promise<{ path: string; name: string; type: string; size: number; preview: Uint8Array | null }> {
     const stored = await this.#host.store.call('selectTransfer', { messageId });
     const { path = null } = stored ?? {};
     const found = path === null ? undefined : await stat(path).catch(() => undefined);
     if (stored === null || path === null || found?.isFile() !== true) {
       throw new CallError('not-found', 'This file is not on this computer any more.');
     }
-    return { path, name: stored.name, type: stored.type, size: found.size };
+    return { path, name: stored.name, type: stored.type, size: found.size, preview: stored.preview };
   }
 
   /** Somebody offers a file, or asks for one. Answered when it resolves, or it rings. */

@@ -82,6 +82,7 @@ export const icons = {
     path('M10 14 21 3'),
     path('M18 13v6a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2h6'),
   ],
+  forward: [path('m15 17 5-5-5-5'), path('M4 18v-2a4 4 0 0 1 4-4h12')],
   reply: [path('M20 18v-2a4 4 0 0 0-4-4H4'), path('m9 17-5-5 5-5')],
   pencil: [
     path(

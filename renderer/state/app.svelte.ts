@@ -31,6 +31,7 @@ import { MessageChanges } from './message-changes.svelte.ts';
 import { Notices } from './notices.svelte.ts';
 import { OpeningState } from './opening.svelte.ts';
 import { ReadingState } from './reading.svelte.ts';
+import { Forwarding } from './forwarding.svelte.ts';
 import { PictureViewer } from './picture-viewer.svelte.ts';
 import { Presence } from './presence.svelte.ts';
 import { searchRows } from './search-rows.ts';
@@ -64,6 +65,7 @@ export class AppState {
   readonly changes: MessageChanges;
   readonly transfers: Transfers;
   readonly pictures: PictureViewer;
+  readonly forwarding: Forwarding;
   readonly search: Search;
   readonly inspector: Inspector;
   readonly details: Details;
@@ -116,6 +118,7 @@ export class AppState {
     this.changes = new MessageChanges(client, this.thread);
     this.transfers = new Transfers(client);
     this.pictures = new PictureViewer(client);
+    this.forwarding = new Forwarding(client, this.transfers);
     this.search = new Search(client);
     this.inspector = new Inspector(client);
     this.details = new Details(client, () => this.writes);
@@ -329,6 +332,20 @@ export class AppState {
   toggleDetails(): void {
     this.inspector.close();
     this.details.toggle(this.conversations.openId);
+  }
+
+  /** Beside the thread it is chosen to whom these go. */
+  forward(messages: readonly Message[]): void {
+    this.forwarding.begin(messages);
+    this.search.clear();
+    this.shell.showSide('forward');
+  }
+
+  /** Back to where it was begun. */
+  endForward(): void {
+    this.forwarding.end();
+    this.shell.showSide();
+    if (this.conversations.openId !== null) this.shell.showMain('thread');
   }
 
   showMessageDetails(message: Message): void {

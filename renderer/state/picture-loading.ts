@@ -58,7 +58,7 @@ export async function loadPicture(url: string): Promise<LoadedPicture> {
     const { naturalWidth: width, naturalHeight: height } = image;
     if (isTooLarge(image)) return { kind: 'too-many-pixels', width, height };
     await image.decode();
-    return { kind: 'ready', width, height, still: await stillOf(image, url) };
+    return { kind: 'ready', width, height, still: await stillOf(image, url).catch(() => null) };
   } catch {
     return { kind: 'broken' };
   }

@@ -1,6 +1,6 @@
 /** Owns: which views are shown. Called by: app, shell views. Calls: nothing. */
 export type MainView = 'thread' | 'settings' | 'help';
-export type SideView = 'list' | 'new';
+export type SideView = 'list' | 'new' | 'forward';
 
 /** Of the list of conversations, in pixels: as narrow as its pictures, or from the narrowest to the widest. */
 export const listWidths = { avatars: 72, narrowest: 280, widest: 360 } as const;

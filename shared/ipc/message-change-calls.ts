@@ -1,15 +1,26 @@
 /**
- * Owns: the calls that answer, mark and change messages: input schemas and output types.
+ * Owns: the calls that answer, mark, change and send on messages: input schemas and output types.
  * Called by: contract.ts. Calls: valibot.
  */
 import * as v from 'valibot';
-import { messageIdSchema } from '../domain/ids.ts';
+import { conversationIdSchema, messageIdSchema, type ConversationId, type MessageId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
+import type { ErrorCode } from './error-codes.ts';
 
 /** One emoji, however many code points it is made of; long ones are families with tones of skin. */
 export const MAX_EMOJI_CHARS = 32;
 
+/** So many messages are sent on at once, or chosen for anything else. */
+export const maxChosenMessages = 100;
+/** And to so many conversations. */
+export const maxForwardTargets = 20;
+
 export const messageChangeInputs = {
+  /** The same texts and files again, as messages of ours, to other conversations. What has no file here any more is refused. */
+  'message.forward': v.object({
+    messageIds: v.pipe(v.array(messageIdSchema), v.minLength(1), v.maxLength(maxChosenMessages)),
+    conversationIds: v.pipe(v.array(conversationIdSchema), v.minLength(1), v.maxLength(maxForwardTargets)),
+  }),
   /** Our reaction to a message, instead of the one before; null takes it back. */
   'message.react': v.object({
     messageId: messageIdSchema,
@@ -21,7 +32,17 @@ export const messageChangeInputs = {
   'message.takeBack': v.object({ messageId: messageIdSchema }),
 } as const;
 
+/** One message that was not sent to one conversation. */
+export interface ForwardRefusal {
+  readonly conversationId: ConversationId;
+  readonly messageId: MessageId;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 export interface MessageChangeOutputs {
+  /** `sent`: messages that are on disk, one for each conversation. */
+  'message.forward': { readonly sent: number; readonly refused: readonly ForwardRefusal[] };
   'message.react': { message: Message };
   'message.edit': { message: Message };
   'message.takeBack': { message: Message };

@@ -191,6 +191,19 @@ it('axe-core finds nothing: a picture that is shown large; at 200 % all of its c
   await check(page, 'a picture that is too large');
 });
 
+it('axe-core finds nothing: to whom a message is sent on', async () => {
+  const page = await open('groups');
+  await page.locator(first).first().click();
+  await page.locator('.line').last().hover();
+  await page.locator('[data-menu]').last().click();
+  await page.getByRole('menuitem', { name: 'Forward' }).click();
+  await page.getByRole('checkbox', { name: /Ana/ }).check();
+  await check(page, 'to whom a message is sent on');
+  await page.setViewportSize({ width: 620, height: 390 });
+  await page.getByRole('button', { name: 'Send to 1 conversation' }).click({ trial: true });
+  expect(await tooWide(page)).toEqual([]);
+});
+
 it('nothing moves where motion is not wanted, and at 200 % everything is there and nothing stands out', async () => {
   const page = await open('files', 620, 390);
   await page.locator(first).first().click();

@@ -20,4 +20,17 @@ export const sharingDe: Readonly<Record<keyof typeof sharingEn, Entry>> = {
     'Dieses Bild hat {width} × {height} Bildpunkte, zu viele, um hier gezeigt zu werden. Speichern Sie es, und öffnen Sie es mit einem anderen Programm.',
   'picture.broken':
     'Dieses Bild kann nicht gezeigt werden. Es ist beschädigt oder liegt nicht mehr an seinem Platz. Versuchen Sie, es zu speichern, oder bitten Sie darum, dass es noch einmal gesendet wird.',
+  'message.forward': 'Weiterleiten…',
+  'forward.title': 'Weiterleiten an',
+  'forward.hint': 'Es geht als Ihre eigene Nachricht hinaus. Nichts sagt, wer es geschrieben hat.',
+  'forward.find': 'Unterhaltung suchen',
+  'forward.none': 'Keine Unterhaltung heißt so.',
+  'forward.noFiles': 'Eine Gruppe nimmt keine Dateien',
+  'forward.send': 'Senden',
+  'forward.messages': { one: '{count} Nachricht', other: '{count} Nachrichten' },
+  'forward.sendTo': { one: 'An {count} Unterhaltung senden', other: 'An {count} Unterhaltungen senden' },
+  'forward.sent': { one: 'An {count} Unterhaltung gesendet', other: 'An {count} Unterhaltungen gesendet' },
+  'forward.full': 'Höchstens {count} auf einmal.',
+  'forward.partly': 'Nicht alles konnte gesendet werden; unten steht, was und warum. Der Rest ist unterwegs.',
+  'forward.refused': '„{what}“ wurde nicht gesendet: {reason}',
 };

@@ -2,13 +2,18 @@
 import type { AppState } from '../../../renderer/state/app.svelte.ts';
 import { PicturePlace } from '../../../renderer/views/pictures/picture-place.svelte.ts';
 import { scenarios } from '../../renderer/support/scenarios.ts';
-import { changed, messageOf, type Entries, type Specimen } from '../specimen.ts';
+import { changed, click, fill, messageOf, type Entries, type Specimen } from '../specimen.ts';
 
 const nothing = (): void => undefined;
-const { pictures } = scenarios;
+const { groups, pictures } = scenarios;
 const onDesktop = changed(pictures, (world) => {
   world.info = { ...world.info, host: 'electron', hasFileDialogs: true };
 });
+
+export function chooseTwo(frame: HTMLElement): void {
+  click(frame, '.target input', 1);
+  click(frame, '.target input', 2);
+}
 
 /** Looks at a picture; resolves when it has come. */
 export async function look(app: AppState, name: string): Promise<void> {
@@ -38,7 +43,39 @@ function stage(name: string): Specimen {
   };
 }
 
+/** As far as it is known to whom it goes. */
+function form(more: Partial<Specimen>, world = groups, message = 'Did the new'): Specimen {
+  return {
+    world,
+    open: 'with-tom',
+    prepare: (app) => app.forward([messageOf(app, message)]),
+    room: 'column',
+    ...more,
+  };
+}
+
 export const sharing: Entries = {
+  'views/forward/ForwardForm.svelte': {
+    'nobody is chosen': form({}),
+    'two are chosen': form({ act: (frame) => chooseTwo(frame) }),
+    'several messages': form({ prepare: (app) => app.forward(app.thread.messages.slice(0, 3)) }),
+    'nobody has this name': form({ act: (frame) => fill(frame, 'input', 'Zoltan') }),
+    'a file': form({}, pictures, 'harbour'),
+    'a file that is gone': form(
+      {
+        act: async (frame, app, backend) => {
+          backend.refusals.set(`message.forward ${messageOf(app, 'harbour').id}`, {
+            code: 'not-found',
+            message: 'This file is not on this computer any more.',
+          });
+          chooseTwo(frame);
+          await app.forwarding.send();
+        },
+      },
+      pictures,
+      'harbour',
+    ),
+  },
   'views/pictures/PictureViewer.svelte': {
     'in a browser': viewer('harbour'),
     'on the desktop': viewer('lighthouse', onDesktop),

@@ -14,7 +14,7 @@ import {
   type Entry,
   type Specimen,
 } from '../specimen.ts';
-import { come, look } from './sharing.ts';
+import { chooseTwo, come, look } from './sharing.ts';
 
 const {
   asked,
@@ -93,6 +93,12 @@ export const views: Entry = {
     open: 'with-tom',
     prepare: (app) => look(app, 'harbour'),
     act: come,
+  }),
+  forward: page({
+    world: groups,
+    open: 'with-tom',
+    prepare: (app) => app.forward([messageOf(app, 'Did the new')]),
+    act: chooseTwo,
   }),
   'picture-too-large': page({
     world: pictures,

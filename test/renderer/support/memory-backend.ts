@@ -263,7 +263,7 @@ export class MemoryBackend {
   #buildHandlers(): Handlers {
     const { world } = this;
     return {
-      ...changeHandlers((id, to) => this.#changeMessage(id, to)),
+      ...changeHandlers(this, (id, to) => this.#changeMessage(id, to)),
       ...groupHandlers({
         world,
         publishGroup: (group) => this.publish('group.changed', { group }),

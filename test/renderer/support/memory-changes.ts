@@ -3,14 +3,32 @@
  */
 import type { MessageId } from '../../../shared/domain/ids.ts';
 import type { Message, Quote } from '../../../shared/domain/message.ts';
-import type { CheckedInput } from '../../../shared/ipc/contract.ts';
+import type { CallOutput, CheckedInput } from '../../../shared/ipc/contract.ts';
+import type { MemoryBackend } from './memory-backend.ts';
+import { sentFile } from './sent-file.ts';
 
-type ChangeCall = 'message.react' | 'message.edit' | 'message.takeBack';
+type ChangeCall = 'message.forward' | 'message.react' | 'message.edit' | 'message.takeBack';
 
-export function changeHandlers(change: (id: MessageId, to: (message: Message) => Message) => Message): {
-  [Name in ChangeCall]: (input: CheckedInput<Name>) => { message: Message };
-} {
+export function changeHandlers(
+  backend: MemoryBackend,
+  change: (id: MessageId, to: (message: Message) => Message) => Message,
+): { [Name in ChangeCall]: (input: CheckedInput<Name>) => CallOutput<Name> } {
   return {
+    'message.forward': ({ messageIds, conversationIds }) => {
+      const messages = backend.world.messages.filter(({ id }) => messageIds.includes(id));
+      const refused = [];
+      for (const conversationId of conversationIds)
+        for (const { id, text, file } of messages) {
+          const refusal = backend.refusals.get(`message.forward ${id}`);
+          if (refusal !== undefined) refused.push({ conversationId, messageId: id, ...refusal });
+          else
+            backend.addMessage(conversationId, {
+              ...{ direction: 'out', text, state: 'queued' },
+              ...(file === undefined ? {} : { file: { ...sentFile, name: text } }),
+            });
+        }
+      return { sent: messages.length * conversationIds.length - refused.length, refused };
+    },
     'message.react': ({ messageId, emoji }) => ({
       message: change(messageId, ({ reactions = [], ...message }) => {
         const left = reactions.filter(({ isOurs }) => !isOurs);

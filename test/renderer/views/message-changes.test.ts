@@ -132,7 +132,7 @@ describe('another text', () => {
       const items = [...view.querySelectorAll('[role=menu] > [role=menuitem]')];
       return items.map((item) => item.textContent.trim());
     };
-    const others = ['Reply', 'Copy text', 'Details of this message', 'Delete for me'];
+    const others = ['Reply', 'Forward…', 'Copy text', 'Details of this message', 'Delete for me'];
     expect(await menuOf('Coming in')).toEqual(others);
     await open(talkingWorld());
     expect(await menuOf('Did the new')).toEqual(others);
