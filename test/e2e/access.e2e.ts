@@ -229,7 +229,7 @@ it('nothing moves where motion is not wanted, and at 200 % everything is there a
 it('axe-core finds nothing: a group, its members, a message to one of them, a new group', async () => {
   const page = await open('groups');
   await page.locator('nav li button', { hasText: 'Sea trip' }).click();
-  await page.getByText('Bob renamed the group to Sea trip').waitFor();
+  await page.getByText('You renamed the group to Sea trip').waitFor();
   const field = page.getByRole('textbox', { name: /^Message to/ });
   await field.pressSequentially('Ask @');
   await page.getByRole('option').first().waitFor();

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { build, preview, type InlineConfig, type Plugin } from 'vite';
-import { samplePicture } from '../support/sample-picture.ts';
+import { samplePictureAt } from '../support/sample-picture.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -13,14 +13,14 @@ const root = resolve(import.meta.dirname, '../..');
 const pictures: Plugin = {
   name: 'sample-pictures',
   configurePreviewServer({ middlewares }) {
-    middlewares.use('/files/', (request, response, next) => {
-      const [, width, height] = /^\/picture-(\d+)x(\d+)\?shown$/.exec(request.url ?? '') ?? [];
-      if (width === undefined || height === undefined) {
+    middlewares.use((request, response, next) => {
+      const picture = samplePictureAt(request.url ?? '');
+      if (picture === undefined) {
         next();
         return;
       }
       response.setHeader('Content-Type', 'image/png');
-      response.end(samplePicture(Number(width), Number(height)));
+      response.end(picture);
     });
   },
 };

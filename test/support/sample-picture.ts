@@ -1,6 +1,6 @@
 /**
  * Owns: the pictures that people send each other in tests and in the gallery, drawn as they are asked for.
- * Called by: gallery/site.ts, browser specs. Calls: pngjs.
+ * Called by: gallery/site.ts, scripted-backend.ts, browser specs. Calls: pngjs.
  */
 import { crc32 } from 'node:zlib';
 import { PNG } from 'pngjs';
@@ -35,4 +35,12 @@ export function samplePicture(width: number, height: number): Buffer {
     bytes.writeUInt32BE(crc32(bytes.subarray(12, 29)), 29);
   }
   return bytes;
+}
+
+/** What a host answers for the picture of a message in the scenarios, of the size that its id says: `/files/picture-800x600?shown`. */
+export function samplePictureAt(address: string): Buffer | undefined {
+  const [, width, height] = /^\/files\/picture-(\d+)x(\d+)\?shown$/.exec(address) ?? [];
+  return width === undefined || height === undefined
+    ? undefined
+    : samplePicture(Number(width), Number(height));
 }

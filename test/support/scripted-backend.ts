@@ -1,6 +1,6 @@
 /**
  * Owns: a stand-in for the browser host: serves out/renderer and answers the contract from memory.
- * Called by: people who look at views, tests that open the window in a browser. Calls: the memory backend.
+ * Called by: people who look at views, tests that open the window in a browser. Calls: the memory backend, sample-picture.ts.
  *
  *   node test/support/scripted-backend.ts talking 4100
  */
@@ -12,6 +12,7 @@ import { extname, join, resolve } from 'node:path';
 import type * as Ws from 'ws';
 import { MemoryBackend } from '../renderer/support/memory-backend.ts';
 import { scenarios, type ScenarioName } from '../renderer/support/scenarios.ts';
+import { samplePictureAt } from './sample-picture.ts';
 
 /** Loaded by Node itself: tests of the window resolve packages for browsers, where `ws` has no server. */
 const { WebSocketServer } = createRequire(import.meta.url)('ws') as typeof Ws;
@@ -41,6 +42,11 @@ export class ScriptedBackend {
   constructor(scenario: ScenarioName, root = builtWindow) {
     this.backend = new MemoryBackend(scenarios[scenario]());
     this.#http = createServer((request, response) => {
+      const picture = samplePictureAt(request.url ?? '');
+      if (picture !== undefined) {
+        response.writeHead(200, { 'content-type': 'image/png' }).end(picture);
+        return;
+      }
       const path = new URL(request.url ?? '/', 'http://localhost').pathname;
       const file = join(root, path === '/' ? 'index.html' : path);
       readFile(file).then(
