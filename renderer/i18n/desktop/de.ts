@@ -44,6 +44,9 @@ export const desktopDe = {
   'update.failed.damaged': 'Was kam, ist nicht vollständig. Es wird später wieder geholt.',
   'update.failed.not-installed':
     'Es ließ sich nicht installieren; diese Version bleibt. Das Protokoll sagt, warum.',
+  'emoji.search': 'Emoji suchen',
+  'emoji.none': 'Kein Emoji heißt so.',
+  'emoji.fitting': 'Passende Emoji',
   'emoji.title': 'Emoji',
   'emoji.faces': 'Gesichter',
   'emoji.people': 'Menschen und Gesten',

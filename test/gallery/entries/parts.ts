@@ -1,7 +1,6 @@
 /** Owns: the states of the leaf parts, renderer/components. Called by: catalogue.ts. */
 import { createRawSnippet, type Snippet } from 'svelte';
 import { icons } from '../../../renderer/components/icons.ts';
-import { emojiGroupLabels } from '../../../renderer/views/thread/emoji-group-labels.ts';
 import { click, fill, type Entries } from '../specimen.ts';
 
 const nothing = (): void => undefined;
@@ -73,17 +72,6 @@ export const parts: Entries = {
     copied: {
       props: () => ({ text: 'text', label: 'Copy', done: 'Copied' }),
       act: (frame) => click(frame, 'button'),
-    },
-  },
-  'components/EmojiPicker.svelte': {
-    inline: {
-      props: ({ locale }) => ({
-        label: locale.t('emoji.title'),
-        groupLabels: emojiGroupLabels(locale),
-        choose: nothing,
-        close: nothing,
-        inline: true,
-      }),
     },
   },
   'components/Field.svelte': {

@@ -1,10 +1,14 @@
 /** Owns: the states of the parts of a thread, renderer/views/thread. Called by: catalogue.ts. */
+import { createRawSnippet } from 'svelte';
 import type { Session } from '../../../shared/domain/conversation.ts';
 import type { Flood } from '../../../shared/domain/flood.ts';
 import type { Message } from '../../../shared/domain/message.ts';
 import { CallError } from '../../../shared/ipc/error-codes.ts';
 import type { AppState } from '../../../renderer/state/app.svelte.ts';
-import { MentionSuggestions } from '../../../renderer/state/mention-suggestions.svelte.ts';
+import { emojiWords } from '../../../renderer/views/thread/emoji-words.ts';
+import { emojiSuggestions } from '../../../renderer/state/emoji-suggestions.svelte.ts';
+import { mentionSuggestions } from '../../../renderer/state/mention-suggestions.ts';
+import { Suggestions } from '../../../renderer/state/suggestions.svelte.ts';
 import type { World } from '../../renderer/support/memory-backend.ts';
 import { openSession, scenarios } from '../../renderer/support/scenarios.ts';
 import {
@@ -22,6 +26,13 @@ import {
 const { asked, changes, files, flood, groups, long, presence, states, talking, unreachable } = scenarios;
 const nothing = (): void => undefined;
 const hohenlohe = 'with-maximiliana.alexandrovna.von-und-zu-hohenlohe';
+
+const emojiPicker = ({ locale }: AppState) => ({
+  words: emojiWords(locale),
+  choose: nothing,
+  close: nothing,
+  inline: true,
+});
 
 type With = Pick<Specimen, 'world' | 'open'>;
 const withTom: With = { open: 'with-tom' };
@@ -262,9 +273,44 @@ export const thread: Entries = {
       props: (app) => {
         const { conversationId } = app.thread;
         const members = conversationId === null ? [] : (app.groups.get(conversationId)?.members ?? []);
-        const suggestions = new MentionSuggestions(() => members);
+        const suggestions = mentionSuggestions(() => members);
         suggestions.update('@');
-        return { id: 'members', label: 'Members', suggestions, choose: nothing };
+        return { id: 'members', suggestions, choose: nothing };
+      },
+    },
+  },
+  'views/thread/EmojiPicker.svelte': {
+    inline: { props: emojiPicker },
+    'by name': {
+      props: emojiPicker,
+      act: (frame, { locale }) =>
+        fill(frame, 'input', { en: 'hand', de: 'hand', zh: '手', ar: 'يد' }[locale.language]),
+    },
+    'none of this name': { props: emojiPicker, act: (frame) => fill(frame, 'input', 'xyzzy') },
+  },
+  'views/thread/EmojiList.svelte': {
+    'what fits': {
+      ...withTom,
+      props: ({ locale }) => {
+        const suggestions = emojiSuggestions(() => emojiWords(locale).names());
+        suggestions.update({ en: ':hea', de: ':her', zh: ':笑脸', ar: ':قلب' }[locale.language]);
+        return { id: 'emoji', suggestions, choose: nothing };
+      },
+    },
+  },
+  'views/thread/SuggestionList.svelte': {
+    'the first is chosen': {
+      ...withTom,
+      props: () => {
+        const suggestions = new Suggestions({
+          typed: () => '',
+          find: () => ['One', 'Two', 'A third one'],
+          keyOf: (item) => item,
+          textOf: (item) => item,
+        });
+        suggestions.update('');
+        const row = createRawSnippet((item: () => string) => ({ render: () => `<span>${item()}</span>` }));
+        return { id: 'suggestions', label: 'Suggestions', suggestions, choose: nothing, row };
       },
     },
   },

@@ -143,15 +143,73 @@ describe('Composer', () => {
     const open = composer.querySelector<HTMLButtonElement>('button[aria-expanded]')!;
     open.click();
     await settle();
-    const picker = composer.querySelector<HTMLElement>('[role="dialog"]')!;
+    const key = (name: string): boolean =>
+      document.activeElement!.dispatchEvent(
+        new KeyboardEvent('keydown', { key: name, bubbles: true, cancelable: true }),
+      );
+    expect(document.activeElement?.getAttribute('aria-label')).toBe('Search emoji');
+    key('ArrowDown');
     expect(document.activeElement?.textContent).toBe('😀');
-    picker.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+    key('ArrowUp');
+    expect(document.activeElement?.getAttribute('aria-label')).toBe('Search emoji');
+    key('ArrowDown');
+    key('ArrowRight');
     expect(document.activeElement?.textContent).toBe('😃');
     (document.activeElement as HTMLElement).click();
     await settle();
     expect(box.value).toBe('Hello 😃!');
     expect(document.activeElement).toBe(box);
     expect(composer.querySelector('[role="dialog"]')).toBeNull();
+  });
+
+  it('finds an emoji by its name, and takes the one that fits best with Enter', async () => {
+    type('Well done');
+    composer.querySelector<HTMLButtonElement>('button[aria-expanded]')!.click();
+    await settle();
+    const picker = composer.querySelector<HTMLElement>('[role="dialog"]')!;
+    const field = picker.querySelector('input')!;
+    const found = (): (string | null)[] =>
+      [...picker.querySelectorAll('.sign')].map((sign) => sign.textContent);
+    const search = async (text: string): Promise<void> => {
+      field.value = text;
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+      await settle();
+    };
+    await search('no such thing');
+    expect(found()).toEqual([]);
+    expect(picker.querySelector('[role="status"]')?.textContent).toBe('No emoji with this name.');
+    await search('Clapp');
+    expect(found()).toEqual(['👏']);
+    expect(picker.querySelector('.sign')?.getAttribute('aria-label')).toBe('clapping hands');
+    field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
+    await settle();
+    expect(box.value).toBe('Well done👏');
+    expect(sentTexts()).toEqual([]);
+  });
+
+  it('offers emoji for a name behind a colon, and takes one with Enter or Tab', async () => {
+    type('Well done :cla');
+    await expect.poll(() => composer.querySelector('[role="option"]')?.textContent.trim()).toMatch(/^👏/);
+    expect(box.getAttribute('aria-activedescendant')).toBe(composer.querySelector('[role="option"]')?.id);
+    press({ key: 'Enter' });
+    await settle();
+    expect(box.value).toBe('Well done 👏 ');
+    type('Look :cla');
+    await expect.poll(() => composer.querySelector('[role="option"]')).not.toBeNull();
+    press({ key: 'Escape' });
+    await settle();
+    expect(composer.querySelector('[role="option"]')).toBeNull();
+    expect(box.value).toBe('Look :cla');
+  });
+
+  it('takes no time and no address for the name of an emoji', async () => {
+    type(':hea');
+    await expect.poll(() => composer.querySelector('[role="option"]')).not.toBeNull();
+    for (const text of ['at 10:30', 'sip:hea', ':)', ':h', 'a :no such']) {
+      type(text);
+      await settle();
+      expect(composer.querySelector('[role="option"]'), text).toBeNull();
+    }
   });
 
   it('closes the emoji with Escape, and nothing else with it', async () => {
