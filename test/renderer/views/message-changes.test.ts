@@ -18,7 +18,7 @@ async function open(world = scenarios.changes(), name = 'Tom Weber'): Promise<vo
 
 function bubbleOf(text: string): HTMLElement {
   const line = [...view.querySelectorAll<HTMLElement>('.line')].find(
-    (each) => each.querySelector('.bubble > p')?.textContent.trim().startsWith(text) === true,
+    (each) => each.querySelector('.bubble > .said > p')?.textContent.trim().startsWith(text) === true,
   );
   if (line === undefined) throw new Error(`no message "${text}"`);
   return line;
