@@ -31,6 +31,7 @@ import { MessageChanges } from './message-changes.svelte.ts';
 import { Notices } from './notices.svelte.ts';
 import { OpeningState } from './opening.svelte.ts';
 import { ReadingState } from './reading.svelte.ts';
+import { Selection } from './selection.svelte.ts';
 import { Forwarding } from './forwarding.svelte.ts';
 import { PictureViewer } from './picture-viewer.svelte.ts';
 import { Presence } from './presence.svelte.ts';
@@ -65,6 +66,7 @@ export class AppState {
   readonly changes: MessageChanges;
   readonly transfers: Transfers;
   readonly pictures: PictureViewer;
+  readonly selection = new Selection();
   readonly forwarding: Forwarding;
   readonly search: Search;
   readonly inspector: Inspector;
@@ -153,6 +155,7 @@ export class AppState {
       client.on('message.added', ({ message }) => this.applyMessageAdded(message)),
       client.on('message.changed', ({ message }) => {
         this.thread.applyMessageChanged(message);
+        this.selection.applyMessageChanged(message);
         this.inspector.applyActivity(message.conversationId);
       }),
       client.on('transfer.changed', ({ conversationId, messageId, transfer }) => {
@@ -172,6 +175,7 @@ export class AppState {
       client.on('messages.deleted', ({ conversationId, positions }) => {
         this.thread.applyMessagesDeleted(conversationId, positions);
         this.pictures.applyMessagesDeleted(conversationId, positions);
+        this.selection.applyMessagesDeleted(conversationId, positions);
         this.details.applyActivity(conversationId);
       }),
       client.on('marks.changed', ({ conversationId, marks }) =>
@@ -382,6 +386,7 @@ export class AppState {
 
   #turnTo(id: ConversationId): void {
     this.conversations.openId = id;
+    if (!this.selection.isIn(id)) this.selection.end();
     this.shell.showMain('thread');
     this.calendar.close();
     this.inspector.follow(this.sessions.latest(id));

@@ -261,9 +261,13 @@ export class Thread {
   }
 
   /** For oneself: the other side keeps what it has. */
-  async delete({ conversationId, id }: Message): Promise<void> {
+  delete({ conversationId, id }: Message): Promise<void> {
+    return this.deleteAll(conversationId, [id]);
+  }
+
+  async deleteAll(conversationId: ConversationId, ids: MessageId[]): Promise<void> {
     try {
-      await this.#client.call('message.delete', { conversationId, ids: [id] });
+      await this.#client.call('message.delete', { conversationId, ids });
     } catch (error) {
       this.problem = error;
     }

@@ -204,6 +204,23 @@ it('axe-core finds nothing: to whom a message is sent on', async () => {
   expect(await tooWide(page)).toEqual([]);
 });
 
+it('axe-core finds nothing: messages that are selected', async () => {
+  const page = await open('changes');
+  await page.locator(first).first().click();
+  const line = page.locator('.line', { hasText: 'Good. I am' });
+  await line.hover();
+  await line.locator('[data-menu]').click();
+  await page.getByRole('menuitem', { name: 'Select' }).click();
+  const box = page.getByRole('checkbox', { name: /^You, .*Good\. I am/ });
+  await expect.poll(() => box.evaluate((element) => element === document.activeElement)).toBe(true);
+  await page.keyboard.press('Shift+ArrowUp');
+  await page.getByText('2 messages chosen').waitFor();
+  await check(page, 'messages that are selected');
+  await page.setViewportSize({ width: 620, height: 390 });
+  await page.getByRole('button', { name: 'Delete for me' }).click({ trial: true });
+  expect(await tooWide(page)).toEqual([]);
+});
+
 it('nothing moves where motion is not wanted, and at 200 % everything is there and nothing stands out', async () => {
   const page = await open('files', 620, 390);
   await page.locator(first).first().click();

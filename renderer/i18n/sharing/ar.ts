@@ -53,4 +53,15 @@ export const sharingAr: Readonly<Record<keyof typeof sharingEn, Entry>> = {
   'forward.full': '{count} على الأكثر في المرة الواحدة.',
   'forward.partly': 'تعذّر إرسال كل شيء؛ مذكور أدناه ما لم يُرسل وسببه. والباقي في طريقه.',
   'forward.refused': 'لم تُرسل «{what}»: {reason}',
+  'select.begin': 'تحديد',
+  'select.label': 'الرسائل المحددة',
+  'select.choose': '{author}، {time}: {text}',
+  'select.count': {
+    zero: 'لم تُحدَّد رسائل',
+    one: 'رسالة واحدة محددة',
+    two: 'رسالتان محددتان',
+    few: '{count} رسائل محددة',
+    many: '{count} رسالة محددة',
+    other: '{count} رسالة محددة',
+  },
 };

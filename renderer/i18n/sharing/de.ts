@@ -33,4 +33,8 @@ export const sharingDe: Readonly<Record<keyof typeof sharingEn, Entry>> = {
   'forward.full': 'Höchstens {count} auf einmal.',
   'forward.partly': 'Nicht alles konnte gesendet werden; unten steht, was und warum. Der Rest ist unterwegs.',
   'forward.refused': '„{what}“ wurde nicht gesendet: {reason}',
+  'select.begin': 'Auswählen',
+  'select.label': 'Ausgewählte Nachrichten',
+  'select.choose': '{author}, {time}: {text}',
+  'select.count': { one: '{count} Nachricht ausgewählt', other: '{count} Nachrichten ausgewählt' },
 };

@@ -30,4 +30,8 @@ export const sharingEn = {
   'forward.full': 'At most {count} at once.',
   'forward.partly': 'Not everything could be sent; below it says what, and why. The rest is on its way.',
   'forward.refused': '“{what}” was not sent: {reason}',
+  'select.begin': 'Select',
+  'select.label': 'Chosen messages',
+  'select.choose': '{author}, {time}: {text}',
+  'select.count': { one: '{count} message chosen', other: '{count} messages chosen' },
 } as const;

@@ -30,4 +30,8 @@ export const sharingZh: Readonly<Record<keyof typeof sharingEn, Entry>> = {
   'forward.full': '一次最多 {count} 个。',
   'forward.partly': '有些内容未能发送；下面说明是什么以及原因。其余内容正在发送。',
   'forward.refused': '“{what}”未发送：{reason}',
+  'select.begin': '选择',
+  'select.label': '已选消息',
+  'select.choose': '{author}，{time}：{text}',
+  'select.count': { other: '已选 {count} 条消息' },
 };

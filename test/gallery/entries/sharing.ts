@@ -5,7 +5,7 @@ import { scenarios } from '../../renderer/support/scenarios.ts';
 import { changed, click, fill, messageOf, type Entries, type Specimen } from '../specimen.ts';
 
 const nothing = (): void => undefined;
-const { groups, pictures } = scenarios;
+const { changes, groups, pictures } = scenarios;
 const onDesktop = changed(pictures, (world) => {
   world.info = { ...world.info, host: 'electron', hasFileDialogs: true };
 });
@@ -54,7 +54,51 @@ function form(more: Partial<Specimen>, world = groups, message = 'Did the new'):
   };
 }
 
+/** The first three are chosen. */
+export function chooseThree(app: AppState): void {
+  const [first, , third] = app.thread.messages;
+  if (first === undefined || third === undefined) throw new Error('there are too few messages');
+  app.selection.begin(first);
+  app.selection.extendTo(third, app.thread.messages);
+}
+
+function bar(prepare: (app: AppState) => unknown, more: Record<string, unknown> = {}): Specimen {
+  return {
+    world: changes,
+    open: 'with-tom',
+    prepare,
+    props: (app) => ({ conversation: app.conversations.open, readOnly: false, ...more }),
+  };
+}
+
 export const sharing: Entries = {
+  'views/thread/SelectionBar.svelte': {
+    'three of both sides': bar(chooseThree),
+    'one of ours, which can be deleted for everybody': bar((app) =>
+      app.selection.begin(messageOf(app, 'Good. I am')),
+    ),
+    'is asked about': {
+      ...bar(chooseThree),
+      act: (frame) => click(frame, '.danger', -1),
+    },
+    'none any more': bar((app) => {
+      const message = messageOf(app, 'Good. I am');
+      app.selection.begin(message);
+      app.selection.toggle(message);
+    }),
+  },
+  'views/thread/ChoosableRow.svelte': {
+    'chosen, and not': {
+      ...bar(chooseThree),
+      props: (app) =>
+        ['Did the new', 'Coming in'].map((text) => ({
+          message: messageOf(app, text),
+          name: 'Tom Weber',
+          place: 'first',
+          isStop: true,
+        })),
+    },
+  },
   'views/forward/ForwardForm.svelte': {
     'nobody is chosen': form({}),
     'two are chosen': form({ act: (frame) => chooseTwo(frame) }),

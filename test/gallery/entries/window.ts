@@ -14,7 +14,7 @@ import {
   type Entry,
   type Specimen,
 } from '../specimen.ts';
-import { chooseTwo, come, look } from './sharing.ts';
+import { chooseThree, chooseTwo, come, look } from './sharing.ts';
 
 const {
   asked,
@@ -94,6 +94,7 @@ export const views: Entry = {
     prepare: (app) => look(app, 'harbour'),
     act: come,
   }),
+  select: page({ world: changes, open: 'with-tom', prepare: chooseThree }),
   forward: page({
     world: groups,
     open: 'with-tom',

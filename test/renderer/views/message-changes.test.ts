@@ -132,7 +132,7 @@ describe('another text', () => {
       const items = [...view.querySelectorAll('[role=menu] > [role=menuitem]')];
       return items.map((item) => item.textContent.trim());
     };
-    const others = ['Reply', 'Forward…', 'Copy text', 'Details of this message', 'Delete for me'];
+    const others = ['Reply', 'Forward…', 'Copy text', 'Select', 'Details of this message', 'Delete for me'];
     expect(await menuOf('Coming in')).toEqual(others);
     await open(talkingWorld());
     expect(await menuOf('Did the new')).toEqual(others);
@@ -153,5 +153,5 @@ it('what is taken back is asked about, then gone, and nothing more can be done t
   const left = [...view.querySelectorAll('[role=menu] [role=menuitem]')].map((item) =>
     item.textContent.trim(),
   );
-  expect(left).toEqual(['Details of this message', 'Delete for me']);
+  expect(left).toEqual(['Select', 'Details of this message', 'Delete for me']);
 });
