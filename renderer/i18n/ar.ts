@@ -341,6 +341,7 @@ export const ar: Catalogue = {
   'check.advice.messages-in': 'تنجح المحادثات إذا أمكن الوصول إلى الطرف الآخر؛ وإلا فاسأل من يدير شبكتك.',
   'check.advice.messages-out': 'تحقق من جدار الحماية.',
 
+  'settings.sections': 'أقسام الإعدادات',
   'settings.title': 'الإعدادات',
   'settings.appearance': 'المظهر',
   'settings.theme': 'السمة',

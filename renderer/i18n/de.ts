@@ -315,6 +315,7 @@ export const de: Catalogue = {
     'Gespräche gelingen, wenn die andere Seite erreichbar ist; sonst fragen Sie, wer Ihr Netz betreibt.',
   'check.advice.messages-out': 'Prüfen Sie Ihre Firewall.',
 
+  'settings.sections': 'Abschnitte der Einstellungen',
   'settings.title': 'Einstellungen',
   'settings.appearance': 'Darstellung',
   'settings.theme': 'Farben',

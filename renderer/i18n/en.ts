@@ -304,6 +304,7 @@ export const en = {
     'Conversations work when the other side can be reached; else ask whoever runs your network.',
   'check.advice.messages-out': 'Check your firewall.',
 
+  'settings.sections': 'Sections of the settings',
   'settings.title': 'Settings',
   'settings.appearance': 'Appearance',
   'settings.theme': 'Theme',

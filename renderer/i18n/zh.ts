@@ -299,6 +299,7 @@ export const zh: Catalogue = {
   'check.advice.messages-in': '若对方可以被连接，会话仍可进行；否则请询问网络管理者。',
   'check.advice.messages-out': '请检查防火墙。',
 
+  'settings.sections': '设置的各部分',
   'settings.title': '设置',
   'settings.appearance': '外观',
   'settings.theme': '主题',

@@ -32,6 +32,11 @@ export class Sessions {
       )[0];
   }
 
+  /** Messages flow. */
+  isOpen(id: ConversationId): boolean {
+    return this.#list.all.some(({ conversationId, state }) => conversationId === id && state === 'open');
+  }
+
   start(conversationId: ConversationId): Promise<void> {
     return this.#act(conversationId, () => this.#client.call('session.start', { conversationId }));
   }

@@ -1,6 +1,7 @@
 /** Owns: the states of the leaf parts, renderer/components. Called by: catalogue.ts. */
 import { createRawSnippet, type Snippet } from 'svelte';
 import { icons } from '../../../renderer/components/icons.ts';
+import { PageSections } from '../../../renderer/components/page-sections.svelte.ts';
 import { click, fill, type Entries } from '../specimen.ts';
 
 const nothing = (): void => undefined;
@@ -17,6 +18,18 @@ const people = [
   { name: 'مها الأحمد', address: 'maha@chat.home.arpa' },
   { name: 'bob@chat.home.arpa', address: 'bob@chat.home.arpa' },
 ];
+
+/** As a page with these sections has them. */
+function sectionsOf(titles: readonly string[], current: number): PageSections {
+  const sections = new PageSections();
+  const page = document.createElement('div');
+  for (const title of titles) {
+    const element = page.appendChild(document.createElement('section'));
+    sections.add({ id: title, title: () => title, element });
+  }
+  sections.currentId = titles[current] ?? '';
+  return sections;
+}
 
 const languages = {
   label: 'Theme',
@@ -151,6 +164,14 @@ export const parts: Entries = {
       props: () => ({
         title: 'Appearance',
         children: html('<div><p style="padding: 16px">One</p><p style="padding: 16px">Two</p></div>'),
+      }),
+    },
+  },
+  'components/SectionList.svelte': {
+    'one is read': {
+      props: () => ({
+        label: 'Sections',
+        sections: sectionsOf(['Accounts', 'Appearance', 'Mitteilungen und Benachrichtigungen', 'About'], 1),
       }),
     },
   },

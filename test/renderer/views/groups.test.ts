@@ -206,8 +206,17 @@ describe('the thread of a group', () => {
     expect(heads).not.toContain('Tom Weber');
   });
 
-  it('tells in its head how many belong to it and how many are here', () => {
-    expect(plainText(show(window.app, ThreadHeader, { conversation: trip }))).toContain('5 members · 3 here');
+  it('tells in its head how many belong to it and, while it is connected, how many are here', async () => {
+    const header = show(window.app, ThreadHeader, { conversation: trip });
+    const details = show(window.app, DetailsPane, { conversation: trip });
+    expect(plainText(header)).toContain('5 members · 3 here');
+    expect(plainText(details.querySelector('.state.here'))).toContain('Here');
+    const session = window.app.sessions.latest(trip.id)!;
+    window.backend.publish('session.changed', { session: { ...session, state: 'ended', endedMs: 1 } });
+    await settle();
+    // Without a way to the group nobody knows.
+    expect(plainText(header)).not.toContain('here');
+    expect([...details.querySelectorAll('.state')].map(plainText)).toEqual(['Invited']);
   });
 
   it('has the name of who wrote last in the list', () => {
