@@ -386,6 +386,7 @@ export class AppState {
 
   #turnTo(id: ConversationId): void {
     this.conversations.openId = id;
+    if (this.writes) this.marks.applyOpened(id);
     if (!this.selection.isIn(id)) this.selection.end();
     this.shell.showMain('thread');
     this.calendar.close();

@@ -1,4 +1,4 @@
-/** Owns: which conversations are pinned, muted or archived. Called by: app, list, details. Calls: the client. */
+/** Owns: which conversations are pinned, muted, archived or marked as unread. Called by: app, list, details. Calls: the client. */
 import { SvelteMap } from 'svelte/reactivity';
 import type { Conversation, Marks } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
@@ -38,6 +38,11 @@ export class MarksState {
 
   applyMarksChanged(id: ConversationId, marks: Marks): void {
     this.#marks.set(id, marks);
+  }
+
+  /** Its user looks at it. */
+  applyOpened(id: ConversationId): void {
+    if (this.get(id).unread === true) void this.set(id, { unread: false });
   }
 
   /** Something new in it takes it out of the archive for good, unless it is muted. */

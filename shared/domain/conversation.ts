@@ -109,5 +109,11 @@ export type Session = v.InferOutput<typeof sessionSchema>;
 export type SessionState = Session['state'];
 
 /** How our user wants to have a conversation in the list. Nobody else hears of it. */
-export const marksSchema = v.object({ pinned: v.boolean(), muted: v.boolean(), archived: v.boolean() });
+export const marksSchema = v.object({
+  pinned: v.boolean(),
+  muted: v.boolean(),
+  archived: v.boolean(),
+  /** Shown as if there were something to read, until it is opened. */
+  unread: v.optional(v.boolean()),
+});
 export type Marks = v.InferOutput<typeof marksSchema>;

@@ -145,14 +145,21 @@ describe('while both are on', () => {
           pinned: names.includes('pinned'),
           muted: names.includes('muted'),
           archived: names.includes('archived'),
+          unread: names.includes('unread'),
         },
       });
     await mark(laptop, ofLaptop, 'pinned');
     await mark(laptop, ofLaptop, 'pinned', 'muted');
-    await mark(laptop, group, 'archived');
+    await mark(laptop, group, 'archived', 'unread');
     await phone.until('both', async () => {
       const [one, other] = await Promise.all([marksOn(phone, ofPhone), marksOn(phone, onPhone)]);
-      return one?.pinned === true && one.muted && !one.archived && other?.archived === true && !other.pinned;
+      return (
+        one?.pinned === true &&
+        one.muted &&
+        !one.archived &&
+        other?.archived === true &&
+        other.unread === true
+      );
     });
     expect(phone.events.filter(({ event }) => event === 'marks.changed').length).toBeGreaterThan(1);
     await mark(phone, ofPhone);

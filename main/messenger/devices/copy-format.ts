@@ -172,7 +172,7 @@ function header(name: string, value: string): CpimExtensionHeader {
   return { namespace: NAMESPACE, name, value };
 }
 
-const MARKS = ['pinned', 'muted', 'archived'] as const;
+const MARKS = ['pinned', 'muted', 'archived', 'unread'] as const;
 
 /** `pinned muted`; `none`. */
 function formatMarks(marks: Marks): string {
@@ -181,7 +181,12 @@ function formatMarks(marks: Marks): string {
 
 function readMarks(text = ''): Marks {
   const set = new Set(text.split(' '));
-  return { pinned: set.has('pinned'), muted: set.has('muted'), archived: set.has('archived') };
+  return {
+    pinned: set.has('pinned'),
+    muted: set.has('muted'),
+    archived: set.has('archived'),
+    ...(set.has('unread') ? { unread: true } : {}),
+  };
 }
 
 function saidBy(copy: DeviceCopy): {

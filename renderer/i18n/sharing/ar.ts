@@ -64,4 +64,7 @@ export const sharingAr: Readonly<Record<keyof typeof sharingEn, Entry>> = {
     many: '{count} رسالة محددة',
     other: '{count} رسالة محددة',
   },
+  'menu.markUnread': 'وضع علامة غير مقروءة',
+  'menu.markRead': 'وضع علامة مقروءة',
+  'marks.isUnread': 'معلَّمة كغير مقروءة',
 };

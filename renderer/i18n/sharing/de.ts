@@ -37,4 +37,7 @@ export const sharingDe: Readonly<Record<keyof typeof sharingEn, Entry>> = {
   'select.label': 'Ausgewählte Nachrichten',
   'select.choose': '{author}, {time}: {text}',
   'select.count': { one: '{count} Nachricht ausgewählt', other: '{count} Nachrichten ausgewählt' },
+  'menu.markUnread': 'Als ungelesen markieren',
+  'menu.markRead': 'Als gelesen markieren',
+  'marks.isUnread': 'Als ungelesen markiert',
 };

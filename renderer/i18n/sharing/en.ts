@@ -34,4 +34,7 @@ export const sharingEn = {
   'select.label': 'Chosen messages',
   'select.choose': '{author}, {time}: {text}',
   'select.count': { one: '{count} message chosen', other: '{count} messages chosen' },
+  'menu.markUnread': 'Mark as unread',
+  'menu.markRead': 'Mark as read',
+  'marks.isUnread': 'Marked as unread',
 } as const;

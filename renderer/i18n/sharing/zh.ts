@@ -34,4 +34,7 @@ export const sharingZh: Readonly<Record<keyof typeof sharingEn, Entry>> = {
   'select.label': '已选消息',
   'select.choose': '{author}，{time}：{text}',
   'select.count': { other: '已选 {count} 条消息' },
+  'menu.markUnread': '标为未读',
+  'menu.markRead': '标为已读',
+  'marks.isUnread': '已标为未读',
 };

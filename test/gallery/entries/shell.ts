@@ -74,7 +74,7 @@ const marked = changed(talking, (world) => {
   const [, ana, li, , maria] = world.conversations;
   world.marks = {
     [li!.id]: { pinned: true, muted: false, archived: false },
-    [ana!.id]: { pinned: false, muted: true, archived: false },
+    [ana!.id]: { pinned: false, muted: true, archived: false, unread: true },
     [maria!.id]: { pinned: false, muted: false, archived: true },
   };
 });
@@ -204,6 +204,7 @@ export const shell: Entries = {
     'not to be disturbed': { world: presence, props: of('with-lixiaolong', { tabindex: 0, menu: nothing }) },
     blocked: { world: presence, props: of('with-maria', { tabindex: 0, menu: nothing }) },
     'pinned, muted': { world: marked, props: of('with-lixiaolong', { tabindex: 0, menu: nothing }) },
+    'marked as unread': { world: marked, props: of('with-ana', { tabindex: 0, menu: nothing }) },
     'a stranger asks': { world: asked, props: of('with-eve', { tabindex: 0, menu: nothing }) },
     'a group': { world: groups, props: of('with-trip', { tabindex: 0, menu: nothing }) },
     'a long name': {

@@ -211,3 +211,26 @@ it('a message is deleted after a second press, all of them from the details, and
   await settle();
   expect(thread.textContent).toContain('This is the beginning of your conversation with Tom Weber.');
 });
+
+it('a conversation that is marked as unread says so until it is opened', async () => {
+  const { app, backend } = await openWindow(talkingWorld());
+  const list = show(app, ConversationList);
+  await settle();
+  const row = (): HTMLElement => buttonNamed(list, 'Ana Sørensen');
+  const choose = async (item: string): Promise<void> => {
+    row().dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true }));
+    await settle();
+    buttonNamed(list.querySelector('[role="menu"]')!, item).click();
+    await settle();
+  };
+  await choose('Mark as unread');
+  expect(row().textContent).toContain('Marked as unread');
+  await choose('Mark as read');
+  expect(row().textContent).not.toContain('Marked as unread');
+  await choose('Mark as unread');
+  row().click();
+  await settle();
+  expect(row().textContent).not.toContain('Marked as unread');
+  const { id } = app.conversations.open!;
+  expect(backend.world.marks![id]).toMatchObject({ pinned: false, unread: false });
+});
