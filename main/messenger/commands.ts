@@ -161,7 +161,8 @@ function accountCommands({
       messenger.feed.publish('contact.changed', { contact });
       const conversation = await messenger.openConversation(accountId, address);
       await messenger.publishConversation(conversation.id);
-      await messenger.account(accountId).groups.receiveRenamed();
+      // An account that does not run yet has no groups to tell of.
+      await messenger.accounts().find(({ account }) => account.id === accountId)?.groups.receiveRenamed();
       return contact;
     },
     'settings.get': () => Promise.resolve(messenger.settings),
