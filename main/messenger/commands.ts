@@ -162,7 +162,10 @@ function accountCommands({
       const conversation = await messenger.openConversation(accountId, address);
       await messenger.publishConversation(conversation.id);
       // An account that does not run yet has no groups to tell of.
-      await messenger.accounts().find(({ account }) => account.id === accountId)?.groups.receiveRenamed();
+      await messenger
+        .accounts()
+        .find(({ account }) => account.id === accountId)
+        ?.groups.receiveRenamed();
       return contact;
     },
     'settings.get': () => Promise.resolve(messenger.settings),
