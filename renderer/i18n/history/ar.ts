@@ -147,6 +147,14 @@ export const historyAr: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'marks.archivedHint': 'تظهر مجددًا عند وصول جديد، ما لم تُكتم.',
   'marks.isPinned': 'مثبتة',
   'marks.isMuted': 'مكتومة',
+  'list.requests': {
+    zero: 'طلبات المراسلة ({count})',
+    one: 'طلب مراسلة ({count})',
+    two: 'طلبا مراسلة ({count})',
+    few: 'طلبات مراسلة ({count})',
+    many: 'طلب مراسلة ({count})',
+    other: 'طلب مراسلة ({count})',
+  },
   'marks.archive': {
     zero: 'الأرشيف ({count})',
     one: 'الأرشيف ({count})',

@@ -104,6 +104,7 @@ export const historyDe: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'marks.archivedHint': 'Sie erscheint wieder, wenn etwas Neues kommt, außer sie ist stumm.',
   'marks.isPinned': 'Angeheftet',
   'marks.isMuted': 'Stumm',
+  'list.requests': { one: 'Nachrichtenanfrage ({count})', other: 'Nachrichtenanfragen ({count})' },
   'marks.archive': { one: 'Archiv ({count})', other: 'Archiv ({count})' },
   'message.menu': 'Mehr zu dieser Nachricht von {time}',
   'message.copy': 'Text kopieren',

@@ -98,6 +98,7 @@ export const historyEn = {
   'marks.archivedHint': 'It is shown again when something new comes, unless it is muted.',
   'marks.isPinned': 'Pinned',
   'marks.isMuted': 'Muted',
+  'list.requests': { one: 'Message request ({count})', other: 'Message requests ({count})' },
   'marks.archive': { one: 'Archive ({count})', other: 'Archive ({count})' },
   'message.menu': 'More about this message of {time}',
   'message.copy': 'Copy text',

@@ -91,6 +91,7 @@ export const historyZh: Readonly<Record<keyof typeof historyEn, Entry>> = {
   'marks.archivedHint': '有新消息时会重新显示，除非已静音。',
   'marks.isPinned': '已置顶',
   'marks.isMuted': '已静音',
+  'list.requests': { other: '消息请求（{count}）' },
   'marks.archive': { other: '归档（{count}）' },
   'message.menu': '{time} 消息的更多操作',
   'message.copy': '复制文本',

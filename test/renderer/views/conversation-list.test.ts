@@ -48,6 +48,40 @@ describe('ConversationList', () => {
     expect(lines(list)['Eve']).toBe('Wants to talk to you');
   });
 
+  it('has strangers who wait in a folder of their own: open while they are few, closed when they are many', async () => {
+    const world = askedWorld();
+    const eve = world.conversations.find(({ peerName }) => peerName === 'Eve')!;
+    const { app, backend } = await openWindow(world);
+    const list = show(app, ConversationList);
+    const folder = (): HTMLElement => list.querySelector<HTMLElement>('[aria-expanded]')!;
+    const names = (): string[] => Object.keys(lines(list));
+    expect(folder().textContent.trim()).toBe('Message request (1)');
+    expect(folder().closest('li')).toBe(list.querySelector('li'));
+    expect(names()[0]).toBe('Eve');
+    for (let nth = 1; nth <= 3; nth += 1) {
+      const conversation = { ...eve, id: `with-${nth}` as ConversationId, peerName: `Stranger ${nth}` };
+      app.conversations.applyConversationChanged(conversation);
+    }
+    await settle();
+    expect(folder().textContent.trim()).toBe('Message requests (4)');
+    expect(folder().getAttribute('aria-expanded')).toBe('false');
+    expect(names()[0]).toBe('Tom Weber');
+    folder().click();
+    await settle();
+    expect(names().slice(0, 4)).toEqual(
+      expect.arrayContaining(['Eve', 'Stranger 1', 'Stranger 2', 'Stranger 3']),
+    );
+    // Whoever is answered belongs to the list.
+    await app.conversations.answer(eve.id, true);
+    await settle();
+    expect(backend.calls.at(-1)).toMatchObject({ call: 'conversation.answer' });
+    expect(folder().textContent.trim()).toBe('Message requests (3)');
+    folder().click();
+    await settle();
+    expect(names()).toContain('Eve');
+    expect(names()).not.toContain('Stranger 1');
+  });
+
   it('is one stop of the Tab key; arrow keys move within it', async () => {
     const { app } = await openWindow(talkingWorld());
     const list = show(app, ConversationList);
