@@ -19,8 +19,8 @@ export default defineConfig({
   test: {
     reporters: ['default'],
     sequence: { sequencer: LongestFirst },
-    // Tests wait about as long as they work: two files more at a time than there are processors.
-    maxWorkers: availableParallelism() + 2,
+    // Most tests wait more than they work: one file more at a time than there are processors.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         plugins: threads,

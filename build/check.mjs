@@ -3,15 +3,12 @@
  * Called by: package.json, test.mjs. Calls: the installed tools.
  */
 import { spawn } from 'node:child_process';
-import { availableParallelism, setPriority } from 'node:os';
+import { availableParallelism, constants, setPriority } from 'node:os';
 import { fail, inSeconds } from './progress.mjs';
 import { toolScript } from './run.mjs';
 import { environmentFor, ROOT, setUp } from './setup.mjs';
 
 const CANARY = 'Canary.svelte';
-
-/** Beside tests: a third of what a test gets, so that neither is left alone at the end. */
-const PRIORITY_BESIDE_TESTS = 5;
 
 /** All .svelte files are read into one program: else each is put into a new one, and all types are found out anew. */
 const SVELTE_AT_ONCE = { SVELTE_ESLINT_PARSER_EXPERIMENTAL_TS_SYS_HOOK: '1' };
@@ -75,7 +72,8 @@ async function runCheck(check, node, besideOthers) {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  if (besideOthers && child.pid !== undefined) setPriority(child.pid, PRIORITY_BESIDE_TESTS);
+  if (besideOthers && child.pid !== undefined)
+    setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (/** @type {string} */ text) => (output += text));

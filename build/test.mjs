@@ -35,6 +35,11 @@ const PEERS = [
 /** Packages that start a server for everybody; the tests start their own. */
 const SERVICES = ['kamailio', 'postgresql'];
 
+/** Most of it waits for sockets and timers, so that there is room for the checks beside it. */
+const MAIN = { name: 'main', projects: ['node', 'renderer'] };
+/** Each has a browser, which takes what there is: they run when no other test does. */
+const BROWSERS = { name: 'e2e', projects: ['e2e'] };
+
 /** @param {string} program */
 function isOnPath(program) {
   if (isAbsolute(program)) return existsSync(program);
@@ -65,16 +70,18 @@ async function providePeers() {
 
 /**
  * @param {string} node
+ * @param {{ name: string, projects: string[] }} options
  * @param {readonly string[]} filters
  */
-async function runVitest(node, filters) {
+async function runVitest(node, { name, projects }, filters) {
   const folder = join(ROOT, 'test', '.artifacts');
-  const report = join(folder, 'report.json');
+  const report = join(folder, `report-${name}.json`);
   mkdirSync(folder, { recursive: true });
   rmSync(report, { force: true });
   const args = [
     toolScript('vitest'),
     'run',
+    ...projects.flatMap((project) => ['--project', project]),
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
@@ -98,12 +105,9 @@ try {
   const { positionals: filters } = parseArgs({ allowPositionals: true });
   const node = await setUp({ builds: ['renderer', 'main'] });
   await providePeers();
-  // Tests wait for sockets, timers and browsers: there is room for the checks beside them.
-  const counts = await Promise.all([
-    runVitest(node, filters),
-    ...(filters.length === 0 ? [runChecks(node, { besideOthers: true })] : []),
-  ]);
-  const total = addUp(counts);
+  const checks = filters.length === 0 ? [runChecks(node, { besideOthers: true })] : [];
+  const counts = [await runVitest(node, MAIN, filters), await runVitest(node, BROWSERS, filters)];
+  const total = addUp([...counts, ...(await Promise.all(checks))]);
   process.stdout.write(`${summary(total)}\n`);
   process.exitCode = total.failed === 0 ? 0 : 1;
 } catch (error) {

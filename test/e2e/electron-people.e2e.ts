@@ -8,9 +8,13 @@ import { describePeople } from './people.ts';
 
 if (!existsSync(join(ROOT, 'out/hosts/electron/main.js'))) throw new Error('Run "npm run build" first.');
 
+/** All of them with `npm run e2e:electron`. */
+const whole = process.env['npm_lifecycle_event'] === 'e2e:electron';
+if (!whole) console.log('Left to "npm run e2e:electron": what two people do whatever shows the window.');
+
 for (const { name, missing, launch } of electronHosts) {
   if (missing !== undefined) console.log(`Skipped: two people on ${name}: ${missing}.`);
   describe.skipIf(missing !== undefined)(`two people on ${name}`, () => {
-    describePeople(new DesktopDesks(launch));
+    describePeople(new DesktopDesks(launch), { whole });
   });
 }

@@ -8,8 +8,13 @@ import { describe, expect, it } from 'vitest';
 import type { Desks } from '../support/desks.ts';
 import { type Desk, domain, Office, passwordOf, temporaryFolder } from '../support/window-desk.ts';
 
-/** Specs of the real program: messenger, store, IM Server and sockets, through its window. */
-export function describePeople(desks: Desks): void {
+/**
+ * Specs of the real program: messenger, store, IM Server and sockets, through its window. `whole`: also those in which a
+ * host has no part but to show a window.
+ */
+export function describePeople(desks: Desks, { whole = true } = {}): void {
+  const anywhere = it.skipIf(!whole);
+
   /** Bob with a conversation with Tom, at a server that knows these users. */
   async function bobAlone(...users: string[]): Promise<{ bob: Desk; office: Office }> {
     const office = await Office.open(...users);
@@ -92,7 +97,7 @@ export function describePeople(desks: Desks): void {
   });
 
   describe('two people', () => {
-    it('see unread messages counted in the list and the title until they look', async () => {
+    anywhere('see unread messages counted in the list and the title until they look', async () => {
       const { bob, tom } = await desks.bobAndTom();
       await tom.page.getByRole('button', { name: 'Settings' }).click();
       await bob.write('One');
@@ -108,27 +113,30 @@ export function describePeople(desks: Desks): void {
       expect(await tom.row('Bob').getByText('unread').count()).toBe(0);
     });
 
-    it('have everything on both devices of one; one of them has the session, the other says calmly that it has not', async () => {
-      const { bob, tom, office } = await desks.bobAndTom();
-      const laptop = await desks.sitDown({
-        person: { name: 'Tom', server: office.address, contacts: ['Bob'] },
-      });
-      await laptop.row('Bob').click();
-      await bob.write('Which of you?');
-      const devices = [tom, laptop];
-      for (const device of devices) await device.bubble('Which of you?').waitFor();
-      const strips = () =>
-        Promise.all(
-          devices.map(({ page }) => page.getByRole('button', { name: /ession with Bob/ }).innerText()),
-        );
-      await expect
-        .poll(async () => (await strips()).map((text) => text.trim()).sort())
-        .toEqual([
-          'No session with Bob · You answered on another device.',
-          expect.stringMatching(/^Session with Bob · direct · encrypted · since /),
-        ]);
-      await bob.sees(/^Session with Tom/);
-    });
+    anywhere(
+      'have everything on both devices of one; one of them has the session, the other says calmly that it has not',
+      async () => {
+        const { bob, tom, office } = await desks.bobAndTom();
+        const laptop = await desks.sitDown({
+          person: { name: 'Tom', server: office.address, contacts: ['Bob'] },
+        });
+        await laptop.row('Bob').click();
+        await bob.write('Which of you?');
+        const devices = [tom, laptop];
+        for (const device of devices) await device.bubble('Which of you?').waitFor();
+        const strips = () =>
+          Promise.all(
+            devices.map(({ page }) => page.getByRole('button', { name: /ession with Bob/ }).innerText()),
+          );
+        await expect
+          .poll(async () => (await strips()).map((text) => text.trim()).sort())
+          .toEqual([
+            'No session with Bob · You answered on another device.',
+            expect.stringMatching(/^Session with Bob · direct · encrypted · since /),
+          ]);
+        await bob.sees(/^Session with Tom/);
+      },
+    );
 
     it('see their session in the inspector, end it, and open a new one with the next message', async () => {
       const { bob, tom } = await desks.bobAndTom();
@@ -166,58 +174,64 @@ export function describePeople(desks: Desks): void {
   });
 
   describe('when it cannot happen', () => {
-    it('says that no server is there or a password is wrong, keeps nothing, and lets the user correct it', async () => {
-      const office = await Office.open('bob');
-      const bob = await desks.sitDown();
-      await bob.page.getByRole('button', { name: 'Sign in to a server' }).click();
-      await bob.page.getByLabel('Address').fill(`bob@${domain}`);
-      await bob.page.getByLabel('Password').fill('guess');
-      await bob.page.getByLabel('Server', { exact: true }).fill('127.0.0.1:9');
-      await bob.page.getByRole('button', { name: 'Sign in' }).click();
-      await bob.page.getByRole('alert').getByText('The server cannot be reached.').waitFor();
-      await bob.page.getByLabel('Server', { exact: true }).fill(office.address);
-      await bob.page.getByRole('button', { name: 'Sign in' }).click();
-      await bob.page.getByRole('alert').getByText(`The password for bob@${domain} is not right.`).waitFor();
-      expect(await bob.call('account.list', {})).toEqual([]);
-      await bob.page.getByLabel('Password').fill(passwordOf('bob'));
-      await bob.page.getByRole('button', { name: 'Sign in' }).click();
-      await bob.sees('No conversations yet.');
-      await bob.sees(`bob@${domain}`);
+    anywhere(
+      'says that no server is there or a password is wrong, keeps nothing, and lets the user correct it',
+      async () => {
+        const office = await Office.open('bob');
+        const bob = await desks.sitDown();
+        await bob.page.getByRole('button', { name: 'Sign in to a server' }).click();
+        await bob.page.getByLabel('Address').fill(`bob@${domain}`);
+        await bob.page.getByLabel('Password').fill('guess');
+        await bob.page.getByLabel('Server', { exact: true }).fill('127.0.0.1:9');
+        await bob.page.getByRole('button', { name: 'Sign in' }).click();
+        await bob.page.getByRole('alert').getByText('The server cannot be reached.').waitFor();
+        await bob.page.getByLabel('Server', { exact: true }).fill(office.address);
+        await bob.page.getByRole('button', { name: 'Sign in' }).click();
+        await bob.page.getByRole('alert').getByText(`The password for bob@${domain} is not right.`).waitFor();
+        expect(await bob.call('account.list', {})).toEqual([]);
+        await bob.page.getByLabel('Password').fill(passwordOf('bob'));
+        await bob.page.getByRole('button', { name: 'Sign in' }).click();
+        await bob.sees('No conversations yet.');
+        await bob.sees(`bob@${domain}`);
 
-      await bob.close();
-      await office.addUser('bob', 'changed meanwhile');
-      await bob.start();
-      await bob.page.getByRole('alert').getByText(`The password for bob@${domain} is not right.`).waitFor();
-      await bob.sees('Not signed in');
-      await bob.page.getByLabel('Password').fill('changed meanwhile');
-      await bob.page.getByRole('button', { name: 'Sign in' }).click();
-      await bob.page.getByRole('alert').waitFor({ state: 'detached' });
-      await bob.sees(`bob@${domain}`);
-    });
+        await bob.close();
+        await office.addUser('bob', 'changed meanwhile');
+        await bob.start();
+        await bob.page.getByRole('alert').getByText(`The password for bob@${domain} is not right.`).waitFor();
+        await bob.sees('Not signed in');
+        await bob.page.getByLabel('Password').fill('changed meanwhile');
+        await bob.page.getByRole('button', { name: 'Sign in' }).click();
+        await bob.page.getByRole('alert').waitFor({ state: 'detached' });
+        await bob.sees(`bob@${domain}`);
+      },
+    );
 
-    it('keeps what is written while the server is gone, and sends it by itself when it is back', async () => {
-      const { bob, tom, office } = await desks.bobAndTom();
-      await bob.write('Before');
-      await bob.state('Before', 'Read');
-      await bob.page.getByRole('button', { name: 'End session' }).click();
-      await bob.sees(/Session ended/);
-      await office.close();
-      await bob.write('Meanwhile 1');
-      await bob.state('Meanwhile 1', 'Queued on this computer');
-      await bob.sees(`The server ${office.address} cannot be reached. Parley tries again by itself.`);
-      await bob.write('Meanwhile 2');
-      await bob.state('Meanwhile 2', 'Queued on this computer');
-      await bob.page.keyboard.press('Control+k');
-      await bob.page.keyboard.type('before');
-      await bob.page.getByRole('option').filter({ hasText: 'Before' }).waitFor();
-      await bob.page.keyboard.press('Escape');
-      await office.start();
-      await bob.state('Meanwhile 1', 'Read');
-      await bob.state('Meanwhile 2', 'Read');
-      const received = await tom.page.locator('[data-id] p').allTextContents();
-      expect(received).toEqual(['Before', 'Meanwhile 1', 'Meanwhile 2']);
-      await bob.page.getByText('cannot be reached').waitFor({ state: 'detached' });
-    });
+    anywhere(
+      'keeps what is written while the server is gone, and sends it by itself when it is back',
+      async () => {
+        const { bob, tom, office } = await desks.bobAndTom();
+        await bob.write('Before');
+        await bob.state('Before', 'Read');
+        await bob.page.getByRole('button', { name: 'End session' }).click();
+        await bob.sees(/Session ended/);
+        await office.close();
+        await bob.write('Meanwhile 1');
+        await bob.state('Meanwhile 1', 'Queued on this computer');
+        await bob.sees(`The server ${office.address} cannot be reached. Parley tries again by itself.`);
+        await bob.write('Meanwhile 2');
+        await bob.state('Meanwhile 2', 'Queued on this computer');
+        await bob.page.keyboard.press('Control+k');
+        await bob.page.keyboard.type('before');
+        await bob.page.getByRole('option').filter({ hasText: 'Before' }).waitFor();
+        await bob.page.keyboard.press('Escape');
+        await office.start();
+        await bob.state('Meanwhile 1', 'Read');
+        await bob.state('Meanwhile 2', 'Read');
+        const received = await tom.page.locator('[data-id] p').allTextContents();
+        expect(received).toEqual(['Before', 'Meanwhile 1', 'Meanwhile 2']);
+        await bob.page.getByText('cannot be reached').waitFor({ state: 'detached' });
+      },
+    );
 
     it('reads and searches after a restart with no server at all', async () => {
       const { bob, tom, office } = await desks.bobAndTom();
@@ -237,7 +251,7 @@ export function describePeople(desks: Desks): void {
       await bob.page.getByRole('option').locator('mark').getByText('lantern').waitFor();
     });
 
-    it('asks about a stranger before it shows a word of his', async () => {
+    anywhere('asks about a stranger before it shows a word of his', async () => {
       const { bob, tom } = await strangers();
       await tom.page.getByRole('button', { name: 'Accept' }).click();
       await tom.bubble('You do not know me').waitFor();
@@ -245,25 +259,28 @@ export function describePeople(desks: Desks): void {
       await bob.sees(/Session with Tom · direct/);
     });
 
-    it('tells a stranger that he is declined, and lets him in when Tom thinks better of it', async () => {
-      const { bob, tom } = await strangers();
-      await tom.page.getByRole('button', { name: 'Decline' }).click();
-      await tom.page.getByRole('heading', { name: 'You have declined the invitation of Bob.' }).waitFor();
-      await bob.bubble('You do not know me').getByText('Tom declined.').waitFor();
-      await bob.sees('No session with Tom · Tom declined.');
-      const [before] = await bob.call('session.list', {});
-      await bob.page.getByRole('button', { name: 'Retry' }).click();
-      await expect.poll(() => bob.call('session.list', {})).not.toContainEqual(before);
-      await bob.bubble('You do not know me').getByText('Tom declined.').waitFor();
-      expect(await tom.row('Bob').getByText('Declined').count()).toBe(1);
+    anywhere(
+      'tells a stranger that he is declined, and lets him in when Tom thinks better of it',
+      async () => {
+        const { bob, tom } = await strangers();
+        await tom.page.getByRole('button', { name: 'Decline' }).click();
+        await tom.page.getByRole('heading', { name: 'You have declined the invitation of Bob.' }).waitFor();
+        await bob.bubble('You do not know me').getByText('Tom declined.').waitFor();
+        await bob.sees('No session with Tom · Tom declined.');
+        const [before] = await bob.call('session.list', {});
+        await bob.page.getByRole('button', { name: 'Retry' }).click();
+        await expect.poll(() => bob.call('session.list', {})).not.toContainEqual(before);
+        await bob.bubble('You do not know me').getByText('Tom declined.').waitFor();
+        expect(await tom.row('Bob').getByText('Declined').count()).toBe(1);
 
-      await tom.page.getByRole('button', { name: 'Accept' }).click();
-      await tom.composer.waitFor();
-      expect(await tom.page.getByText('You do not know me').count()).toBe(0);
-      await bob.page.getByRole('button', { name: 'Retry' }).click();
-      await tom.bubble('You do not know me').waitFor();
-      await bob.state('You do not know me', 'Read');
-    });
+        await tom.page.getByRole('button', { name: 'Accept' }).click();
+        await tom.composer.waitFor();
+        expect(await tom.page.getByText('You do not know me').count()).toBe(0);
+        await bob.page.getByRole('button', { name: 'Retry' }).click();
+        await tom.bubble('You do not know me').waitFor();
+        await bob.state('You do not know me', 'Read');
+      },
+    );
 
     /** Bob has written to Tom, who does not know him and has been asked. */
     async function strangers(): Promise<{ bob: Desk; tom: Desk }> {
@@ -279,30 +296,33 @@ export function describePeople(desks: Desks): void {
       return { bob, tom };
     }
 
-    it('says that nobody has the address; keeps messages for somebody who is not signed in until he is', async () => {
-      const { bob, office } = await bobAlone('bob');
-      await bob.write('Anybody there?');
-      await bob
-        .bubble('Anybody there?')
-        .getByText('The server knows nobody with the address of Tom.')
-        .waitFor();
-      await bob.state('Anybody there?', 'Not sent');
-      await office.addUser('tom');
-      await bob.page.getByRole('button', { name: 'Retry' }).click();
-      await bob.bubble('Anybody there?').getByText('waiting for Tom').first().waitFor();
-      await bob.write('For later');
-      await bob.state('For later', 'waiting for Tom');
-      const tom = await desks.sitDown({ person: { name: 'Tom', server: office.address } });
-      await bob.state('For later', 'Delivered');
-      await tom.row('Bob').click();
-      await tom.page.getByRole('button', { name: 'Accept' }).click();
-      await tom.bubble('For later').waitFor();
-      await bob.state('For later', 'Read');
-    });
+    anywhere(
+      'says that nobody has the address; keeps messages for somebody who is not signed in until he is',
+      async () => {
+        const { bob, office } = await bobAlone('bob');
+        await bob.write('Anybody there?');
+        await bob
+          .bubble('Anybody there?')
+          .getByText('The server knows nobody with the address of Tom.')
+          .waitFor();
+        await bob.state('Anybody there?', 'Not sent');
+        await office.addUser('tom');
+        await bob.page.getByRole('button', { name: 'Retry' }).click();
+        await bob.bubble('Anybody there?').getByText('waiting for Tom').first().waitFor();
+        await bob.write('For later');
+        await bob.state('For later', 'waiting for Tom');
+        const tom = await desks.sitDown({ person: { name: 'Tom', server: office.address } });
+        await bob.state('For later', 'Delivered');
+        await tom.row('Bob').click();
+        await tom.page.getByRole('button', { name: 'Accept' }).click();
+        await tom.bubble('For later').waitFor();
+        await bob.state('For later', 'Read');
+      },
+    );
   });
 
   describe('the window', () => {
-    it('finds a message, jumps to it and flashes it', async () => {
+    anywhere('finds a message, jumps to it and flashes it', async () => {
       const { bob, tom } = await desks.bobAndTom();
       await bob.write('Where is the lantern?');
       // In turn: as many of one person would be collapsed.

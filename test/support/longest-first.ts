@@ -1,7 +1,6 @@
 /**
- * Owns: the order in which files are tested: what takes longest begins first, so that no run ends with one file alone,
- * and those with a browser are spread over the whole run: each takes more than a processor while it draws, and waits as
- * long again. Called by: vitest.config.ts. Calls: vitest.
+ * Owns: the order in which files are tested: what takes longest begins first, so that no run ends with one file alone.
+ * Called by: vitest.config.ts. Calls: vitest.
  */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -11,9 +10,9 @@ const TESTS = resolve(import.meta.dirname, '..');
 
 /** Below test/, the longest first; a fresh clone knows only how large a file is, which says little. */
 const LONGEST = [
-  'e2e/electron-people.e2e.ts',
   'e2e/bad-days.e2e.ts',
   'e2e/people.e2e.ts',
+  'e2e/electron-people.e2e.ts',
   'e2e/electron-desktop.e2e.ts',
   'e2e/window-states.e2e.ts',
   'e2e/access.e2e.ts',
@@ -42,30 +41,7 @@ const LONGEST = [
   'fuzz/msrp-session.fuzz.ts',
 ].map((name) => resolve(TESTS, name));
 
-/** About how long a file takes that is named above, one with a browser, and any other. */
-const SECONDS = { longest: 30, browser: 15, other: 3 };
-
-function secondsOf(file: TestSpecification): number {
-  if (LONGEST.includes(file.moduleId)) return SECONDS.longest;
-  return isOfBrowser(file) ? SECONDS.browser : SECONDS.other;
-}
-
-function isOfBrowser({ project }: TestSpecification): boolean {
-  return project.name === 'e2e';
-}
-
-/** Each with the part of all their time that lies before it, 0 to 1. */
-function timed(files: readonly TestSpecification[]): (readonly [number, TestSpecification])[] {
-  const total = files.reduce((sum, file) => sum + secondsOf(file), 0);
-  let before = 0;
-  return files.map((file) => {
-    const at = before / total;
-    before += secondsOf(file);
-    return [at, file];
-  });
-}
-
-/** Those in their order, then all others as Vitest sorts them; those with a browser and those without side by side. */
+/** Those in their order, then all others as Vitest sorts them. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     // Throws for one that has got another name.
@@ -74,9 +50,6 @@ export class LongestFirst extends BaseSequencer {
       const found = LONGEST.indexOf(moduleId);
       return found < 0 ? LONGEST.length : found;
     };
-    const sorted = (await super.sort(files)).sort((one, other) => place(one) - place(other));
-    const browsers = timed(sorted.filter(isOfBrowser));
-    const others = timed(sorted.filter((file) => !isOfBrowser(file)));
-    return [...browsers, ...others].sort(([one], [other]) => one - other).map(([, file]) => file);
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other));
   }
 }

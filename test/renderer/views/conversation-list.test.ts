@@ -56,7 +56,7 @@ describe('ConversationList', () => {
     const folder = (): HTMLElement => list.querySelector<HTMLElement>('[aria-expanded]')!;
     const names = (): string[] => Object.keys(lines(list));
     expect(folder().textContent.trim()).toBe('Message request (1)');
-    expect(folder().closest('li')).toBe(list.querySelector('li'));
+    expect(list.querySelector('button')).toBe(folder());
     expect(names()[0]).toBe('Eve');
     for (let nth = 1; nth <= 3; nth += 1) {
       const conversation = { ...eve, id: `with-${nth}` as ConversationId, peerName: `Stranger ${nth}` };
