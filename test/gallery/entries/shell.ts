@@ -178,7 +178,8 @@ export const shell: Entries = {
     'long names, many unread': { world: states, room: 'column' },
     'marks and an archive': { world: marked, room: 'column' },
     'a menu': { room: 'page', act: (frame) => openMenu(frame, '.row', 1) },
-    'the archive open': { world: marked, room: 'column', act: (frame) => click(frame, '.archive') },
+    'the archive open': { world: marked, room: 'column', act: (frame) => click(frame, '.folder') },
+    'strangers wait': { world: asked, room: 'column' },
     'people ask': { world: presence, room: 'column' },
     'of accounts that are gone': {
       world: changed(talking, (world) => {
