@@ -1,7 +1,8 @@
 /**
  * Owns: the emoji that are offered, in groups, and finding them by their names.
- * Called by: EmojiPicker.svelte, emoji-suggestions.svelte.ts, emoji-names.ts. Calls: nothing.
+ * Called by: EmojiPicker.svelte, emoji-suggestions.svelte.ts, emoji-names.ts. Calls: fold.ts.
  */
+import { fold } from './fold.ts';
 
 /** Each of one colour of skin and of Unicode 12 at most, so that the fonts of all systems have it. */
 export const emojiGroups = {
@@ -27,10 +28,6 @@ export function emojiOf(group: EmojiGroup): string[] {
 
 /** Of each emoji its name, then other words for it, in one language. */
 export type EmojiNames = ReadonlyMap<string, readonly string[]>;
-
-function fold(text: string): string {
-  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLocaleLowerCase();
-}
 
 /** How well words fit what is typed: 0: the name begins so; 1: a word of it; 2: another word for it; 3: inside of one. */
 function rank(words: readonly string[], typed: string): number {

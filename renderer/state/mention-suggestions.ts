@@ -1,11 +1,8 @@
 /** Owns: the members of a group that fit what is typed behind an `@`. Called by: the composer. Calls: shared/mentions.ts. */
 import type { GroupMember } from '../../shared/domain/group.ts';
+import { fold } from '../../shared/fold.ts';
 import { toRoomNames, typedMention } from '../../shared/mentions.ts';
 import { Suggestions } from './suggestions.svelte.ts';
-
-function fold(text: string): string {
-  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLocaleLowerCase();
-}
 
 /** A word of one of the names, or the address, begins so. */
 function fits({ name, roomName = '', address }: GroupMember, typed: string): boolean {

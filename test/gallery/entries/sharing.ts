@@ -11,8 +11,8 @@ const onDesktop = changed(pictures, (world) => {
 });
 
 export function chooseTwo(frame: HTMLElement): void {
-  click(frame, '.target input', 1);
-  click(frame, '.target input', 2);
+  click(frame, '.tickable input', 1);
+  click(frame, '.tickable input', 2);
 }
 
 /** Looks at a picture; resolves when it has come. */

@@ -1,27 +1,12 @@
 import { expect, it } from 'vitest';
-import Shell from '../../../renderer/views/shell/Shell.svelte';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
-import type { World } from '../support/memory-backend.ts';
 import { scenarios } from '../support/scenarios.ts';
-import { buttonNamed, openWindow, settle, show, type TestWindow } from '../support/window.ts';
-
-const withTom = 'with-tom' as ConversationId;
-
-async function open(world: World): Promise<TestWindow & { readonly shell: HTMLElement }> {
-  const window = await openWindow(world);
-  await window.app.openConversation(withTom);
-  const shell = show(window.app, Shell);
-  await settle();
-  return { ...window, shell };
-}
+import { chooseInMenu, openShell, withTom } from '../support/shell.ts';
+import { buttonNamed, openWindow, settle } from '../support/window.ts';
 
 /** By its menu, as a user does it. */
 async function forward(shell: HTMLElement, text: string): Promise<HTMLElement> {
-  const row = [...shell.querySelectorAll('[data-id]')].find(({ textContent }) => textContent.includes(text))!;
-  row.querySelector<HTMLElement>('[data-menu]')!.click();
-  await settle();
-  buttonNamed(shell.querySelector('[role="menu"]')!, 'Forward').click();
-  await settle();
+  await chooseInMenu(shell, text, 'Forward');
   return shell.querySelector<HTMLElement>('aside form')!;
 }
 
@@ -35,7 +20,7 @@ function targets(form: HTMLElement): Map<string, HTMLInputElement> {
 }
 
 it('a message goes to the one who is chosen, whose conversation is shown then', async () => {
-  const { app, backend, shell } = await open(scenarios.talking());
+  const { app, backend, shell } = await openShell(scenarios.talking());
   const form = await forward(shell, 'Did the new');
   const find = form.querySelector<HTMLInputElement>('input[type="search"]')!;
   expect(document.activeElement).toBe(find);
@@ -56,7 +41,7 @@ it('a message goes to the one who is chosen, whose conversation is shown then', 
 });
 
 it('of several the list is shown; Escape sends nothing and gives the thread its place back', async () => {
-  const { app, backend, shell } = await open(scenarios.talking());
+  const { app, backend, shell } = await openShell(scenarios.talking());
   const before = backend.world.messages.length;
   const form = await forward(shell, 'Did the new');
   document.activeElement!.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
@@ -77,7 +62,7 @@ it('a file goes to people only; one that is gone is told of beside its place and
   const world = scenarios.groups();
   const template = scenarios.pictures().messages.at(-2)!;
   world.messages.push({ ...template, position: 9_000, conversationId: withTom });
-  const { app, backend, shell } = await open(world);
+  const { app, backend, shell } = await openShell(world);
   backend.refusals.set(`message.forward ${template.id}`, {
     code: 'not-found',
     message: 'This file is not on this computer any more.',
@@ -97,7 +82,7 @@ it('a file goes to people only; one that is gone is told of beside its place and
 });
 
 it('is not offered for what is gone, or not here, or where nothing can be sent', async () => {
-  const { app } = await open(scenarios.files());
+  const { app } = await openShell(scenarios.files());
   const find = (text: string) => app.thread.messages.find((message) => message.text === text)!;
   expect(app.forwarding.takes(find('Floor plan.pdf'))).toBe(true);
   expect(app.forwarding.takes(find('Holiday.mov'))).toBe(false);
@@ -105,7 +90,7 @@ it('is not offered for what is gone, or not here, or where nothing can be sent',
   await changes.app.openConversation(withTom);
   const gone = changes.app.thread.messages.find(({ deletedAtMs }) => deletedAtMs !== undefined)!;
   expect(changes.app.forwarding.takes(gone)).toBe(false);
-  const reading = await open(scenarios.reading());
+  const reading = await openShell(scenarios.reading());
   reading.shell.querySelector<HTMLElement>('[data-menu]')!.click();
   await settle();
   expect(reading.shell.querySelector('[role="menu"]')!.textContent).not.toContain('Forward');
@@ -123,7 +108,7 @@ it('goes to twenty conversations at most', async () => {
         peerAddress: `m${nth}@chat.home.arpa`,
       },
     });
-  const { shell } = await open(world);
+  const { shell } = await openShell(world);
   const form = await forward(shell, 'Did the new');
   for (const box of targets(form).values()) {
     box.click();

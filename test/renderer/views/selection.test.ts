@@ -1,28 +1,13 @@
 import { expect, it, onTestFinished } from 'vitest';
-import Shell from '../../../renderer/views/shell/Shell.svelte';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
 import { maxChosenMessages } from '../../../shared/ipc/message-change-calls.ts';
-import type { World } from '../support/memory-backend.ts';
 import { scenarios } from '../support/scenarios.ts';
-import { buttonNamed, openWindow, settle, show, type TestWindow } from '../support/window.ts';
-
-const withTom = 'with-tom' as ConversationId;
-
-async function open(world: World): Promise<TestWindow & { readonly shell: HTMLElement }> {
-  const window = await openWindow(world);
-  await window.app.openConversation(withTom);
-  const shell = show(window.app, Shell);
-  await settle();
-  return { ...window, shell };
-}
+import { chooseInMenu, openShell, withTom } from '../support/shell.ts';
+import { buttonNamed, settle } from '../support/window.ts';
 
 /** By the menu of a message, as a user does it. */
 async function select(shell: HTMLElement, text: string): Promise<void> {
-  const row = [...shell.querySelectorAll('[data-id]')].find(({ textContent }) => textContent.includes(text))!;
-  row.querySelector<HTMLElement>('[data-menu]')!.click();
-  await settle();
-  buttonNamed(shell.querySelector('[role="menu"]')!, 'Select').click();
-  await settle();
+  await chooseInMenu(shell, text, 'Select');
   await settle();
 }
 
@@ -52,7 +37,7 @@ async function press(key: string, shiftKey = false): Promise<void> {
 }
 
 it('more are chosen by clicks and by Shift with the arrow keys; Escape ends it', async () => {
-  const { app, shell } = await open(scenarios.talking());
+  const { app, shell } = await openShell(scenarios.talking());
   await select(shell, 'Did the new');
   expect(chosen(shell)).toEqual(['Did the new ']);
   expect(document.activeElement).toBe(boxes(shell)[0]);
@@ -84,7 +69,7 @@ it('they are copied with names and times in their order, and forwarded in it', a
     if (before === undefined) delete (navigator as { clipboard?: unknown }).clipboard;
     else Object.defineProperty(navigator, 'clipboard', before);
   });
-  const { app, shell } = await open(scenarios.talking());
+  const { app, shell } = await openShell(scenarios.talking());
   await select(shell, 'Yes, installed');
   boxes(shell)[0]!.click();
   await settle();
@@ -102,7 +87,7 @@ it('they are copied with names and times in their order, and forwarded in it', a
 });
 
 it('they are deleted after a second press; for everybody only where all are ours and the other side follows', async () => {
-  const { backend, shell } = await open(scenarios.changes());
+  const { backend, shell } = await openShell(scenarios.changes());
   const calls = (name: string) => backend.calls.filter(({ call }) => call === name).length;
   await select(shell, 'Good. I am');
   expect(barOf(shell).textContent).toContain('Delete for everybody');
@@ -125,7 +110,7 @@ it('they are deleted after a second press; for everybody only where all are ours
 });
 
 it('ends when another conversation is opened, and forgets what leaves the history', async () => {
-  const { app, backend, shell } = await open(scenarios.talking());
+  const { app, backend, shell } = await openShell(scenarios.talking());
   await select(shell, 'Did the new');
   const { id } = app.selection.messages[0]!;
   await backend.invoke('message.delete', { conversationId: withTom, ids: [id] });
@@ -138,7 +123,7 @@ it('ends when another conversation is opened, and forgets what leaves the histor
 });
 
 it(`takes ${maxChosenMessages} at most`, async () => {
-  const { app, shell } = await open(scenarios.long());
+  const { app, shell } = await openShell(scenarios.long());
   const { messages } = app.thread;
   app.selection.begin(messages[0]!);
   const many = Array.from({ length: 150 }, (_, nth) => ({
