@@ -8,7 +8,6 @@ import { mkdir, open, readdir, readFile, stat, truncate, writeFile } from 'node:
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { Conversation } from '../../../shared/domain/conversation.ts';
 import type { Message } from '../../../shared/domain/message.ts';
 import { openPair, QUICK, World, type Person } from '../../support/im-world.ts';
 import { arrived, becomes, fileOf, progressOf, received, sendFile } from './desk.ts';
@@ -34,8 +33,8 @@ async function sha256(path: string): Promise<string> {
     .digest('hex');
 }
 
-/** Calls `act` in the moment in which so much of the file has arrived. */
-function whenMoving(person: Person, message: Message, act: () => void): Promise<void> {
+/** Takes the file, and calls `act` in the moment in which so much of it has arrived. */
+async function whenMoving(person: Person, message: Message, act: () => void): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const release = person.messenger.feed.subscribe(({ event, data }) => {
     if (event !== 'transfer.changed' || data.messageId !== message.id) return;
@@ -44,7 +43,8 @@ function whenMoving(person: Person, message: Message, act: () => void): Promise<
     act();
     resolve();
   });
-  return promise;
+  await person.commands['transfer.accept']({ messageId: message.id });
+  await promise;
 }
 
 /** Pulls the cable of whatever connection of this process carries the file. */
@@ -58,10 +58,11 @@ function cutBusyConnection(): void {
   for (const socket of busy) socket.destroy();
 }
 
-async function begin(world: World, name = 'disk.img') {
+/** A file that waits for Tom's yes. */
+async function begin(world: World, name = 'disk.img', size = SIZE) {
   const pair = await openPair(world, OFTEN);
-  await pair.tom.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 10 * SIZE });
-  const path = await writeHoles(world, name);
+  await pair.tom.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 0 });
+  const path = await writeHoles(world, name, size);
   const sent = await sendFile(pair.bob, pair.ofBob, path);
   const came = await arrived(pair.tom, pair.ofTom);
   return { ...pair, path, sent, came };
@@ -170,15 +171,12 @@ it.for(['its sender', 'its receiver'])(
       return;
     }
     try {
-      const { bob, tom, ofBob, ofTom } = await openPair(world);
-      await tom.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 10 * SIZE });
-      // It seems to fit when it begins; another file takes the room meanwhile.
-      const path = await writeHoles(world, 'wide.bin', 40_000_000);
+      // It fits when it begins; another file takes the room meanwhile.
+      const { bob, tom, ofBob, sent, came, path } = await begin(world, 'wide.bin', 40_000_000);
       const hog = join(folder, 'hog');
-      const filled = whenOffered(tom, ofTom, () => writeFile(hog, Buffer.alloc(30_000_000)));
-      const sent = await sendFile(bob, ofBob, path);
-      await filled;
-      const came = await arrived(tom, ofTom);
+      await whenMoving(tom, came, () => {
+        fillDisk(hog);
+      });
       const failed = await becomes(tom, came, 'failed');
       expect(failed.failure?.code).toBe('disk-full');
       expect((await becomes(bob, sent, 'failed')).failure?.code).toBe('too-large');
@@ -198,14 +196,17 @@ it.for(['its sender', 'its receiver'])(
   },
 );
 
-/** Acts as soon as the first word of a file has come. */
-async function whenOffered(
-  person: Person,
-  conversation: Conversation,
-  act: () => Promise<void>,
-): Promise<void> {
-  await arrived(person, conversation);
-  await act();
+/** Writes a file until its disk is full. */
+function fillDisk(path: string): void {
+  const file = openSync(path, 'w');
+  const block = Buffer.alloc(64 * 1024);
+  try {
+    for (;;) writeSync(file, block);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ENOSPC' });
+  } finally {
+    closeSync(file);
+  }
 }
 
 it('a file that arrives another one than was announced is refused and does not stay', async () => {
@@ -260,6 +261,8 @@ it.each(changes)(
     expect((await becomes(bob, sent, 'failed')).failure?.code).toBe('changed');
     expect(['damaged', 'gone']).toContain((await becomes(tom, came, 'failed')).failure?.code);
     await expect(received(tom, came)).rejects.toMatchObject({ code: 'not-found' });
+    // It is another file now, and Tom is asked for it again.
+    await tom.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 10 * SIZE });
     await bob.commands['transfer.resume']({ messageId: sent.id });
     await becomes(bob, sent, 'done');
     await isWholeAt(tom, came, path);
