@@ -11,6 +11,17 @@ const patience = {
   expect: { poll: { timeout: 20_000 } },
 };
 
+/** In a process of their own: they measure the process, or put other values in the place of the program's. */
+const ALONE = [
+  'test/base/cpim.test.ts',
+  'test/bad-days/flood.test.ts',
+  'test/messenger/text-content.test.ts',
+  'test/sip/engine/dialog-memory.test.ts',
+  'test/sip/engine/limits.test.ts',
+  'test/sip/engine/stream-framing.test.ts',
+  'test/sip/message.test.ts',
+];
+
 /** `npm test` has built them just now. */
 const threads = process.env['PARLEY_TEST_BUNDLED_THREADS'] === '1' ? [bundledThreads()] : [];
 
@@ -28,7 +39,19 @@ export default defineConfig({
           name: 'node',
           environment: 'node',
           include: ['test/**/*.test.ts', 'test/**/*.fuzz.ts'],
-          exclude: ['test/renderer/**', 'test/e2e/**'],
+          exclude: ['test/renderer/**', 'test/e2e/**', ...ALONE],
+          setupFiles: ['test/support/lifetime-check.ts'],
+          // Files share processes: to load the program for each again took a quarter of all the work.
+          isolate: false,
+          ...patience,
+        },
+      },
+      {
+        plugins: threads,
+        test: {
+          name: 'alone',
+          environment: 'node',
+          include: ALONE,
           setupFiles: ['test/support/lifetime-check.ts'],
           ...patience,
         },
@@ -52,6 +75,7 @@ export default defineConfig({
           name: 'renderer',
           environment: 'jsdom',
           include: ['test/renderer/**/*.test.ts'],
+          isolate: false,
           ...patience,
         },
       },

@@ -36,7 +36,7 @@ const PEERS = [
 const SERVICES = ['kamailio', 'postgresql'];
 
 /** Most of it waits for sockets and timers, so that there is room for the checks beside it. */
-const MAIN = { name: 'main', projects: ['node', 'renderer'] };
+const MAIN = { name: 'main', projects: ['node', 'alone', 'renderer'] };
 /** Each has a browser, which takes what there is: they run when no other test does. */
 const BROWSERS = { name: 'e2e', projects: ['e2e'] };
 

@@ -143,6 +143,6 @@ describe('message/cpim (RFC 3862)', () => {
         expect(() => parseCpimAddress(text)).toThrow();
       },
     );
-    expect(growth).toBeLessThan(10);
+    expect(growth).toBeLessThan(3);
   });
 });

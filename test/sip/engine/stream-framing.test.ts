@@ -148,6 +148,6 @@ describe('SipStreamFramer (RFC 3261 §18.3)', () => {
         expect(count).toBe(1);
       },
     );
-    expect(growth).toBeLessThan(10);
+    expect(growth).toBeLessThan(3);
   });
 });
