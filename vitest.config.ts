@@ -62,6 +62,8 @@ export default defineConfig({
           name: 'e2e',
           environment: 'node',
           include: ['test/e2e/**/*.e2e.ts'],
+          // They share a browser as well.
+          isolate: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // As patient as the test is: a busy machine is no failure.

@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { ScenarioName } from '../renderer/support/scenarios.ts';
 import { ScriptedBackend } from '../support/scripted-backend.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
+import { borrowBrowser, returnBrowser } from '../support/launch-browser.ts';
 import { samplePicture } from '../support/sample-picture.ts';
 import { tooWide } from '../support/scripted-window.ts';
 import { buildWindow } from '../support/built-window.ts';
@@ -17,10 +17,10 @@ let axe: string;
 beforeAll(async () => {
   await buildWindow();
   axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  browser = await launchBrowser();
+  browser = await borrowBrowser();
 });
 
-afterAll(() => browser.close());
+afterAll(() => returnBrowser(browser));
 
 async function open(scenario: ScenarioName, width = 1240, height = 780): Promise<Page> {
   const server = new ScriptedBackend(scenario);

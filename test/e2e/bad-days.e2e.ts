@@ -13,7 +13,7 @@ import { messengerMigrations } from '../../main/store/migrations/messenger.ts';
 import { openPage, Program } from '../support/browser-program.ts';
 import { Authority, hasOpenssl } from '../support/certificates.ts';
 import { BrowserDesks } from '../support/desks.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
+import { borrowBrowser, returnBrowser } from '../support/launch-browser.ts';
 import { SmallDisk } from '../support/small-disk.ts';
 import { domain, Office, passwordOf, temporaryFolder, type Desk } from '../support/window-desk.ts';
 
@@ -102,8 +102,8 @@ it('a damaged history: what was saved of it, where the file lies, and the rest g
 
 it('a history of a newer Parley: the window says what to do, and nothing of it changes', async () => {
   const profile = join(await temporaryFolder(), 'profile');
-  const browser = await launchBrowser();
-  onTestFinished(() => browser.close());
+  const browser = await borrowBrowser();
+  onTestFinished(() => returnBrowser(browser));
   const first = new Program('--profile', profile);
   await (await openPage(browser, await first.link())).getByRole('button', { name: 'Try it' }).waitFor();
   await first.stop();

@@ -11,7 +11,7 @@ import { verifyExport } from '../../main/messenger/history/verify.ts';
 import type { Store } from '../../main/store/store.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import { openFilledHistory } from '../support/filled-history.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
+import { borrowBrowser, returnBrowser } from '../support/launch-browser.ts';
 
 /** An exported folder, opened from the disk in a browser: every message of every conversation is found from its first page. */
 let browser: Browser;
@@ -19,7 +19,7 @@ let folder: string;
 let store: Store;
 
 beforeAll(async () => {
-  browser = await launchBrowser();
+  browser = await borrowBrowser();
   folder = await mkdtemp(join(tmpdir(), 'parley-pages-'));
   store = await openFilledHistory(folder);
   const conversationId = 'with-zoe' as ConversationId;
@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await browser.close();
+  await returnBrowser(browser);
   await store[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });

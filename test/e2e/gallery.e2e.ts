@@ -5,7 +5,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { comparePictures, lookNames } from '../gallery/photographer.ts';
 import { serveGallery, type Site } from '../gallery/site.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
+import { borrowBrowser, returnBrowser } from '../support/launch-browser.ts';
 
 let browser: Browser;
 let site: Site;
@@ -18,11 +18,11 @@ beforeAll(async () => {
     { env: { ...process.env, NODE_ENV: 'production' } },
   );
   site = await serveGallery();
-  browser = await launchBrowser();
+  browser = await borrowBrowser();
 });
 
 afterAll(async () => {
-  await browser.close();
+  await returnBrowser(browser);
   await site.close();
 });
 

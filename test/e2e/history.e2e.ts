@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { verifyExport } from '../../main/messenger/history/verify.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
+import { borrowBrowser, returnBrowser } from '../support/launch-browser.ts';
 import { buildWindow } from '../support/built-window.ts';
 import { addressOf, Desk, Office, temporaryFolder } from '../support/window-desk.ts';
 
@@ -12,10 +12,10 @@ let browser: Browser;
 
 beforeAll(async () => {
   await buildWindow();
-  browser = await launchBrowser();
+  browser = await borrowBrowser();
 });
 
-afterAll(() => browser.close());
+afterAll(() => returnBrowser(browser));
 
 it('Bob writes, attaches, searches, goes to a date and changes a setting without a mouse', async () => {
   const office = await Office.open('bob', 'tom');

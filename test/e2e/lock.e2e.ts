@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openPage, Program } from '../support/browser-program.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
+import { borrowBrowser, returnBrowser } from '../support/launch-browser.ts';
 import { buildWindow } from '../support/built-window.ts';
 import { temporaryFolder } from '../support/window-desk.ts';
 
@@ -16,10 +16,10 @@ let browser: Browser;
 
 beforeAll(async () => {
   await buildWindow();
-  browser = await launchBrowser();
+  browser = await borrowBrowser();
 });
 
-afterAll(() => browser.close());
+afterAll(() => returnBrowser(browser));
 
 it('it is set, asked for before anything is shown, and forgotten without losing the history', async () => {
   const profile = join(await temporaryFolder(), 'profile');

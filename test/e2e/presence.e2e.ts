@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { launchBrowser } from '../support/launch-browser.ts';
+import { borrowBrowser, returnBrowser } from '../support/launch-browser.ts';
 import { buildWindow } from '../support/built-window.ts';
 import { addressOf, Desk, Office } from '../support/window-desk.ts';
 
@@ -9,9 +9,9 @@ let browser: Browser;
 
 beforeAll(async () => {
   await buildWindow();
-  browser = await launchBrowser();
+  browser = await borrowBrowser();
 });
-afterAll(() => browser.close());
+afterAll(() => returnBrowser(browser));
 
 it('a stranger asks, sees what he is let see, is blocked and comes back', async () => {
   const office = await Office.open('tom', 'bob');

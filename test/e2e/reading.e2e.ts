@@ -12,7 +12,7 @@ import { openHistoryKey } from '../../main/messenger/history/history-key.ts';
 import { filePermissionSecrets } from '../../main/messenger/secrets.ts';
 import { openFilledHistory } from '../support/filled-history.ts';
 import { openPage, Program } from '../support/browser-program.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
+import { borrowBrowser, returnBrowser } from '../support/launch-browser.ts';
 import { buildWindow } from '../support/built-window.ts';
 import { temporaryFolder } from '../support/window-desk.ts';
 
@@ -22,10 +22,10 @@ let browser: Browser;
 
 beforeAll(async () => {
   await buildWindow();
-  browser = await launchBrowser();
+  browser = await borrowBrowser();
 });
 
-afterAll(() => browser.close());
+afterAll(() => returnBrowser(browser));
 
 async function writeArchive(folder: string, passphrase?: string): Promise<string> {
   const path = join(folder, 'Our archive.parley');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openPage, Program } from '../support/browser-program.ts';
-import { launchBrowser } from '../support/launch-browser.ts';
+import { borrowBrowser, returnBrowser } from '../support/launch-browser.ts';
 import { buildWindow } from '../support/built-window.ts';
 import { temporaryFolder } from '../support/window-desk.ts';
 
@@ -11,10 +11,10 @@ let browser: Browser;
 
 beforeAll(async () => {
   await buildWindow();
-  browser = await launchBrowser();
+  browser = await borrowBrowser();
 });
 
-afterAll(() => browser.close());
+afterAll(() => returnBrowser(browser));
 
 it('the window comes back by itself, with the copy, and goes on', async () => {
   const complaints: string[] = [];

@@ -12,7 +12,7 @@ import {
   type ProgramOptions,
 } from './desk-program.ts';
 import type { ElectronDriver } from './electron-driver.ts';
-import { launchBrowser } from './launch-browser.ts';
+import { borrowBrowser, returnBrowser } from './launch-browser.ts';
 import { Desk, Office, type DeskOptions } from './window-desk.ts';
 
 /** The people of a spec; made once, at the top of its file or group. */
@@ -58,9 +58,9 @@ export class BrowserDesks extends Desks<BrowserDeskProgram> {
   constructor() {
     super();
     beforeAll(async () => {
-      this.#browser = await launchBrowser();
+      this.#browser = await borrowBrowser();
     });
-    afterAll(() => this.browser.close());
+    afterAll(() => returnBrowser(this.browser));
   }
 
   get browser(): Browser {

@@ -13,3 +13,19 @@ export function launchBrowser(): Promise<Browser> {
     ],
   });
 }
+
+let shared: Promise<Browser> | undefined;
+
+/** The browser of this process, which specs use one after the other; it ends with the process. */
+export async function borrowBrowser(): Promise<Browser> {
+  const browser = await (shared ??= launchBrowser());
+  // One that has crashed is not handed out again.
+  if (browser.isConnected()) return browser;
+  shared = launchBrowser();
+  return shared;
+}
+
+/** Closes what was opened in it, for the next spec. */
+export async function returnBrowser(browser: Browser): Promise<void> {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+}

@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished } from 'vitest';
 import type { ScenarioName } from '../renderer/support/scenarios.ts';
 import type { World } from '../renderer/support/memory-backend.ts';
-import { launchBrowser } from './launch-browser.ts';
+import { borrowBrowser, returnBrowser } from './launch-browser.ts';
 import { ScriptedBackend } from './scripted-backend.ts';
 import { buildWindow } from './built-window.ts';
 
@@ -32,9 +32,11 @@ export class ScriptedWindows {
   constructor() {
     beforeAll(async () => {
       await buildWindow();
-      this.#browser = await launchBrowser();
+      this.#browser = await borrowBrowser();
     });
-    afterAll(() => this.#browser?.close());
+    afterAll(async () => {
+      if (this.#browser !== undefined) await returnBrowser(this.#browser);
+    });
     afterEach(() => {
       expect(this.complaints.splice(0), 'errors in the console').toEqual([]);
     });
