@@ -2,7 +2,7 @@
  * Owns: which new messages are worth telling somebody who does not look at the window, and how many unread ones there are.
  * Called by: hosts with a desktop. Calls: the feed, the store.
  */
-import type { Conversation, Marks } from '../../shared/domain/conversation.ts';
+import { countUnread, noMarks, type Conversation, type Marks } from '../../shared/domain/conversation.ts';
 import { floodRule } from '../../shared/domain/flood.ts';
 import type { Group, GroupMember } from '../../shared/domain/group.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
@@ -30,7 +30,7 @@ export interface AnnouncementsOptions {
   readonly announce: (announcement: Announcement) => void;
   /** The conversation has been read: what was announced of it is out of date. */
   readonly withdraw: (conversationId: ConversationId) => void;
-  /** Unread messages of conversations that are accepted and not muted. */
+  /** Unread messages of conversations that are accepted and not muted; what is only marked as unread counts as one. */
   readonly receiveUnread: (count: number) => void;
 }
 
@@ -55,7 +55,7 @@ function isWorthIt({ direction, group }: Message): boolean {
 export class Announcements {
   readonly #options: AnnouncementsOptions;
   readonly #conversations = new Map<ConversationId, Conversation>();
-  readonly #muted = new Set<ConversationId>();
+  readonly #marks = new Map<ConversationId, Marks>();
   /** Of each group. */
   readonly #members = new Map<ConversationId, readonly GroupMember[]>();
   /** As our user may be named in each group. */
@@ -83,7 +83,9 @@ export class Announcements {
     for (const conversation of conversations) {
       if (!this.#conversations.has(conversation.id)) this.#conversations.set(conversation.id, conversation);
     }
-    for (const one of marks) this.#applyMarks(one.conversationId, one.marks);
+    for (const one of marks) {
+      if (!this.#marks.has(one.conversationId)) this.#marks.set(one.conversationId, one.marks);
+    }
     this.#countUnread();
     return () => {
       unsubscribe();
@@ -96,7 +98,7 @@ export class Announcements {
     else if (event === 'group.changed') this.#applyGroup(data.group);
     else if (event === 'account.changed') this.#ours.add(data.account.address);
     else if (event === 'marks.changed') {
-      this.#applyMarks(data.conversationId, data.marks);
+      this.#marks.set(data.conversationId, data.marks);
       this.#countUnread();
     } else if (event === 'message.added' && isWorthIt(data.message)) this.#take(data.message);
   }
@@ -119,9 +121,8 @@ export class Announcements {
     );
   }
 
-  #applyMarks(id: ConversationId, { muted }: Marks): void {
-    if (muted) this.#muted.add(id);
-    else this.#muted.delete(id);
+  #marksOf(id: ConversationId): Marks {
+    return this.#marks.get(id) ?? noMarks;
   }
 
   #take(message: Message): void {
@@ -158,7 +159,7 @@ export class Announcements {
       const { mention, newest, count } = waiting;
       waiting.mention = undefined;
       // Whoever is called by his name is told, also in a group that he does not listen to.
-      const told = mention ?? (this.#muted.has(id) ? undefined : newest);
+      const told = mention ?? (this.#marksOf(id).muted ? undefined : newest);
       if (told === undefined) return;
       const text = toOwnNames(told.text, this.#members.get(id) ?? []);
       this.#options.announce({ conversation, message: { ...told, text }, count });
@@ -172,8 +173,8 @@ export class Announcements {
 
   #countUnread(): void {
     let count = 0;
-    for (const { id, standing, unreadCount } of this.#conversations.values()) {
-      if (standing === 'accepted' && !this.#muted.has(id)) count += unreadCount;
+    for (const conversation of this.#conversations.values()) {
+      count += countUnread(conversation, this.#marksOf(conversation.id));
     }
     if (count === this.#unread) return;
     this.#unread = count;

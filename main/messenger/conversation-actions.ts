@@ -76,11 +76,11 @@ async function groupMarks(
   return { person: { address: to, name: member.name }, isPrivate: true, notice: null };
 }
 
-/** Everything up to `position` has been seen; authors who asked are told, if the user allows it. */
+/** Everything up to `position`, or all of it, has been seen; authors who asked are told, if the user allows it. */
 export async function markRead(
   messenger: Messenger,
   conversationId: ConversationId,
-  position: number,
+  position?: number,
 ): Promise<Conversation> {
   const { conversation, account } = await messenger.conversation(conversationId);
   const { messages, reportWireIds } = await messenger.store.call('markRead', { conversationId, position });

@@ -135,6 +135,9 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
   const setRead = database.prepare<[string, number]>(
     `UPDATE messages INDEXED BY messages_unread SET state = ${READ} WHERE conversation = ${CONVERSATION_KEY} AND state >= ${UNREAD} AND position <= ?`,
   );
+  const newest = database.prepare<[string], { position: number | null }>(
+    `SELECT max(position) AS position FROM messages INDEXED BY messages_by_conversation WHERE conversation = ${CONVERSATION_KEY}`,
+  );
   const endReadAhead = database.prepare<[number, string], { id: string }>(
     'UPDATE conversations SET read_ahead = NULL WHERE key = ? AND read_ahead = ? RETURNING id',
   );
@@ -310,17 +313,18 @@ export function messageProcedures(database: Database, index: Pick<SearchIndex, '
       },
     ),
 
-    /** Everything up to `position` has been seen. Returns what changed, and whose authors asked to be told. */
+    /** Everything up to `position`, or all of it, has been seen. Returns what changed, and whose authors asked to be told. */
     markRead: database.transaction(
       (input: {
         conversationId: ConversationId;
-        position: number;
+        position?: number | undefined;
         isCopy?: boolean | undefined;
       }): { messages: Message[]; reportWireIds: string[] } => {
-        const rows = unread.all(input.conversationId, input.position);
+        const upTo = input.position ?? newest.get(input.conversationId)?.position ?? 0;
+        const rows = unread.all(input.conversationId, upTo);
         for (const { position } of rows) keepState(position, READ);
-        setRead.run(input.conversationId, input.position);
-        setReadPosition.run(input.position, input.conversationId);
+        setRead.run(input.conversationId, upTo);
+        setReadPosition.run(upTo, input.conversationId);
         const last = rows.at(-1);
         if (last !== undefined && input.isCopy !== true) copies.receiveRead(last.position, last.conversation);
         return {

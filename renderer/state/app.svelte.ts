@@ -3,7 +3,7 @@
  * Called by: main.ts; every view, by context. Calls: the client and each part.
  */
 import type { AppInfo } from '../../shared/ipc/contract.ts';
-import type { Conversation } from '../../shared/domain/conversation.ts';
+import { countUnread } from '../../shared/domain/conversation.ts';
 import type { ConversationId, SessionId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
@@ -80,11 +80,9 @@ export class AppState {
   readonly updates: UpdatesState;
 
   info = $state.raw<AppInfo | null>(null);
-  /** Unread messages that the title counts: not those of muted conversations. */
+  /** What the title counts as unread: nothing of muted conversations. */
   readonly unreadCount = $derived.by(() =>
-    this.conversations.sorted
-      .filter(({ id, standing }) => standing === 'accepted' && !this.marks.get(id).muted)
-      .reduce((sum, { unreadCount }) => sum + unreadCount, 0),
+    this.conversations.sorted.reduce((sum, each) => sum + countUnread(each, this.marks.get(each.id)), 0),
   );
   /** What the search shows, in its order. */
   readonly searchRows = $derived.by(() => searchRows(this));
@@ -274,6 +272,8 @@ export class AppState {
     this.inspector.applyActivity(message.conversationId);
     this.details.applyActivity(message.conversationId);
     this.pictures.applyMessageAdded(message);
+    if (message.direction === 'out' && message.conversationId === this.conversations.openId)
+      this.marks.applyOpened(message.conversationId);
     // What has happened in a group is to be read there, and called out nowhere.
     if (message.direction === 'out' || (message.group?.notice ?? null) !== null) return;
     this.conversations.applyMessageFrom(message);
@@ -315,14 +315,16 @@ export class AppState {
     await this.thread.show(message, this.conversations.get(message.conversationId)?.readPosition ?? 0);
   }
 
-  /** The first unread message of the open conversation, else of the next one that has some, else the "New" line. */
+  /** The first unread message of the open conversation, else the next one with some or marked so, else the "New" line. */
   async showUnread(): Promise<void> {
     const { open, openId, sorted } = this.conversations;
-    const isUnread = ({ standing, unreadCount }: Conversation): boolean =>
-      standing === 'accepted' && unreadCount > 0;
-    const next = sorted.find((each) => each.id !== openId && isUnread(each));
-    if (next !== undefined && (open === undefined || !isUnread(open))) await this.openConversation(next.id);
-    else if (open !== undefined) await this.thread.jumpToUnread();
+    const hasSome = open?.standing === 'accepted' && open.unreadCount > 0;
+    const next = sorted.find((each) => each.id !== openId && this.marks.hasUnread(each));
+    if (next !== undefined && !hasSome) await this.openConversation(next.id);
+    else if (open !== undefined) {
+      if (this.writes) this.marks.applyOpened(open.id);
+      await this.thread.jumpToUnread();
+    }
   }
 
   /** The calendar of the open conversation, at the day that is on the screen. */

@@ -1,10 +1,8 @@
 /** Owns: which conversations are pinned, muted, archived or marked as unread. Called by: app, list, details. Calls: the client. */
 import { SvelteMap } from 'svelte/reactivity';
-import type { Conversation, Marks } from '../../shared/domain/conversation.ts';
+import { noMarks, type Conversation, type Marks } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Client } from '../api/client.ts';
-
-const none: Marks = { pinned: false, muted: false, archived: false };
 
 export class MarksState {
   readonly #client: Client;
@@ -22,7 +20,7 @@ export class MarksState {
   }
 
   get(id: ConversationId): Marks {
-    return this.#marks.get(id) ?? none;
+    return this.#marks.get(id) ?? noMarks;
   }
 
   async set(conversationId: ConversationId, change: Partial<Marks>): Promise<void> {
@@ -40,7 +38,19 @@ export class MarksState {
     this.#marks.set(id, marks);
   }
 
-  /** Its user looks at it. */
+  /** Everything in it is read, though it has not been opened. */
+  async setRead({ id, unreadCount }: Conversation): Promise<void> {
+    this.problem = null;
+    try {
+      if (unreadCount > 0) await this.#client.call('conversation.markRead', { conversationId: id });
+    } catch (error) {
+      this.problem = error;
+      return;
+    }
+    this.applyOpened(id);
+  }
+
+  /** Its user looks at it, or writes there. */
   applyOpened(id: ConversationId): void {
     if (this.get(id).unread === true) void this.set(id, { unread: false });
   }
@@ -55,6 +65,13 @@ export class MarksState {
   isPutAway({ id, unreadCount }: Conversation): boolean {
     const { archived, muted } = this.get(id);
     return archived && (unreadCount === 0 || muted);
+  }
+
+  /** Is there something to read, or is it marked so? What is put away waits. */
+  hasUnread(conversation: Conversation): boolean {
+    const { id, standing, unreadCount } = conversation;
+    const wanted = unreadCount > 0 || this.get(id).unread === true;
+    return standing === 'accepted' && wanted && !this.isPutAway(conversation);
   }
 
   /** Pinned ones first, each part in the order that it had. */

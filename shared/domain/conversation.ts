@@ -117,3 +117,13 @@ export const marksSchema = v.object({
   unread: v.optional(v.boolean()),
 });
 export type Marks = v.InferOutput<typeof marksSchema>;
+export const noMarks: Marks = { pinned: false, muted: false, archived: false };
+
+/** What the title and the program's icons count of a conversation: unread messages, or one for the mark alone. */
+export function countUnread(
+  { standing, unreadCount }: Pick<Conversation, 'standing' | 'unreadCount'>,
+  { archived, muted, unread }: Marks,
+): number {
+  if (standing !== 'accepted' || muted) return 0;
+  return Math.max(unreadCount, unread === true && !archived ? 1 : 0);
+}

@@ -124,8 +124,8 @@ export const callInputs = {
   'conversation.list': v.object({ accountId: v.optional(accountIdSchema) }),
   /** Finds or creates the conversation with a person. */
   'conversation.open': v.object({ accountId: accountIdSchema, address: addressSchema }),
-  /** Everything up to and including `position` has been seen. */
-  'conversation.markRead': v.object({ conversationId: conversationIdSchema, position }),
+  /** Everything up to and including `position` has been seen; without one, everything that is there. */
+  'conversation.markRead': v.object({ conversationId: conversationIdSchema, position: v.optional(position) }),
   /** Our user types, or has stopped. */
   'conversation.setComposing': v.object({ conversationId: conversationIdSchema, active: v.boolean() }),
   /** The user's answer to a stranger who has written or invited; a waiting invitation is answered with it. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { Conversation, Marks } from '../../shared/domain/conversation.ts';
 import type { MessageGroup } from '../../shared/domain/group.ts';
 import type { Release } from '../../main/base/lifetime.ts';
 import { Announcements, type Announcement } from '../../main/messenger/announcements.ts';
@@ -87,6 +87,25 @@ describe('announcements of new messages', () => {
     expect(unread.at(-1)).toBe(0);
     await tom.commands['marks.set']({ conversationId: ofTom.id, marks: NO_MARKS });
     await unreadIs(1);
+  });
+
+  it('what is only marked as unread counts as one, unless it is muted or put away', async () => {
+    const mark = (marks: Partial<Marks>) =>
+      tom.commands['marks.set']({ conversationId: ofTom.id, marks: { ...NO_MARKS, ...marks } });
+    await mark({ unread: true });
+    await unreadIs(1);
+    await bob.send(ofBob, 'one');
+    await bob.send(ofBob, 'two');
+    await tom.received(ofTom, 2);
+    await unreadIs(2);
+    await tom.commands['conversation.markRead']({ conversationId: ofTom.id });
+    await unreadIs(1);
+    await mark({ unread: true, muted: true });
+    await unreadIs(0);
+    await mark({ unread: true });
+    await unreadIs(1);
+    await mark({ unread: true, archived: true });
+    await unreadIs(0);
   });
 
   it('nothing of somebody whom our user has not agreed to', async () => {

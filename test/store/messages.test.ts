@@ -147,6 +147,18 @@ describe('reading', () => {
     expect(after).toMatchObject({ unreadCount: 1, readPosition: message.position });
   });
 
+  it('of everything that is there: what comes later is unread again', async () => {
+    await fixture.incoming(conversationId, 'one', 'w1', true);
+    const { message } = await fixture.incoming(conversationId, 'two', 'w2', false);
+    const { messages } = await fixture.store.call('markRead', { conversationId });
+    expect(messages).toHaveLength(2);
+    await fixture.incoming(conversationId, 'three', 'w3', false);
+    const after = await fixture.store.call('selectConversation', { id: conversationId });
+    expect(after).toMatchObject({ unreadCount: 1, readPosition: message.position });
+    const empty = await fixture.store.call('markRead', { conversationId: 'with-nobody' as ConversationId });
+    expect(empty).toEqual({ messages: [], reportWireIds: [] });
+  });
+
   it('twice changes nothing more', async () => {
     const { message } = await fixture.incoming(conversationId, 'one', 'w1', true);
     await fixture.store.call('markRead', { conversationId, position: message.position });

@@ -371,7 +371,7 @@ export class MemoryBackend {
         this.publish('conversation.changed', { conversation });
         return conversation;
       },
-      'conversation.markRead': ({ conversationId, position }) =>
+      'conversation.markRead': ({ conversationId, position = world.messages.at(-1)?.position ?? 0 }) =>
         this.#changeConversation(conversationId, {
           readPosition: position,
           unreadCount: world.messages.filter(

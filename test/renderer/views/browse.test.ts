@@ -83,6 +83,32 @@ describe('keys', () => {
     expect(window.app.thread.newAfter).toBe(unread?.readPosition);
   });
 
+  it('Control J finds what is only marked as unread, and opening it takes the mark away', async () => {
+    const world = talkingWorld();
+    const last = world.conversations.at(-1)!;
+    const away = world.conversations.at(-2)!;
+    world.conversations = world.conversations.map((each) => ({ ...each, unreadCount: 0 }));
+    world.marks = {
+      [last.id]: { pinned: false, muted: true, archived: false, unread: true },
+      [away.id]: { pinned: false, muted: false, archived: true, unread: true },
+    };
+    const window = await openWindow(world);
+    await window.app.openConversation(withTom);
+    press(window, 'j');
+    await settle();
+    expect(window.app.conversations.openId).toBe(last.id);
+    expect(window.app.marks.get(last.id).unread).toBe(false);
+    // What is in the archive is left there.
+    press(window, 'j');
+    await settle();
+    expect(window.app.conversations.openId).toBe(last.id);
+    // The one that is open has nothing else to go to.
+    await window.app.marks.set(last.id, { unread: true });
+    press(window, 'j');
+    await settle();
+    expect(window.app.marks.get(last.id).unread).toBe(false);
+  });
+
   it('Control Home goes to the beginning, but in a text that is being written to its own', async () => {
     const window = await openWindow(longWorld(300));
     await window.app.openConversation(withTom);

@@ -4,7 +4,7 @@ import DetailsPane from '../../../renderer/views/details/DetailsPane.svelte';
 import { linkParts } from '../../../renderer/views/thread/link-parts.ts';
 import ThreadView from '../../../renderer/views/thread/ThreadView.svelte';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
-import { talkingWorld } from '../support/scenarios.ts';
+import { askedWorld, talkingWorld } from '../support/scenarios.ts';
 import { buttonNamed, openWindow, settle, show } from '../support/window.ts';
 
 const withTom = 'with-tom' as ConversationId;
@@ -233,4 +233,37 @@ it('a conversation that is marked as unread says so until it is opened', async (
   expect(row().textContent).not.toContain('Marked as unread');
   const { id } = app.conversations.open!;
   expect(backend.world.marks![id]).toMatchObject({ pinned: false, unread: false });
+  // An answer takes the mark away as well.
+  await choose('Mark as unread');
+  await app.thread.send('I come back to this');
+  await settle();
+  expect(row().textContent).not.toContain('Marked as unread');
+});
+
+it('what has unread messages is marked as read without being opened, its mark with it; a stranger is not', async () => {
+  const { app, backend } = await openWindow(talkingWorld());
+  const list = show(app, ConversationList);
+  const menuOf = async (name: string): Promise<HTMLElement> => {
+    const row = [...list.querySelectorAll<HTMLElement>('.row')].find(
+      (each) => each.querySelector('.name')?.textContent === name,
+    )!;
+    row.dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true }));
+    await settle();
+    return list.querySelector<HTMLElement>('[role="menu"]')!;
+  };
+  const unread = app.conversations.sorted.find(({ unreadCount }) => unreadCount > 0)!;
+  await app.marks.set(unread.id, { unread: true });
+  const before = app.unreadCount;
+  const menu = await menuOf(unread.peerName);
+  expect(menu.textContent).not.toContain('Mark as unread');
+  buttonNamed(menu, 'Mark as read').click();
+  await settle();
+  expect(app.unreadCount).toBe(before - unread.unreadCount);
+  expect(app.conversations.openId).toBeNull();
+  expect(backend.world.marks![unread.id]).toMatchObject({ unread: false });
+
+  const stranger = askedWorld().conversations.find(({ standing }) => standing === 'asked')!;
+  app.conversations.applyConversationChanged(stranger);
+  await settle();
+  expect((await menuOf(stranger.peerName)).textContent).not.toContain('Mark as');
 });
