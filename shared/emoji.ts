@@ -1,6 +1,6 @@
 /**
  * Owns: the emoji that are offered, in groups, and finding them by their names.
- * Called by: EmojiPicker.svelte, emoji-suggestions.svelte.ts, emoji-names.ts. Calls: fold.ts.
+ * Called by: EmojiPicker.svelte, emoji-suggestions.svelte.ts, recent-emoji.svelte.ts, settings.ts, emoji-names.ts. Calls: fold.ts.
  */
 import { fold } from './fold.ts';
 
@@ -26,6 +26,16 @@ export function emojiOf(group: EmojiGroup): string[] {
   return emojiGroups[group].split(' ');
 }
 
+/** As many of those that were chosen last are kept: two rows. */
+export const maxRecentEmoji = 16;
+
+const known = new Set(emojiGroupNames.flatMap(emojiOf));
+
+/** Is it one of those that are offered? */
+export function isEmoji(sign: string): boolean {
+  return known.has(sign);
+}
+
 /** Of each emoji its name, then other words for it, in one language. */
 export type EmojiNames = ReadonlyMap<string, readonly string[]>;
 
@@ -38,14 +48,14 @@ function rank(words: readonly string[], typed: string): number {
   return [name, ...others].some((word) => word.includes(typed)) ? 3 : Infinity;
 }
 
-/** Those whose name, or another word for them, has what is typed in it; the best first, in the order of their groups. */
+/** Those whose name, or another word for them, has what is typed in it; the best first, of these the shortest names. */
 export function findEmoji(names: EmojiNames, text: string): string[] {
   const typed = fold(text.trim().replace(/[_:]+/g, ' ').trim());
   if (typed === '') return [];
   return [...names]
-    .map(([emoji, words]) => ({ emoji, rank: rank(words, typed) }))
+    .map(([emoji, words]) => ({ emoji, rank: rank(words, typed), length: words[0]?.length ?? 0 }))
     .filter((found) => found.rank < Infinity)
-    .sort((one, other) => one.rank - other.rank)
+    .sort((one, other) => one.rank - other.rank || one.length - other.length)
     .map(({ emoji }) => emoji);
 }
 

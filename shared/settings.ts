@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import { mediaPaths, relayListSchema } from './domain/account.ts';
 import { MAX_NOTE_CHARS, presenceChoices } from './domain/presence.ts';
+import { maxRecentEmoji } from './emoji.ts';
 
 /** One setting. `lockable`: a policy may set it and take it out of the user's hands. */
 interface SettingSpec<Schema extends v.GenericSchema> {
@@ -39,6 +40,12 @@ export const settingSpecs = {
     schema: v.pipe(v.number(), v.integer(), v.minValue(72), v.maxValue(360)),
     initial: 320,
     description: 'Width of the list of conversations in pixels, 280 to 360; below that only its pictures.',
+    lockable: false,
+  }),
+  'appearance.recentEmoji': setting({
+    schema: v.pipe(v.array(v.pipe(v.string(), v.maxLength(16))), v.maxLength(maxRecentEmoji)),
+    initial: [],
+    description: 'Emoji that were chosen last, the newest first.',
     lockable: false,
   }),
   'privacy.sendDisplayed': setting({

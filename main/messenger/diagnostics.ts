@@ -17,6 +17,9 @@ import { zip } from './zip.ts';
 const MAX_LOG_BYTES = 512 * 1024;
 const MAX_FILES = 200;
 
+/** What our user writes is in these settings. */
+const SAID = ['presence.note', 'appearance.recentEmoji'] as const;
+
 const README = `What is in this file, and what is not.
 
 versions.json    the program, the system, the machine
@@ -78,8 +81,9 @@ function shownSettings({ settings, policy }: DiagnosticsParts): object {
   const shown = settingKeys.map((key) => {
     const rule = policy.rules.find((one) => one.key === key);
     const by = rule === undefined ? 'user or default' : `${rule.source}${rule.locked ? ', locked' : ''}`;
-    const isWords = key === 'presence.note' && settings[key] !== '';
-    return [key, { value: isWords ? '(redacted)' : withoutSecrets(settings[key]), by }];
+    const said = SAID.find((one) => one === key);
+    const isSaid = said !== undefined && settings[said].length > 0;
+    return [key, { value: isSaid ? '(redacted)' : withoutSecrets(settings[key]), by }];
   });
   return { settings: Object.fromEntries(shown) as object, faults: policy.faults };
 }

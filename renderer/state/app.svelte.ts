@@ -35,6 +35,7 @@ import { Selection } from './selection.svelte.ts';
 import { Forwarding } from './forwarding.svelte.ts';
 import { PictureViewer } from './picture-viewer.svelte.ts';
 import { Presence } from './presence.svelte.ts';
+import { RecentEmoji } from './recent-emoji.svelte.ts';
 import { searchRows } from './search-rows.ts';
 import { Search } from './search.svelte.ts';
 import { Sessions } from './sessions.svelte.ts';
@@ -73,6 +74,7 @@ export class AppState {
   readonly details: Details;
   readonly calendar: Calendar;
   readonly settings: SettingsState;
+  readonly recentEmoji: RecentEmoji;
   readonly imServer: ImServer;
   readonly history: History;
   readonly historyJob: HistoryJobState;
@@ -124,6 +126,7 @@ export class AppState {
     this.details = new Details(client, () => this.writes);
     this.calendar = new Calendar(client);
     this.settings = new SettingsState(client, this.locale);
+    this.recentEmoji = new RecentEmoji(this.settings);
     this.imServer = new ImServer(client);
     this.history = new History(client);
     this.historyJob = new HistoryJobState(client);

@@ -70,4 +70,13 @@ describe.skipIf(missing)('a report', () => {
     expect(entries['settings.json']).toContain('"secret": "(redacted)"');
     expect(Object.values(entries).join()).not.toContain('open sesame');
   });
+
+  it('keeps to itself what our user writes: his note, the emoji that he has used', async () => {
+    const bob = await world.openPerson('bob');
+    await bob.commands['settings.set']({ key: 'presence.note', value: 'in the garden' });
+    await bob.commands['settings.set']({ key: 'appearance.recentEmoji', value: ['🌻'] });
+    const entries = await entriesOf((await bob.commands['app.diagnostics']({}))?.base64 ?? '');
+    expect(entries['settings.json']?.match(/"value": "\(redacted\)"/g)).toHaveLength(2);
+    expect(Object.values(entries).join()).not.toMatch(/in the garden|🌻/);
+  });
 });

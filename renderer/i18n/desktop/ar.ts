@@ -50,6 +50,7 @@ export const desktopAr = {
   'emoji.none': 'لا يوجد رمز تعبيري بهذا الاسم.',
   'emoji.fitting': 'رموز تعبيرية مطابقة',
   'emoji.title': 'رموز تعبيرية',
+  'emoji.recent': 'المستخدمة مؤخرًا',
   'emoji.faces': 'وجوه',
   'emoji.people': 'أشخاص وإيماءات',
   'emoji.nature': 'حيوانات وطبيعة',

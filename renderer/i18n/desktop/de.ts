@@ -48,6 +48,7 @@ export const desktopDe = {
   'emoji.none': 'Kein Emoji heißt so.',
   'emoji.fitting': 'Passende Emoji',
   'emoji.title': 'Emoji',
+  'emoji.recent': 'Zuletzt benutzt',
   'emoji.faces': 'Gesichter',
   'emoji.people': 'Menschen und Gesten',
   'emoji.nature': 'Tiere und Natur',

@@ -47,6 +47,7 @@ export const desktopEn = {
   'emoji.none': 'No emoji with this name.',
   'emoji.fitting': 'Emoji that fit',
   'emoji.title': 'Emoji',
+  'emoji.recent': 'Used last',
   'emoji.faces': 'Faces',
   'emoji.people': 'People and gestures',
   'emoji.nature': 'Animals and nature',

@@ -41,6 +41,7 @@ export const desktopZh = {
   'emoji.none': '没有这个名称的表情。',
   'emoji.fitting': '匹配的表情',
   'emoji.title': '表情',
+  'emoji.recent': '最近使用',
   'emoji.faces': '笑脸',
   'emoji.people': '人物与手势',
   'emoji.nature': '动物与自然',

@@ -7,6 +7,7 @@ export interface EmojiWords {
   readonly title: string;
   readonly search: string;
   readonly none: string;
+  readonly recent: string;
   readonly groups: Readonly<Record<EmojiGroup, string>>;
   readonly names: () => Promise<EmojiNames>;
 }
@@ -16,6 +17,7 @@ export function emojiWords(locale: Locale): EmojiWords {
     title: locale.t('emoji.title'),
     search: locale.t('emoji.search'),
     none: locale.t('emoji.none'),
+    recent: locale.t('emoji.recent'),
     groups: {
       faces: locale.t('emoji.faces'),
       people: locale.t('emoji.people'),

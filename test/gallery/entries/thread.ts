@@ -281,6 +281,15 @@ export const thread: Entries = {
   },
   'views/thread/EmojiPicker.svelte': {
     inline: { props: emojiPicker },
+    'some were used': {
+      world: changed(scenarios.talking, (world) => {
+        world.settings = {
+          ...world.settings,
+          'appearance.recentEmoji': '🎉 🚀 🐼 🍀 😂 ☕ 🥳 👀 🤖 🔥'.split(' '),
+        };
+      }),
+      props: emojiPicker,
+    },
     'by name': {
       props: emojiPicker,
       act: (frame, { locale }) =>

@@ -2,6 +2,7 @@
  * Owns: the views: the whole window in each situation. Their pictures are kept and compared.
  * Called by: catalogue.ts, views.e2e.ts. Calls: nothing.
  */
+import { emojiWords } from '../../../renderer/views/thread/emoji-words.ts';
 import { scenarios } from '../../renderer/support/scenarios.ts';
 import {
   changed,
@@ -121,7 +122,23 @@ export const views: Entry = {
     prepare: (app) => app.changes.begin({ kind: 'reply', message: messageOf(app, 'All 1 204') }),
     act: (frame) => fill(frame, 'textarea', 'The old machine is off'),
   }),
-  emoji: page({ open: 'with-tom', act: (frame) => click(frame, '.attach', -1) }),
+  emoji: page({
+    world: changed(talking, (world) => {
+      world.settings = {
+        ...world.settings,
+        'appearance.recentEmoji': '🎉 🚀 🐼 🍀 😂 🥳 👀 🤖 🔥'.split(' '),
+      };
+    }),
+    open: 'with-tom',
+    act: (frame) => click(frame, '.attach', -1),
+  }),
+  'emoji-by-name': page({
+    open: 'with-tom',
+    act: async (frame, { locale }) => {
+      await emojiWords(locale).names();
+      fill(frame, 'textarea', { en: 'Well done :hea', de: '', zh: '', ar: 'شكرا :قلب' }[locale.language]);
+    },
+  }),
   mention: page({ world: groups, open: 'with-trip', act: (frame) => fill(frame, 'textarea', 'Hello @') }),
   calendar: page({ open: 'with-tom', prepare: (app) => app.openCalendar() }),
   details: page({ world: presence, open: 'with-tom', prepare: (app) => app.toggleDetails() }),

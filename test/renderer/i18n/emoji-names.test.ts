@@ -19,6 +19,8 @@ describe('names of emoji', () => {
     expect(nameOf(found[0])).toMatch(/^sun/);
     expect(found.map(nameOf)).toContain('smiling face with sunglasses');
     expect(findEmoji(names, ' ')).toEqual([]);
+    // Before a smiling face with heart-eyes.
+    expect(findEmoji(names, 'heart')[0]).toBe('❤️');
   });
 
   it('find it by letters without their marks, in either case', async () => {

@@ -2,6 +2,7 @@ import { flushSync } from 'svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
 import Composer from '../../../renderer/views/thread/Composer.svelte';
 import type { Conversation } from '../../../shared/domain/conversation.ts';
+import { emojiOf } from '../../../shared/emoji.ts';
 import { talkingWorld } from '../support/scenarios.ts';
 import { openWindow, settle, show, type TestWindow } from '../support/window.ts';
 
@@ -185,6 +186,62 @@ describe('Composer', () => {
     await settle();
     expect(box.value).toBe('Well done👏');
     expect(sentTexts()).toEqual([]);
+  });
+
+  it('shows above the others those that were used last, in the picker or behind a colon, and keeps sixteen', async () => {
+    const open = async (): Promise<HTMLElement> => {
+      composer.querySelector<HTMLButtonElement>('button[aria-expanded="false"]')?.click();
+      await settle();
+      return composer.querySelector<HTMLElement>('[role="dialog"]')!;
+    };
+    const used = (picker: HTMLElement): (string | null)[] =>
+      [...picker.querySelectorAll('[aria-label="Used last"] .sign')].map((sign) => sign.textContent);
+    const choose = async (sign: string): Promise<void> => {
+      const picker = await open();
+      [...picker.querySelectorAll<HTMLElement>('.sign')]
+        .findLast(({ textContent }) => textContent === sign)!
+        .click();
+      await settle();
+    };
+    expect(used(await open())).toEqual([]);
+    await choose('😎');
+    type(':cla');
+    await expect.poll(() => composer.querySelector('[role="option"]')).not.toBeNull();
+    press({ key: 'Enter' });
+    await settle();
+    await choose('😂');
+    await choose('😎');
+    expect(used(await open())).toEqual(['😎', '😂', '👏']);
+    const many = emojiOf('faces').slice(0, 20);
+    for (const sign of many) {
+      window.app.recentEmoji.receive(sign);
+      await settle();
+    }
+    expect(window.app.recentEmoji.all).toEqual(many.slice(4).reverse());
+  });
+
+  it('arrows lead from the last row of those used last to the first of the others, and back', async () => {
+    for (const sign of ['🔥', '🎉', '🚀']) {
+      window.app.recentEmoji.receive(sign);
+      await settle();
+    }
+    composer.querySelector<HTMLButtonElement>('button[aria-expanded]')!.click();
+    await settle();
+    const key = (name: string): string | null => {
+      document.activeElement!.dispatchEvent(
+        new KeyboardEvent('keydown', { key: name, bubbles: true, cancelable: true }),
+      );
+      return document.activeElement!.textContent;
+    };
+    const [, , , , , sixth] = emojiOf('faces');
+    expect(key('ArrowDown')).toBe('🚀');
+    expect(key('ArrowRight')).toBe('🎉');
+    expect(key('ArrowDown')).toBe('😃');
+    for (let step = 0; step < 4; step += 1) key('ArrowRight');
+    expect(document.activeElement!.textContent).toBe(sixth);
+    expect(key('ArrowUp')).toBe('🔥');
+    key('ArrowUp');
+    expect(document.activeElement?.getAttribute('aria-label')).toBe('Search emoji');
   });
 
   it('offers emoji for a name behind a colon, and takes one with Enter or Tab', async () => {
