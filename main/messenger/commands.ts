@@ -165,7 +165,7 @@ function accountCommands({
       await messenger
         .accounts()
         .find(({ account }) => account.id === accountId)
-        ?.groups.receiveRenamed();
+        ?.groups.receiveRenamed(address);
       return contact;
     },
     'settings.get': () => Promise.resolve(messenger.settings),

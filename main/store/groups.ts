@@ -137,6 +137,19 @@ export function groupProcedures(database: Database) {
     `SELECT p.*, ${personName('p')} AS shown FROM group_people p
      WHERE p.conversation = ? AND p.state <> 'gone' ORDER BY p.key`,
   );
+  const groupsWith = database.prepare<[string, string, string], { id: string }>(
+    `SELECT c.id FROM groups g CROSS JOIN conversations c ON c.key = g.conversation AND c.account_id = ?
+     WHERE EXISTS (SELECT 1 FROM group_people p WHERE p.conversation = g.conversation AND p.address = ?)
+       OR (SELECT instr(e.notice, json_quote(?)) FROM group_messages e WHERE e.position =
+         (SELECT max(position) FROM messages n INDEXED BY messages_by_conversation
+          WHERE n.conversation = g.conversation)) > 0`,
+  );
+  const nameInGroups = database.prepare<[string, string], { name: string }>(
+    `SELECT ${ROOM_NAME('p')} AS name FROM groups g
+     CROSS JOIN conversations c ON c.key = g.conversation AND c.account_id = ?
+     CROSS JOIN group_people p ON p.conversation = g.conversation AND p.address = ?
+     ORDER BY p.key DESC LIMIT 1`,
+  );
   const keyOf = database.prepare<[string], { key: number }>('SELECT key FROM conversations WHERE id = ?');
   const upsert = database.prepare<[number, string, number, string]>(
     `INSERT INTO groups (conversation, membership, is_open, pending) VALUES (?, ?, ?, ?)
@@ -183,6 +196,14 @@ export function groupProcedures(database: Database) {
     },
     selectGroups(input: { accountId: AccountId }): StoredGroup[] {
       return ofAccount.all(input.accountId).map(toGroup);
+    },
+    /** Those to which this person belongs or belonged, or whose last line is about him. */
+    selectGroupsWith({ accountId, address }: { accountId: AccountId; address: string }): ConversationId[] {
+      return groupsWith.all(accountId, address, address).map(({ id }) => id as ConversationId);
+    },
+    /** What others have read last as the name of this person in any group; null: nobody has told one. */
+    selectNameInGroups(input: { accountId: AccountId; peerAddress: string }): string | null {
+      return nameInGroups.get(input.accountId, input.peerAddress)?.name ?? null;
     },
     /** A conversation is a group, and where we stand with it; what is absent stays, or is as for a new one. */
     updateGroup: database.transaction(

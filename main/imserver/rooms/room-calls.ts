@@ -7,6 +7,7 @@ import { MsrpSessionError } from '../../msrp/session-error.ts';
 import type { SipAgent } from '../../sip/agent/agent.ts';
 import { newCallIdentity } from '../../sip/agent/authenticated-request.ts';
 import { sendInvite, type InviteOutcome } from '../../sip/agent/invite.ts';
+import { formatNameAddr } from '../../sip/headers.ts';
 import type { Binding } from '../../store/imserver-tables.ts';
 import { isFlowFailed, isWayLost, wayTo } from '../device-way.ts';
 import { isInnerAddress } from '../inner-address.ts';
@@ -252,7 +253,7 @@ export class RoomCalls implements AsyncDisposable {
             ...headers,
             Contact: focusContact(room),
             // RFC 3892: who has asked for it; RFC 5373: he has said yes already.
-            ...(by === '' ? {} : { 'Referred-By': `<sip:${by}@${domain}>` }),
+            ...(by === '' ? {} : { 'Referred-By': this.#referredBy(room, by) }),
             ...(auto ? { 'Answer-Mode': 'Auto' } : {}),
           },
         },
@@ -266,6 +267,16 @@ export class RoomCalls implements AsyncDisposable {
     const outcome = await send(way.source);
     const lost = outcome.kind === 'refused' && isWayLost(outcome.response, way);
     return lost ? send(way.contact) : outcome;
+  }
+
+  /** Whoever is invited may know his name only from here. */
+  #referredBy(room: Room, by: string): string {
+    const name = room.shownName(by);
+    return formatNameAddr({
+      ...(name === by ? {} : { displayName: name }),
+      uri: `sip:${by}@${this.#options.domain}`,
+      params: new Map(),
+    });
   }
 
   /** He visits us, as Parley does, or is visited; our own computer and its neighbours are nobody's to send us to. */

@@ -51,9 +51,12 @@ export class AccountGroups implements AsyncDisposable {
   }
 
   /** Our user has another name for somebody, who may have written what the list shows. Rejects with StoreError. */
-  async receiveRenamed(): Promise<void> {
+  async receiveRenamed(address: string): Promise<void> {
     const { store, feed } = this.#host;
-    for (const [conversationId, link] of this.#links) {
+    const concerned = await store.call('selectGroupsWith', { accountId: this.#accountId, address });
+    for (const conversationId of concerned) {
+      const link = this.#links.get(conversationId);
+      if (link === undefined) continue;
       const group = await store.call('selectGroup', { conversationId });
       const conversation = await store.call('selectConversation', { id: conversationId });
       if (group === null || conversation === null) continue;

@@ -14,6 +14,9 @@ import { toAddress, userOf } from '../../sip/address.ts';
 import type { Feed } from '../feed.ts';
 import { openGroup } from './open-group.ts';
 
+/** Of a name that somebody else tells. */
+const MAX_NAME_CHARS = 100;
+
 export interface RoomInvitationHost {
   readonly store: Store;
   readonly feed: Feed;
@@ -35,7 +38,8 @@ export async function receiveRoomCall(
 ): Promise<void> {
   const { headers } = request.message;
   const isOurs = headers.get('answer-mode')?.toLowerCase().startsWith('auto') === true;
-  const by = toAddress(parseNameAddr(headers.get('referred-by') ?? '<sip:nobody@invalid>').uri);
+  const referredBy = parseNameAddr(headers.get('referred-by') ?? '<sip:nobody@invalid>');
+  const by = toAddress(referredBy.uri);
   const letIn =
     isOurs || (messenger.settings['sessions.acceptContacts'] && (await isKnown(messenger, account, by)));
   const { conversation, link } = await openGroup(messenger, account, {
@@ -46,7 +50,9 @@ export async function receiveRoomCall(
     membership: 'left',
     isOpen: !isSecretRoomName(userOf(room.address)),
     // Who belongs to it is not known before we do, only who wants us there.
-    ...(letIn || by === undefined ? {} : { members: [await memberAt(messenger, account, by)] }),
+    ...(letIn || by === undefined
+      ? {}
+      : { members: [await hostOf(messenger, account, by, referredBy.displayName ?? '')] }),
   });
   // Our user has said no before: he is not asked again and again, until he thinks better of it.
   if (conversation.standing === 'declined' && !isOurs) {
@@ -68,18 +74,21 @@ export async function receiveRoomCall(
   await link.receiveInvite(new IncomingInvite(account.agent, request), isKnownGroup);
 }
 
-/** By the name of a conversation with him, if there is one. */
-async function memberAt(
+/** Whoever invites, by the name of a conversation with him, else by what a group has called him, now or before. */
+async function hostOf(
   { store }: RoomInvitationHost,
   account: AccountLink,
   address: string,
+  told: string,
 ): Promise<ToldMember> {
-  const known = await store.call('selectConversationWith', {
-    accountId: account.stored.id,
-    peerAddress: address,
-  });
-  const name = known?.peerName ?? userOf(address);
-  return { address, name, nickname: '', role: 'member', state: 'away' };
+  const of = { accountId: account.stored.id, peerAddress: address };
+  const known = await store.call('selectConversationWith', of);
+  const before = await store.call('selectNameInGroups', of);
+  const plain = userOf(address);
+  const name = [known?.peerName, told.slice(0, MAX_NAME_CHARS), before].find(
+    (each) => each !== undefined && each !== null && each !== '' && each !== plain,
+  );
+  return { address, name: name ?? plain, nickname: '', role: 'member', state: 'away' };
 }
 
 /** A contact, or somebody with whom our user talks. */

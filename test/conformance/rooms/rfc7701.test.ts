@@ -248,6 +248,15 @@ describe('RFC 4579: the focus', () => {
     expect(invite.body).toMatch(/^a=chatroom:nickname private-messages\r$/m);
   });
 
+  it('RFC 3892 §2.1: the focus says the name of whoever invites, as the room has it', async () => {
+    const bob = await join('bob');
+    await bob.nickname('"Chef"');
+    const tom = await device('tom');
+    await bob.refer(uriOf('tom'));
+    const invite = await tom.peer.request('INVITE');
+    expect(invite.header('Referred-By')).toBe(`"Chef" <${uriOf('bob')}>`);
+  });
+
   it('without Refer-Sub: false one NOTIFY says that it is done (RFC 3515 §2.4.4)', async () => {
     const bob = await join('bob');
     await bob.ask('REFER', { headers: [`Refer-To: <${uriOf('tom')}>`] });

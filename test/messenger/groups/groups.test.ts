@@ -130,6 +130,23 @@ describe('a group of three', () => {
     await untilLine(eve, ofEve, '[left bob]');
   });
 
+  it('a name for somebody tells anew of the groups that he has to do with, and of no other', async () => {
+    const { ofBob } = await openTrip();
+    const without = await createGroup(bob, 'Office', ['eve']);
+    await untilMembers(bob, without, ['bob', 'eve']);
+    const { accountId } = ofBob;
+    const told = async (user: string): Promise<unknown[]> => {
+      const before = bob.events.length;
+      await bob.commands['contact.add']({ accountId, address: at(user), displayName: `${user} by name` });
+      return bob.events
+        .slice(before)
+        .flatMap(({ event, data }) => (event === 'group.changed' ? [data.group.conversationId] : []));
+    };
+    expect(await told('tom')).toEqual([ofBob.id]);
+    expect((await told('eve')).sort()).toEqual([ofBob.id, without.id].sort());
+    expect(await told('ann')).toEqual([]);
+  });
+
   it('who leaves reads nothing more; the last one is told that it has ended', async () => {
     const { ofBob, ofTom, ofEve } = await openTrip();
     await eve.commands['group.leave']({ conversationId: ofEve.id });
@@ -188,6 +205,21 @@ describe('coming into a group', () => {
     await untilMembers(bob, ofBob, ['bob', 'tom', 'ann']);
     await bob.send(ofBob, 'welcome');
     await untilLine(ann, ofAnn, 'bob: welcome');
+  });
+
+  it('a stranger who invites has the name that the room tells, else the one of another group', async () => {
+    const ann = await world.join('ann');
+    const first = await createGroup(bob, 'Trip', ['tom']);
+    await untilMembers(bob, first, ['bob', 'tom']);
+    await bob.commands['group.setNickname']({ conversationId: first.id, nickname: 'Captain Bob' });
+    await bob.commands['group.invite']({ conversationId: first.id, addresses: [at('ann')] });
+    const ofAnn = await groupOf(ann, 'Trip');
+    expect(ofAnn.standing).toBe('asked');
+    expect((await stateOf(ann, ofAnn)).members).toMatchObject([{ address: at('bob'), name: 'Captain Bob' }]);
+    // In the next room nobody has heard of a nickname.
+    await createGroup(bob, 'Tour', ['ann']);
+    const tour = await groupOf(ann, 'Tour');
+    expect((await stateOf(ann, tour)).members).toMatchObject([{ address: at('bob'), name: 'Captain Bob' }]);
   });
 
   it('who says no is no member, and is told so to the others', async () => {

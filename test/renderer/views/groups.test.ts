@@ -448,4 +448,33 @@ describe('an invitation to a group', () => {
     const line = show(window.app, LastLine, { conversation: { ...trip, standing: 'asked' } });
     expect(line.textContent.trim()).toBe('Invitation to the group');
   });
+
+  it('is answered by blocking who invites, which declines it; whoever thinks better of it can still join', async () => {
+    const { app, backend } = window;
+    const group = app.groups.get(trip.id)!;
+    const eve = { ...group.members[1]!, address: 'eve@chat.home.arpa', name: 'Eve Adler' };
+    backend.publish('group.changed', { group: { ...group, membership: 'left', members: [eve] } });
+    app.conversations.applyConversationChanged({ ...trip, standing: 'asked' });
+    await settle();
+    const view = show(app, ThreadView);
+    expect(view.querySelector('h2')?.textContent.trim()).toBe('Eve Adler invites you to the group Sea trip');
+    await press(view, 'Block');
+    expect(backend.calls.slice(-2)).toEqual([
+      {
+        call: 'rule.set',
+        input: { accountId: trip.accountId, address: eve.address, blocked: true },
+      },
+      { call: 'conversation.answer', input: { conversationId: trip.id, accept: false } },
+    ]);
+    expect(view.querySelector('h2')?.textContent.trim()).toBe('You have blocked Eve Adler');
+    expect(view.textContent).not.toContain('Accept');
+    await press(view, 'Unblock');
+    expect(view.querySelector('h2')?.textContent.trim()).toBe('You declined to join the group Sea trip');
+    buttonNamed(view, 'Accept');
+  });
+
+  it('whose inviter nobody names offers nobody to be blocked', () => {
+    const view = show(window.app, Invitation, { conversation: { ...trip, standing: 'asked' } });
+    expect([...view.querySelectorAll('button')].map(plainText)).toEqual(['Decline', 'Accept']);
+  });
 });
