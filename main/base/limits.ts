@@ -1,7 +1,4 @@
-/**
- * Owns: every ceiling and timer on what a peer controls, with its reason. Bytes and milliseconds unless the name
- * says otherwise. Called by: everybody. Calls: nothing.
- */
+/** Owns: every ceiling and timer on what a peer controls, with its reason; bytes and ms. Called by: everybody. Calls: nothing. */
 
 /** SIP (RFC 3261): message sizes, transaction timers, table sizes. */
 export const SIP_LIMITS = {
@@ -353,6 +350,8 @@ export const MESSENGER_LIMITS = {
   maxWindowTextBytes: 32 * 1024,
   /** So long in all do texts wait for a file before them that the other side has not heard of: large ones are read first. */
   fileTellingMs: 1_000,
+  /** So long does a file that could go out wait for texts before it that have not left. */
+  fileBehindTextsMs: 3_000,
 } as const;
 
 /** The ceilings and timers as injected into a messenger: tests use smaller ones. */

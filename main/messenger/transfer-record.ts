@@ -66,7 +66,7 @@ export class TransferRecord {
   asked: AskedFile | undefined;
   /** Hashing, or an attempt from its first step to its last. */
   busy = false;
-  /** Of ours, sent in this run of the program: whether the other side has heard of it. */
+  /** Of ours: whether the other side has heard of it; undefined: it has, before the program was started. */
   telling: Telling | undefined;
   /** Resolves when the attempt under way is over; never rejects. */
   task: Promise<void> | undefined;

@@ -8,6 +8,7 @@ import type { PlacedTransfer } from '../store/transfers.ts';
 import { receiveFile } from './incoming-transfer.ts';
 import { offerFile, prepareFile } from './outgoing-transfer.ts';
 import { Telling, type UntoldFile } from './telling.ts';
+import { textsBefore } from './texts-before.ts';
 import { TransferRecord, type AskedFile, type TransferHost } from './transfer-record.ts';
 
 /** What is under way, and what waits for its turn. */
@@ -65,6 +66,8 @@ export class TransferRuns implements AsyncDisposable {
   }
 
   async #attempt(record: TransferRecord): Promise<void> {
+    if (record.telling?.isTold === false && (await this.#host.contextOf(record.stored.conversationId)))
+      await textsBefore(this.#host, record, this.#abort.signal);
     const context = await this.#host.contextOf(record.stored.conversationId);
     if (context === undefined || record.state !== 'waiting') return;
     if (record.isFetched) {
@@ -99,11 +102,23 @@ export class TransferRuns implements AsyncDisposable {
     return held[0];
   }
 
-  /** Reads it for its hashes, then goes on. */
-  prepare(record: TransferRecord): void {
+  /** It was under way when the program last stopped. */
+  async restore(record: TransferRecord): Promise<void> {
+    const { direction, bytesDone } = record.stored;
+    if (direction === 'out' && !record.isFromElsewhere && bytesDone === 0) this.#keepPlace(record);
+    await record.update({ state: 'waiting' });
+  }
+
+  /** Nobody may have heard of it: it keeps its place among what our user sends. */
+  #keepPlace(record: TransferRecord): void {
     record.telling = new Telling(() => {
       this.#goOnInTurn();
     });
+  }
+
+  /** Reads it for its hashes, then goes on. */
+  prepare(record: TransferRecord): void {
+    this.#keepPlace(record);
     this.run(record, () => prepareFile(record, this.#abort.signal));
   }
 

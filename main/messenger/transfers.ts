@@ -64,7 +64,7 @@ export class Transfers implements AsyncDisposable {
       const waitsForOthers =
         stored.state === 'offered' && (stored.direction === 'in' || record.isFromElsewhere);
       if (stored.state === 'preparing') this.#runs.prepare(record);
-      else if (!waitsForOthers) await record.update({ state: 'waiting' });
+      else if (!waitsForOthers) await this.#runs.restore(record);
     }
   }
 

@@ -19,9 +19,10 @@ async function writeLarge(name: string, bytes = 96 * MB): Promise<string> {
   return path;
 }
 
-async function open(fileTellingMs: number) {
+async function open(fileTellingMs: number, fileBehindTextsMs = 60_000) {
   world = await World.open(['bob', 'tom']);
-  const pair = await openPair(world, { limits: { ...QUICK.limits, fileTellingMs } });
+  const limits = { ...QUICK.limits, fileTellingMs, fileBehindTextsMs };
+  const pair = await openPair(world, { limits });
   await pair.tom.commands['settings.set']({ key: 'files.autoAcceptBytes', value: 0 });
   await pair.bob.becomes(await pair.bob.send(pair.ofBob, 'first'), 'delivered');
   return pair;
@@ -99,4 +100,57 @@ it('a text waits for a moment only; a file that is taken back before it was offe
   expect(await thread(tom, ofTom, 3)).toEqual(['first', 'text', 'small']);
   await becomes(tom, await arrived(tom, ofTom), 'offered');
   expect(await fileOf(bob, sent)).toMatchObject({ state: 'cancelled' });
+});
+
+/** Tom is asked before he has a session with Bob, so that a text of Bob's waits as long as the test wants it. */
+async function openStrangers(fileBehindTextsMs?: number) {
+  const pair = await open(60_000, fileBehindTextsMs);
+  const { bob, tom, ofBob, ofTom } = pair;
+  await tom.commands['settings.set']({ key: 'sessions.acceptContacts', value: false });
+  const { id } = await bob.session(ofBob, 'open');
+  await bob.commands['session.end']({ sessionId: id });
+  const text = await bob.send(ofBob, 'text');
+  const file = await sendFile(bob, ofBob, await writeRandom(world, 'file', 10));
+  await tom.session(ofTom, 'asked');
+  await becomes(bob, file, 'waiting', 'offered');
+  return { ...pair, text, file };
+}
+
+it('a file is offered behind a text that was written before it and waits for a session', async () => {
+  const { bob, tom, ofBob, ofTom, file } = await openStrangers();
+  await bob.send(ofBob, 'last');
+  expect(await thread(tom, ofTom, 1)).toEqual(['first']);
+  expect(await fileOf(bob, file)).toMatchObject({ state: 'waiting' });
+  await tom.commands['conversation.answer']({ conversationId: ofTom.id, accept: true });
+  expect(await thread(tom, ofTom, 4)).toEqual(['first', 'text', 'file', 'last']);
+});
+
+it('it waits for a moment only', async () => {
+  const { bob, tom, ofTom, text } = await openStrangers(1);
+  expect(await thread(tom, ofTom, 2)).toEqual(['first', 'file']);
+  expect(await bob.message(text)).toMatchObject({ state: 'queued' });
+});
+
+it('one that is taken back while it waits holds up nothing', async () => {
+  const { bob, tom, ofBob, ofTom, file } = await openStrangers();
+  await bob.commands['transfer.cancel']({ messageId: file.id });
+  expect(await fileOf(bob, file)).toMatchObject({ state: 'cancelled' });
+  await bob.send(ofBob, 'last');
+  await tom.commands['conversation.answer']({ conversationId: ofTom.id, accept: true });
+  expect(await thread(tom, ofTom, 3)).toEqual(['first', 'text', 'last']);
+});
+
+it('what waited when the program was ended goes in its order when it is back', async () => {
+  const { bob, tom, ofBob, ofTom } = await open(60_000);
+  const { id } = await bob.session(ofBob, 'open');
+  await bob.commands['session.end']({ sessionId: id });
+  await world.stopServer();
+  await bob.send(ofBob, 'one');
+  const file = await sendFile(bob, ofBob, await writeRandom(world, 'file', 10));
+  await bob.send(ofBob, 'two');
+  await becomes(bob, file, 'waiting');
+  await bob[Symbol.asyncDispose]();
+  await world.startServer();
+  await world.openPerson('bob', { limits: { ...QUICK.limits, fileTellingMs: 60_000 } });
+  expect(await thread(tom, ofTom, 4)).toEqual(['first', 'one', 'file', 'two']);
 });
