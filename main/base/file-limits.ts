@@ -1,6 +1,6 @@
 /**
- * Owns: ceilings and timers of files that a server keeps for people who are away; sizes and days are configuration.
- * Called by: imserver/kept-files.ts. Calls: nothing.
+ * Owns: ceilings and timers of files that a server keeps, for people who are away and for rooms; sizes and days are
+ * configuration. Called by: imserver/file-desk.ts. Calls: nothing.
  */
 export const KEPT_FILE_LIMITS = {
   /** Files that come or go at once, of all users and of one. */
@@ -17,6 +17,14 @@ export const KEPT_FILE_LIMITS = {
   /** Room that is left on the disk. */
   spareDiskBytes: 256 * 1024 * 1024,
   byeMs: 5_000,
+  /** Files that one user may have sent to rooms, as long as they are there: many tiny ones fill a folder as well. */
+  maxRoomFilesPerSender: 2_000,
+  /** The thumbnail that a room passes on with a file; a larger one is left out. */
+  maxIconBytes: 32 * 1024,
+  /** Whoever finds too many files under way is told to come again so soon. */
+  busyRetryS: 5,
+  /** The same of a sender for whose file there is no place. */
+  fullRetryS: 3_600,
 } as const;
 
 /** As injected: tests use smaller ones. */

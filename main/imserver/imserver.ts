@@ -27,6 +27,7 @@ import { DeferredMessages } from './deferred-messages.ts';
 import { ExpiredMessages } from './expired-messages.ts';
 import { DeviceCopies } from './device-copies.ts';
 import { openStorage, type ImServerStore } from './imserver-store.ts';
+import { FileDesk } from './file-desk.ts';
 import { KeptFiles } from './kept-files.ts';
 import type { MsrpRelay } from './msrp-relay.ts';
 import { OrphanedSubscriptions } from './orphaned-subscriptions.ts';
@@ -204,31 +205,39 @@ export class ImServer implements AsyncDisposable {
           permission: () => live.config.presence.permission,
         }),
       );
+      const addressToward = (remote: string) => network.addressToward(remote);
+      const desk = mayKeepFiles(config)
+        ? lifetime.own(
+            await FileDesk.open({
+              config,
+              store,
+              log,
+              addressToward,
+              limits: options.fileLimits,
+              ...clocked,
+            }),
+          )
+        : undefined;
       const rooms: ChatRooms | undefined = config.rooms.enabled
         ? lifetime.own(
             await ChatRooms.open({
-              ...{ agent, config, credentials, registrar, rules, users, store, log },
-              addressToward: (remote) => network.addressToward(remote),
+              ...{ agent, config, credentials, registrar, rules, users, store, desk, log, addressToward },
               limits: options.roomLimits,
               tap: options.tap,
               ...clocked,
             }),
           )
         : undefined;
-      const files: KeptFiles | undefined = mayKeepFiles(config)
-        ? lifetime.own(
-            await KeptFiles.open({
-              ...{ agent, config, store, log, limits: options.fileLimits },
-              addressToward: (remote) => network.addressToward(remote),
-              receiveKept: (user) => {
-                if (registrar.isOnline(user)) deferred.receivePresent(user);
-              },
-              sendReport: (report) => void deferred.pass(report),
-              deviceCount: (user) => registrar.waysTo(user).length,
-              ...clocked,
-            }),
-          )
-        : undefined;
+      const files: KeptFiles | undefined =
+        desk &&
+        (await KeptFiles.open({
+          ...{ agent, config, store, desk, log },
+          receiveKept: (user) => {
+            if (registrar.isOnline(user)) deferred.receivePresent(user);
+          },
+          sendReport: (report) => void deferred.pass(report),
+          deviceCount: (user) => registrar.waysTo(user).length,
+        }));
       if (store.shared !== undefined) {
         const limits = { ...EVENT_LIMITS, ...options.eventLimits };
         lifetime.own(

@@ -147,6 +147,10 @@ function roomLines({ rooms, metrics, participantCount }: NonNullable<ImServer['r
       'Copies that have reached a device.',
       metrics.deliveries,
     ),
+    ...formatMetric('imserver_room_files_total', 'counter', 'Files of rooms, by what was done with them.', [
+      `imserver_room_files_total{outcome="kept"} ${metrics.files}`,
+      `imserver_room_files_total{outcome="fetched"} ${metrics.filesFetched}`,
+    ]),
   ];
 }
 

@@ -48,7 +48,7 @@ export interface AccountHost {
   readonly network: Network;
   readonly inbox: Inbox;
   readonly delivery: Delivery;
-  readonly transfers: Pick<Transfers, 'receiveCopy' | 'untold'>;
+  readonly transfers: Pick<Transfers, 'told' | 'untold'>;
   readonly log: Log;
   readonly limits: MessengerLimits;
   /** What this device calls itself toward others of its user. */
@@ -383,6 +383,7 @@ export class AccountLink implements AsyncDisposable, ConversationHost {
       delivery: host.delivery,
       store: host.store,
       feed: host.feed,
+      transfers: host.transfers,
       agent: host.network.agent,
       log: host.log,
       limits: host.limits,

@@ -9,6 +9,7 @@ import { systemClock, type Clock, type Timer } from '../base/clock.ts';
 import { MESSENGER_LIMITS, PAYLOAD_LIMITS, type MessengerLimits } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { MsrpEndpoint } from '../msrp/endpoint.ts';
+import { ROOM_FILES_ATTRIBUTE } from '../msrp/file-sdp.ts';
 import { parseMsrpDescription, type MsrpDescription, type MsrpLocalDescription } from '../msrp/sdp.ts';
 import { MsrpSessionError } from '../msrp/session-error.ts';
 import type { MsrpIncomingMessage, MsrpSessionReport } from '../msrp/session.ts';
@@ -195,6 +196,11 @@ export class Chat {
   /** True when the peer follows answers and changes of messages. */
   get peerTakesReferences(): boolean {
     return this.peerTakesCpim && this.#media.peerAttributes.some(({ name }) => name === REFERENCES_ATTRIBUTE);
+  }
+
+  /** True when the peer is a room whose server keeps files for it. */
+  get peerKeepsFiles(): boolean {
+    return this.#media.peerAttributes.some(({ name }) => name === ROOM_FILES_ATTRIBUTE);
   }
 
   /** Steps 2 to 9: invites, and resolves when the chat is open or over. */

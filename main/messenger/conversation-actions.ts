@@ -60,10 +60,10 @@ export async function sendText(
 }
 
 /** What a message has in a group. Rejects with CallError when we, or the only one whom it is for, do not belong to it. */
-async function groupMarks(
+export async function groupMarks(
   messenger: Messenger,
   { id, kind }: Conversation,
-  to: string | undefined,
+  to?: string,
 ): Promise<MessageGroup | undefined> {
   if (kind !== 'group') return undefined;
   const group = await messenger.store.call('selectGroup', { conversationId: id });

@@ -19,14 +19,20 @@ import { ChatMedia, MediaError } from './chat-media.ts';
 import { buildInviteBody, type FileIcon } from '../msrp/file-body.ts';
 
 /** What a file's call needs of its account and conversation. */
-export type FileCallContext = Omit<ChatContext, 'delegate' | 'idleMs'>;
+export type FileCallContext = Omit<ChatContext, 'delegate' | 'idleMs'> & {
+  /** It is a room that is called, whose server keeps files for all who belong to it. */
+  readonly isRoom?: boolean;
+};
 
 /** How an attempt began. */
 export type FileCallStart =
   /** Bytes may flow. `theirs`: what the other side says about the file; `isKept`: it is the server, which keeps it for him. */
   | { readonly kind: 'open'; readonly theirs: FileDescription | undefined; readonly isKept: boolean }
-  /** The other side has answered no, by this SIP status; 0: nothing could be sent, or no connection came about. */
-  | { readonly kind: 'refused'; readonly status: number }
+  /**
+   * The other side has answered no, by this SIP status; 0: nothing could be sent, or no connection came about. `isForNow`:
+   * it has said when to come again (RFC 3261 §20.33).
+   */
+  | { readonly kind: 'refused'; readonly status: number; readonly isForNow: boolean }
   | { readonly kind: 'no-answer' }
   | { readonly kind: 'ended' };
 
@@ -122,7 +128,8 @@ export class FileCall {
       if (outcome.kind === 'cancelled') return { kind: 'ended' };
       // What the engine makes up when nobody answers has no source.
       const status = outcome.response.source.address === '' ? 0 : outcome.status;
-      return { kind: 'refused', status };
+      const isForNow = outcome.response.message.headers.get('retry-after') !== undefined;
+      return { kind: 'refused', status, isForNow };
     }
     this.#dialog = outcome.dialog;
     await outcome.sendAck();
@@ -257,7 +264,7 @@ export class FileCall {
   async #giveUp(status: number): Promise<FileCallStart> {
     this.#finish('lost');
     await this.#hangUp();
-    return { kind: 'refused', status };
+    return { kind: 'refused', status, isForNow: false };
   }
 
   async #fail(error: unknown): Promise<FileCallStart> {

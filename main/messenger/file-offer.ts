@@ -5,15 +5,14 @@
 import type { OutgoingState } from '../store/messages.ts';
 import type { StoredTransfer } from '../store/transfers.ts';
 import {
-  buildInviteBody,
+  buildToldFile,
   pictureType,
   readInviteBody,
   type FileIcon,
   type InviteBody,
 } from '../msrp/file-body.ts';
-import { fileAttributes, parseFile, type FileDescription } from '../msrp/file-sdp.ts';
-import { buildMsrpOffer, parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
-import { parseMsrpUri } from '../msrp/uri.ts';
+import { parseFile, type FileDescription } from '../msrp/file-sdp.ts';
+import { parseMsrpDescription, type MsrpDescription } from '../msrp/sdp.ts';
 
 /** What an invitation says about a file. */
 export interface OfferedFile {
@@ -57,9 +56,6 @@ export interface CopiedFile {
 /** What a copy is about: `ours` is a file that this device sends. `unreadable`: it says nothing of a file. */
 export type ToldFile = 'theirs' | 'ours' | 'unreadable';
 
-/** A copy names no place to come to: the file is asked for by its id. */
-const NO_PLACE = [parseMsrpUri('msrps://file.invalid:9/copy;tcp')];
-
 /** What everybody says of a file in SDP. */
 export function fileFacts(stored: Omit<StoredTransfer, 'messageId'>) {
   return {
@@ -74,16 +70,12 @@ export function fileFacts(stored: Omit<StoredTransfer, 'messageId'>) {
 
 /** What other devices are told of a file, in the form of an offer. */
 export function describeForDevices(stored: Omit<StoredTransfer, 'messageId'>): InviteBody {
-  const icon = iconOf(stored);
-  const attributes = fileAttributes({
-    direction: 'sendonly',
+  const file = {
     ...fileFacts(stored),
     disposition: 'attachment',
     modifiedMs: stored.modifiedMs ?? undefined,
-    start: 0,
-    iconId: icon?.id,
-  });
-  return buildInviteBody(buildMsrpOffer({ path: NO_PLACE, acceptTypes: ['*'], attributes }), icon);
+  } as const;
+  return buildToldFile(file, iconOf(stored));
 }
 
 /** The thumbnail of a file, if it is one that others can show. */

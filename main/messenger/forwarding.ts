@@ -60,8 +60,8 @@ async function forward(
   }
   // Whether it is there, before anything about the conversation changes.
   await messenger.transfers.fileOf(message.id);
-  await beforeFile(messenger, conversationId);
-  await messenger.transfers.forward(conversationId, message.id);
+  const place = await beforeFile(messenger, conversationId);
+  await messenger.transfers.forward(place, message.id);
 }
 
 /** As the border says it of a whole call. @throws whatever is a mistake of ours */

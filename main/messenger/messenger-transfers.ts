@@ -26,6 +26,7 @@ export function createTransfers(
     autoAcceptBytes: () => messenger.settings['files.autoAcceptBytes'],
     contextOf: async (conversationId, called) => {
       const { conversation, account } = await messenger.conversation(conversationId);
+      if (conversation.kind === 'group') return account?.groups.find(conversationId)?.fileContext();
       return account?.chatContext(conversation, called);
     },
     moveMessage: async (id, state, failure) => {
@@ -39,6 +40,8 @@ export function createTransfers(
     receiveAdded: receive.receiveAdded,
     sendDeclined: async (conversationId, messageId) => {
       const { conversation, account } = await messenger.conversation(conversationId);
+      // A room has not offered it to our user alone.
+      if (conversation.kind === 'group') return;
       const report = { messageId, kind: 'delivery', status: 'forbidden' } as const;
       await (account &&
         messenger.delivery.sendNotification(account, undefined, conversation.peerAddress, report));

@@ -52,8 +52,11 @@ export async function offerFile(
   );
   const isKept = start.kind === 'open' && start.isKept;
   if (!isKept) record.telling?.receiveTold();
-  if (start.kind === 'open') await sendFrom(host, record, call, start.theirs?.start ?? 0, isKept);
-  else await receiveRefusal(record, start);
+  const isRoom = context.isRoom === true;
+  // What the server keeps waits for him, as a text does; his report says when he has it. In a group nobody says so.
+  const sent = isRoom ? 'sent' : isKept ? 'waiting' : 'delivered';
+  if (start.kind === 'open') await sendFrom(host, record, call, start.theirs?.start ?? 0, sent);
+  else await receiveRefusal(record, start, isRoom);
   // What the server keeps has its place among the messages there when it is whole.
   record.telling?.receiveTold();
 }
@@ -98,12 +101,15 @@ async function isUnchanged(record: TransferRecord): Promise<boolean> {
   return false;
 }
 
+/** What becomes of the message of a file that has arrived. */
+type SentAs = 'sent' | 'waiting' | 'delivered';
+
 async function sendFrom(
   host: TransferHost,
   record: TransferRecord,
   call: FileCall,
   wanted: number,
-  isKept = false,
+  sent: SentAs = 'delivered',
 ): Promise<void> {
   const { path, type } = record.stored;
   const size = record.stored.size ?? 0;
@@ -125,7 +131,7 @@ async function sendFrom(
     record.receiveProgress(start + bytes);
   });
   source.close();
-  await settle(host, record, status, { size, start, isKept });
+  await settle(host, record, status, { size, start, sent });
   if (status !== undefined) await call.end();
 }
 
@@ -148,15 +154,14 @@ async function settle(
   host: TransferHost,
   record: TransferRecord,
   status: number | 'not-read' | undefined,
-  { size, start, isKept }: { readonly size: number; readonly start: number; readonly isKept: boolean },
+  { size, start, sent }: { readonly size: number; readonly start: number; readonly sent: SentAs },
 ): Promise<void> {
   // Our user has paused or cancelled it meanwhile.
   if (record.state !== 'transferring') return;
   switch (status) {
     case 200:
       await record.update({ state: 'done', bytesDone: size });
-      // What the server keeps waits for him, as a text does; his report says when he has it.
-      await host.moveMessage(record.id, isKept ? 'waiting' : 'delivered');
+      await host.moveMessage(record.id, sent);
       return;
     case 'not-read':
       // It may have changed between its offer and its way out.
@@ -195,6 +200,7 @@ const refusedMedia = new WeakMap<TransferRecord, number>();
 async function receiveRefusal(
   record: TransferRecord,
   start: Exclude<FileCallStart, { kind: 'open' }>,
+  isRoom: boolean,
 ): Promise<void> {
   if (record.state !== 'offered' || start.kind === 'no-answer') return;
   const status = start.kind === 'refused' ? start.status : 0;
@@ -207,7 +213,9 @@ async function receiveRefusal(
     case 600:
       return;
     case 413:
-      await record.fail('too-large', 'It is too large for the other side, or the disk there is full.');
+      if (isRoom && start.kind === 'refused' && start.isForNow)
+        await record.fail('server-full', 'The server has no room for it now.');
+      else await record.fail('too-large', 'It is too large for the other side, or the disk there is full.');
       return;
     case 403:
     case 404:

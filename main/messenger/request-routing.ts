@@ -166,7 +166,7 @@ export class RequestRouting {
       receiveOffer: async (content) => {
         const { transfers, store } = this.#messenger;
         const contact = await store.call('selectContact', { accountId: account.stored.id, address: peer });
-        return transfers.receiveKept(
+        return transfers.told.receiveKept(
           conversation,
           content,
           contact !== null || conversation.standing === 'accepted',

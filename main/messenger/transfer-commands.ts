@@ -6,7 +6,9 @@ import type { CallName } from '../../shared/ipc/contract.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { Store } from '../store/store.ts';
 import type { Commands } from './commands.ts';
+import { groupMarks } from './conversation-actions.ts';
 import type { Messenger } from './messenger.ts';
+import type { FilePlace } from './transfers.ts';
 
 /** What a host with a desktop does with a file. Each rejects with CallError. */
 export interface FileDesktop {
@@ -42,8 +44,8 @@ export function transferCommands(
   return {
     'message.save': ({ messageId }) => saveMessage(messenger.store, desktop, messageId),
     'transfer.send': async ({ conversationId, fileId, preview }) => {
-      await beforeFile(messenger, conversationId);
-      return transfers.send(conversationId, fileId, preview);
+      const place = await beforeFile(messenger, conversationId);
+      return transfers.send(place, fileId, preview);
     },
     'transfer.accept': ({ messageId }) => transfers.accept(messageId),
     'transfer.decline': ({ messageId }) => transfers.decline(messageId),
@@ -67,11 +69,12 @@ export function transferCommands(
 }
 
 /** Whoever sends a file agrees to talk. Rejects with CallError where none can be sent. */
-export async function beforeFile(messenger: Messenger, conversationId: ConversationId): Promise<void> {
+export async function beforeFile(messenger: Messenger, conversationId: ConversationId): Promise<FilePlace> {
   const { conversation } = await messenger.conversation(conversationId);
-  if (conversation.kind === 'group') throw new CallError('not-allowed', 'A group takes no files.');
   messenger.presence.refuseBlocked(conversation);
+  const group = await groupMarks(messenger, conversation);
   if (conversation.standing !== 'accepted') await messenger.setStanding(conversationId, 'accepted');
+  return { conversationId, group };
 }
 
 /** Asks where the text of a message goes. Rejects with CallError. */

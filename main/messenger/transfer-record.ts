@@ -31,6 +31,12 @@ export const CLOSED: Readonly<Record<ClosedState, MessageFailure>> = {
   cancelled: { code: 'file-cancelled', message: 'The file was taken back.' },
 };
 
+/**
+ * Why a file goes nowhere, whatever is tried: the server of a group keeps none, or our user does not belong to the group
+ * any more.
+ */
+export type NoFileWay = 'no-files' | 'left';
+
 /** What files need of the messenger. */
 export interface TransferHost {
   readonly store: Store;
@@ -41,11 +47,14 @@ export interface TransferHost {
   /** Where received files are put. */
   readonly folder: string;
   /** Undefined while the account of the conversation cannot reach its server. */
-  contextOf(conversationId: ConversationId, called?: 'called'): Promise<FileCallContext | undefined>;
-  /** The message has moved on: `waiting`, `delivered`, `failed`, or `queued` again. */
+  contextOf(
+    conversationId: ConversationId,
+    called?: 'called',
+  ): Promise<FileCallContext | NoFileWay | undefined>;
+  /** The message has moved on: `waiting`, `sent`, `delivered`, `failed`, or `queued` again. */
   moveMessage(
     id: MessageId,
-    state: 'queued' | 'waiting' | 'delivered' | 'failed',
+    state: 'queued' | 'waiting' | 'sent' | 'delivered' | 'failed',
     failure?: MessageFailure,
   ): Promise<void>;
 }

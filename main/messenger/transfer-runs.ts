@@ -9,7 +9,7 @@ import { receiveFile } from './incoming-transfer.ts';
 import { offerFile, prepareFile } from './outgoing-transfer.ts';
 import { Telling, type UntoldFile } from './telling.ts';
 import { textsBefore } from './texts-before.ts';
-import { TransferRecord, type AskedFile, type TransferHost } from './transfer-record.ts';
+import { TransferRecord, type AskedFile, type NoFileWay, type TransferHost } from './transfer-record.ts';
 
 /** What is under way, and what waits for its turn. */
 export class TransferRuns implements AsyncDisposable {
@@ -70,8 +70,10 @@ export class TransferRuns implements AsyncDisposable {
       await textsBefore(this.#host, record, this.#abort.signal);
     const context = await this.#host.contextOf(record.stored.conversationId);
     if (context === undefined || record.state !== 'waiting') return;
-    if (record.isFetched) {
-      const toUs = { ...context, peerAddress: context.address };
+    if (typeof context === 'string') await failWithoutWay(record, context);
+    else if (record.isFetched) {
+      // What our user has sent to a group is there for all who belong to it, else it lies at our own address.
+      const toUs = context.isRoom === true ? context : { ...context, peerAddress: context.address };
       await receiveFile(this.#host, record, { context: toUs });
     } else if (record.stored.direction === 'out') await offerFile(this.#host, record, context);
     else if (record.stored.accepted) await receiveFile(this.#host, record, { context });
@@ -178,4 +180,11 @@ export class TransferRuns implements AsyncDisposable {
     if (stored === null) throw new CallError('not-found', 'There is no such file.');
     return this.keep(stored);
   }
+}
+
+async function failWithoutWay(record: TransferRecord, why: NoFileWay): Promise<void> {
+  if (record.stored.direction === 'in' || record.isFetched) {
+    await record.fail('gone', 'It cannot be had from the server any more.');
+  } else if (why === 'left') await record.fail('refused', 'You are not in this group any more.');
+  else await record.fail('not-supported', 'The server of this group keeps no files.');
 }

@@ -1,35 +1,41 @@
 /**
  * Owns: all files of a messenger: which may go on now, what their users decide, offers that come in.
- * Called by: messenger.ts, request-routing.ts, commands.ts, the hosts. Calls: outgoing-transfer.ts, incoming-transfer.ts.
+ * Called by: messenger.ts, request-routing.ts, commands.ts, the hosts. Calls: told-files.ts, outgoing-transfer.ts,
+ * incoming-transfer.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import type { Conversation } from '../../shared/domain/conversation.ts';
+import type { MessageGroup } from '../../shared/domain/group.ts';
 import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { Transfer } from '../../shared/domain/transfer.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import type { FileDescription } from '../msrp/file-sdp.ts';
 import type { IncomingInvite } from '../sip/agent/invite.ts';
-import { isFromElsewhere, shownTransfer, type StoredTransfer } from '../store/transfers.ts';
-import { pictureType, type FileIcon } from '../msrp/file-body.ts';
-import { readOffer, type CopiedFile, type OfferedFile, type ToldFile } from './file-offer.ts';
+import { shownTransfer, type StoredTransfer } from '../store/transfers.ts';
+import { pictureType } from '../msrp/file-body.ts';
+import type { OfferedFile } from './file-offer.ts';
 import { confirmFile } from './incoming-transfer.ts';
 import { ChosenFiles, type ChosenFile } from './chosen-files.ts';
 import { createMessageId } from './message-id.ts';
-import { boundedId, offeredTransfer, placed, unsent } from './new-transfer.ts';
+import { placed, unsent } from './new-transfer.ts';
 import { serveFile } from './outgoing-transfer.ts';
-import type { AskedFile, TransferHost, TransferRecord } from './transfer-record.ts';
+import { ToldFiles, type ToldFilesHost } from './told-files.ts';
+import type { AskedFile, TransferRecord } from './transfer-record.ts';
 import type { UntoldFile } from './telling.ts';
 import { TransferRuns } from './transfer-runs.ts';
 
 /** What transfers need beside what one of them needs. */
-export interface TransfersHost extends TransferHost {
-  autoAcceptBytes(): number;
-  /** A message of a file is on disk. */
-  receiveAdded(message: Message): void;
+export interface TransfersHost extends ToldFilesHost {
   /** Tells who has offered a file that it is not wanted. */
   sendDeclined(conversationId: ConversationId, transferId: string): Promise<void>;
+}
+
+/** Where a file goes; `group`: what its message has there. */
+export interface FilePlace {
+  readonly conversationId: ConversationId;
+  readonly group?: MessageGroup | undefined;
 }
 
 /** The files of one messenger. */
@@ -37,11 +43,18 @@ export class Transfers implements AsyncDisposable {
   readonly #host: TransfersHost;
   readonly #runs: TransferRuns;
   readonly chosen = new ChosenFiles();
+  /** Files that we are told of. */
+  readonly told: ToldFiles;
   readonly #release: () => void;
 
   constructor(host: TransfersHost) {
     this.#host = host;
     this.#runs = new TransferRuns(host);
+    this.told = new ToldFiles({
+      ...{ host, runs: this.#runs },
+      cancel: (messageId) => this.cancel(messageId),
+      receiveDeclined: (messageId) => this.receiveDeclined(messageId),
+    });
     this.#release = host.feed.subscribe(({ event, data }) => {
       // Whoever writes or has a session is there: what waits for him goes on.
       if (event === 'account.changed' && data.account.connection.status === 'online') this.#runs.goOn();
@@ -79,24 +92,25 @@ export class Transfers implements AsyncDisposable {
   }
 
   /** Stores the message, then offers the file. Rejects with CallError or StoreError. */
-  async send(conversationId: ConversationId, fileId: string, preview?: string): Promise<Message> {
+  async send({ conversationId, group }: FilePlace, fileId: string, preview?: string): Promise<Message> {
     const chosen = this.chosen.get(fileId);
     const found = chosen && (await stat(chosen.path).catch(() => undefined));
     if (chosen === undefined || found?.isFile() !== true) {
       throw new CallError('not-found', 'This file is not there any more. Choose it again.');
     }
     this.chosen.delete(fileId);
-    return this.#begin(conversationId, { ...chosen, size: found.size }, this.#checkPreview(preview));
+    const described = { ...chosen, size: found.size };
+    return this.#begin({ conversationId, group }, described, this.#checkPreview(preview));
   }
 
   /** The file of a message, from where it lies, as a new one. Rejects as `fileOf` and `send`. */
-  async forward(conversationId: ConversationId, messageId: MessageId): Promise<Message> {
+  async forward(place: FilePlace, messageId: MessageId): Promise<Message> {
     const { preview, ...file } = await this.fileOf(messageId);
-    return this.#begin(conversationId, file, preview);
+    return this.#begin(place, file, preview);
   }
 
   async #begin(
-    conversationId: ConversationId,
+    { conversationId, group }: FilePlace,
     described: Pick<StoredTransfer, 'name' | 'type' | 'size' | 'path'>,
     preview: Uint8Array | null,
   ): Promise<Message> {
@@ -120,6 +134,7 @@ export class Transfers implements AsyncDisposable {
       state: 'queued',
       displayReportWanted: false,
       file,
+      ...(group === undefined ? {} : { group }),
     });
     this.#host.receiveAdded(message);
     this.#runs.prepare(this.#runs.keep(placed(file, message)));
@@ -163,101 +178,6 @@ export class Transfers implements AsyncDisposable {
     if (record.stored.direction !== 'out' || !isOpen) return;
     await record.close('declined');
     await record.stop();
-  }
-
-  /** The server tells of a file that it keeps for us: its offer, as it was made. False: it is no offer of a file. */
-  async receiveKept(
-    { id, standing }: Conversation,
-    kept: { contentType: string; bytes: Buffer; wireId: string; sentAtMs: number | undefined },
-    known: boolean,
-  ): Promise<boolean> {
-    const offered = readOffer(
-      kept.contentType,
-      kept.bytes.toString('utf8'),
-      this.#host.limits.maxPreviewBytes,
-    );
-    if (offered === undefined || offered.file.direction !== 'sendonly' || standing === 'declined')
-      return false;
-    const { file, icon } = offered;
-    const sentMs = file.sentMs ?? kept.sentAtMs;
-    const record = await this.#recordOfOffer(id, { ...file, sentMs }, kept.wireId, icon);
-    await this.#acceptIfKnown(record, known);
-    return true;
-  }
-
-  /**
-   * Another device of our user tells of a file: what he has sent is shown as it stands there, and fetched when it is over;
-   * what he has received goes as any other.
-   */
-  async receiveCopy({ id }: Conversation, copy: CopiedFile): Promise<ToldFile> {
-    const offered = readOffer(
-      copy.contentType,
-      copy.content.toString('utf8'),
-      this.#host.limits.maxPreviewBytes,
-    );
-    if (offered === undefined) return 'unreadable';
-    const { icon } = offered;
-    const file = { ...offered.file, sentMs: copy.sentAtMs };
-    if (copy.direction === 'out') return this.#receiveOwn(id, copy, offeredTransfer(file, icon, copy.wireId));
-    const isOpenOffer = copy.fileState === 'offered';
-    const record = await this.#recordOfOffer(id, file, copy.wireId, icon, { isCopy: true, isOpenOffer });
-    if (record.state !== 'offered' || isOpenOffer) return 'theirs';
-    // Our user, or a rule of his, has taken it there.
-    if (copy.fileState === 'done') await this.#acceptIfKnown(record, true);
-    else {
-      await record.update({ state: copy.fileState });
-      await record.stop(603);
-    }
-    return 'theirs';
-  }
-
-  /** Our user has sent it from another device, which may have left it at the server; or from here, and stops it there. */
-  async #receiveOwn(
-    conversationId: ConversationId,
-    { wireId, state, fileState, sentAtMs }: CopiedFile,
-    described: Omit<StoredTransfer, 'messageId'>,
-  ): Promise<ToldFile> {
-    const place = { conversationId, direction: 'out', wireId } as const;
-    const known = await this.#host.store.call('selectTransferByWireId', place);
-    if (known !== null && !isFromElsewhere(known)) {
-      await this.#receiveStop(this.#runs.keep(known), fileState);
-      return 'ours';
-    }
-    const isThere = fileState === 'done';
-    const change = { accepted: true, state: isThere ? ('waiting' as const) : fileState, failure: null };
-    const file = { ...described, ...change };
-    const nowMs = Date.now();
-    const { message, duplicate } = await this.#host.store.insertMessage({
-      ...{ ...place, id: wireId as MessageId, file, state, text: file.name, isCopy: true },
-      ...{ sentAtMs: Math.min(sentAtMs ?? nowMs, nowMs), storedAtMs: nowMs, displayReportWanted: false },
-      isOpenOffer: fileState === 'offered',
-    });
-    if (duplicate) {
-      const record = await this.#runs.find(message.id);
-      // It is here, or comes: nothing more is to be heard of it.
-      if (record.state === 'done' || record.isFetched) return 'theirs';
-      await record.update(change);
-    } else {
-      this.#host.receiveAdded(message);
-      this.#runs.keep(placed(file, message));
-    }
-    if (isThere) this.#runs.goOn(conversationId);
-    return 'theirs';
-  }
-
-  /** What has become of a file of this device is told from here; another one may only ask for its end. */
-  async #receiveStop(record: TransferRecord, fileState: CopiedFile['fileState']): Promise<void> {
-    if (record.isSettled) return;
-    if (fileState === 'cancelled') await this.cancel(record.id);
-    else if (fileState === 'declined') await this.receiveDeclined(record.id);
-  }
-
-  async #acceptIfKnown(record: TransferRecord, known: boolean): Promise<void> {
-    const { size, accepted, conversationId } = record.stored;
-    if (record.state !== 'offered' || record.busy) return;
-    if (!accepted && !(known && size !== null && size <= this.#host.autoAcceptBytes())) return;
-    await record.update({ accepted: true, state: 'waiting' });
-    this.#runs.goOn(conversationId);
   }
 
   async pause(messageId: MessageId): Promise<Transfer> {
@@ -315,7 +235,7 @@ export class Transfers implements AsyncDisposable {
     known: boolean,
   ): Promise<void> {
     const context = await this.#host.contextOf(conversation.id, 'called');
-    if (context === undefined) {
+    if (context === undefined || typeof context === 'string') {
       await invite.reject(480);
       return;
     }
@@ -346,7 +266,7 @@ export class Transfers implements AsyncDisposable {
     known: boolean,
   ): Promise<void> {
     const callId = asked.invite.request.message.headers.get('call-id') ?? randomUUID();
-    const record = await this.#recordOfOffer(conversationId, file, callId, icon);
+    const record = await this.told.recordOfOffer(conversationId, file, callId, icon);
     const { state } = record;
     if (state === 'done') {
       this.#runs.run(record, () => confirmFile(record, asked));
@@ -418,62 +338,6 @@ export class Transfers implements AsyncDisposable {
       return;
     }
     this.#runs.run(record, () => serveFile(this.#host, record, asked, file.start));
-  }
-
-  async #recordOfOffer(
-    conversationId: ConversationId,
-    file: FileDescription,
-    fallbackId: string,
-    icon: FileIcon | undefined,
-    more: { readonly isCopy?: boolean; readonly isOpenOffer?: boolean; readonly wireId?: string } = {},
-  ): Promise<TransferRecord> {
-    // Who gives no id offers a new file each time.
-    const { wireId = boundedId(file.transferId ?? fallbackId), ...copied } = more;
-    const id = randomUUID() as MessageId;
-    const nowMs = Date.now();
-    const stored = offeredTransfer(file, icon, wireId);
-    const { message, duplicate } = await this.#host.store.insertMessage({
-      id,
-      conversationId,
-      direction: 'in',
-      wireId,
-      text: stored.name,
-      sentAtMs: Math.min(file.sentMs ?? nowMs, nowMs),
-      storedAtMs: nowMs,
-      state: 'received',
-      displayReportWanted: false,
-      file: stored,
-      ...copied,
-    });
-    if (!duplicate) {
-      this.#host.receiveAdded(message);
-      return this.#runs.keep(placed(stored, message));
-    }
-    const record = await this.#runs.find(message.id);
-    const { sha1, size } = stored;
-    const known = record.stored;
-    if (known.sha1 === sha1 && known.size === size) return record;
-    // The same id for another file: one that is here already stays, beside the new one.
-    if (record.state === 'done') {
-      // Of one that is here more may be known than its offer says.
-      if ((sha1 ?? known.sha1) === known.sha1 && (size ?? known.size) === known.size) return record;
-      const beside = boundedId(`${wireId} ${sha1 ?? ''} ${size ?? ''}`);
-      return this.#recordOfOffer(conversationId, file, fallbackId, icon, { ...copied, wireId: beside });
-    }
-    return this.#offerAnew(record, stored);
-  }
-
-  /** Another file than it was: nothing of the old one may end up in it, and nobody has agreed to it yet. */
-  async #offerAnew(
-    record: TransferRecord,
-    stored: Omit<StoredTransfer, 'messageId'>,
-  ): Promise<TransferRecord> {
-    await record.stop(486);
-    const kept = await this.#runs.finish(record);
-    const isRefused = kept.state === 'declined' || kept.state === 'cancelled';
-    const { partPath } = kept.stored;
-    await kept.update({ ...stored, partPath, state: isRefused ? kept.state : 'offered', bytesDone: 0 });
-    return kept;
   }
 
   async #forgetPart(record: TransferRecord): Promise<void> {

@@ -1,8 +1,12 @@
 /**
- * Owns: the body of an invitation to a file: SDP alone, or with a thumbnail beside it (RFC 5547 §6, multipart/related).
- * Called by: messenger/file-call.ts, messenger/transfers.ts, imserver/kept-files.ts. Calls: nothing.
+ * Owns: the body of an invitation to a file: SDP alone, or with a thumbnail beside it (RFC 5547 §6, multipart/related);
+ * and of what tells of a file without inviting anybody. Called by: messenger/file-call.ts, messenger/file-offer.ts,
+ * imserver/kept-files.ts, imserver/rooms. Calls: file-sdp.ts, sdp.ts.
  */
 import { randomBytes } from 'node:crypto';
+import { fileAttributes, type FileDescription } from './file-sdp.ts';
+import { buildMsrpOffer } from './sdp.ts';
+import { parseMsrpUri } from './uri.ts';
 
 /** A thumbnail; `id` is what `a=file-icon:cid:` names. */
 export interface FileIcon {
@@ -40,6 +44,18 @@ export function buildInviteBody(sdp: string, icon: FileIcon | undefined): Invite
       '',
     ].join('\r\n'),
   };
+}
+
+/** Nobody is to come anywhere: the file is asked for by its id. */
+const NO_PLACE = [parseMsrpUri('msrps://file.invalid:9/told;tcp')];
+
+/** What other devices, or the members of a room, are told of a file, in the form of an offer. */
+export function buildToldFile(
+  file: Omit<FileDescription, 'direction' | 'start' | 'iconId'>,
+  icon: FileIcon | undefined,
+): InviteBody {
+  const attributes = fileAttributes({ ...file, direction: 'sendonly', start: 0, iconId: icon?.id });
+  return buildInviteBody(buildMsrpOffer({ path: NO_PLACE, acceptTypes: ['*'], attributes }), icon);
 }
 
 const MAX_PARTS = 8;

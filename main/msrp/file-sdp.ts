@@ -31,6 +31,8 @@ export interface FileDescription {
 
 /** In an answer: who is called is away, and his server keeps the file for him. Our own addition. */
 export const KEPT_ATTRIBUTE = 'x-parley-kept';
+/** Of a room: its server keeps files for its members. Our own addition. */
+export const ROOM_FILES_ATTRIBUTE = 'x-parley-room-files';
 /** When its sender has sent it, which may be long before it leaves (RFC 3339). Our own addition. */
 const SENT_ATTRIBUTE = 'x-parley-sent';
 const SHA256_ATTRIBUTE = 'x-parley-sha-256';

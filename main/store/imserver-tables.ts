@@ -1,10 +1,11 @@
 /**
  * Owns: statements of an IM Server's store: registrations and deferred messages. Called by: worker.ts.
- * Calls: room-tables.ts, contact-tables.ts, user-devices.ts, SQLite.
+ * Calls: room-tables.ts, room-files.ts, kept-files.ts, contact-tables.ts, user-devices.ts, SQLite.
  */
 import { contactProcedures } from './contact-tables.ts';
 import type { Database } from './database.ts';
 import { keptFileProcedures } from './kept-files.ts';
+import { roomFileProcedures } from './room-files.ts';
 import { roomProcedures } from './room-tables.ts';
 import { userDeviceProcedures } from './user-devices.ts';
 
@@ -123,6 +124,7 @@ export function imserverProcedures(database: Database) {
     ...roomProcedures(database),
     ...userDeviceProcedures(database),
     ...keptFileProcedures(database),
+    ...roomFileProcedures(database),
     ...contactProcedures(database),
     upsertBinding(binding: Binding): null {
       const { user, contact, instance, callId, cseq, source, description, expiresMs } = binding;

@@ -4,12 +4,11 @@
  */
 import type { Database } from './database.ts';
 
-/** A whole file that waits, and how it is announced. */
-export interface KeptFile {
+/** A whole file on the disk of a server, and how it is announced. */
+export interface FileOnDisk {
   /** Of its place on the disk: made by the server. */
   readonly id: string;
   readonly sender: string;
-  readonly recipient: string;
   /** What both sides call it (RFC 5547 `file-transfer-id`). */
   readonly transferId: string;
   readonly name: string;
@@ -18,6 +17,11 @@ export interface KeptFile {
   readonly sha1: string | null;
   readonly sha256: string | null;
   readonly expiresMs: number;
+}
+
+/** One that waits for a user. */
+export interface KeptFile extends FileOnDisk {
+  readonly recipient: string;
 }
 
 /** One whose time is over. */
@@ -62,6 +66,14 @@ function toFile(row: KeptFileRow): KeptFile {
   return { ...rest, transferId, expiresMs };
 }
 
+/** Of all files that the server keeps, for people and for rooms. */
+export function bytesOnDisk(database: Database): () => number {
+  const bytes = database.prepare<[], { n: number }>(
+    `SELECT (SELECT coalesce(sum(size), 0) FROM kept_files) + (SELECT coalesce(sum(size), 0) FROM room_files) AS n`,
+  );
+  return () => bytes.get()?.n ?? 0;
+}
+
 export function keptFileProcedures(database: Database) {
   const find = database.prepare<[string, string, string, number], KeptFileRow>(
     'SELECT * FROM kept_files WHERE sender = ? AND recipient = ? AND transfer_id = ? AND expires_ms > ?',
@@ -74,7 +86,7 @@ export function keptFileProcedures(database: Database) {
     `INSERT INTO deferred_messages (recipient, sender, content_type, body, received_ms, expires_ms)
      VALUES (?, ?, ?, ?, ?, ?)`,
   );
-  const bytes = database.prepare<[], { n: number }>('SELECT coalesce(sum(size), 0) AS n FROM kept_files');
+  const bytes = bytesOnDisk(database);
   const bytesFor = database.prepare<[string], { n: number }>(
     'SELECT coalesce(sum(size), 0) AS n FROM kept_files WHERE recipient = ? AND sender <> recipient',
   );
@@ -90,7 +102,9 @@ export function keptFileProcedures(database: Database) {
           FROM kept_files WHERE recipient = ? AND sender = ?) WHERE total > ?)
      RETURNING id`,
   );
-  const all = database.prepare<[], { id: string }>('SELECT id FROM kept_files');
+  const all = database.prepare<[], { id: string }>(
+    'SELECT id FROM kept_files UNION ALL SELECT id FROM room_files',
+  );
   const remove = database.prepare<[string]>('DELETE FROM kept_files WHERE id = ?');
   const shorten = database.prepare<[number, string]>(
     'UPDATE kept_files SET fetched = 1, expires_ms = min(expires_ms, ?) WHERE id = ?',
@@ -103,7 +117,7 @@ export function keptFileProcedures(database: Database) {
     { sender, recipient, size }: Pick<KeptFile, 'sender' | 'recipient' | 'size'>,
     ceilings: KeptFileCeilings,
   ): boolean {
-    if ((bytes.get()?.n ?? 0) + size > ceilings.maxBytes) return false;
+    if (bytes() + size > ceilings.maxBytes) return false;
     // For his other devices: `dropOldestOwnFiles` makes room.
     if (sender === recipient) return true;
     return (
@@ -148,7 +162,7 @@ export function keptFileProcedures(database: Database) {
       const row = find.get(input.sender, input.recipient, input.transferId, input.nowMs);
       return row === undefined ? null : toFile(row);
     },
-    /** What lies on the disk by right. */
+    /** What lies on the disk by right, files of rooms included. */
     selectKeptFileIds(_input: null): string[] {
       return all.all().map(({ id }) => id);
     },

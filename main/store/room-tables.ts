@@ -39,7 +39,7 @@ export interface StoredRoom {
 
 /** Something that was said in a room, or a notice of the room itself. */
 export interface NewRoomMessage {
-  readonly kind: 'message' | 'notice';
+  readonly kind: (typeof KINDS)[number];
   readonly sender: string;
   /** Which device of the sender it came from. */
   readonly device: string;
@@ -54,6 +54,12 @@ export interface NewRoomMessage {
 
 export interface StoredRoomMessage extends NewRoomMessage {
   readonly position: number;
+}
+
+/** Where a message lies; `isNew`: it was not there before. */
+export interface StoredPlace {
+  readonly position: number;
+  readonly isNew: boolean;
 }
 
 /** How far a device has got. */
@@ -108,8 +114,8 @@ export interface RoomMessageRow {
   stored_ms: number;
 }
 
-/** The kind of a message in its row; 0: what somebody has said. */
-export const NOTICE = 1;
+/** `file`: the offer of one that the server keeps for the room. In rows by their places. */
+export const KINDS = ['message', 'notice', 'file'] as const;
 /** Messages that are looked at together. */
 export const EXPIRE_STEP = 500;
 
@@ -127,13 +133,41 @@ export function toRoomMember(row: RoomMemberRow): StoredRoomMember {
 export function toRoomMessage(row: RoomMessageRow): StoredRoomMessage {
   return {
     position: row.position,
-    kind: row.kind === NOTICE ? 'notice' : 'message',
+    kind: KINDS[row.kind] ?? 'message',
     sender: row.sender,
     device: row.device,
     recipient: row.recipient,
     messageId: row.message_id,
     body: row.body,
     storedMs: row.stored_ms,
+  };
+}
+
+/** Writes down what is said in a room, or finds that it is there already. */
+export function roomMessageWriter(
+  database: Database,
+): (room: number, message: NewRoomMessage) => StoredPlace {
+  const insertMessage = database.prepare(
+    `INSERT INTO room_messages (room, kind, sender, device, recipient, message_id, body, stored_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  );
+  const known = database.prepare<[number, string, string], { position: number }>(
+    'SELECT position FROM room_messages WHERE room = ? AND sender = ? AND message_id = ?',
+  );
+  return (room, message) => {
+    const { kind, sender, device, recipient, messageId, body, storedMs } = message;
+    const { changes, lastInsertRowid } = insertMessage.run(
+      room,
+      KINDS.indexOf(kind),
+      sender,
+      device,
+      recipient,
+      messageId,
+      body,
+      storedMs,
+    );
+    if (changes > 0) return { position: Number(lastInsertRowid), isNew: true };
+    return { position: known.get(room, sender, messageId)?.position ?? 0, isNew: false };
   };
 }
 
@@ -156,13 +190,6 @@ export function roomProcedures(database: Database) {
   );
   const deleteMember = database.prepare<[number, string]>(
     'DELETE FROM room_members WHERE room = ? AND user = ?',
-  );
-  const insertMessage = database.prepare(
-    `INSERT INTO room_messages (room, kind, sender, device, recipient, message_id, body, stored_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-  );
-  const known = database.prepare<[number, string, string], { position: number }>(
-    'SELECT position FROM room_messages WHERE room = ? AND sender = ? AND message_id = ?',
   );
   const page = database.prepare<[number, number, number], RoomMessageRow>(
     'SELECT * FROM room_messages WHERE room = ? AND position > ? ORDER BY position LIMIT ?',
@@ -203,25 +230,11 @@ export function roomProcedures(database: Database) {
     'SELECT room, count(*) AS n FROM room_messages GROUP BY room',
   );
 
+  const putMessage = roomMessageWriter(database);
+
   function putMember(room: number, member: StoredRoomMember): void {
     const { user, role, state, nickname, invitedBy, since } = member;
     upsertMember.run(room, user, role, state, nickname, invitedBy, since);
-  }
-
-  function putMessage(room: number, message: NewRoomMessage): { position: number; isNew: boolean } {
-    const { kind, sender, device, recipient, messageId, body, storedMs } = message;
-    const { changes, lastInsertRowid } = insertMessage.run(
-      room,
-      kind === 'notice' ? NOTICE : 0,
-      sender,
-      device,
-      recipient,
-      messageId,
-      body,
-      storedMs,
-    );
-    if (changes > 0) return { position: Number(lastInsertRowid), isNew: true };
-    return { position: known.get(room, sender, messageId)?.position ?? 0, isNew: false };
   }
 
   return {
@@ -276,10 +289,7 @@ export function roomProcedures(database: Database) {
       return leftRooms.all(input.beforeMs).map(({ key }) => key);
     },
     /** Keeps a message, or finds that it is there already. */
-    insertRoomMessage(input: { room: number; message: NewRoomMessage }): {
-      position: number;
-      isNew: boolean;
-    } {
+    insertRoomMessage(input: { room: number; message: NewRoomMessage }): StoredPlace {
       return putMessage(input.room, input.message);
     },
     /** The next ones behind a position, at most so many bytes unless it is one. */

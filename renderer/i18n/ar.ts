@@ -189,6 +189,7 @@ export const ar: Catalogue = {
   'file.failure.refused': 'لم يمرّره الخادم.',
   'file.failure.not-supported': 'برنامج {name} لا يقبل هذا الملف.',
   'file.failure.gone': 'لم يعد {name} يعرض هذا الملف: غُيِّر أو نُقل أو سُحب. اطلب إرساله مرة أخرى.',
+  'file.failure.server-full': 'لا مكان له على الخادم الآن. حاول لاحقًا، أو أرسله إلى شخص واحد.',
 
   'session.with': 'جلسة مع {name}',
   'session.none': 'لا جلسة مع {name}',

@@ -173,6 +173,8 @@ export const de: Catalogue = {
   'file.failure.not-supported': 'Das Programm von {name} nimmt diese Datei nicht.',
   'file.failure.gone':
     '{name} bietet diese Datei nicht mehr an: Sie wurde geändert, verschoben oder zurückgenommen. Bitten Sie darum, sie noch einmal zu senden.',
+  'file.failure.server-full':
+    'Auf dem Server ist dafür jetzt kein Platz. Versuchen Sie es später noch einmal, oder senden Sie sie an eine Person.',
 
   'session.with': 'Sitzung mit {name}',
   'session.none': 'Keine Sitzung mit {name}',

@@ -165,6 +165,8 @@ export const en = {
   'file.failure.not-supported': 'The program of {name} does not take this file.',
   'file.failure.gone':
     '{name} does not offer this file any more: it was changed, moved or taken back. Ask for it to be sent again.',
+  'file.failure.server-full':
+    'There is no room for it on the server now. Try again later, or send it to one person.',
 
   'session.with': 'Session with {name}',
   'session.none': 'No session with {name}',

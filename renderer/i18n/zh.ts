@@ -161,6 +161,7 @@ export const zh: Catalogue = {
   'file.failure.refused': '服务器没有转发它。',
   'file.failure.not-supported': '{name}的程序不接收此文件。',
   'file.failure.gone': '{name}不再提供此文件:它已被更改、移动或撤回。请对方重新发送。',
+  'file.failure.server-full': '服务器上现在没有空间。请稍后重试,或发送给单个联系人。',
 
   'session.with': '与{name}的连接',
   'session.none': '未与{name}建立连接',

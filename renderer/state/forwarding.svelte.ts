@@ -1,7 +1,6 @@
 /**
  * Owns: which messages are to be sent on, to whom, and what came of it. Called by: app, forward views. Calls: the client.
  */
-import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
@@ -47,11 +46,6 @@ export class Forwarding {
     this.chosen = [];
     this.refused = new Map();
     this.problem = null;
-  }
-
-  /** Groups take no files. */
-  canGoTo({ kind }: Conversation): boolean {
-    return kind !== 'group' || this.messages.every(({ file }) => file === undefined);
   }
 
   get isFull(): boolean {

@@ -34,6 +34,7 @@ export const transferFailureCodes = [
   'refused',
   'not-supported',
   'gone',
+  'server-full',
 ] as const;
 export type TransferFailureCode = (typeof transferFailureCodes)[number];
 

@@ -2,6 +2,7 @@
  * Owns: every component of renderer/, and its states. Called by: page.ts, gallery.ts, the tests of the gallery.
  * Calls: entries/.
  */
+import { fileEntries } from './entries/files.ts';
 import { before } from './entries/opening.ts';
 import { parts } from './entries/parts.ts';
 import { people } from './entries/people.ts';
@@ -16,6 +17,7 @@ export const entries: Entries = {
   'App.svelte': views,
   ...parts,
   ...thread,
+  ...fileEntries,
   ...people,
   ...sharing,
   ...shell,

@@ -6,7 +6,7 @@ import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { callInputs } from '../../shared/ipc/contract.ts';
 import { maxChosenMessages, maxForwardTargets } from '../../shared/ipc/message-change-calls.ts';
-import { createGroup, groupOf, untilLine, untilMembers } from '../support/group-people.ts';
+import { createGroup, groupOf, stateOf, untilLine, untilMembers } from '../support/group-people.ts';
 import { openPair, World, type Person } from '../support/im-world.ts';
 import { arrived, becomes, received, sendFile, writeRandom } from './transfers/desk.ts';
 
@@ -118,10 +118,12 @@ it('without a server it waits on this computer and goes out when there is one', 
   expect(came.sort()).toEqual(['Bring the tickets', 'tickets.pdf']);
 });
 
-it('what cannot be sent on is refused by itself: a file to a group, a message that is gone, a blocked person', async () => {
+it('what cannot be sent on is refused by itself: into a group that was left, a message that is gone, to a blocked person', async () => {
   await using world = await World.open(['bob', 'tom', 'eve']);
   const { bob, ofBob } = await openPair(world);
   const trip = await createGroup(bob, 'Trip', ['tom']);
+  await bob.until('in', async () => (await stateOf(bob, trip)).membership === 'member');
+  await bob.commands['group.leave']({ conversationId: trip.id });
   const ofEve = await bob.meet('eve');
   const { id: accountId } = await bob.account();
   await bob.commands['rule.set']({ accountId, address: ofEve.peerAddress, blocked: true });
@@ -133,9 +135,10 @@ it('what cannot be sent on is refused by itself: a file to a group, a message th
     messageIds: [note.id, file.id, gone.id],
     conversationIds: [trip.id, ofEve.id],
   });
-  expect(sent).toBe(1);
+  expect(sent).toBe(0);
   expect(refused.map(({ conversationId, messageId, code }) => [conversationId, messageId, code])).toEqual([
     [trip.id, gone.id, 'not-found'],
+    [trip.id, note.id, 'not-allowed'],
     [trip.id, file.id, 'not-allowed'],
     [ofEve.id, gone.id, 'not-found'],
     [ofEve.id, note.id, 'not-allowed'],

@@ -11,6 +11,7 @@ import type { ConversationId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import type { EventEnvelope } from '../../shared/ipc/envelope.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
+import type { KeptFileLimits } from '../../main/base/file-limits.ts';
 import type { CopyLimits } from '../../main/base/copy-limits.ts';
 import type { Clock } from '../../main/base/clock.ts';
 import type { EventLimits } from '../../main/base/event-limits.ts';
@@ -51,6 +52,7 @@ export interface ServerOptions {
   readonly presenceLimits?: Partial<PresenceLimits>;
   readonly eventLimits?: Partial<EventLimits>;
   readonly copyLimits?: Partial<CopyLimits>;
+  readonly fileLimits?: Partial<KeptFileLimits>;
   readonly clock?: Clock;
   readonly presence?: { readonly permission: 'ask' | 'allow' };
   readonly digest?: readonly string[];

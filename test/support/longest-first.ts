@@ -25,6 +25,7 @@ const LONGEST = [
   'bad-days/disk.test.ts',
   'interop/kamailio/nodes.test.ts',
   'messenger/groups/groups.test.ts',
+  'messenger/groups/files.test.ts',
   'imserver/deferred-messages.test.ts',
   'messenger/transfers/bad-days.test.ts',
   'messenger/history-lock.test.ts',

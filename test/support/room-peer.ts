@@ -61,7 +61,7 @@ export class RoomPeer implements AsyncDisposable {
       'm=message 9 TCP/MSRP *',
       `a=path:${path}`,
       'a=accept-types:message/cpim',
-      'a=accept-wrapped-types:*',
+      ...(more.some((line) => line.startsWith('a=accept-wrapped-types')) ? [] : ['a=accept-wrapped-types:*']),
       'a=setup:active',
       ...more,
       '',

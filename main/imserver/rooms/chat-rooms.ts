@@ -13,6 +13,7 @@ import { MsrpEndpoint } from '../../msrp/endpoint.ts';
 import type { SipAgent } from '../../sip/agent/agent.ts';
 import type { ContactRulesBook } from '../contact-rules-book.ts';
 import type { Credentials } from '../credentials.ts';
+import type { FileDesk } from '../file-desk.ts';
 import type { ImServerStore } from '../imserver-store.ts';
 import { isInnerAddress } from '../inner-address.ts';
 import type { Registrar } from '../registrar.ts';
@@ -24,6 +25,7 @@ import { ConferenceFocus } from './conference-focus.ts';
 import { MsrpSwitch } from './msrp-switch.ts';
 import { RoomAdmission } from './room-admission.ts';
 import { RoomCalls } from './room-calls.ts';
+import { RoomFiles } from './room-files.ts';
 import { RoomMedia } from './room-media.ts';
 import { RoomPresence } from './room-presence.ts';
 import { RoomMetrics } from './room-metrics.ts';
@@ -39,6 +41,8 @@ export interface ChatRoomsOptions {
   readonly rules: ContactRulesBook;
   readonly users: Users;
   readonly store: ImServerStore;
+  /** Undefined: the server keeps no files. */
+  readonly desk: FileDesk | undefined;
   readonly log: Log;
   readonly addressToward: (remote: string) => Promise<string>;
   readonly clock?: Clock;
@@ -68,6 +72,7 @@ export class ChatRooms implements AsyncDisposable {
   readonly events: ConferenceEvents;
   readonly metrics = new RoomMetrics();
   readonly #elsewhere: RoomPresence | undefined;
+  readonly #files: RoomFiles | undefined;
   readonly #options: ChatRoomsOptions;
   readonly #endpoint: MsrpEndpoint;
   readonly #lifetime: Lifetime;
@@ -99,6 +104,7 @@ export class ChatRooms implements AsyncDisposable {
       name: config.rooms.name,
       plain: config.rooms.plain,
       maxMessageBytes,
+      keepsFiles: options.desk !== undefined,
       addressToward: options.addressToward,
     });
     const userOfUri = (uri: string) => credentials.userOfUri(uri);
@@ -139,8 +145,12 @@ export class ChatRooms implements AsyncDisposable {
       }),
     );
     const { calls } = this;
+    const { desk } = options;
+    const devicesOf = (user: string) => registrar.devicesOf(user);
+    this.#files =
+      desk && lifetime.own(new RoomFiles({ desk, config, store, rooms, metrics, log, devicesOf }));
     this.focus = new ConferenceFocus({
-      ...{ agent, credentials, rooms, admission, calls },
+      ...{ agent, credentials, rooms, admission, calls, files: this.#files },
       usersCreate: config.rooms.create,
     });
     this.events = lifetime.own(
@@ -167,6 +177,7 @@ export class ChatRooms implements AsyncDisposable {
       const rooms = new ChatRooms(options, endpoint, lifetime);
       await rooms.rooms.load();
       await rooms.#elsewhere?.look();
+      await rooms.#files?.load();
       return rooms;
     } catch (error) {
       await lifetime[Symbol.asyncDispose]();

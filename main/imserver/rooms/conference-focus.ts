@@ -1,6 +1,7 @@
 /**
  * Owns: the rooms of a server as SIP sees them: which addresses are theirs, and what a request to one does (RFC 4579).
- * Called by: imserver.ts with requests to these addresses. Calls: room-admission.ts, room-calls.ts, rooms.ts.
+ * Called by: imserver.ts with requests to these addresses. Calls: room-admission.ts, room-calls.ts,
+ * room-files.ts, rooms.ts.
  */
 import { IMSERVER_LIMITS } from '../../base/limits.ts';
 import { ProtocolError } from '../../base/protocol-error.ts';
@@ -17,8 +18,10 @@ import {
 import { parseNameAddr } from '../../sip/headers.ts';
 import { tryParseSipUri } from '../../sip/uri.ts';
 import type { Credentials } from '../credentials.ts';
+import { isAboutFile } from '../file-desk.ts';
 import { focusContact, type RoomAdmission } from './room-admission.ts';
 import type { RoomCalls } from './room-calls.ts';
+import { refuseMedia, type RoomFiles } from './room-files.ts';
 import type { Rooms } from './rooms.ts';
 import type { Room } from './room.ts';
 
@@ -28,6 +31,8 @@ export interface ConferenceFocusOptions {
   readonly rooms: Rooms;
   readonly admission: RoomAdmission;
   readonly calls: RoomCalls;
+  /** Undefined: the server keeps none. */
+  readonly files: RoomFiles | undefined;
   /** Whether users may make rooms. */
   readonly usersCreate: boolean;
 }
@@ -55,7 +60,7 @@ export class ConferenceFocus {
 
   /** To the factory: a new room; to a room: joining it. */
   async receiveInvite(request: AgentServerRequest): Promise<void> {
-    const { agent, credentials, rooms, admission } = this.#options;
+    const { agent, credentials, rooms, admission, files } = this.#options;
     const user = await credentials.authenticate(request);
     if (user === undefined) return;
     const { uri } = request.message;
@@ -72,7 +77,13 @@ export class ConferenceFocus {
     if (credentials.userOfUri(uri) !== FACTORY_NAME) {
       const room = this.roomOf(uri);
       if (room === undefined) await invite.reject(404);
-      else await admission.receiveInvite(invite, room, user);
+      else if (!isAboutFile(request)) await admission.receiveInvite(invite, room, user);
+      else if (files === undefined) await refuseMedia(invite, 'no files are kept here');
+      else await files.receiveInvite(invite, room, user);
+      return;
+    }
+    if (isAboutFile(request)) {
+      await refuseMedia(invite, 'a file is for a room that there is');
       return;
     }
     await this.#guard(request, async () => {

@@ -11,6 +11,7 @@ import { ProtocolError } from '../../base/protocol-error.ts';
 import type { RoomLimits } from '../../base/room-limits.ts';
 import type { MsrpIncomingMessage } from '../../msrp/session.ts';
 import type { ImServerStore } from '../imserver-store.ts';
+import { FILE_TYPES } from './room-file-notice.ts';
 import type { RoomMetrics } from './room-metrics.ts';
 import type { RoomParticipant } from './room-participant.ts';
 import type { Room } from './room.ts';
@@ -68,7 +69,8 @@ export class MsrpSwitch {
     const recipient = this.#recipientOf(room, user, cpim);
     if (room.isOver || participant.isGone || !room.members.has(user)) throw notAMember();
     const type = (cpim.contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
-    if (type === NOTICE_TYPE) throw new ProtocolError('ROOM_NOTICE', 403, 'only the room says that');
+    if (type === NOTICE_TYPE || isFileOffer(type, cpim))
+      throw new ProtocolError('ROOM_NOTICE', 403, 'only the room says that');
     const messageId = cpimExtension(cpim, IMDN_NAMESPACE, 'Message-ID') ?? message.messageId;
     if (messageId.length > MAX_ID_CHARS) throw new ProtocolError('ROOM_BAD_ID', 400, 'the id is too long');
     const body = this.#rewrite(room, user, recipient, messageId, cpim);
@@ -156,6 +158,11 @@ export class MsrpSwitch {
       other.sendPassing(body, randomUUID().replaceAll('-', ''));
     }
   }
+}
+
+/** The room tells of a file when it has it. */
+function isFileOffer(type: string, { content }: CpimMessage): boolean {
+  return FILE_TYPES.some((known) => known === type) && content.includes('a=file-selector');
 }
 
 function notAMember(): ProtocolError {

@@ -122,6 +122,7 @@ export class RoomAdmission {
       encrypted: peer.encrypted,
       takesPrivate: peer.takesPrivate,
       takesNotices: peer.takesNotices,
+      takesFiles: peer.takesFiles,
     });
   }
 

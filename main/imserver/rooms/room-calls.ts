@@ -210,6 +210,7 @@ export class RoomCalls implements AsyncDisposable {
       encrypted,
       takesPrivate: undefined,
       takesNotices: false,
+      takesFiles: false,
     });
     try {
       const outcome = await this.#send(participant, way, auto, signal, encrypted);
@@ -285,6 +286,7 @@ export class RoomCalls implements AsyncDisposable {
     const { path, setup, fingerprints } = peer.description;
     participant.takesPrivate = peer.takesPrivate;
     participant.takesNotices = peer.takesNotices;
+    participant.takesFiles = peer.takesFiles;
     const connectToAnswerer = setup !== 'active';
     if (connectToAnswerer && !this.#options.isInner && isInnerAddress(path[0]?.host ?? '')) {
       throw new RoomMediaError('the answer leads into the server itself');

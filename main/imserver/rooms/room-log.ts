@@ -3,12 +3,13 @@
  * room-reader.ts. Calls: the store.
  */
 import type { RoomLimits } from '../../base/room-limits.ts';
+import type { NewRoomMessage } from '../../store/room-tables.ts';
 import type { ImServerStore } from '../imserver-store.ts';
 
-/** One message or notice. */
+/** One message, notice or file. */
 export interface RoomEntry {
   readonly position: number;
-  readonly kind: 'message' | 'notice';
+  readonly kind: NewRoomMessage['kind'];
   readonly sender: string;
   readonly device: string;
   /** Null: everybody. */

@@ -4,6 +4,7 @@
  */
 import { CPIM_TYPE } from '../../base/cpim.ts';
 import type { MsrpEndpoint } from '../../msrp/endpoint.ts';
+import { ROOM_FILES_ATTRIBUTE } from '../../msrp/file-sdp.ts';
 import {
   buildMsrpAnswer,
   buildMsrpOffer,
@@ -14,6 +15,7 @@ import {
 import type { MsrpSession } from '../../msrp/session.ts';
 import { isAnyAddress } from '../inner-address.ts';
 import { CONFERENCE_INFO_TYPE } from '../../sip/conference-info.ts';
+import { FILE_TYPES } from './room-file-notice.ts';
 
 export interface RoomMediaOptions {
   readonly endpoint: MsrpEndpoint;
@@ -24,6 +26,8 @@ export interface RoomMediaOptions {
   /** Whether messages may come without TLS. */
   readonly plain: boolean;
   readonly maxMessageBytes: number;
+  /** Whether the server keeps files for rooms. */
+  readonly keepsFiles: boolean;
   /** Our address as this one sees it. */
   readonly addressToward: (remote: string) => Promise<string>;
 }
@@ -35,6 +39,7 @@ export interface RoomPeerMedia {
   /** Undefined: its program says nothing of chat rooms. */
   readonly takesPrivate: boolean | undefined;
   readonly takesNotices: boolean;
+  readonly takesFiles: boolean;
 }
 
 /** Why a description is refused, as Warnings have it: 302 for what cannot be agreed on. */
@@ -77,11 +82,13 @@ export class RoomMedia {
     if (!encrypted && !this.#options.plain)
       throw new RoomMediaError('only encrypted messages are taken here');
     const chatroom = attributes.find(({ name }) => name === 'chatroom');
+    const types = [...acceptTypes, ...acceptWrappedTypes];
     return {
       description,
       encrypted,
       takesPrivate: chatroom && (chatroom.value ?? '').split(/\s+/).includes('private-messages'),
-      takesNotices: [...acceptTypes, ...acceptWrappedTypes].includes(CONFERENCE_INFO_TYPE),
+      takesNotices: types.includes(CONFERENCE_INFO_TYPE),
+      takesFiles: FILE_TYPES.every((type) => types.includes(type)),
     };
   }
 
@@ -101,13 +108,16 @@ export class RoomMedia {
   }
 
   async #local(session: MsrpSession, encrypted: boolean): Promise<MsrpLocalDescription> {
-    const { endpoint, maxMessageBytes } = this.#options;
+    const { endpoint, maxMessageBytes, keepsFiles } = this.#options;
     return {
       path: session.localPath,
       acceptTypes: [CPIM_TYPE],
       acceptWrappedTypes: ['*'],
       maxSize: maxMessageBytes,
-      attributes: [{ name: 'chatroom', value: 'nickname private-messages' }],
+      attributes: [
+        { name: 'chatroom', value: 'nickname private-messages' },
+        ...(keepsFiles ? [{ name: ROOM_FILES_ATTRIBUTE, value: undefined }] : []),
+      ],
       ...(encrypted ? { fingerprint: (await endpoint.identity()).fingerprint } : {}),
     };
   }

@@ -1,5 +1,5 @@
 /**
- * Owns: what the rooms of a server count. Called by: msrp-switch.ts, room-admission.ts, metrics-text.ts. Calls: nothing.
+ * Owns: what the rooms of a server count. Called by: msrp-switch.ts, room-files.ts, room-admission.ts, metrics-text.ts. Calls: nothing.
  */
 
 /** Counted while the server runs. */
@@ -10,6 +10,9 @@ export class RoomMetrics {
   /** Sent again, and known already. */
   duplicates = 0;
   refused = 0;
+  /** Taken for rooms, and handed to members. */
+  files = 0;
+  filesFetched = 0;
   /** Copies that have arrived. */
   deliveries = 0;
   /** Joined by a device. */

@@ -1,6 +1,6 @@
 /**
  * Owns: one device in a room: its SIP dialog, its MSRP session, its way through the history, and its end.
- * Called by: room-admission.ts, room-calls.ts, msrp-switch.ts. Calls: room-reader.ts, msrp/session.ts.
+ * Called by: room-admission.ts, room-calls.ts, msrp-switch.ts. Calls: room-reader.ts, room-file-notice.ts, msrp/session.ts.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
@@ -11,6 +11,7 @@ import { isMessageId } from '../../msrp/message.ts';
 import type { MsrpEndpoint } from '../../msrp/endpoint.ts';
 import type { MsrpIncomingMessage, MsrpSession } from '../../msrp/session.ts';
 import type { DialogDelegate, InviteDialog } from '../../sip/agent/invite-dialog.ts';
+import { fileNoticeInWords } from './room-file-notice.ts';
 import type { RoomEntry } from './room-log.ts';
 import { RoomReader } from './room-reader.ts';
 import type { Room } from './room.ts';
@@ -46,6 +47,8 @@ export interface ParticipantParts {
   readonly takesPrivate: boolean | undefined;
   /** It understands what the room itself has to tell. */
   readonly takesNotices: boolean;
+  /** It can ask for files that the room tells of. */
+  readonly takesFiles: boolean;
 }
 
 /** One device of a member, from its invitation to its end. */
@@ -58,6 +61,7 @@ export class RoomParticipant {
   readonly dialogDelegate: DialogDelegate;
   takesPrivate: boolean | undefined;
   takesNotices: boolean;
+  takesFiles: boolean;
   readonly #host: ParticipantHost;
   readonly #started = Promise.withResolvers<void>();
   #dialog: InviteDialog | undefined;
@@ -75,6 +79,7 @@ export class RoomParticipant {
     this.contact = parts.contact;
     this.takesPrivate = parts.takesPrivate;
     this.takesNotices = parts.takesNotices;
+    this.takesFiles = parts.takesFiles;
     this.#started.promise.catch(() => undefined);
     this.session = host.endpoint.createSession({
       advertisedHost: parts.advertisedHost,
@@ -202,11 +207,11 @@ export class RoomParticipant {
     return sender !== this.user || device !== this.device;
   }
 
-  async #send({ body, messageId }: RoomEntry): Promise<number> {
+  async #send({ kind, body, messageId }: RoomEntry): Promise<number> {
     const { status } = await this.session.sendMessage({
       messageId: wireId(messageId),
       contentType: CPIM_TYPE,
-      body,
+      body: kind === 'file' && !this.takesFiles ? fileNoticeInWords(body) : body,
     });
     if (status === 200) this.#host.receiveDelivered();
     return status;

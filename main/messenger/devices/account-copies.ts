@@ -46,7 +46,7 @@ export class AccountCopies implements Disposable {
       openConversation: (peerAddress, theirName) => host.openConversation(accountId, peerAddress, theirName),
       setStanding: ({ id }, standing) => host.setStanding(id, standing),
       receiveTakesChanges: account.receiveTakesChanges,
-      receiveFile: (conversation, file) => host.transfers.receiveCopy(conversation, file),
+      receiveFile: (conversation, file) => host.transfers.told.receiveCopy(conversation, file),
       receiveHello: () => this.#outbox.receiveHello(),
       receiveMarks: (conversationId, marks) => {
         feed.publish('marks.changed', { conversationId, marks });

@@ -26,7 +26,10 @@ import type { Chat } from '../chat.ts';
 import { ConversationLink, type ConversationHost } from '../conversation-link.ts';
 import type { Delivery } from '../delivery.ts';
 import type { Feed } from '../feed.ts';
+import type { FileCallContext } from '../file-call.ts';
 import type { Inbox } from '../inbox.ts';
+import type { NoFileWay } from '../transfer-record.ts';
+import type { Transfers } from '../transfers.ts';
 import { RoomInbox } from './room-inbox.ts';
 import type { RoomRequests } from './room-requests.ts';
 
@@ -49,12 +52,13 @@ export interface GroupHost extends Omit<
   readonly roomFactory: string | undefined;
   subscriptionRoute(): SubscriptionRoute | undefined;
   publishConversation(conversation: Conversation): void;
+  readonly transfers: Pick<Transfers, 'told'>;
   receiveAdded(message: Parameters<ConversationHost['receiveMessageChange']>[0]): void;
 }
 
-/** RFC 7701 §8, and that we understand what the room itself says. */
+/** RFC 7701 §8, and that we understand what the room itself says, and how it tells of files. */
 const CHATROOM = [{ name: 'chatroom', value: 'nickname private-messages' }] as const;
-const WRAPPED_TYPES = [CONFERENCE_INFO_TYPE, '*'] as const;
+const WRAPPED_TYPES = [CONFERENCE_INFO_TYPE, 'application/sdp', 'multipart/related', '*'] as const;
 
 /** One group. */
 export class GroupLink implements AsyncDisposable {
@@ -82,6 +86,7 @@ export class GroupLink implements AsyncDisposable {
       store: host.store,
       address: host.address,
       nameOf: (address) => this.#group.members.find((member) => member.address === address)?.name,
+      receiveFile: (told, content, marks) => host.transfers.told.receiveFromRoom(told, content, marks),
       receiveAdded: (message) => {
         host.receiveAdded(message);
       },
@@ -121,6 +126,17 @@ export class GroupLink implements AsyncDisposable {
 
   async #settled(): Promise<void> {
     await this.talk.chat?.settled;
+  }
+
+  /** How files go to the room and come from it; undefined: not now. */
+  fileContext(): FileCallContext | NoFileWay | undefined {
+    const { chat, conversation } = this.talk;
+    const { membership } = this.#group;
+    if (membership !== 'member' && membership !== 'creating') return 'left';
+    if (chat?.isOpen !== true) return undefined;
+    if (!chat.peerKeepsFiles) return 'no-files';
+    const context = this.#host.chatContext(conversation);
+    return context && { ...context, isRoom: true };
   }
 
   /** The room calls us: we were invited, or another device of ours belongs to it. */

@@ -1,6 +1,6 @@
 /**
  * Owns: what comes from a room: who said it and to whom, what has happened there. Called by: group-link.ts through
- * conversation-link.ts. Calls: inbox.ts, delivery.ts, the store.
+ * conversation-link.ts. Calls: inbox.ts, transfers.ts, delivery.ts, the store.
  */
 import type { Conversation } from '../../../shared/domain/conversation.ts';
 import type { GroupNotice, GroupPerson, MessageGroup } from '../../../shared/domain/group.ts';
@@ -21,7 +21,7 @@ import { parseComposing, COMPOSING_TYPE } from '../composing.ts';
 import type { Composing } from '../composing-state.ts';
 import type { Delivery } from '../delivery.ts';
 import { IMDN_TYPE, parseImdnReport } from '../../base/imdn.ts';
-import type { Inbox } from '../inbox.ts';
+import type { Inbox, RoomMarks } from '../inbox.ts';
 import { unwrapMessage, type MessageContent } from '../message-content.ts';
 
 export interface RoomInboxOptions {
@@ -32,6 +32,12 @@ export interface RoomInboxOptions {
   readonly address: string;
   /** The name of a member as it is shown. */
   readonly nameOf: (address: string) => string | undefined;
+  /** The room may tell of a file that its server keeps; false: it is none. */
+  readonly receiveFile: (
+    conversation: Conversation,
+    content: MessageContent,
+    marks: RoomMarks,
+  ) => Promise<boolean>;
   readonly receiveAdded: (message: Message) => void;
 }
 
@@ -68,10 +74,8 @@ export class RoomInbox {
       } else if (content.type === IMDN_TYPE) {
         await this.#options.delivery.receiveNotification(conversation, parseImdnReport(content.bytes));
       } else {
-        await this.#options.inbox.receiveRoomContent(conversation, content, {
-          direction: isOurs ? 'out' : 'in',
-          group: this.#marks(conversation, content, author, isOurs),
-        });
+        const group = this.#marks(conversation, content, author, isOurs);
+        await this.#keepContent(conversation, content, { direction: isOurs ? 'out' : 'in', group });
         if (!isOurs) composing.setTheirs(author, false);
       }
     } catch (error) {
@@ -80,6 +84,13 @@ export class RoomInbox {
       if (isDisk || error instanceof StoreError) throw new ProtocolError(error.code, 408, error.message);
       throw error;
     }
+  }
+
+  async #keepContent(conversation: Conversation, content: MessageContent, marks: RoomMarks): Promise<void> {
+    const { inbox, receiveFile } = this.#options;
+    const isOffer = content.type === 'application/sdp' || content.type === 'multipart/related';
+    if (isOffer && (await receiveFile(conversation, content, marks))) return;
+    await inbox.receiveRoomContent(conversation, content, marks);
   }
 
   /** Something that we know without the room having said it. */

@@ -155,4 +155,25 @@ CREATE INDEX kept_files_by_expiry ON kept_files (expires_ms);
     version: 7,
     sql: `ALTER TABLE kept_files ADD COLUMN fetched INTEGER NOT NULL DEFAULT 0 CHECK (fetched IN (0, 1))`,
   },
+  {
+    // Files that were sent to rooms. A room that ends leaves its rows to whoever takes its files off the disk.
+    version: 8,
+    sql: `
+CREATE TABLE room_files (
+  id TEXT PRIMARY KEY,
+  room INTEGER NOT NULL,
+  sender TEXT NOT NULL,
+  transfer_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  sha1 TEXT,
+  sha256 TEXT,
+  expires_ms INTEGER NOT NULL,
+  UNIQUE (room, transfer_id, sender)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX room_files_by_expiry ON room_files (expires_ms);
+CREATE INDEX room_files_by_sender ON room_files (sender);
+`,
+  },
 ];

@@ -17,7 +17,8 @@ async function hasRoom(
   ceilings: KeptFileCeilings,
 ): Promise<boolean> {
   const rows = await run(
-    `SELECT 1 WHERE (SELECT coalesce(sum(size), 0) FROM kept_files) + $3 <= $4
+    `SELECT 1 WHERE (SELECT coalesce(sum(size), 0) FROM kept_files)
+         + (SELECT coalesce(sum(size), 0) FROM room_files) + $3 <= $4
        AND ($1 = $2 OR
          ((SELECT coalesce(sum(size), 0) FROM kept_files WHERE recipient = $1 AND sender <> recipient) + $3 <= $5
          AND (SELECT count(*) FROM deferred_messages WHERE recipient = $1) < $6
@@ -93,7 +94,10 @@ export function fileStatements(pool: PostgresPool) {
       return { ...rest, transferId, expiresMs };
     },
     async selectKeptFileIds(_input: null): Promise<string[]> {
-      return (await pool.run<{ id: string }>('SELECT id FROM kept_files')).map(({ id }) => id);
+      const rows = await pool.run<{ id: string }>(
+        'SELECT id FROM kept_files UNION ALL SELECT id FROM room_files',
+      );
+      return rows.map(({ id }) => id);
     },
     async shortenKeptFile({ id, expiresMs }: { id: string; expiresMs: number }): Promise<null> {
       await pool.run(

@@ -173,6 +173,24 @@ CREATE INDEX node_things_by_key ON node_things (kind, key);
 
 ALTER TABLE kept_files ADD COLUMN fetched boolean NOT NULL DEFAULT false;
 `,
+  // Files that were sent to rooms. A room that ends leaves its rows to whoever takes its files off the disk.
+  `
+CREATE TABLE room_files (
+  id text PRIMARY KEY,
+  room bigint NOT NULL,
+  sender text NOT NULL,
+  transfer_id text NOT NULL,
+  name text NOT NULL,
+  type text NOT NULL,
+  size bigint NOT NULL,
+  sha1 text,
+  sha256 text,
+  expires_ms bigint NOT NULL,
+  UNIQUE (room, transfer_id, sender)
+);
+CREATE INDEX room_files_by_expiry ON room_files (expires_ms);
+CREATE INDEX room_files_by_sender ON room_files (sender);
+`,
 ];
 
 /** Brings the schema up to date. Rejects with StoreError when it is newer than this program; then nothing was touched. */

@@ -10,6 +10,7 @@ import { deferredStatements } from './deferred-statements.ts';
 import { deviceStatements } from './device-statements.ts';
 import { fileStatements } from './file-statements.ts';
 import type { PostgresPool } from './postgres-pool.ts';
+import { roomFileStatements } from './room-file-statements.ts';
 import { roomHistoryStatements, roomStatements } from './room-statements.ts';
 
 export type PostgresProcedures = {
@@ -25,6 +26,7 @@ export function postgresProcedures(pool: PostgresPool): PostgresProcedures {
     ...contactStatements(pool),
     ...deviceStatements(pool),
     ...fileStatements(pool),
+    ...roomFileStatements(pool),
     ...roomStatements(pool),
     ...roomHistoryStatements(pool),
   };

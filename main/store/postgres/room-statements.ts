@@ -5,7 +5,7 @@
  */
 import {
   EXPIRE_STEP,
-  NOTICE,
+  KINDS,
   toRoomMember,
   toRoomMessage,
   type NewRoomMessage,
@@ -13,6 +13,7 @@ import {
   type RoomMemberRow,
   type RoomMessageRow,
   type RoomPlace,
+  type StoredPlace,
   type StoredRoom,
   type StoredRoomMember,
   type StoredRoomMessage,
@@ -41,12 +42,12 @@ async function putMember(run: Run, room: number, member: StoredRoomMember): Prom
   );
 }
 
-async function putMessage(
+export async function putMessage(
   run: Run,
   node: string,
   room: number,
   message: NewRoomMessage,
-): Promise<{ position: number; isNew: boolean }> {
+): Promise<StoredPlace> {
   const { kind, sender, device, recipient, messageId, body, storedMs } = message;
   const [kept] = await run<{ position: number }>(
     `WITH held AS (SELECT key FROM rooms WHERE key = $1 FOR NO KEY UPDATE),
@@ -57,7 +58,7 @@ async function putMessage(
      SELECT position, pg_notify($9, json_build_object(
        'node', $10::text, 'kind', 'said', 'room', $1::bigint, 'position', position)::text) FROM kept`,
     [
-      ...[room, kind === 'notice' ? NOTICE : 0, sender, device, recipient, messageId],
+      ...[room, KINDS.indexOf(kind), sender, device, recipient, messageId],
       ...[Buffer.from(body), storedMs, NEWS_CHANNEL, node],
     ],
   );
@@ -155,10 +156,7 @@ export function roomStatements(pool: PostgresPool) {
 export function roomHistoryStatements(pool: PostgresPool) {
   const { run } = pool;
   return {
-    insertRoomMessage(input: {
-      room: number;
-      message: NewRoomMessage;
-    }): Promise<{ position: number; isNew: boolean }> {
+    insertRoomMessage(input: { room: number; message: NewRoomMessage }): Promise<StoredPlace> {
       return putMessage(run, pool.node, input.room, input.message);
     },
     async selectRoomMessages(input: {

@@ -69,7 +69,12 @@ export const groupsAr: Readonly<Record<keyof typeof groupsEn, Entry>> = {
   'group.asksBy': 'يدعوك {by} إلى المجموعة {name}',
   'group.seenHint': 'يرى أعضاؤها أنك انضممت.',
   'group.asksHint': 'يرى أعضاؤها أنك انضممت. عنوانها {address}.',
-  'group.noFiles': 'لا يمكن إرسال الملفات إلى مجموعة. أرسلها إلى شخص واحد.',
+  'group.noPrivateFiles': 'الملف في المجموعة لجميع أعضائها. افتح محادثتك مع {name} لترسله هناك.',
+  'group.file.waiting': 'في انتظار الخادم',
+  'group.file.too-large': 'خادم هذه المجموعة لا يقبل ملفات بهذا الحجم. أرسله إلى شخص واحد.',
+  'group.file.not-supported':
+    'خادم هذه المجموعة لا يحتفظ بالملفات. أرسله إلى شخص واحد، أو اسأل من يدير الخادم.',
+  'group.file.gone': 'لم يعد الملف على الخادم. اطلب إرساله مرة أخرى.',
   'group.arrived': '{name} في {group}: {text}',
   'group.invitation': 'دعوة إلى المجموعة',
   'group.lastLine': '{name}:',

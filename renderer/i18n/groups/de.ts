@@ -55,7 +55,15 @@ export const groupsDe: Readonly<Record<keyof typeof groupsEn, Entry>> = {
   'group.asksBy': '{by} lädt Sie in die Gruppe {name} ein',
   'group.seenHint': 'Die Mitglieder sehen, dass Sie beigetreten sind.',
   'group.asksHint': 'Die Mitglieder sehen, dass Sie beigetreten sind. Die Adresse der Gruppe ist {address}.',
-  'group.noFiles': 'Dateien können nicht an eine Gruppe gesendet werden. Senden Sie sie an eine Person.',
+  'group.noPrivateFiles':
+    'Eine Datei in einer Gruppe ist für alle Mitglieder. Öffnen Sie die Unterhaltung mit {name}, um sie dort zu senden.',
+  'group.file.waiting': 'Wartet auf den Server',
+  'group.file.too-large':
+    'Der Server dieser Gruppe nimmt keine Dateien dieser Größe. Senden Sie sie an eine Person.',
+  'group.file.not-supported':
+    'Der Server dieser Gruppe bewahrt keine Dateien auf. Senden Sie sie an eine Person, oder fragen Sie, wer den Server betreibt.',
+  'group.file.gone':
+    'Sie liegt nicht mehr auf dem Server. Bitten Sie darum, dass sie noch einmal gesendet wird.',
   'group.arrived': '{name} in {group}: {text}',
   'group.invitation': 'Einladung in die Gruppe',
   'group.lastLine': '{name}:',

@@ -52,7 +52,13 @@ export const groupsEn = {
   'group.asksBy': '{by} invites you to the group {name}',
   'group.seenHint': 'Its members see that you have joined.',
   'group.asksHint': 'Its members see that you have joined. Its address is {address}.',
-  'group.noFiles': 'Files cannot be sent to a group. Send them to one person.',
+  'group.noPrivateFiles':
+    'A file in a group is for all of its members. Open your conversation with {name} to send it there.',
+  'group.file.waiting': 'Waiting for the server',
+  'group.file.too-large': 'The server of this group takes no files of this size. Send it to one person.',
+  'group.file.not-supported':
+    'The server of this group keeps no files. Send it to one person, or ask whoever runs the server.',
+  'group.file.gone': 'It is not on the server any more. Ask for it to be sent again.',
   'group.arrived': '{name} in {group}: {text}',
   'group.invitation': 'Invitation to the group',
   'group.lastLine': '{name}:',

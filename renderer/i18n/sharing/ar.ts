@@ -24,7 +24,6 @@ export const sharingAr: Readonly<Record<keyof typeof sharingEn, Entry>> = {
   'forward.hint': 'تُرسل كرسالة منك أنت، ولا شيء يذكر من كتبها.',
   'forward.find': 'البحث عن محادثة',
   'forward.none': 'لا توجد محادثة بهذا الاسم.',
-  'forward.noFiles': 'المجموعة لا تقبل الملفات',
   'forward.send': 'إرسال',
   'forward.messages': {
     zero: 'لا رسائل',

@@ -25,7 +25,6 @@ export const sharingDe: Readonly<Record<keyof typeof sharingEn, Entry>> = {
   'forward.hint': 'Es geht als Ihre eigene Nachricht hinaus. Nichts sagt, wer es geschrieben hat.',
   'forward.find': 'Unterhaltung suchen',
   'forward.none': 'Keine Unterhaltung heißt so.',
-  'forward.noFiles': 'Eine Gruppe nimmt keine Dateien',
   'forward.send': 'Senden',
   'forward.messages': { one: '{count} Nachricht', other: '{count} Nachrichten' },
   'forward.sendTo': { one: 'An {count} Unterhaltung senden', other: 'An {count} Unterhaltungen senden' },

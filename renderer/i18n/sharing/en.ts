@@ -22,7 +22,6 @@ export const sharingEn = {
   'forward.hint': 'It goes out as a message of your own. Nothing says who wrote it.',
   'forward.find': 'Find a conversation',
   'forward.none': 'No conversation has this name.',
-  'forward.noFiles': 'A group takes no files',
   'forward.send': 'Send',
   'forward.messages': { one: '{count} message', other: '{count} messages' },
   'forward.sendTo': { one: 'Send to {count} conversation', other: 'Send to {count} conversations' },

@@ -22,7 +22,6 @@ export const sharingZh: Readonly<Record<keyof typeof sharingEn, Entry>> = {
   'forward.hint': '将作为您自己的消息发出，不会说明原作者是谁。',
   'forward.find': '查找会话',
   'forward.none': '没有这个名称的会话。',
-  'forward.noFiles': '群组不接收文件',
   'forward.send': '发送',
   'forward.messages': { other: '{count} 条消息' },
   'forward.sendTo': { other: '发送到 {count} 个会话' },

@@ -1,14 +1,15 @@
 /** Owns: what a file card says about the way of its file. Called by: FileCard. Calls: i18n. */
-import type { Transfer } from '../../../shared/domain/transfer.ts';
+import type { Transfer, TransferFailureCode } from '../../../shared/domain/transfer.ts';
 import type { Locale } from '../../i18n/locale.svelte.ts';
 
-/** `rate` in bytes a second; null while nothing can be said. */
+/** `rate` in bytes a second; null while nothing can be said. `inGroup`: its other side is a server, and not `name`. */
 export function fileStateText(
   file: Transfer,
   incoming: boolean,
   name: string,
   rate: number | null,
   locale: Locale,
+  inGroup: boolean,
 ): string {
   const size = file.size === null ? null : locale.bytes(file.size);
   const withSize = (text: string): string => (size === null ? text : `${size} · ${text}`);
@@ -18,9 +19,10 @@ export function fileStateText(
     case 'preparing':
       return withSize(locale.t('file.preparing'));
     case 'waiting':
-      return withSize(locale.t('file.waiting', { name }));
+      return withSize(inGroup ? locale.t('group.file.waiting') : locale.t('file.waiting', { name }));
     case 'offered':
       if (incoming) return size ?? locale.t('file.unknownSize');
+      if (inGroup) return withSize(locale.t('group.file.waiting'));
       return withSize(
         file.elsewhere === true ? locale.t('file.elsewhere') : locale.t('file.offered', { name }),
       );
@@ -33,7 +35,7 @@ export function fileStateText(
     case 'failed':
       return file.failure === null
         ? locale.t('file.failed')
-        : locale.t(`file.failure.${file.failure.code}`, { name });
+        : failureText(file.failure.code, name, locale, inGroup);
     case 'transferring': {
       const done = locale.bytes(file.bytesDone);
       const parts = [size === null ? done : locale.t('file.doneOf', { done, size })];
@@ -44,4 +46,10 @@ export function fileStateText(
       return parts.join(' · ');
     }
   }
+}
+
+function failureText(code: TransferFailureCode, name: string, locale: Locale, inGroup: boolean): string {
+  if (inGroup && (code === 'too-large' || code === 'not-supported' || code === 'gone'))
+    return locale.t(`group.file.${code}`);
+  return locale.t(`file.failure.${code}`, { name });
 }

@@ -23,7 +23,8 @@ import {
   type Specimen,
 } from '../specimen.ts';
 
-const { asked, changes, files, flood, groups, long, presence, states, talking, unreachable } = scenarios;
+const { asked, changes, files, flood, groupFiles, groups, long, presence, states, talking, unreachable } =
+  scenarios;
 const nothing = (): void => undefined;
 const hohenlohe = 'with-maximiliana.alexandrovna.von-und-zu-hohenlohe';
 
@@ -39,6 +40,7 @@ const withTom: With = { open: 'with-tom' };
 const inStates: With = { world: states, open: hohenlohe };
 const inChanges: With = { world: changes, open: 'with-tom' };
 const inGroup: With = { world: changes, open: 'with-trip' };
+const inGroupFiles: With = { world: groupFiles, open: 'with-trip' };
 const inFlood: With = { world: flood, open: 'with-tom' };
 const inFiles: With = { world: files, open: 'with-tom' };
 
@@ -80,6 +82,8 @@ const bubbles: Entry = {
   'private, incoming': bubble(inGroup, 'Can you lend'),
   'private, outgoing': bubble(inGroup, 'Of course'),
   'a file': bubble(inFiles, 'Floor plan'),
+  'a file in a group': bubble(inGroupFiles, 'house.png'),
+  'a file of ours in a group': bubble(inGroupFiles, 'Packing list'),
   'a text that is too long': bubble(inFiles, 'Line 1 of'),
   'was searched for': { ...bubble(withTom, 'Coming in'), act: (_, app) => flash(app, 'Coming in') },
 };
@@ -88,42 +92,14 @@ function flash(app: AppState, beginning: string): void {
   app.thread.flashedId = messageOf(app, beginning).id;
 }
 
-/** A card for each file of the scenario, by its direction, state and name. */
-const fileCards: Entry = Object.fromEntries(
-  files()
-    .messages.filter((message) => message.file !== undefined)
-    .map(({ direction, file, text }): [string, Specimen] => [
-      `${direction === 'in' ? 'incoming' : 'outgoing'}, ${file?.state ?? ''}: ${text.slice(0, 24)}`,
-      {
-        ...inFiles,
-        props: (app) => {
-          const message = messageOf(app, text);
-          return { message, file: message.file, name: 'Tom' };
-        },
-      },
-    ]),
-);
-
-/** Sent by another device of the user, which still offers it. */
-const elsewhereFile: Specimen = {
-  ...inFiles,
-  props: (app) => {
-    const message = messageOf(app, 'Floor plan');
-    const file = message.file && { ...message.file, state: 'offered', elsewhere: true, available: false };
-    return { message: { ...message, direction: 'out', state: 'queued' }, file, name: 'Tom' };
-  },
-};
-
-const desktopFile: Specimen = {
-  ...inFiles,
-  world: changed(files, (world) => {
-    world.info = { ...world.info, host: 'electron', hasFileDialogs: true };
-  }),
-  props: (app) => {
-    const message = messageOf(app, 'Floor plan');
-    return { message, file: message.file, name: 'Tom' };
-  },
-};
+/** A file that is pasted while one writes to one member alone. */
+function pasteFile(frame: Element): void {
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File(['x'], 'plan.txt'));
+  frame
+    .querySelector('textarea')!
+    .dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+}
 
 const ended = { code: 'ended-by-peer', message: 'Tom Weber ended the session.' } as const;
 const failed = { code: 'media-failed', message: 'No direct connection came about.' } as const;
@@ -223,19 +199,6 @@ function replyTo(beginning: string, kind: 'reply' | 'edit'): (app: AppState) => 
 
 export const thread: Entries = {
   'views/thread/Bubble.svelte': bubbles,
-  'views/thread/FileCard.svelte': {
-    ...fileCards,
-    'here, on the desktop': desktopFile,
-    'outgoing, offered from another device': elsewhereFile,
-  },
-  'views/thread/TextCard.svelte': {
-    closed: { ...inFiles, props: (app) => ({ message: messageOf(app, 'Line 1 of'), bytes: 98_893 }) },
-    open: {
-      ...inFiles,
-      props: (app) => ({ message: messageOf(app, 'Line 1 of'), bytes: 98_893 }),
-      act: (frame) => click(frame, '.button.compact'),
-    },
-  },
   'views/thread/QuoteBlock.svelte': {
     theirs: quote({}, { show: nothing }),
     ours: quote({ direction: 'out' }, { show: nothing }),
@@ -354,6 +317,15 @@ export const thread: Entries = {
         app.groups.writeTo(id, app.groups.get(id)?.members[1]);
       },
       props: conversation(),
+    },
+    'a file for one member of a group': {
+      ...inGroup,
+      prepare: (app) => {
+        const { id } = conversationOf(app, 'with-trip');
+        app.groups.writeTo(id, app.groups.get(id)?.members[1]);
+      },
+      props: conversation(),
+      act: pasteFile,
     },
     'names a member': {
       ...inGroup,

@@ -3,6 +3,7 @@ import type { Conversation } from '../../../shared/domain/conversation.ts';
 import type { Group, GroupMember, GroupNotice, MessageGroup } from '../../../shared/domain/group.ts';
 import type { ConversationId, MessageId } from '../../../shared/domain/ids.ts';
 import type { Message } from '../../../shared/domain/message.ts';
+import type { Transfer } from '../../../shared/domain/transfer.ts';
 import type { World } from './memory-backend.ts';
 
 const domain = 'chat.home.arpa';
@@ -124,4 +125,48 @@ export function addGroup(world: World, change: Partial<Group> = {}): Conversatio
   });
   world.accounts = world.accounts.map((account) => ({ ...account, hasGroups: true }));
   return conversation;
+}
+
+/** Adds files to that group: of members, and some of our user, of which a few went nowhere. */
+export function addGroupFiles(
+  world: World,
+  sample: (change: Partial<Transfer>) => Transfer,
+  preview: string,
+): World {
+  const missing = { available: false, bytesDone: 0 } as const;
+  const failed = (name: string, code: NonNullable<Transfer['failure']>['code']): Transfer =>
+    sample({ ...missing, name, state: 'failed', failure: { code, message: '' } });
+  const house = { name: 'house.png', type: 'image/png', state: 'offered', preview } as const;
+  const files: readonly (readonly [GroupMember, Transfer])[] = [
+    [ana, sample({ name: 'Harbour plan.pdf' })],
+    [tom, sample({ ...missing, ...house })],
+    [tom, sample({ ...missing, name: 'garden.mov', state: 'waiting', size: 88_000_000 })],
+    [ana, failed('last summer.zip', 'gone')],
+    [bob, sample({ name: 'Packing list.txt' })],
+    [bob, sample({ name: 'map.pdf', state: 'offered', bytesDone: 0 })],
+    [bob, failed('film.mov', 'too-large')],
+    [bob, failed('photos.zip', 'server-full')],
+    [bob, failed('songs.zip', 'not-supported')],
+  ];
+  const last = world.messages.findLast(({ conversationId }) => conversationId === 'with-trip')!;
+  for (const [index, [author, file]] of files.entries()) {
+    const isOurs = author === bob;
+    const position = world.messages.length + 1;
+    world.messages.push({
+      ...last,
+      id: `trip-file-${position}` as MessageId,
+      position,
+      direction: isOurs ? 'out' : 'in',
+      text: file.name,
+      state: !isOurs ? 'read' : file.state === 'failed' ? 'failed' : 'sent',
+      sentAtMs: last.sentAtMs + (index + 1) * 60_000,
+      group: {
+        person: isOurs ? null : { address: author.address, name: author.name },
+        isPrivate: false,
+        notice: null,
+      },
+      file,
+    });
+  }
+  return world;
 }

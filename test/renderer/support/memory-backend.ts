@@ -30,7 +30,7 @@ import type { ShownPolicy } from '../../../shared/policy.ts';
 import type { Settings } from '../../../shared/settings.ts';
 import { changeHandlers, quoteOf } from './memory-changes.ts';
 import { sentFile } from './sent-file.ts';
-import { groupHandlers } from './memory-groups.ts';
+import { groupHandlers, groupMarks } from './memory-groups.ts';
 import { browseHandlers, jobHandlers, keepHandlers, noteHandlers } from './memory-browse.ts';
 import { openingHandlers } from './memory-opening.ts';
 import { withoutFloods } from './memory-floods.ts';
@@ -392,24 +392,19 @@ export class MemoryBackend {
       },
       'message.list': (input) => this.#page(input),
       'message.send': ({ conversationId, text, to, replyTo }) => {
-        const person = to === undefined ? null : { address: to, name: to.slice(0, to.indexOf('@')) };
-        const isGroup = this.#conversation(conversationId).kind === 'group';
-        const group = isGroup ? { group: { person, isPrivate: to !== undefined, notice: null } } : {};
+        const group = groupMarks(this.#conversation(conversationId), to);
         const answered = world.messages.find(({ id }) => id === replyTo);
         const reply = answered === undefined ? {} : { reply: quoteOf(answered) };
-        return this.addMessage(conversationId, {
-          direction: 'out',
-          text,
-          state: 'queued',
-          ...group,
-          ...reply,
-        });
+        const message = { direction: 'out', text, state: 'queued', ...group, ...reply } as const;
+        return this.addMessage(conversationId, message);
       },
       'message.retry': ({ messageId }) => this.changeMessage(messageId, 'queued'),
       'message.save': () => null,
       'transfer.send': ({ conversationId, fileId, preview = null }) => {
         const file = { ...sentFile, name: this.handedIn.get(fileId) ?? '', preview };
-        return this.addMessage(conversationId, { direction: 'out', text: file.name, state: 'queued', file });
+        const group = groupMarks(this.#conversation(conversationId));
+        const message = { direction: 'out', text: file.name, state: 'queued', file, ...group } as const;
+        return this.addMessage(conversationId, message);
       },
       'transfer.accept': ({ messageId }) => this.changeFile(messageId, { state: 'transferring' }),
       'transfer.decline': ({ messageId }) => this.changeFile(messageId, { state: 'declined' }),

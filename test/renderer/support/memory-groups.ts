@@ -2,6 +2,7 @@
 import type { Conversation } from '../../../shared/domain/conversation.ts';
 import type { Group, GroupMember } from '../../../shared/domain/group.ts';
 import type { ConversationId } from '../../../shared/domain/ids.ts';
+import type { Message } from '../../../shared/domain/message.ts';
 import type { CallName, CheckedInput } from '../../../shared/ipc/contract.ts';
 import type { World } from './memory-backend.ts';
 
@@ -16,6 +17,13 @@ interface GroupBackend {
 
 function nameOf(address: string): string {
   return address.slice(0, address.indexOf('@'));
+}
+
+/** What a message of our user has in a group; `to`: only for this member. */
+export function groupMarks({ kind }: Conversation, to?: string): Pick<Message, 'group'> {
+  if (kind !== 'group') return {};
+  const person = to === undefined ? null : { address: to, name: nameOf(to) };
+  return { group: { person, isPrivate: to !== undefined, notice: null } };
 }
 
 export function groupHandlers(backend: GroupBackend): {

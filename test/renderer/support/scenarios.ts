@@ -9,7 +9,7 @@ import type { Ladder, LadderParty } from '../../../shared/domain/ladder.ts';
 import type { Message, MessageState } from '../../../shared/domain/message.ts';
 import type { Transfer } from '../../../shared/domain/transfer.ts';
 import { initialSettings } from '../../../shared/settings.ts';
-import { addGroup } from './group-scenario.ts';
+import { addGroup, addGroupFiles } from './group-scenario.ts';
 import { addChanges } from './changes-scenario.ts';
 import { addPictures } from './picture-scenario.ts';
 import { addFlood } from './flood-scenario.ts';
@@ -467,6 +467,7 @@ export const scenarios = {
   flood: () => addFlood(talkingWorld()),
   presence: presenceWorld,
   groups: groupsWorld,
+  groupFiles: () => addGroupFiles(groupsWorld(), sampleFile, PREVIEW),
   files: filesWorld,
   pictures: () => addPictures(talkingWorld()),
   empty: emptyWorld,

@@ -58,7 +58,7 @@ it('of several the list is shown; Escape sends nothing and gives the thread its 
   expect(app.conversations.openId).toBe(withTom);
 });
 
-it('a file goes to people only; one that is gone is told of beside its place and beside who was to have it', async () => {
+it('a file goes to groups as well; one that is gone is told of beside its place and beside who was to have it', async () => {
   const world = scenarios.groups();
   const template = scenarios.pictures().messages.at(-2)!;
   world.messages.push({ ...template, position: 9_000, conversationId: withTom });
@@ -68,12 +68,14 @@ it('a file goes to people only; one that is gone is told of beside its place and
     message: 'This file is not on this computer any more.',
   });
   const form = await forward(shell, 'lighthouse.png');
-  expect(targets(form).get('Sea trip')!.disabled).toBe(true);
-  expect(form.textContent).toContain('A group takes no files');
-  targets(form).get('Ana Sørensen')!.click();
+  for (const name of ['Sea trip', 'Ana Sørensen']) targets(form).get(name)!.click();
   await settle();
-  buttonNamed(form, 'Send to 1 conversation').click();
+  buttonNamed(form, 'Send to 2 conversations').click();
   await settle();
+  expect(backend.calls.findLast(({ call }) => call === 'message.forward')!.input).toEqual({
+    messageIds: [template.id],
+    conversationIds: ['with-trip', 'with-ana'],
+  });
   expect(form.querySelector('.refused')!.textContent).toContain(
     '“lighthouse.png” was not sent: This file is not on this computer any more.',
   );
