@@ -35,6 +35,14 @@ describe('the desktop program on the stand-in (an emulation) registers anew at o
     await expect.poll(() => world.received('REGISTER').length).toBeGreaterThan(before);
   });
 
+  it('and others are told before it sleeps that nobody is there', async () => {
+    await expect.poll(() => world.received('PUBLISH').join()).toContain('<basic>open</basic>');
+    await driver.main(({ powerMonitor }) => void powerMonitor.emit('suspend'), null);
+    await expect.poll(() => world.received('PUBLISH').at(-1)).toMatch(/<(?:\w+:)?away\s*\/>/);
+    await driver.main(({ powerMonitor }) => void powerMonitor.emit('resume'), null);
+    await expect.poll(() => world.received('PUBLISH').at(-1)).not.toMatch(/<(?:\w+:)?away\s*\/>/);
+  });
+
   it('when more time has gone by than its own, and nobody says anything', async () => {
     const before = world.received('REGISTER').length;
     await driver.main(() => {

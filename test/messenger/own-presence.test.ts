@@ -41,6 +41,23 @@ it('what was done some time ago counts from then', () => {
   expect(own.shown.show).toBe('away');
 });
 
+it('is away while the computer sleeps, whatever is done meanwhile, and back when it wakes up', () => {
+  const { clock, own, told, settings } = open();
+  own.receiveSleep(true);
+  expect([own.shown, told]).toEqual([{ show: 'away', isIdle: true }, ['away']]);
+  clock.advance(MINUTE);
+  own.receiveActivity();
+  expect(own.shown.show).toBe('away');
+  own.receiveSleep(false);
+  expect(told).toEqual(['away', 'available']);
+  clock.advance(10 * MINUTE);
+  expect(own.shown.show).toBe('away');
+  own.receiveActivity();
+  settings['presence.awayMinutes'] = 0;
+  own.receiveSleep(true);
+  expect(own.shown.show).toBe('available');
+});
+
 it('with 0 minutes nobody is away by himself, and the setting counts at once', () => {
   const { clock, own, settings } = open({ 'presence.awayMinutes': 0 });
   clock.advance(24 * 60 * MINUTE);

@@ -228,14 +228,19 @@ export class Program implements AsyncDisposable {
   async #receiveOpened(parley: App, window: MainWindow): Promise<void> {
     const { log } = this.#options;
     if (this.#lifetime.ended) return;
-    const resumed = () => {
-      parley.messenger.receiveNetworkChange();
-    };
-    powerMonitor.on('resume', resumed);
-    this.#lifetime.defer(() => {
-      powerMonitor.off('resume', resumed);
-    });
     const { messenger } = parley;
+    const { presence } = messenger;
+    const suspended = () => {
+      presence.receiveSleep(true);
+    };
+    const resumed = () => {
+      presence.receiveSleep(false);
+      messenger.receiveNetworkChange();
+    };
+    powerMonitor.on('suspend', suspended).on('resume', resumed);
+    this.#lifetime.defer(() => {
+      powerMonitor.off('suspend', suspended).off('resume', resumed);
+    });
     const moving = new Set<string>();
     this.#lifetime.defer(
       messenger.feed.subscribe(({ event, data }) => {
@@ -256,7 +261,6 @@ export class Program implements AsyncDisposable {
       isBusy: () => moving.size > 0 || messenger.sessions().some(({ state }) => state === 'open'),
     });
     this.#applySpelling(messenger.settings);
-    const { presence } = messenger;
     const receiveActivity = (idleMs: number) => {
       presence.receiveActivity(idleMs);
     };

@@ -18,6 +18,7 @@ export class OwnPresenceState implements Disposable {
   readonly #options: OwnPresenceOptions;
   #activeMs: number;
   #isIdle = false;
+  #isAsleep = false;
   #timer: Timer | undefined;
   #told = '';
 
@@ -56,6 +57,12 @@ export class OwnPresenceState implements Disposable {
     if (this.#isIdle || this.#timer === undefined) this.#watchIdle();
   }
 
+  /** The computer goes to sleep, or has woken up: in between he is away, if he is ever away by himself. */
+  receiveSleep(isAsleep: boolean): void {
+    this.#isAsleep = isAsleep;
+    this.#watchIdle();
+  }
+
   /** The settings are other ones. */
   receiveSettings(): void {
     this.#watchIdle();
@@ -73,7 +80,7 @@ export class OwnPresenceState implements Disposable {
     const { clock, settings } = this.#options;
     const awayMs = settings()['presence.awayMinutes'] * 60_000;
     const leftMs = this.#activeMs + awayMs - clock.now();
-    this.#isIdle = awayMs > 0 && leftMs <= 0;
+    this.#isIdle = awayMs > 0 && (this.#isAsleep || leftMs <= 0);
     if (awayMs > 0 && !this.#isIdle) {
       this.#timer = clock.startTimer(leftMs, () => {
         this.#watchIdle();

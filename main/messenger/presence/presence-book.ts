@@ -121,6 +121,11 @@ export class PresenceBook implements AsyncDisposable {
     this.#own.receiveActivity(idleMs);
   }
 
+  /** The computer goes to sleep, or has woken up. */
+  receiveSleep(isAsleep: boolean): void {
+    this.#own.receiveSleep(isAsleep);
+  }
+
   /** Takes back what is published. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unsubscribe();
