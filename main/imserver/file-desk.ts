@@ -159,7 +159,13 @@ export class FileDesk implements AsyncDisposable {
   ): Promise<void> {
     const { id, size } = file;
     const part = join(this.#folder, `${id}.part`);
-    this.#coming += size;
+    let promised = size;
+    this.#coming += promised;
+    // From then on it counts where it is kept, or nowhere.
+    const release = (): void => {
+      this.#coming -= promised;
+      promised = 0;
+    };
     const handle = await open(part, 'wx', 0o600);
     const settled = Promise.withResolvers<void>();
     const message = { isTaken: false };
@@ -177,6 +183,7 @@ export class FileDesk implements AsyncDisposable {
             await handle.datasync();
             await this.#keep(part, id, keep);
           } finally {
+            release();
             settled.resolve();
           }
         },
@@ -194,7 +201,7 @@ export class FileDesk implements AsyncDisposable {
       if (message.isTaken) await settled.promise;
       await this.#within(call.over, this.limits.byeMs);
     } finally {
-      this.#coming -= size;
+      release();
       await handle.close();
       await rm(part, { force: true });
     }
