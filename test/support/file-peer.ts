@@ -98,17 +98,7 @@ export class FilePeer implements AsyncDisposable {
     const answer = await device.ask('INVITE', { uri, to: `<${uri}>`, ...bodyOf(own, file) });
     if (answer.status !== 200) throw new Error(`not taken: ${answer.startLine}`);
     const path = /^a=path:(\S+)\r?$/m.exec(answer.body)?.[1] ?? '';
-    await device.peer.send(
-      device.peer.build('ACK', {
-        uri: /<([^>]+)>/.exec(answer.header('Contact'))?.[1] ?? '',
-        from: answer.header('From'),
-        to: answer.header('To'),
-        callId: answer.header('Call-ID'),
-        cseq: Number.parseInt(answer.header('CSeq'), 10),
-        contact: device.contact,
-      }),
-      device.server,
-    );
+    await device.ackSuccess(answer);
     const msrp = await MsrpPeer.connect(Number(/:(\d+)\//.exec(path)?.[1]), own);
     const peer = new FilePeer(msrp, path, answer);
     await msrp.visit(path);

@@ -152,6 +152,21 @@ export class RawDevice implements AsyncDisposable {
     );
   }
 
+  /** ACK of a 200: a transaction of its own, to where its Contact says (RFC 3261 §13.2.2.4). */
+  async ackSuccess(response: PeerMessage): Promise<void> {
+    await this.peer.send(
+      this.peer.build('ACK', {
+        uri: /<([^>]+)>/.exec(response.header('Contact'))?.[1] ?? '',
+        from: response.header('From'),
+        to: response.header('To'),
+        callId: response.header('Call-ID'),
+        cseq: Number.parseInt(response.header('CSeq'), 10),
+        contact: this.contact,
+      }),
+      this.server,
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.peer[Symbol.asyncDispose]();
   }

@@ -98,17 +98,7 @@ export class RoomPeer implements AsyncDisposable {
     const answer = await RoomPeer.call(device, uri, { ...more, sdp: RoomPeer.offer(own, attributes) });
     if (answer.status !== 200) throw new Error(`not let in: ${answer.startLine}`);
     const path = /^a=path:(\S+)\r?$/m.exec(answer.body)?.[1] ?? '';
-    await device.peer.send(
-      device.peer.build('ACK', {
-        uri: /<([^>]+)>/.exec(answer.header('Contact'))?.[1] ?? '',
-        from: answer.header('From'),
-        to: answer.header('To'),
-        callId: answer.header('Call-ID'),
-        cseq: Number.parseInt(answer.header('CSeq'), 10),
-        contact: device.contact,
-      }),
-      device.server,
-    );
+    await device.ackSuccess(answer);
     const msrp = await MsrpPeer.connect(Number(/:(\d+)\//.exec(path)?.[1]), own);
     const peer = new RoomPeer(device, msrp, path, answer);
     if (!silent) await msrp.visit(path);
