@@ -8,6 +8,8 @@ import { fail, inSeconds } from './progress.mjs';
 import { toolScript } from './run.mjs';
 import { environmentFor, ROOT, setUp } from './setup.mjs';
 
+/** Longer than any machine should take. */
+const LIMIT_MS = 40 * 60_000;
 const CANARY = 'Canary.svelte';
 
 /** All .svelte files are read into one program: else each is put into a new one, and all types are found out anew. */
@@ -71,6 +73,8 @@ async function runCheck(check, node, besideOthers) {
       ...check.env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
   });
   if (besideOthers && child.pid !== undefined)
     setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);

@@ -1,24 +1,25 @@
 /**
  * Owns: `npm test`: everything that can be checked on this machine, and one line at its end that says how it went.
- * Called by: package.json, .ci/run. Calls: setup.mjs, debian.mjs, check.mjs, vitest.
+ * Called by: package.json, .ci/run. Calls: setup.mjs, debian.mjs, check.mjs, process-group.mjs, vitest.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runChecks } from './check.mjs';
 import { findBrowser } from './choose-host.mjs';
 import { installCommand, installPackages, mayInstallPackages } from './debian.mjs';
-import { fail, StepError } from './progress.mjs';
+import { runInGroup } from './process-group.mjs';
+import { fail, inSeconds, StepError } from './progress.mjs';
 import { toolScript } from './run.mjs';
 import { environmentFor, ROOT, setUp } from './setup.mjs';
-import { addUp, readReport, summary } from './test-report.mjs';
+import { END_FILE } from './test-end.mjs';
+import { addUp, isComplete, readReport, summary } from './test-report.mjs';
 
 const KAMAILIO_MODULES = '/usr/lib/x86_64-linux-gnu/kamailio/modules';
 
 /** What the tests talk to besides ourselves: program (or file) and Debian package. */
 const PEERS = [
-  ['chromium', 'chromium'],
   ['tshark', 'tshark'],
   ['sipp', 'sip-tester'],
   ['openssl', 'openssl'],
@@ -32,40 +33,78 @@ const PEERS = [
   ['strace', 'strace'],
 ];
 
+/** The browser of the specs: without windows of its own it takes half of a processor's time. Else the one with windows. */
+const BROWSER = 'chromium-headless-shell';
+const OTHER_BROWSER = 'chromium';
+
 /** Packages that start a server for everybody; the tests start their own. */
 const SERVICES = ['kamailio', 'postgresql'];
 
 /** Most of it waits for sockets and timers, so that there is room for the checks beside it. */
 const MAIN = { name: 'main', projects: ['node', 'alone', 'renderer'] };
+/** Longer than any machine should take. */
+const LIMIT_MS = 40 * 60_000;
+/** For what is left to close when everything has been reported. */
+const GRACE_MS = 60_000;
+
 /** Each has a browser, which takes what there is: they run when no other test does. */
 const BROWSERS = { name: 'e2e', projects: ['e2e'] };
 
 /** @param {string} program */
+function findOnPath(program) {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+}
+
+/** @param {string} program or file */
 function isOnPath(program) {
-  if (isAbsolute(program)) return existsSync(program);
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+  return isAbsolute(program) ? existsSync(program) : findOnPath(program) !== undefined;
+}
+
+/** What is missing; if that cannot be had, what would do as well. @returns {string[][]} */
+function findMissing() {
+  const missing = PEERS.filter(([program = '']) => !isOnPath(program)).map(([, name = '']) => name);
+  if (isOnPath(BROWSER)) return [missing];
+  const hasBrowser = process.env['CHROMIUM'] !== undefined || findBrowser() !== undefined;
+  return [
+    [...missing, BROWSER],
+    [...missing, ...(hasBrowser ? [] : [OTHER_BROWSER])],
+  ];
 }
 
 /** Installs what is missing where that is possible, else names it: tests that need it are skipped or fail by name. */
 async function providePeers() {
-  const missing = PEERS.filter(([program = '']) => !isOnPath(program)).map(([, name = '']) => name);
-  if (missing.length === 0) return;
+  const choices = findMissing();
   if (mayInstallPackages()) {
-    try {
-      await installPackages(missing);
-      for (const service of SERVICES) {
-        if (missing.includes(service) && existsSync('/run/systemd/system')) {
-          spawnSync('systemctl', ['disable', '--now', service], { stdio: 'ignore' });
-        }
+    for (const missing of choices) {
+      if (missing.length === 0) return;
+      try {
+        await installPackages(missing);
+        stopServices(missing);
+        return;
+      } catch (error) {
+        if (!(error instanceof StepError)) throw error;
       }
-      return;
-    } catch (error) {
-      if (!(error instanceof StepError)) throw error;
     }
   }
+  const missing = choices.at(-1) ?? [];
+  if (missing.length === 0) return;
   process.stdout.write(
     `Missing for some tests: ${missing.join(', ')} ("${installCommand(missing)}" on Debian).\n`,
   );
+}
+
+/** @param {readonly string[]} installed packages */
+function stopServices(installed) {
+  if (!existsSync('/run/systemd/system')) return;
+  for (const service of SERVICES.filter((name) => installed.includes(name)))
+    spawnSync('systemctl', ['disable', '--now', service], { stdio: 'ignore' });
+}
+
+/** The code that a run has said it will end with; undefined: it is not over. @param {string} file */
+function readEnd(file) {
+  const code = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  return code === '' ? undefined : Number(code);
 }
 
 /**
@@ -76,8 +115,9 @@ async function providePeers() {
 async function runVitest(node, { name, projects }, filters) {
   const folder = join(ROOT, 'test', '.artifacts');
   const report = join(folder, `report-${name}.json`);
+  const end = join(folder, `end-${name}`);
   mkdirSync(folder, { recursive: true });
-  rmSync(report, { force: true });
+  for (const file of [report, end]) rmSync(file, { force: true });
   const args = [
     toolScript('vitest'),
     'run',
@@ -85,20 +125,29 @@ async function runVitest(node, { name, projects }, filters) {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
+    `--reporter=${join(import.meta.dirname, 'test-end.mjs')}`,
     '--passWithNoTests',
     ...filters,
   ];
-  const browser = process.env['CHROMIUM'] ?? findBrowser();
+  const browser = process.env['CHROMIUM'] ?? findOnPath(BROWSER) ?? findBrowser();
   const env = {
     ...environmentFor(node),
     PARLEY_TEST_BUNDLED_THREADS: '1',
+    [END_FILE]: end,
     ...(browser === undefined ? {} : { CHROMIUM: browser }),
   };
-  const child = spawn(node, args, { cwd: ROOT, env, stdio: 'inherit' });
-  const code = await new Promise((done) =>
-    child.on('close', (/** @type {number | null} */ value) => done(value ?? 1)),
-  );
-  return readReport(report, code);
+  const { code, ended } = await runInGroup(node, args, {
+    cwd: ROOT,
+    env,
+    limitMs: LIMIT_MS,
+    graceMs: GRACE_MS,
+    hasFinished: () => readEnd(end) !== undefined && isComplete(report),
+  });
+  if (ended === 'stuck')
+    process.stdout.write(`The runner of the ${name} tests had done its work and did not go: it was ended.\n`);
+  if (ended === 'too late')
+    process.stdout.write(`The ${name} tests took longer than ${inSeconds(LIMIT_MS)}: they were ended.\n`);
+  return readReport(report, code ?? readEnd(end) ?? 1);
 }
 
 try {

@@ -39,7 +39,7 @@ describe('the gallery', () => {
     expect(complaints).toEqual([]);
   });
 
-  it.concurrent.each(lookNames)('has all views look as in the pictures that are kept: %s', async (look) => {
+  it.each(lookNames)('has all views look as in the pictures that are kept: %s', async (look) => {
     expect((await comparePictures(browser, site.address, look)).join('\n')).toBe('');
   });
 });

@@ -96,6 +96,9 @@ function isVisible(element: Element): boolean {
 // What is copied here stays here.
 Object.defineProperty(navigator, 'clipboard', { value: { writeText: () => Promise.resolve() } });
 
+// One browser says no by itself, another has not been asked.
+Object.defineProperty(Notification, 'permission', { value: 'default' });
+
 const target = document.getElementById('app');
 if (target === null) throw new Error('specimen.html has no #app');
 const { dataset } = document.documentElement;

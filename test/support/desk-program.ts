@@ -152,6 +152,9 @@ export class DesktopDeskProgram implements DeskProgram {
 
   async load(page: Page): Promise<void> {
     await page.reload();
+    // The program hears of the new page by a way of its own: until then its calls would go to the one that has gone.
+    const began = await page.evaluate(() => performance.timeOrigin);
+    await expect.poll(() => this.#running.page('performance.timeOrigin')).toBe(began);
   }
 
   async call<Name extends CallName>(name: Name, input: CallInput<Name>): Promise<CallOutput<Name>> {

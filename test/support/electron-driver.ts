@@ -9,11 +9,11 @@ import { join, resolve } from 'node:path';
 import type * as Electron from 'electron';
 import { _electron, chromium, type Page } from 'playwright-core';
 import { keptPort } from './free-port.ts';
+import { TEST_BROWSER } from './launch-browser.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'out/hosts/electron/main.js');
 const REGISTER = new URL('./electron-stand-in/register.ts', import.meta.url).href;
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const ANSWER_LIMIT_MS = 20_000;
 /** The keyring of whoever runs the tests: it outlives a program. */
 const KEYRING = randomBytes(32).toString('hex');
@@ -171,7 +171,7 @@ const binary = findElectronBinary();
 export const electronHosts = [
   {
     name: 'stand-in (an emulation)',
-    missing: existsSync(CHROMIUM) ? undefined : `there is no ${CHROMIUM} (CHROMIUM names another)`,
+    missing: existsSync(TEST_BROWSER) ? undefined : `there is no ${TEST_BROWSER} (CHROMIUM names another)`,
     launch: (profile: string, files?: readonly string[]) => launchStandIn(profile, files),
   },
   {

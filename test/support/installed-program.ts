@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { extractAll } from '@electron/asar';
 import { expect } from 'vitest';
 import { callInPage, launchStandIn, type ElectronDriver } from './electron-driver.ts';
+import { TEST_BROWSER } from './launch-browser.ts';
 
 /** Why nothing can be started here, or `undefined`. */
-export const cannotStart = existsSync(process.env['CHROMIUM'] ?? '/usr/bin/chromium')
+export const cannotStart = existsSync(TEST_BROWSER)
   ? undefined
   : 'there is no Chromium (Debian package chromium)';
 

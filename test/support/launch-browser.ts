@@ -1,15 +1,25 @@
-/** Owns: starting the browser of the system, for tests. Called by: browser specs, the gallery. Calls: playwright-core. */
+/** Owns: the browser of the system for tests: which one, and starting it. Called by: browser specs, the stand-in, the gallery. Calls: playwright-core. */
+import { existsSync } from 'node:fs';
 import { chromium, type Browser } from 'playwright-core';
+
+const CHROMIUM = '/usr/bin/chromium';
+/** The same without windows of its own. */
+const HEADLESS = '/usr/bin/chromium-headless-shell';
+
+/** The browser of the tests; `CHROMIUM` names another. */
+export const TEST_BROWSER = process.env['CHROMIUM'] ?? (existsSync(HEADLESS) ? HEADLESS : CHROMIUM);
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    executablePath: TEST_BROWSER,
     args: [
       '--no-sandbox',
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
       '--no-first-run',
+      // As the one with windows draws letters by itself.
+      '--font-render-hinting=slight',
     ],
   });
 }

@@ -6,6 +6,7 @@
  * and every request to it is answered by the handler that the program gave to `protocol.handle`.
  */
 import { chromium, type Browser, type BrowserContext, type Route } from 'playwright-core';
+import { TEST_BROWSER } from '../launch-browser.ts';
 
 type SchemeHandler = (request: Request) => Response | Promise<Response>;
 /** Without `webContentsId` it is no page that asks. */
@@ -66,7 +67,7 @@ async function launch(): Promise<BrowserContext> {
   // Where a spec wants to use the window as its user does, through Playwright as well.
   const port = process.env['STAND_IN_PORT'];
   browser = await chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    executablePath: TEST_BROWSER,
     args: [
       '--no-sandbox',
       '--disable-background-networking',
