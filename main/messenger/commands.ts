@@ -11,7 +11,7 @@ import { CallError } from '../../shared/ipc/error-codes.ts';
 import { ProtocolError } from '../base/protocol-error.ts';
 import type { AccountMedia } from './account-media.ts';
 import { browseCommands } from './browse-commands.ts';
-import { markRead, sendText } from './conversation-actions.ts';
+import { markRead, openWith, sendText } from './conversation-actions.ts';
 import { diagnosticsCommands } from './diagnostics-commands.ts';
 import { ladderCommands } from './ladder-commands.ts';
 import { messageChangeCommands } from './message-change-commands.ts';
@@ -159,7 +159,7 @@ function accountCommands({
       await refuseSelf(messenger, accountId, address);
       const contact = await messenger.store.call('upsertContact', { accountId, address, displayName });
       messenger.feed.publish('contact.changed', { contact });
-      const conversation = await messenger.openConversation(accountId, address);
+      const conversation = await openWith(messenger, accountId, address);
       await messenger.publishConversation(conversation.id);
       // An account that does not run yet has no groups to tell of.
       await messenger
@@ -198,7 +198,7 @@ function conversationCommands({
     },
     'conversation.open': async ({ accountId, address }) => {
       await refuseSelf(messenger, accountId, address);
-      return messenger.openConversation(accountId, address);
+      return openWith(messenger, accountId, address);
     },
     'conversation.markRead': ({ conversationId, position }) => markRead(messenger, conversationId, position),
     'conversation.setComposing': async ({ conversationId, active }) => {

@@ -1,11 +1,11 @@
 /**
- * Owns: what a user does in a conversation: send a text, have seen what is there.
+ * Owns: what a user does in a conversation: open it, send a text, have seen what is there.
  * Called by: commands.ts, hosts/demo-bot.ts. Calls: messenger.ts, store, delivery.ts.
  */
 
 import type { Conversation } from '../../shared/domain/conversation.ts';
 import type { MessageGroup } from '../../shared/domain/group.ts';
-import type { ConversationId, MessageId } from '../../shared/domain/ids.ts';
+import type { AccountId, ConversationId, MessageId } from '../../shared/domain/ids.ts';
 import type { Message } from '../../shared/domain/message.ts';
 import { CallError } from '../../shared/ipc/error-codes.ts';
 import { createMessageId } from './message-id.ts';
@@ -57,6 +57,21 @@ export async function sendText(
   await messenger.publishConversation(conversationId);
   account?.link(accepted).messageQueued();
   return message;
+}
+
+/**
+ * Our user wants to talk to a person. If that one waits for an answer already, this is the yes, unless the user wants to
+ * say it to each session. Rejects with StoreError.
+ */
+export async function openWith(
+  messenger: Messenger,
+  accountId: AccountId,
+  address: string,
+): Promise<Conversation> {
+  const conversation = await messenger.openConversation(accountId, address);
+  const { account } = await messenger.conversation(conversation.id);
+  if (messenger.settings['sessions.acceptContacts']) await account?.linkOf(conversation.id)?.answer(true);
+  return conversation;
 }
 
 /** What a message has in a group. Rejects with CallError when we, or the only one whom it is for, do not belong to it. */

@@ -63,6 +63,36 @@ describe('the other side says no', () => {
     expect(bob.sessions(ofBob)).toHaveLength(1);
   });
 
+  it.each(['contact.add', 'conversation.open'] as const)(
+    'a stranger who waits while our user takes him in by himself is let in as well, with %s',
+    async (call) => {
+      const bob = await world.join('bob');
+      const tom = await world.join('tom');
+      const ofBob = await bob.open('tom');
+      const sent = await bob.send(ofBob, 'Do we know each other?');
+      const ofTom = await tom.with('bob');
+      await tom.session(ofTom, 'asked');
+      await (call === 'contact.add' ? tom.meet('bob') : tom.open('bob'));
+      await bob.becomes(sent, 'delivered');
+      expect(await tom.texts(ofTom, 'in')).toEqual(['Do we know each other?']);
+      expect(bob.sessions(ofBob)).toHaveLength(1);
+    },
+  );
+
+  it('a stranger who waits is not let in when each session needs a yes, also of contacts', async () => {
+    const bob = await world.join('bob');
+    const tom = await world.join('tom');
+    await tom.commands['settings.set']({ key: 'sessions.acceptContacts', value: false });
+    const ofBob = await bob.open('tom');
+    const sent = await bob.send(ofBob, 'Do we know each other?');
+    const asked = await tom.session(await tom.with('bob'), 'asked');
+    const ofTom = await tom.meet('bob');
+    expect(ofTom.standing).toBe('accepted');
+    expect((await bob.message(sent)).state).toBe('queued');
+    await tom.commands['session.answer']({ sessionId: asked.id, accept: true });
+    await bob.becomes(sent, 'delivered');
+  });
+
   it('writing to a stranger who waits for an answer is the answer', async () => {
     const bob = await world.join('bob');
     const tom = await world.join('tom');
