@@ -64,8 +64,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.e2e.ts'],
           // They share a browser as well.
           isolate: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
           // As patient as the test is: a busy machine is no failure.
           expect: { poll: { timeout: 60_000 } },
         },

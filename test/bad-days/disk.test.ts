@@ -25,7 +25,7 @@ it(`kill -9 while messages are stored, 25 times on one history (seed ${seed})`, 
 describe.skipIf(missing !== undefined)('the disk', () => {
   it(`the power goes at 8 moments, each with another part of what was under way (seed ${seed})`, async () => {
     expect(await cutPower(8, 200, random)).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   const FAULTS: readonly DiskFault[] = [
     { call: 'pwrite64', error: 'EIO', nth: 2, lasts: false },
