@@ -196,16 +196,7 @@ describe('content', () => {
     peer.answer(await peer.frame());
     const answer = await answered;
     const to = offeredPath(answer);
-    await bob.peer.send(
-      bob.peer.build('ACK', {
-        uri: `sip:tom@127.0.0.1:${world.port}`,
-        from: answer.header('From'),
-        to: answer.header('To'),
-        callId: answer.header('Call-ID'),
-        cseq: Number.parseInt(answer.header('CSeq'), 10),
-      }),
-      world.port,
-    );
+    await bob.ackSuccess(answer);
     await tom.session(ofTom, 'open');
     return { tom, ofTom, peer, to };
   }
@@ -390,16 +381,7 @@ describe('a peer that is there and is not', () => {
     await visited(peer);
     const answer = await answered;
     if (answer.status === 200) {
-      await bob.peer.send(
-        bob.peer.build('ACK', {
-          uri: `sip:tom@127.0.0.1:${world.port}`,
-          from: answer.header('From'),
-          to: answer.header('To'),
-          callId: answer.header('Call-ID'),
-          cseq: Number.parseInt(answer.header('CSeq'), 10),
-        }),
-        world.port,
-      );
+      await bob.ackSuccess(answer);
     }
     return { tom, ofTom, bob, peer, answer };
   }

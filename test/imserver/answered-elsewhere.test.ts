@@ -54,16 +54,7 @@ async function hungUp({ device }: Rung): Promise<string> {
 async function expectSession({ device }: Rung, answered: Promise<PeerMessage>): Promise<void> {
   const answer = await answered;
   expect(answer.status).toBe(200);
-  await bob.peer.send(
-    bob.peer.build('ACK', {
-      uri: /<([^>]+)>/.exec(answer.header('Contact'))?.[1] ?? '',
-      from: answer.header('From'),
-      to: answer.header('To'),
-      callId: answer.header('Call-ID'),
-      cseq: Number.parseInt(answer.header('CSeq'), 10),
-    }),
-    world.port,
-  );
+  await bob.ackSuccess(answer);
   await device.peer.request('ACK');
   expect(world.server.sessionCount).toBe(1);
   expect(device.peer.log.filter(({ startLine }) => /^(BYE|CANCEL) /.test(startLine))).toEqual([]);
