@@ -57,6 +57,7 @@ export class FileDesk implements AsyncDisposable {
   /** Users whose files come or go, once for each file. */
   readonly #busy: string[] = [];
   readonly #tasks = new Set<Promise<void>>();
+  readonly #calls = new Set<KeptFileCall>();
   readonly #sweeps = new Set<Timer>();
   #ended = false;
   /** Bytes that have been promised a place. */
@@ -265,6 +266,8 @@ export class FileDesk implements AsyncDisposable {
     this.#ended = true;
     for (const sweep of this.#sweeps) sweep[Symbol.dispose]();
     await this.#endpoint[Symbol.asyncDispose]();
+    // To those that nobody has come to, the end of the endpoint means nothing.
+    await Promise.all([...this.#calls].map((call) => call[Symbol.asyncDispose]()));
     await Promise.all(this.#tasks);
   }
 
@@ -291,10 +294,13 @@ export class FileDesk implements AsyncDisposable {
     const { config, addressToward } = this.#options;
     const host = config.files.host ?? config.host;
     const remote = invite.request.source.address;
-    return new KeptFileCall({
+    const call = new KeptFileCall({
       ...{ endpoint: this.#endpoint, limits: this.limits, clock: this.clock, offer, sinkFor },
       advertisedHost: config.files.name ?? (isAnyAddress(host) ? await addressToward(remote) : host),
     });
+    this.#calls.add(call);
+    void call.over.then(() => this.#calls.delete(call));
+    return call;
   }
 
   /** Rejects when it takes too long. */

@@ -88,10 +88,9 @@ export class KeptFileCall implements AsyncDisposable {
     );
     if (dialog === undefined) throw new MsrpSessionError('MSRP_SESSION_CLOSED', 'it was taken back');
     this.#dialog = dialog;
-    await dialog.acked;
-    await this.#within(
-      this.#options.limits.visitMs,
-      this.#session.awaitVisit(path, { announced: fingerprints }),
+    await this.#unlessOver(dialog.acked);
+    await this.#unlessOver(
+      this.#within(this.#options.limits.visitMs, this.#session.awaitVisit(path, { announced: fingerprints })),
     );
   }
 
@@ -121,6 +120,14 @@ export class KeptFileCall implements AsyncDisposable {
     this.#hasEnded = true;
     await this.#session.close();
     this.#over.resolve();
+  }
+
+  /** Whoever ends the call does not wait for an ACK or a visit that may never come. */
+  async #unlessOver(work: Promise<unknown>): Promise<void> {
+    const over = this.over.then(() => {
+      throw new MsrpSessionError('MSRP_SESSION_CLOSED', 'it has ended before it began');
+    });
+    await Promise.race([work, over]);
   }
 
   async #within<T>(ms: number, work: Promise<T>): Promise<T> {

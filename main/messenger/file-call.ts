@@ -182,7 +182,7 @@ export class FileCall {
         return { kind: 'ended' };
       }
       this.#dialog = dialog;
-      await dialog.acked;
+      await Promise.race([dialog.acked, this.over]);
       if (dialog.answeredElsewhere) this.#finish('peer');
       if (this.#isOver()) {
         await dialog.sendBye();

@@ -120,6 +120,19 @@ it('a file that never comes is given up, and leaves nothing', async () => {
   });
 });
 
+it.each([
+  ['acknowledged its call', false],
+  ['come to it', true],
+])('a server that stops does not wait for who has not %s', async (_name, isAcknowledged) => {
+  const { bobs } = await openKitchen({ fileLimits: { visitMs: 600_000 } });
+  const answer = await FilePeer.call(bobs, KITCHEN, wordsFor(randomBytes(100)));
+  expect(answer.status).toBe(200);
+  if (isAcknowledged) await bobs.ackSuccess(answer);
+  // An ACK is waited for 32 s (RFC 3261 §13.3.1.4): longer than a test may take.
+  await world.stopServer();
+  expect(await onDisk()).toEqual([]);
+});
+
 it('goes from the disk when its days are over', async () => {
   const clock = new ManualClock();
   const { bobs } = await openKitchen({ clock, files: { days: 2 } });

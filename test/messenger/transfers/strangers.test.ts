@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DOMAIN, QUICK, World } from '../../support/im-world.ts';
 import { MsrpPeer, MsrpPeerListener, requestText } from '../../support/msrp-peer.ts';
 import { RawDevice } from '../../support/raw-device.ts';
+import { SipGate } from '../../support/sip-gate.ts';
 import type { PeerMessage } from '../../support/sip-peer.ts';
 import { arrived, becomes, fileOf, received, sendFile, writeRandom } from './desk.ts';
 
@@ -60,17 +61,7 @@ describe('Tom offers a file', () => {
   /** ACKs a 200 and connects, as who offers without `a=setup` does (RFC 4975 §5.4). */
   async function connect(tom: RawDevice, accepted: PeerMessage): Promise<MsrpPeer> {
     expect(accepted.status).toBe(200);
-    const contact = /<([^>]+)>/.exec(accepted.header('Contact'))?.[1] ?? '';
-    await tom.peer.send(
-      tom.peer.build('ACK', {
-        uri: contact,
-        from: accepted.header('From'),
-        to: accepted.header('To'),
-        callId: accepted.header('Call-ID'),
-        cseq: Number.parseInt(accepted.header('CSeq'), 10),
-      }),
-      world.port,
-    );
+    await tom.ackSuccess(accepted);
     const path = pathIn(accepted);
     const peer = await MsrpPeer.connect(portIn(path), OWN_PATH);
     peer.remotePath = path;
@@ -137,6 +128,18 @@ describe('Tom offers a file', () => {
     expect(await sendChunks(peer, bytes, '*')).toEqual(new Set(['200 OK']));
     expect(await becomes(bob, came, 'done')).toMatchObject({ size: 30_000 });
     expect((await received(bob, came)).bytes.equals(bytes)).toBe(true);
+  });
+
+  it('and never acknowledges the answer, while the server is silent: the program ends all the same', async () => {
+    const gate = world.own(await SipGate.open(world.port));
+    const bob = await world.openPerson('bob', { limits: { ...QUICK.limits, byeMs: 200, fileByeMs: 200 } });
+    await bob.signIn(gate.uri);
+    const tom = world.own(await RawDevice.join('tom', world.port));
+    await bob.meet('tom');
+    expect((await offer(tom, 'a=file-selector:name:"a.log" size:3000')).status).toBe(200);
+    gate.hold('toClient', /^/);
+    // The ACK, and an answer to the BYE, are waited for 32 s (RFC 3261 §13.3.1.4, §17.1.2.2): longer than a test may take.
+    await bob[Symbol.asyncDispose]();
   });
 
   it('and sends more than he said: 413, and nothing of it stays (RFC 4975 §10.5)', async () => {
