@@ -1,7 +1,7 @@
 /**
  * Owns: a program that ends together with all that it has started: by itself, at a signal, too late, or when it has
  * done its work and does not go.
- * Called by: test.mjs. Calls: node:child_process.
+ * Called by: test.mjs, progress.mjs. Calls: node:child_process.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -15,7 +15,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
  * Ends what is left of a group.
  * @param {import('node:child_process').ChildProcess} child that leads it
  */
-function endGroup(child) {
+export function endGroup(child) {
   if (child.pid === undefined) return;
   if (process.platform === 'win32') {
     child.kill('SIGKILL');

@@ -1,10 +1,11 @@
 /**
  * Owns: one line of progress for each step, and running a program whose output goes to a file.
- * Called by: setup.mjs, check.mjs, test.mjs. Calls: node:child_process.
+ * Called by: setup.mjs, check.mjs, test.mjs. Calls: node:child_process, process-group.mjs.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { endGroup } from './process-group.mjs';
 
 const TAIL_LINES = 30;
 const TICK_MS = 1_000;
@@ -82,8 +83,7 @@ export async function runLogged(command, args, { cwd, log, failure, env = proces
       : setTimeout(() => {
           late = true;
           // What the program started itself has to go as well.
-          if (group && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-          else child.kill('SIGKILL');
+          endGroup(child);
         }, timeoutMs);
   try {
     await new Promise((resolve, reject) => {

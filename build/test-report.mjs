@@ -16,19 +16,6 @@ import { stripVTControlCharacters } from 'node:util';
  */
 
 /**
- * Whether a report was written to its end.
- * @param {string} file
- */
-export function isComplete(file) {
-  try {
-    JSON.parse(readFileSync(file, 'utf8'));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
  * What vitest's JSON report says. A file that could not even be loaded, and a run that failed outside of any test,
  * count as one failure each: a run with exit code 1 is never "0 failed".
  * @param {string} file

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runChecks } from './check.mjs';
+import { LIMIT_MS, runChecks } from './check.mjs';
 import { findBrowser } from './choose-host.mjs';
 import { installCommand, installPackages, mayInstallPackages } from './debian.mjs';
 import { runInGroup } from './process-group.mjs';
@@ -14,7 +14,7 @@ import { fail, inSeconds, StepError } from './progress.mjs';
 import { toolScript } from './run.mjs';
 import { environmentFor, ROOT, setUp } from './setup.mjs';
 import { END_FILE } from './test-end.mjs';
-import { addUp, isComplete, readReport, summary } from './test-report.mjs';
+import { addUp, readReport, summary } from './test-report.mjs';
 
 const KAMAILIO_MODULES = '/usr/lib/x86_64-linux-gnu/kamailio/modules';
 
@@ -42,13 +42,11 @@ const SERVICES = ['kamailio', 'postgresql'];
 
 /** Most of it waits for sockets and timers, so that there is room for the checks beside it. */
 const MAIN = { name: 'main', projects: ['node', 'alone', 'renderer'] };
-/** Longer than any machine should take. */
-const LIMIT_MS = 40 * 60_000;
-/** For what is left to close when everything has been reported. */
-const GRACE_MS = 60_000;
-
 /** Each has a browser, which takes what there is: they run when no other test does. */
 const BROWSERS = { name: 'e2e', projects: ['e2e'] };
+
+/** For what is left to write and to close when everything is over. */
+const GRACE_MS = 60_000;
 
 /** @param {string} program */
 function findOnPath(program) {
@@ -141,7 +139,7 @@ async function runVitest(node, { name, projects }, filters) {
     env,
     limitMs: LIMIT_MS,
     graceMs: GRACE_MS,
-    hasFinished: () => readEnd(end) !== undefined && isComplete(report),
+    hasFinished: () => readEnd(end) !== undefined,
   });
   if (ended === 'stuck')
     process.stdout.write(`The runner of the ${name} tests had done its work and did not go: it was ended.\n`);

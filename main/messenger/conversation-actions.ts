@@ -69,8 +69,10 @@ export async function openWith(
   address: string,
 ): Promise<Conversation> {
   const conversation = await messenger.openConversation(accountId, address);
-  const { account } = await messenger.conversation(conversation.id);
-  if (messenger.settings['sessions.acceptContacts']) await account?.linkOf(conversation.id)?.answer(true);
+  if (messenger.settings['sessions.acceptContacts']) {
+    const account = messenger.accounts().find(({ stored }) => stored.id === accountId);
+    await account?.linkOf(conversation.id)?.answer(true);
+  }
   return conversation;
 }
 

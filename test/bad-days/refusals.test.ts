@@ -10,6 +10,16 @@ afterEach(async () => {
   await world[Symbol.asyncDispose]();
 });
 
+/** Tom is asked about Bob, whom he does not know and who waits with a message. */
+async function strangerAsks() {
+  const bob = await world.join('bob');
+  const tom = await world.join('tom');
+  const ofBob = await bob.open('tom');
+  const sent = await bob.send(ofBob, 'Do we know each other?');
+  const ofTom = await tom.with('bob');
+  return { bob, tom, ofBob, ofTom, sent, asked: await tom.session(ofTom, 'asked') };
+}
+
 describe('the other side says no', () => {
   it('unknown peer (404): the message fails and says to check the address', async () => {
     const bob = await world.join('bob');
@@ -27,12 +37,7 @@ describe('the other side says no', () => {
   it.each(['conversation.answer', 'session.answer'] as const)(
     'declined (603) by a user who was asked about a stranger, with %s',
     async (call) => {
-      const bob = await world.join('bob');
-      const tom = await world.join('tom');
-      const ofBob = await bob.open('tom');
-      const sent = await bob.send(ofBob, 'Do we know each other?');
-      const ofTom = await tom.with('bob');
-      const asked = await tom.session(ofTom, 'asked');
+      const { bob, tom, ofBob, ofTom, sent, asked } = await strangerAsks();
       expect(ofTom.standing).toBe('asked');
       expect((await bob.message(sent)).state).toBe('queued');
       if (call === 'conversation.answer') {
@@ -49,12 +54,7 @@ describe('the other side says no', () => {
   );
 
   it('a stranger who is let in: the message that waited arrives in the same session', async () => {
-    const bob = await world.join('bob');
-    const tom = await world.join('tom');
-    const ofBob = await bob.open('tom');
-    const sent = await bob.send(ofBob, 'Do we know each other?');
-    const ofTom = await tom.with('bob');
-    await tom.session(ofTom, 'asked');
+    const { bob, tom, ofBob, ofTom, sent } = await strangerAsks();
     expect(
       (await tom.commands['conversation.answer']({ conversationId: ofTom.id, accept: true })).standing,
     ).toBe('accepted');
@@ -66,12 +66,7 @@ describe('the other side says no', () => {
   it.each(['contact.add', 'conversation.open'] as const)(
     'a stranger who waits while our user takes him in by himself is let in as well, with %s',
     async (call) => {
-      const bob = await world.join('bob');
-      const tom = await world.join('tom');
-      const ofBob = await bob.open('tom');
-      const sent = await bob.send(ofBob, 'Do we know each other?');
-      const ofTom = await tom.with('bob');
-      await tom.session(ofTom, 'asked');
+      const { bob, tom, ofBob, ofTom, sent } = await strangerAsks();
       await (call === 'contact.add' ? tom.meet('bob') : tom.open('bob'));
       await bob.becomes(sent, 'delivered');
       expect(await tom.texts(ofTom, 'in')).toEqual(['Do we know each other?']);
@@ -94,12 +89,7 @@ describe('the other side says no', () => {
   });
 
   it('writing to a stranger who waits for an answer is the answer', async () => {
-    const bob = await world.join('bob');
-    const tom = await world.join('tom');
-    const ofBob = await bob.open('tom');
-    const question = await bob.send(ofBob, 'Do we know each other?');
-    const ofTom = await tom.with('bob');
-    await tom.session(ofTom, 'asked');
+    const { bob, tom, ofBob, ofTom, sent: question } = await strangerAsks();
     const reply = await tom.send(ofTom, 'From school!');
     await tom.becomes(reply, 'delivered');
     await bob.becomes(question, 'delivered');
